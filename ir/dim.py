@@ -1,0 +1,341 @@
+"""Symbolic sizes: integer polynomials over named sizes, with floor division, remainder, minimum and maximum.
+
+A size is an `int` or a `Dim`. Equality is equality of normal forms, so `n*4 == n+n+n+n`, and nothing that needs a
+proof beyond algebra is ever assumed. All named sizes are integers >= 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import local
+from typing import Literal, Protocol, TypeAlias
+
+Size: TypeAlias = "int | Dim"
+Atom: TypeAlias = "str | Compound"
+Monomial: TypeAlias = tuple[Atom, ...]
+Relation: TypeAlias = Literal["==", "<="]
+
+
+@dataclass(frozen=True)
+class Compound:
+    """An atom that algebra does not look into: `a // b`, `a % b`, `min(a, b)` or `max(a, b)`."""
+
+    function: str
+    lhs: Size
+    rhs: Size
+
+    def __str__(self) -> str:
+        if self.function in ("min", "max"):
+            return f"{self.function}({self.lhs}, {self.rhs})"
+        return f"{_wrapped(self.lhs)}{self.function}{_wrapped(self.rhs)}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _wrapped(size: Size) -> str:
+    return str(size) if isinstance(size, int) or size.is_symbol else f"({size})"
+
+
+def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
+    return -len(monomial), tuple(str(atom) for atom in monomial)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dim:
+    """A size that is not a constant: a sum of monomials with integer coefficients, in normal form."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    @property
+    def is_symbol(self) -> bool:
+        """Whether this is one named size alone."""
+        return (
+            len(self.terms) == 1
+            and self.terms[0][1] == 1
+            and len(self.terms[0][0]) == 1
+            and (isinstance(self.terms[0][0][0], str))
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return hash(self.terms)
+
+    def __add__(self, other: Size) -> Size:
+        return _normal((*self.terms, *_terms(other)))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Size:
+        return _normal((monomial, -factor) for monomial, factor in self.terms)
+
+    def __sub__(self, other: Size) -> Size:
+        return _normal((*self.terms, *((monomial, -factor) for monomial, factor in _terms(other))))
+
+    def __rsub__(self, other: Size) -> Size:
+        return -self + other
+
+    def __mul__(self, other: Size) -> Size:
+        return _normal(
+            (tuple(sorted(left + right, key=str)), a * b) for left, a in self.terms for right, b in _terms(other)
+        )
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Size) -> Size:
+        return floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Size) -> Size:
+        return floor_divide(other, self)
+
+    def __mod__(self, other: Size) -> Size:
+        return remainder(self, other)
+
+    def __rmod__(self, other: Size) -> Size:
+        return remainder(other, self)
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, factor in self.terms:
+            sign = "-" if factor < 0 else "+" if text else ""
+            single = len(monomial) == 1 and abs(factor) == 1 and len(self.terms) == 1
+            atoms = "*".join(
+                str(atom) if single or isinstance(atom, str) or atom.function in ("min", "max") else f"({atom})"
+                for atom in monomial
+            )
+            scale = str(abs(factor)) if not monomial else "" if abs(factor) == 1 else f"*{abs(factor)}"
+            text += f"{sign}{atoms}{scale}"
+        return text
+
+    __repr__ = __str__
+
+
+def _terms(size: Size) -> Iterable[tuple[Monomial, int]]:
+    return size.terms if isinstance(size, Dim) else (((), size),)
+
+
+def _normal(terms: Iterable[tuple[Monomial, int]]) -> Size:
+    total: dict[Monomial, int] = {}
+    for monomial, factor in terms:
+        total[monomial] = total.get(monomial, 0) + factor
+    kept = sorted(((m, f) for m, f in total.items() if f), key=lambda term: _key(term[0]))
+    if not kept:
+        return 0
+    if len(kept) == 1 and not kept[0][0]:
+        return kept[0][1]
+    return Dim(tuple(kept))
+
+
+def symbol(name: str) -> Dim:
+    """The named size `name`."""
+    return Dim((((name,), 1),))
+
+
+def _compound(function: str, lhs: Size, rhs: Size) -> Size:
+    return Dim((((Compound(function, lhs, rhs),), 1),))
+
+
+def floor_divide(lhs: Size, rhs: Size) -> Size:
+    """lhs // rhs; exact when every term of lhs is a multiple of rhs."""
+    if isinstance(lhs, int) and isinstance(rhs, int):
+        return lhs // rhs
+    quotient = divide_exactly(lhs, rhs)
+    if quotient is not None:
+        return quotient
+    if isinstance(lhs, Dim) and isinstance(rhs, int) and rhs > 0:
+        whole = [(m, f // rhs) for m, f in lhs.terms if f % rhs == 0]
+        rest = [(m, f) for m, f in lhs.terms if f % rhs]
+        if whole:
+            return _normal(whole) + floor_divide(_normal(rest), rhs)
+    return _compound("//", lhs, rhs)
+
+
+def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
+    """The quotient when lhs is provably a multiple of the constant or monomial rhs, else None."""
+    if isinstance(rhs, Dim) and len(rhs.terms) != 1:
+        return 1 if lhs == rhs else None
+    ((divisor, factor),) = _terms(rhs)
+    if factor == 0:
+        return None
+    result: list[tuple[Monomial, int]] = []
+    for monomial, coefficient in _terms(lhs):
+        rest = list(monomial)
+        for atom in divisor:
+            if atom not in rest:
+                return None
+            rest.remove(atom)
+        if coefficient % factor:
+            return None
+        result.append((tuple(rest), coefficient // factor))
+    return _normal(result)
+
+
+def remainder(lhs: Size, rhs: Size) -> Size:
+    """lhs % rhs, with the sign of rhs."""
+    if isinstance(lhs, int) and isinstance(rhs, int):
+        return lhs % rhs
+    if divide_exactly(lhs, rhs) is not None:
+        return 0
+    if isinstance(lhs, Dim) and isinstance(rhs, int):
+        lhs = _normal((m, f % rhs) for m, f in lhs.terms)
+        return lhs % rhs if isinstance(lhs, int) else _compound("%", lhs, rhs)
+    return _compound("%", lhs, rhs)
+
+
+def smallest(lhs: Size, rhs: Size) -> Size:
+    """min(lhs, rhs)."""
+    gap = lhs - rhs
+    if isinstance(gap, int):
+        return lhs if gap <= 0 else rhs
+    return _compound("min", lhs, rhs)
+
+
+def largest(lhs: Size, rhs: Size) -> Size:
+    """max(lhs, rhs)."""
+    gap = lhs - rhs
+    if isinstance(gap, int):
+        return lhs if gap >= 0 else rhs
+    return _compound("max", lhs, rhs)
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The product of all sizes; 1 for none."""
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def ceil_divide(lhs: Size, rhs: Size) -> Size:
+    """lhs / rhs, rounded up."""
+    return floor_divide(lhs + rhs - 1, rhs)
+
+
+_FUNCTIONS: dict[str, Callable[[Size, Size], Size]] = {
+    "//": floor_divide, "%": remainder, "min": smallest, "max": largest,
+}  # fmt: skip
+
+
+def substitute(size: Size, values: Mapping[str, Size]) -> Size:
+    """The size with each named size in `values` replaced."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms:
+        term: Size = factor
+        for atom in monomial:
+            if isinstance(atom, str):
+                term = term * (values[atom] if atom in values else symbol(atom))
+            else:
+                term = term * _FUNCTIONS[atom.function](substitute(atom.lhs, values), substitute(atom.rhs, values))
+        total = total + term
+    return total
+
+
+def evaluate(size: Size, values: Mapping[str, int]) -> int:
+    """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
+    result = substitute(size, values)
+    if not isinstance(result, int):
+        raise KeyError(next(iter(set(symbols(result)))))
+    return result
+
+
+def symbols(size: Size) -> Iterator[str]:
+    """The names that occur in the size, in order, with repetitions."""
+    if isinstance(size, Dim):
+        for monomial, _ in size.terms:
+            for atom in monomial:
+                if isinstance(atom, str):
+                    yield atom
+                else:
+                    yield from symbols(atom.lhs)
+                    yield from symbols(atom.rhs)
+
+
+def lower_bound(size: Size) -> int | None:
+    """A number that the size is never below, from the fact that named sizes are >= 0; None when none is known."""
+    total = 0
+    for monomial, factor in _terms(size):
+        if factor < 0 and monomial:
+            return None
+        if monomial and any(isinstance(a, Compound) and (_atom_bound(a) or -1) < 0 for a in monomial):
+            return None
+        total += factor if not monomial else 0
+    return total
+
+
+def _atom_bound(atom: Compound) -> int | None:
+    left, right = lower_bound(atom.lhs), lower_bound(atom.rhs)
+    if atom.function == "%":
+        return 0 if right is not None and right > 0 else None
+    if left is None or right is None:
+        return None
+    return (
+        min(left, right, 0)
+        if atom.function == "min"
+        else max(left, right)
+        if atom.function == "max"
+        else (0 if left >= 0 and right > 0 else None)
+    )
+
+
+class Solver(Protocol):
+    """Decides, while a program is traced, what algebra cannot; each answer becomes a guard of the trace."""
+
+    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+        """Whether the relation holds at the sizes of this call."""
+
+    def fix(self, size: Size) -> int:
+        """The size at this call, which the trace then takes as a constant."""
+
+
+_state = local()
+
+
+@contextmanager
+def solving(solver: Solver | None) -> Iterator[None]:
+    """Let `solver` decide the relations that come up inside the block, on this thread."""
+    outer = getattr(_state, "solver", None)
+    _state.solver = solver
+    try:
+        yield
+    finally:
+        _state.solver = outer
+
+
+def _solver() -> Solver | None:
+    return getattr(_state, "solver", None)
+
+
+def equal(lhs: Size, rhs: Size) -> bool:
+    """Whether the sizes are equal: by normal form, else as the solver in force decides, else False."""
+    if lhs == rhs:
+        return True
+    solver = _solver()
+    if solver is None or isinstance(lhs - rhs, int):
+        return False
+    return solver.decide(lhs, "==", rhs)
+
+
+def at_most(lhs: Size, rhs: Size) -> bool:
+    """Whether lhs <= rhs; what neither algebra nor a solver decides counts as true (it is checked when it runs)."""
+    gap = rhs - lhs
+    if isinstance(gap, int):
+        return gap >= 0
+    bound = lower_bound(gap)
+    if bound is not None and bound >= 0:
+        return True
+    solver = _solver()
+    return True if solver is None else solver.decide(lhs, "<=", rhs)
+
+
+def constant(size: Size) -> int | None:
+    """The size as an integer: a symbolic one as the solver in force fixes it, else None."""
+    if isinstance(size, int):
+        return size
+    solver = _solver()
+    return None if solver is None else solver.fix(size)

@@ -1,0 +1,102 @@
+"""Writes kernels statement by statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+
+from brasa.ir.dtype import DType, int64
+from brasa.ir.kernel import (
+    LANES,
+    Access,
+    Assign,
+    Barrier,
+    Buffer,
+    Check,
+    Expr,
+    For,
+    If,
+    Kernel,
+    Let,
+    Local,
+    LoopKind,
+    Number,
+    Statement,
+    Store,
+    as_expr,
+)
+
+
+class KernelBuilder:
+    """Writes a kernel statement by statement; `with builder.loop(...)` and `builder.when(...)` open nested blocks."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.buffers: list[Buffer] = []
+        self.sizes: list[Expr] = []
+        self._blocks: list[list[Statement]] = [[]]
+        self._names: dict[str, int] = {}
+
+    def _unique(self, name: str) -> str:
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
+
+    def buffer(self, name: str, dtype: DType, access: Access, extent: int | None = None) -> Buffer:
+        made = Buffer(self._unique(name), dtype, access, extent)
+        self.buffers.append(made)
+        return made
+
+    def size(self, name: str) -> Expr:
+        """A run-time size or stride, an argument of the kernel."""
+        made = Expr("size", (), int64, 1, self._unique(name))
+        self.sizes.append(made)
+        return made
+
+    def local(self, name: str, dtype: DType, init: Number, *, lanes: int = 1, shape: tuple[int, ...] = ()) -> Local:
+        """Registers, every one set to `init`."""
+        made = Local(self._unique(name), dtype, shape, lanes)
+        for index in product(*map(range, shape)):
+            self.assign(made, init, index)
+        return made
+
+    def let(self, name: str, value: Expr) -> Expr:
+        """A name for the value, computed here and once."""
+        var = Expr("var", (), value.dtype, value.lanes, self._unique(name))
+        self._add(Let(var, value))
+        return var
+
+    def assign(self, local: Local, value: Number, index: tuple[Number, ...] = ()) -> None:
+        self._add(Assign(local, tuple(as_expr(part, int64) for part in index), as_expr(value, local.dtype)))
+
+    def store(self, buffer: Buffer, index: Number, value: Number, mask: Expr | None = None) -> None:
+        self._add(Store(buffer, as_expr(index, int64), as_expr(value, buffer.dtype), mask))
+
+    def check(self, ok: Expr, position: Number, code: int) -> None:
+        self._add(Check(ok, as_expr(position, int64), code))
+
+    def barrier(self) -> None:
+        self._add(Barrier())
+
+    @contextmanager
+    def loop(self, name: str, extent: Number, kind: LoopKind = "serial", cost: Number | None = None) -> Iterator[Expr]:
+        """A loop over 0..extent; gives its variable."""
+        var = Expr("var", (), int64, LANES if kind == "vector" else 1, self._unique(name))
+        self._blocks.append([])
+        yield var
+        body = tuple(self._blocks.pop())
+        self._add(For(var, as_expr(extent, int64), kind, body, None if cost is None else as_expr(cost, int64)))
+
+    @contextmanager
+    def when(self, condition: Expr) -> Iterator[None]:
+        """Statements that run if the (one-lane) condition holds."""
+        self._blocks.append([])
+        yield
+        self._add(If(condition, tuple(self._blocks.pop())))
+
+    def _add(self, statement: Statement) -> None:
+        self._blocks[-1].append(statement)
+
+    def finish(self) -> Kernel:
+        """The kernel written so far."""
+        return Kernel(self.name, tuple(self.buffers), tuple(self.sizes), tuple(self._blocks[0]))

@@ -1,0 +1,101 @@
+"""Where elements lie: strides of views, for eager tensors and for graph nodes by the same rules.
+
+A stride is counted in elements; None stands for one that is only known at run time. Computed values are row-major.
+Axes of size 1 are never walked along, so their stride counts as whatever fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from brasa.ir.dim import Size
+from brasa.ir.graph import Node
+from brasa.ir.ops.view import matching_runs
+
+Strides: TypeAlias = tuple[Size | None, ...]
+
+
+def row_major(shape: Sequence[Size]) -> tuple[Size, ...]:
+    """The strides of a tensor whose last axis is contiguous."""
+    strides: list[Size] = []
+    step: Size = 1
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step = step * (size if size != 0 else 1)
+    return tuple(strides)
+
+
+def is_row_major(shape: Sequence[Size], strides: Strides) -> bool:
+    """Whether elements lie in row-major order without gaps."""
+    return (
+        all(size == 1 or have == want for size, have, want in zip(shape, strides, row_major(shape), strict=True))
+        or 0 in shape
+    )
+
+
+def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:
+    """The strides under which the same memory has another shape of equal size; None when a copy is needed."""
+    if is_row_major(shape, strides):
+        return row_major(new_shape)
+    kept = [axis for axis, size in enumerate(shape) if size != 1]
+    old_shape, old = tuple(shape[axis] for axis in kept), [strides[axis] for axis in kept]
+    wanted = [axis for axis, size in enumerate(new_shape) if size != 1]
+    result: list[Size | None] = [1] * len(new_shape)
+    for ins, outs in matching_runs(old_shape, tuple(new_shape[axis] for axis in wanted)):
+        for left, right in zip(ins, ins[1:], strict=False):
+            step = old[right]
+            if step is None or old[left] != step * old_shape[right]:
+                return None
+        step = old[ins[-1]] if ins else 1
+        for position in reversed(outs):
+            result[wanted[position]] = step
+            step = None if step is None else step * new_shape[wanted[position]]
+    return tuple(result)
+
+
+def expanded_strides(shape: Sequence[Size], strides: Strides, new_shape: Sequence[Size]) -> Strides:
+    """The strides after broadcasting, right-aligned: axes that are added or repeated have stride 0."""
+    missing = len(new_shape) - len(shape)
+    kept = [
+        0 if have == 1 and want != 1 else stride
+        for have, want, stride in zip(shape, new_shape[missing:], strides, strict=True)
+    ]
+    return (*[0] * missing, *kept)
+
+
+def strides_of(node: Node) -> Strides:
+    """The strides that the node's value has in eager mode: views keep their operand's memory, the rest is row-major."""
+    type = node.tensor
+    match node.op.name:
+        case "input":
+            marks = node.attrs.get("strides")
+            known: dict[str, Size | None] = {"0": 0, "1": 1, "s": None}
+            return tuple(known[mark] for mark in marks) if marks else row_major(type.shape)
+        case "permute":
+            inner = strides_of(node.operands[0])
+            return tuple(inner[axis] for axis in node.attrs["axes"])
+        case "expand":
+            operand = node.operands[0]
+            return expanded_strides(operand.tensor.shape, strides_of(operand), type.shape)
+        case "slice":
+            inner = strides_of(node.operands[0])
+            return tuple(
+                None if stride is None else stride * step
+                for stride, step in zip(inner, node.attrs["steps"], strict=True)
+            )
+        case "reshape":
+            operand = node.operands[0]
+            found = reshaped_strides(operand.tensor.shape, strides_of(operand), type.shape)
+            return found if found is not None else row_major(type.shape)
+    return row_major(type.shape)
+
+
+def stride_marks(shape: Sequence[Size], strides: Strides) -> tuple[str, ...]:
+    """The layout class of an input: () for row-major, else "0", "1" or "s" per axis."""
+    if is_row_major(shape, strides):
+        return ()
+    return tuple(
+        "1" if size == 1 else {0: "0", 1: "1"}.get(stride, "s") if isinstance(stride, int) else "s"
+        for size, stride in zip(shape, strides, strict=True)
+    )

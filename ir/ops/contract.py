@@ -1,0 +1,216 @@
+"""Sums of products: matrix products and convolutions with their gradients.
+
+Their order of summation is part of their meaning. matmul: `order="chain"` cuts k into chunks of 512, each one chain
+of fused multiply-adds from +0, chunk sums added in ascending order; `order="dot"` cuts k into chunks of 4096 summed in
+16 lanes (k mod 16), lanes combined as a tree 8-4-2-1. Convolutions walk (channel, window) in chunks of
+max(1, 512 // window) channels; their weight gradient walks (sample, position), one partial per 8 samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from brasa.ir import dim
+from brasa.ir.dim import Size, floor_divide
+from brasa.ir.errors import DTypeError, ShapeError
+from brasa.ir.graph import Kind, Node, Op
+from brasa.ir.ops.view import permute
+from brasa.ir.types import TensorType
+
+
+def _same_dtype(lhs: TensorType, rhs: TensorType) -> None:
+    if lhs.dtype is not rhs.dtype:
+        raise DTypeError(f"dtypes differ, {lhs.dtype.name} and {rhs.dtype.name}")
+    if lhs.dtype.kind == "bool":
+        raise DTypeError("is not defined for bool")
+
+
+def _matmul_type(lhs: TensorType, rhs: TensorType, *, order: str) -> TensorType:
+    _same_dtype(lhs, rhs)
+    if lhs.rank < 2 or lhs.rank != rhs.rank:
+        raise ShapeError(f"needs two tensors of the same rank, 2 or more; they have {lhs.rank} and {rhs.rank}")
+    if not all(map(dim.equal, lhs.shape[:-2], rhs.shape[:-2])):
+        raise ShapeError(f"batch sizes differ, {list(lhs.shape[:-2])} and {list(rhs.shape[:-2])}")
+    if not dim.equal(lhs.shape[-1], rhs.shape[-2]):
+        raise ShapeError(
+            f"inner sizes differ, {lhs.shape[-1]} (last of lhs) and {rhs.shape[-2]} (second to last of rhs)",
+            hint=f"rhs.mT would fit ({TensorType((*rhs.shape[:-2], rhs.shape[-1], rhs.shape[-2]), rhs.dtype)})"
+            if lhs.shape[-1] == rhs.shape[-1] else "",
+        )  # fmt: skip
+    return TensorType((*lhs.shape[:-1], rhs.shape[-1]), lhs.dtype, lhs.device)
+
+
+def _matmul_value(lhs: Any, rhs: Any, *, order: str) -> Any:
+    lhs, rhs = np.asarray(lhs), np.asarray(rhs)
+    if lhs.dtype.itemsize == 2 and lhs.dtype.kind not in "iu":
+        return np.matmul(lhs.astype(np.float32), rhs.astype(np.float32)).astype(lhs.dtype)
+    return np.matmul(lhs, rhs)
+
+
+def transposed(x: Node) -> Node:
+    """x with its last two axes exchanged."""
+    rank = x.tensor.rank
+    return permute(x, axes=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _contiguous_along(x: Node, axis: int) -> bool:
+    from brasa.ir.layout import strides_of
+
+    return x.tensor.shape[axis] == 1 or strides_of(x)[axis] == 1
+
+
+def product(lhs: Node, rhs: Node) -> Node:
+    """The matrix product in the order that the operands' memory suggests: dot when both are contiguous along k."""
+    both = _contiguous_along(lhs, -1) and _contiguous_along(rhs, -2)
+    return matmul(lhs, rhs, order="dot" if both else "chain")
+
+
+def _matmul_vjp(node: Node, g: Node) -> tuple[Node, Node]:
+    """The orders follow from the operands; the gradient counts as row-major, wherever it really comes from."""
+    lhs, rhs = node.operands
+    to_lhs = matmul(g, transposed(rhs), order="dot" if _contiguous_along(rhs, -1) else "chain")
+    return to_lhs, matmul(transposed(lhs), g, order="chain")
+
+
+matmul = Op("matmul", Kind.CONTRACT, ("lhs", "rhs"), _matmul_type, _matmul_value, _matmul_vjp)
+
+# Convolutions: x[n, c, *spatial], w[o, c / groups, *window]; stride, padding, dilation per spatial axis.
+
+
+def window_count(size: Size, window: int, stride: int, padding: int, dilation: int) -> Size:
+    """How many window positions an axis of `size` has."""
+    return floor_divide(size + 2 * padding - dilation * (window - 1) - 1, stride) + 1
+
+
+def _window(type: TensorType) -> tuple[int, ...]:
+    sizes = [dim.constant(size) for size in type.shape[2:]]
+    if any(size is None for size in sizes):
+        raise ShapeError("the window must have constant sizes")
+    return tuple(size for size in sizes if size is not None)
+
+
+def _check_windows(x: TensorType, window: tuple[int, ...], padding: Any, dilation: Any) -> None:
+    for axis, (size, k, p, d) in enumerate(zip(x.shape[2:], window, padding, dilation, strict=True)):
+        if not dim.at_most(d * (k - 1) + 1, size + 2 * p):
+            raise ShapeError(
+                f"the window spans {d * (k - 1) + 1} along spatial axis {axis}, the padded input {size + 2 * p}"
+            )
+
+
+def _conv_type(x: TensorType, w: TensorType, *, stride: Any, padding: Any, dilation: Any, groups: int) -> TensorType:
+    _same_dtype(x, w)
+    if x.rank < 3 or x.rank != w.rank or not len(stride) == len(padding) == len(dilation) == x.rank - 2:
+        raise ShapeError(f"x {x} and w {w} must have the same rank, 3 or more, and an entry of each option per axis")
+    if not dim.equal(x.shape[1], w.shape[1] * groups):
+        raise ShapeError(f"x has {x.shape[1]} channels, w takes {w.shape[1] * groups}")
+    if w.shape[0] % groups != 0:
+        raise ShapeError(f"{w.shape[0]} output channels do not divide into {groups} groups")
+    window = _window(w)
+    _check_windows(x, window, padding, dilation)
+    spatial = map(window_count, x.shape[2:], window, stride, padding, dilation)
+    return TensorType((x.shape[0], w.shape[0], *spatial), x.dtype, x.device)
+
+
+def _patches(x: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """x[n, c, *spatial] -> [n, c, *positions, *window], zero-padded."""
+    rank = len(window)
+    x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+    spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
+    seen = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(2, 2 + rank)))
+    steps = (slice(None), slice(None), *(slice(None, None, s) for s in stride))
+    return seen[(*steps, *(slice(None, None, d) for d in dilation))]
+
+
+def _grouped(x: Any, groups: int, axis: int) -> Any:
+    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+
+
+def _conv_value(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    patches = _grouped(_patches(x, w.shape[2:], stride, padding, dilation), groups, 1)
+    spatial, window = "hdw"[: w.ndim - 2], "xyz"[: w.ndim - 2]
+    result = np.einsum(f"ngc{spatial}{window},goc{window}->ngo{spatial}", patches, _grouped(w, groups, 0))
+    return result.reshape(x.shape[0], w.shape[0], *result.shape[3:]).astype(x.dtype)
+
+
+def _options(node: Node) -> dict[str, Any]:
+    return {key: node.attrs[key] for key in ("stride", "padding", "dilation", "groups")}
+
+
+def _conv_vjp(node: Node, g: Node) -> tuple[Node, Node]:
+    x, w = node.operands
+    options = _options(node)
+    to_w = conv_weight_grad(x, g, window=_window(w.tensor), **options)
+    return conv_input_grad(g, w, spatial=x.tensor.shape[2:], **options), to_w
+
+
+conv = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _conv_value, _conv_vjp)
+
+
+def _input_grad_type(
+    g: TensorType, w: TensorType, *, spatial: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> TensorType:
+    _same_dtype(g, w)
+    x = TensorType((g.shape[0], w.shape[1] * groups, *spatial), g.dtype, g.device)
+    want = _conv_type(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if not all(map(dim.equal, want.shape, g.shape)):
+        raise ShapeError(f"g is {g}, the convolution of {x} with {w} gives {want}")
+    return x
+
+
+def _input_grad_value(g: Any, w: Any, *, spatial: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    rank = w.ndim - 2
+    padded = [size + 2 * p for size, p in zip(spatial, padding, strict=True)]
+    result = np.zeros((g.shape[0], groups, w.shape[1], *padded), dtype=g.dtype)
+    by_group, weights = _grouped(g, groups, 1), _grouped(w, groups, 0)
+    axes = "hdw"[:rank]
+    for offset in np.ndindex(*w.shape[2:]):
+        tap = np.einsum(f"ngo{axes},goc->ngc{axes}", by_group, weights[(..., *offset)])
+        where = tuple(
+            slice(o * d, o * d + s * (count - 1) + 1, s)
+            for o, d, s, count in zip(offset, dilation, stride, g.shape[2:], strict=True)
+        )
+        result[(slice(None), slice(None), slice(None), *where)] += tap
+    crop = tuple(slice(p, p + size) for p, size in zip(padding, spatial, strict=True))
+    return result.reshape(g.shape[0], -1, *padded)[(slice(None), slice(None), *crop)]
+
+
+def _input_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
+    grad, w = node.operands
+    options = _options(node)
+    return conv(g, w, **options), conv_weight_grad(g, grad, window=_window(w.tensor), **options)
+
+
+# The gradient of conv with respect to x: also the transposed convolution. `spatial` is x's.
+conv_input_grad = Op("conv_input_grad", Kind.CONTRACT, ("g", "w"), _input_grad_type, _input_grad_value, _input_grad_vjp)
+
+
+def _weight_grad_type(
+    x: TensorType, g: TensorType, *, window: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> TensorType:
+    _same_dtype(x, g)
+    w = TensorType((g.shape[1], floor_divide(x.shape[1], groups), *window), x.dtype, x.device)
+    want = _conv_type(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if not all(map(dim.equal, want.shape, g.shape)):
+        raise ShapeError(f"g is {g}, the convolution of {x} with {w} gives {want}")
+    return w
+
+
+def _weight_grad_value(x: Any, g: Any, *, window: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    patches = _grouped(_patches(x, window, stride, padding, dilation), groups, 1)
+    axes, taps = "hdw"[: len(window)], "xyz"[: len(window)]
+    result = np.einsum(f"ngc{axes}{taps},ngo{axes}->goc{taps}", patches, _grouped(g, groups, 1))
+    return result.reshape(g.shape[1], -1, *window).astype(x.dtype)
+
+
+def _weight_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
+    x, grad = node.operands
+    options = _options(node)
+    return conv_input_grad(grad, g, spatial=x.tensor.shape[2:], **options), conv(x, g, **options)
+
+
+# The gradient of conv with respect to w, whose window has the sizes `window`.
+conv_weight_grad = Op(
+    "conv_weight_grad", Kind.CONTRACT, ("x", "g"), _weight_grad_type, _weight_grad_value, _weight_grad_vjp
+)

@@ -1,0 +1,70 @@
+"""Ops that hold graphs, pick from several results, or speak about gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brasa.ir.errors import GraphError
+from brasa.ir.graph import Graph, Kind, Node, Op
+from brasa.ir.sizes import call_type
+from brasa.ir.types import TensorType, TupleType, Type
+
+
+def _call_value(*arrays: Any, graph: Graph, **_: Any) -> Any:
+    from brasa.ir.interpret import interpret
+
+    results = interpret(graph, arrays)
+    return results[0] if len(results) == 1 else results
+
+
+def _call_type(*types: TensorType, graph: Graph) -> Type:
+    return call_type(graph, types)
+
+
+# A function of the user's program, kept whole until it has been differentiated.
+call = Op("call", Kind.CONTROL, ("x*",), _call_type, _call_value, no_vjp="autodiff differentiates the graph it holds")
+
+# A region that becomes one kernel.
+fused = Op("fused", Kind.CONTROL, ("x*",), _call_type, _call_value, no_vjp="made after autodiff")
+
+
+def _item_type(x: Type, *, index: int) -> TensorType:
+    if not isinstance(x, TupleType) or not 0 <= index < len(x.items):
+        raise GraphError(f"takes item {index} of {x}")
+    return x.items[index]
+
+
+item = Op("item", Kind.CONTROL, ("x",), _item_type, lambda x, index: x[index], no_vjp="autodiff joins the items")
+
+
+def items(node: Node) -> tuple[Node, ...]:
+    """All results of a node, whether it has one or several."""
+    if isinstance(node.type, TupleType):
+        return tuple(item(node, index=i) for i in range(len(node.type.items)))
+    return (node,)
+
+
+def _stop_vjp(node: Node, g: Node) -> tuple[None]:
+    return (None,)
+
+
+# The value itself, cut off from gradients: what detach() and no_grad leave in a program.
+stop_gradient = Op("stop_gradient", Kind.VIEW, ("x",), lambda x: x, lambda x: x, _stop_vjp,
+                   body=lambda index, source, result, size: index)  # fmt: skip
+
+
+def _gradient_type(*types: TensorType, outputs: int) -> Type:
+    if outputs < 1 or len(types) < 2 * outputs:
+        raise GraphError("takes outputs, as many seeds, then what to differentiate by")
+    for value, seed in zip(types[:outputs], types[outputs : 2 * outputs], strict=True):
+        if value != seed:
+            raise GraphError(f"an output is {value}, its seed {seed}")
+    return TupleType(types[2 * outputs :])
+
+
+def _gradient_value(*_: Any, **__: Any) -> Any:
+    raise GraphError("gradient has a meaning only after autodiff has expanded it")
+
+
+# (outputs..., seeds..., values...) -> the gradient by each value of the outputs weighted by the seeds.
+gradient = Op("gradient", Kind.CONTROL, ("x*",), _gradient_type, _gradient_value, no_vjp="autodiff expands it")

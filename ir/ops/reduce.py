@@ -1,0 +1,181 @@
+"""Reductions: elements along some axes combine to one; those axes are gone from the result.
+
+body(dtype) -> Combiner: what one element contributes, and how two partial results meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brasa.ir import kernel
+from brasa.ir.dtype import DType, float32, int64
+from brasa.ir.errors import DTypeError, ShapeError
+from brasa.ir.graph import Kind, Node, Op
+from brasa.ir.kernel import Expr, Number
+from brasa.ir.ops.elementwise import div, eq, mul, select
+from brasa.ir.ops.source import full_like
+from brasa.ir.ops.view import expand, reshape
+from brasa.ir.types import TensorType
+
+State = tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Combiner:
+    """A reduction over states of one or more scalars.
+
+    dtypes, init: of each scalar of the state, before any element.
+    lift: (element, its flat position among the reduced ones) -> its state.
+    combine: two states -> their combination, the earlier one first. result: state -> element of the result.
+    """
+
+    dtypes: tuple[DType, ...]
+    init: tuple[Number, ...]
+    lift: Callable[[Expr, Expr], State]
+    combine: Callable[[State, State], State]
+    result: Callable[[State], Expr]
+
+
+def _reduced(x: TensorType, axes: Sequence[int], dtype: DType) -> TensorType:
+    if sorted(set(axes)) != list(axes) or any(not 0 <= axis < x.rank for axis in axes):
+        raise ShapeError(f"axes {list(axes)} are not distinct, ascending axes of {x}")
+    return TensorType(tuple(n for axis, n in enumerate(x.shape) if axis not in axes), dtype, x.device)
+
+
+def _numeric(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    if x.dtype.kind == "bool":
+        raise DTypeError("is not defined for bool")
+    return _reduced(x, axes, x.dtype)
+
+
+def restore(reduced: Node, axes: tuple[int, ...], like: Node) -> Node:
+    """A reduced value spread again over the axes that were reduced."""
+    kept = tuple(1 if axis in axes else n for axis, n in enumerate(like.tensor.shape))
+    return expand(reshape(reduced, shape=kept), shape=like.tensor.shape)
+
+
+def _accumulator(dtype: DType) -> DType:
+    return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
+
+
+def _simple(init: Number, combine: Callable[[Expr, Expr], Expr]) -> Callable[[DType], Combiner]:
+    def body(dtype: DType) -> Combiner:
+        state = _accumulator(dtype)
+        return Combiner(
+            (state,), (init,), lambda x, _: (kernel.cast(x, state),), lambda a, b: (combine(a[0], b[0]),),
+            lambda s: kernel.cast(s[0], dtype),
+        )  # fmt: skip
+
+    return body
+
+
+def _sum_vjp(node: Node, g: Node) -> tuple[Node]:
+    return (restore(g, node.attrs["axes"], node.operands[0]),)
+
+
+def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's reduction, in the dtype that brasa accumulates in."""
+
+    def evaluate(x: Any, *, axes: tuple[int, ...]) -> Any:
+        x = np.asarray(x)
+        narrow = x.dtype.itemsize == 2 and x.dtype.kind not in "iu"
+        return function(x, axis=axes, dtype=np.float32 if narrow else x.dtype).astype(x.dtype)
+
+    return evaluate
+
+
+sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=_simple(0, lambda a, b: a + b))
+
+
+def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
+    """Each element's gradient is the product of the others: with exactly one zero only that element has one."""
+    x, axes = node.operands[0], node.attrs["axes"]
+    zero, one = full_like(x, 0), full_like(x, 1)
+    is_zero = eq(x, zero)
+    filled = prod(select(is_zero, one, x), axes=axes)
+    zeros = sum_(select(is_zero, one, zero), axes=axes)
+    spread = restore(mul(g, filled), axes, x)
+    count = restore(zeros, axes, x)
+    whole = select(eq(count, zero), div(spread, select(is_zero, one, x)), zero)
+    return (select(is_zero, select(eq(count, one), spread, zero), whole),)
+
+
+prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=_simple(1, lambda a, b: a * b))
+
+
+def _any_dtype(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    return _reduced(x, axes, x.dtype)
+
+
+def lowest(dtype: DType) -> Number:
+    """The value that no other is below."""
+    if dtype.kind == "bool":
+        return False
+    return float("-inf") if dtype.kind == "float" else 0 if dtype.kind == "uint" else -(1 << (dtype.bits - 1))
+
+
+def highest(dtype: DType) -> Number:
+    """The value that no other is above."""
+    if dtype.kind == "bool":
+        return True
+    return float("inf") if dtype.kind == "float" else (1 << (dtype.bits - (dtype.kind == "int"))) - 1
+
+
+def _extremum_vjp(node: Node, g: Node) -> tuple[Node]:
+    """Elements that attain the extremum share the gradient evenly, as PyTorch's amax and amin do."""
+    x, axes = node.operands[0], node.attrs["axes"]
+    hit = eq(x, restore(node, axes, x))
+    share = select(hit, full_like(x, 1), full_like(x, 0))
+    count = sum_(share, axes=axes)
+    return (mul(share, restore(div(g, count), axes, x)),)
+
+
+def _extremum_body(init: Callable[[DType], Number], combine: Callable[..., Expr]) -> Callable[[DType], Combiner]:
+    return lambda dtype: Combiner(
+        (dtype,), (init(dtype),), lambda x, _: (x,), lambda a, b: (combine(a[0], b[0]),), lambda s: s[0]
+    )
+
+
+max_ = Op("max", Kind.REDUCE, ("x",), _any_dtype, lambda x, axes: np.max(x, axis=axes), _extremum_vjp,
+          body=_extremum_body(lowest, kernel.maximum))  # fmt: skip
+min_ = Op("min", Kind.REDUCE, ("x",), _any_dtype, lambda x, axes: np.min(x, axis=axes), _extremum_vjp,
+          body=_extremum_body(highest, kernel.minimum))  # fmt: skip
+
+
+def _index_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    return _reduced(x, axes, int64)
+
+
+def _arg_value(function: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(x: Any, *, axes: tuple[int, ...]) -> Any:
+        x = np.asarray(x)
+        kept = [axis for axis in range(x.ndim) if axis not in axes]
+        flat = np.transpose(x, (*kept, *axes)).reshape([x.shape[axis] for axis in kept] + [-1])
+        return function(flat, axis=-1)
+
+    return evaluate
+
+
+def _arg_body(init: Callable[[DType], Number], better: Callable[[Expr, Expr], Expr]) -> Callable[[DType], Combiner]:
+    def combine(a: State, b: State) -> State:
+        """The better value; of equal ones the earlier place; a NaN is better than anything. Places >= 0 are real."""
+        nan_a, nan_b = kernel.ne(a[0], a[0]), kernel.ne(b[0], b[0])
+        empty_a, empty_b = a[1] < 0, b[1] < 0
+        earlier = kernel.select(kernel.eq(a[0], b[0]) | (nan_a & nan_b), b[1] < a[1], better(b[0], a[0]))
+        wins = kernel.select(nan_a ^ nan_b, nan_b, earlier)
+        take_b = (wins | empty_a) & ~empty_b
+        return kernel.select(take_b, b[0], a[0]), kernel.select(take_b, b[1], a[1])
+
+    return lambda dtype: Combiner(
+        (dtype, int64), (init(dtype), -1), lambda x, position: (x, position), combine, lambda s: s[1]
+    )
+
+
+argmax = Op("argmax", Kind.REDUCE, ("x",), _index_type, _arg_value(np.argmax), no_vjp="a place has no gradient",
+            body=_arg_body(lowest, lambda a, b: a > b))  # fmt: skip
+argmin = Op("argmin", Kind.REDUCE, ("x",), _index_type, _arg_value(np.argmin), no_vjp="a place has no gradient",
+            body=_arg_body(highest, lambda a, b: a < b))  # fmt: skip

@@ -1,0 +1,159 @@
+"""A program: kernels, the order in which they run, and where every value lies. What machine code is made from.
+
+Machine code of a program is one function, on every CPU:
+
+    i64 entry(ptr context, ptr pointers, ptr sizes, ptr arena)
+
+pointers: addresses of the inputs, then of the outputs. sizes: the i64 values of `Signature.sizes`, then the byte offset
+of each of `Signature.slots` in the arena. It returns 0, or 1 + the number of the check that failed, whose position is
+then in the context. The context begins with
+
+    ptr parallel_for    void (ptr context, ptr body, ptr arguments, i64 extent, i64 grain); runs
+                        body(arguments, begin, end) over pieces of 0..extent, none of them below grain iterations
+    i64 failed          where entry writes the position of a failed check
+
+A kernel is a function void (ptr context, ptr checks, ptr buffer..., i64 size...); `checks` has one i64 for each check,
+at first the largest i64, and a failing check lowers it to its position. entry looks at them after each launch that has
+some and returns at once, so no later launch runs: launches that write updated inputs come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.kernel import Kernel
+from brasa.ir.types import TensorType
+
+
+@dataclass(frozen=True)
+class Stride:
+    """The stride, in elements, of one axis of an input: known when the program is called."""
+
+    input: int
+    axis: int
+
+    def __str__(self) -> str:
+        return f"stride({self.input}, {self.axis})"
+
+
+SizeValue: TypeAlias = "Size | Stride"
+
+
+@dataclass(frozen=True)
+class Input:
+    """strides: per axis "0", "1" or "s" (run-time); () for row-major."""
+
+    name: str
+    type: TensorType
+    strides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckNote:
+    """What a failed check says: the op and operand, the user's line, and the size that bounded the values.
+
+    input: which input holds the offending value, if it is one, so that the message can show it.
+    """
+
+    op: str
+    where: str
+    bound: Size
+    input: int | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """All that a caller must know to run the machine code of a program.
+
+    updates: pairs (output, input): that output's pointer is the input's own.
+    sizes: the values that entry expects, in order; slots: the bytes of each part of the arena (each 64-byte aligned).
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[TensorType, ...]
+    updates: tuple[tuple[int, int], ...] = ()
+    sizes: tuple[SizeValue, ...] = ()
+    slots: tuple[Size, ...] = ()
+    checks: tuple[CheckNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a kernel's argument lies: input or output by number, or temporary by number."""
+
+    role: Literal["input", "output", "temporary"]
+    index: int
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One run of a kernel. checks: the program's number for each of the kernel's check codes 0, 1, ..."""
+
+    kernel: Kernel
+    buffers: tuple[Place, ...]
+    sizes: tuple[SizeValue, ...]
+    checks: tuple[int, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """temporaries: bytes of each value that lives only during the run.
+
+    slots: for each temporary, which of `signature.slots` it lies in; () before memory has been planned.
+    """
+
+    signature: Signature
+    launches: tuple[Launch, ...]
+    temporaries: tuple[Size, ...] = ()
+    slots: tuple[int, ...] = ()
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels that are launched, each once."""
+        return tuple(dict.fromkeys(launch.kernel for launch in self.launches))
+
+
+ALIGNMENT = 64
+
+
+def slot_offsets(slots: Sequence[Size], sizes: Mapping[str, int]) -> tuple[list[int], int]:
+    """The byte offset of each slot in the arena when the named sizes have these values, and the arena's bytes."""
+    offsets, end = [], 0
+    for slot in slots:
+        offsets.append(end)
+        end += -(-dim.evaluate(slot, sizes) // ALIGNMENT) * ALIGNMENT
+    return offsets, end
+
+
+def signature_to_json(signature: Signature) -> dict[str, Any]:
+    """The signature as plain data; sizes and types as the text that graphs print."""
+    return {
+        "name": signature.name,
+        "inputs": [[each.name, str(each.type), list(each.strides)] for each in signature.inputs],
+        "outputs": [str(type) for type in signature.outputs],
+        "updates": [list(pair) for pair in signature.updates],
+        "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
+        "slots": [str(slot) for slot in signature.slots],
+        "checks": [[note.op, note.where, str(note.bound), note.input] for note in signature.checks],
+    }
+
+
+def signature_from_json(data: Mapping[str, Any]) -> Signature:
+    """The inverse; raises KeyError, TypeError or ParseError for data that is not a signature."""
+    from brasa.ir.parsing import parse_size, parse_type
+
+    return Signature(
+        data["name"],
+        tuple(Input(name, parse_type(type), tuple(strides)) for name, type, strides in data["inputs"]),
+        tuple(map(parse_type, data["outputs"])),
+        tuple((int(a), int(b)) for a, b in data["updates"]),
+        tuple(Stride(*s) if isinstance(s, list) else parse_size(s) for s in data["sizes"]),
+        tuple(map(parse_size, data["slots"])),
+        tuple(CheckNote(op, where, parse_size(bound), input) for op, where, bound, input in data["checks"]),
+    )

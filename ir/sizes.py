@@ -1,0 +1,97 @@
+"""Named sizes across types, attributes and graphs: binding, replacing and making them concrete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from brasa.ir import dim
+from brasa.ir.dim import Dim, Size
+from brasa.ir.errors import DTypeError, ShapeError
+from brasa.ir.graph import Graph, Node, item_types
+from brasa.ir.types import TensorType, TupleType, Type
+
+
+def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
+    """The type with named sizes replaced."""
+    if isinstance(type, TupleType):
+        return TupleType(tuple(substitute_tensor(item, values) for item in type.items))
+    return substitute_tensor(type, values)
+
+
+def substitute_tensor(type: TensorType, values: Mapping[str, Size]) -> TensorType:
+    """As substitute_type, for one tensor."""
+    return TensorType(tuple(dim.substitute(size, values) for size in type.shape), type.dtype, type.device)
+
+
+def substitute_attr(value: Any, values: Mapping[str, Size]) -> Any:
+    """An attribute value with named sizes replaced; a held graph has names of its own and stays."""
+    if isinstance(value, Dim):
+        return dim.substitute(value, values)
+    if isinstance(value, tuple):
+        return tuple(substitute_attr(item, values) for item in value)
+    return substitute_tensor(value, values) if isinstance(value, TensorType) else value
+
+
+def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> dict[str, Any]:
+    """All attributes of a node with named sizes replaced."""
+    return {key: substitute_attr(value, values) for key, value in attrs.items()}
+
+
+def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
+    """The graph with named sizes replaced in every type and attribute."""
+    new: dict[Node, Node] = {}
+    for node in (*graph.inputs, *graph.nodes):
+        attrs = MappingProxyType(substitute_attrs(node.attrs, values))
+        operands = tuple(new[operand] for operand in node.operands)
+        new[node] = Node(node.op, operands, attrs, substitute_type(node.type, values), node.where)
+    nodes = tuple(new[node] for node in graph.nodes)
+    outputs = tuple(new[node] for node in graph.outputs)
+    return Graph(graph.name, tuple(new[node] for node in graph.inputs), nodes, outputs, graph.updates)
+
+
+def graph_symbols(graph: Graph) -> tuple[str, ...]:
+    """The named sizes of the graph's inputs, in order of appearance."""
+    found: dict[str, None] = {}
+    for node in graph.inputs:
+        for size in node.tensor.shape:
+            found.update(dict.fromkeys(dim.symbols(size)))
+    return tuple(found)
+
+
+def bind(parameters: Sequence[TensorType], arguments: Sequence[TensorType]) -> dict[str, Size]:
+    """The sizes that the parameters' names stand for, when tensors of the argument types are passed.
+
+    Raises ShapeError or DTypeError when the arguments do not fit.
+    """
+    if len(parameters) != len(arguments):
+        raise ShapeError(f"takes {len(parameters)} tensors, {len(arguments)} were given")
+    values: dict[str, Size] = {}
+    for want, have in zip(parameters, arguments, strict=True):
+        if want.dtype is not have.dtype or want.device != have.device:
+            raise DTypeError(f"{have} was given for {want}")
+        if want.rank != have.rank:
+            raise ShapeError(f"{have} was given for {want}")
+        for formal, actual in zip(want.shape, have.shape, strict=True):
+            if isinstance(formal, Dim) and formal.is_symbol:
+                values.setdefault(str(formal), actual)
+    for want, have in zip(parameters, arguments, strict=True):
+        for formal, actual in zip(substitute_tensor(want, values).shape, have.shape, strict=True):
+            if not dim.equal(formal, actual):
+                raise ShapeError(f"{have} was given for {want}: {formal} is not {actual}")
+    return values
+
+
+def call_type(graph: Graph, arguments: Sequence[TensorType]) -> Type:
+    """The type of the results of `graph` on arguments of these types: one tensor, or a tuple for several outputs."""
+    values = bind([node.tensor for node in graph.inputs], arguments)
+    results = tuple(substitute_tensor(node.tensor, values) for node in graph.outputs)
+    return results[0] if len(results) == 1 else TupleType(results)
+
+
+def all_sizes(graph: Graph) -> Iterator[Size]:
+    """Every size that occurs in the types of the graph's values."""
+    for node in (*graph.inputs, *graph.nodes):
+        for type in item_types(node.type):
+            yield from type.shape
