@@ -1,0 +1,69 @@
+# Everything that a developer runs. Needs Python 3.11 or newer, with its venv module, and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+WORKERS ?= 2
+COVERAGE ?= 90
+
+VENV := .venv
+BENCH_VENV := .venv-bench
+RUN := $(VENV)/bin/python
+ROOMS := ir passes codegen runtime
+MEASURED := ir passes codegen
+CODE := $(ROOMS) frontend tests examples benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench lint types format golden clean
+
+help:  ## list these commands
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and compiled
+	$(RUN) examples/digits_cnn.py
+
+test: $(VENV)/.test  ## run the test suite, with line coverage of ir, passes and codegen
+	$(RUN) -m pytest -n $(WORKERS) $(MEASURED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+
+test-all: $(VENV)/.test  ## also run the long tests: fuzzing, exhaustive sweeps (hours); keeps the result in docs/
+	$(RUN) -m pytest -n $(WORKERS) --all --durations=10 | tee docs/test-all.txt
+
+bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in an environment of its own
+	$(BENCH_VENV)/bin/python -m benchmarks
+
+types: $(VENV)/.test  ## check types: mypy --strict over ir, passes, codegen and runtime
+	$(RUN) tests/house/type_links.py .types
+	cd .types && ../$(RUN) -m mypy --strict $(ROOMS:%=-p brasa.%)
+
+lint: $(VENV)/.test  ## check style and formatting
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+
+format: $(VENV)/.test  ## rewrite the code in the one format
+	$(RUN) -m ruff check --fix
+	$(RUN) -m ruff format
+
+golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts, to be looked at with git diff
+	$(RUN) -m pytest -n $(WORKERS) --update-golden
+
+clean:  ## remove everything that these commands made
+	rm -rf $(VENV) $(BENCH_VENV) .types build dist demo-output *.egg-info .coverage* .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is made once; what is installed in it is installed again when pyproject.toml changes.
+
+$(VENV)/.made $(BENCH_VENV)/.made:
+	$(PYTHON) -m venv $(@D)
+	touch $@
+
+$(VENV)/.test: EXTRAS := test,demo
+$(VENV)/.demo: EXTRAS := demo
+$(BENCH_VENV)/.bench: EXTRAS := peers,demo
+
+$(VENV)/.test $(VENV)/.demo: $(VENV)/.made pyproject.toml
+$(BENCH_VENV)/.bench: $(BENCH_VENV)/.made pyproject.toml
+
+$(VENV)/.test $(VENV)/.demo $(BENCH_VENV)/.bench:
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
+	touch $@
