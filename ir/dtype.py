@@ -47,7 +47,8 @@ class DType:
         if self.name == "bf16":
             import ml_dtypes
 
-            return np.dtype(ml_dtypes.bfloat16)
+            half: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+            return half
         return np.dtype(self.long_name)
 
     def __repr__(self) -> str:

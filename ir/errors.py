@@ -47,7 +47,7 @@ class DeviceError(BrasaError):
     """Operands on different devices, or a device that does not exist."""
 
 
-class IndexError(BrasaError, builtins.IndexError):  # noqa: A001
+class IndexError(BrasaError, builtins.IndexError):
     """An index or an axis outside its bounds."""
 
 
@@ -55,7 +55,7 @@ class ArgumentError(BrasaError, TypeError):
     """An argument of a kind that a function does not take."""
 
 
-class ValueError(BrasaError, builtins.ValueError):  # noqa: A001
+class ValueError(BrasaError, builtins.ValueError):
     """An argument with a value that a function does not take."""
 
 

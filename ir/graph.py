@@ -189,7 +189,8 @@ def rewrite(graph: Graph, change: Callable[[Node], Node]) -> Graph:
     `change` sees each node with its operands already replaced; nodes that it makes stand where the old one stood.
     """
     new: dict[Node, Node] = {node: node for node in graph.inputs}
-    seen, order = set(graph.inputs), []
+    seen = set(graph.inputs)
+    order: list[Node] = []
     for node in graph.nodes:
         operands = tuple(new[operand] for operand in node.operands)
         same = all(a is b for a, b in zip(operands, node.operands, strict=True))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from brasa.ir.dtype import from_numpy
 from brasa.ir.graph import Graph, Node
 from brasa.ir.sizes import bind, substitute_attrs
-from brasa.ir.dtype import from_numpy
 from brasa.ir.types import TensorType
 
 

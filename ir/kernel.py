@@ -184,18 +184,22 @@ def binary(op: str, lhs: Number, rhs: Number) -> Expr:
 
 
 def eq(lhs: Number, rhs: Number) -> Expr:
+    """lhs == rhs."""
     return binary("eq", lhs, rhs)
 
 
 def ne(lhs: Number, rhs: Number) -> Expr:
+    """lhs != rhs; true for NaN."""
     return binary("ne", lhs, rhs)
 
 
 def minimum(lhs: Number, rhs: Number) -> Expr:
+    """The lesser; NaN wins, and -0 is below +0."""
     return binary("minimum", lhs, rhs)
 
 
 def maximum(lhs: Number, rhs: Number) -> Expr:
+    """The greater; NaN wins, and +0 is above -0."""
     return binary("maximum", lhs, rhs)
 
 

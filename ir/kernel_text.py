@@ -71,7 +71,7 @@ def print_expr(expr: Expr, outer: int = -1) -> str:
         case "lane":
             return "lane"
         case "local":
-            return expr.attr.name + (f"[{', '.join(map(print_expr, expr.args))}]" if expr.args else "")
+            return str(expr.attr.name) + (f"[{', '.join(map(print_expr, expr.args))}]" if expr.args else "")
         case "load":
             mask = f" if {print_expr(expr.args[1])}" if len(expr.args) > 1 else ""
             return f"{expr.attr.name}[{print_expr(expr.args[0])}{mask}]"

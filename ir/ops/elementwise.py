@@ -83,8 +83,8 @@ _INTEGER_RESULT = "integers have no gradient"
 
 add = _op("add", _ARITHMETIC, np.add, _binary("add"), lambda node, g: (g, g))
 sub = _op("sub", _ARITHMETIC, np.subtract, _binary("sub"), lambda node, g: (g, neg(g)))
-mul = _op("mul", _ARITHMETIC, np.multiply, _binary("mul"),
-          lambda node, g: (mul(g, node.operands[1]), mul(g, node.operands[0])))  # fmt: skip
+mul: Op = _op("mul", _ARITHMETIC, np.multiply, _binary("mul"),
+              lambda node, g: (mul(g, node.operands[1]), mul(g, node.operands[0])))  # fmt: skip
 
 
 def _div_vjp(node: Node, g: Node) -> tuple[Node, Node]:
@@ -148,7 +148,7 @@ def _extremum_vjp(wins: Callable[[], Op]) -> Callable[[Node, Node], tuple[Node, 
 maximum = _op("maximum", _ALL, np.maximum, _binary("maximum"), _extremum_vjp(lambda: gt))
 minimum = _op("minimum", _ALL, np.minimum, _binary("minimum"), _extremum_vjp(lambda: lt))
 
-neg = _op("neg", _ARITHMETIC, np.negative, _unary("neg"), lambda node, g: (neg(g),))
+neg: Op = _op("neg", _ARITHMETIC, np.negative, _unary("neg"), lambda node, g: (neg(g),))
 abs_ = _op("abs", _REAL, np.abs, _unary("abs"), lambda node, g: (mul(g, sign(node.operands[0])),))
 
 
@@ -161,8 +161,8 @@ def _sign_body(x: Expr) -> Expr:
     )
 
 
-sign = _op("sign", _REAL, np.sign, _sign_body, _zero)
-floor = _op("floor", ("float",), np.floor, _unary("floor"), _zero)
+sign: Op = _op("sign", _REAL, np.sign, _sign_body, _zero)
+floor: Op = _op("floor", ("float",), np.floor, _unary("floor"), _zero)
 ceil = _op("ceil", ("float",), np.ceil, _unary("ceil"), _zero)
 trunc = _op("trunc", ("float",), np.trunc, _unary("trunc"), _zero)
 round_ = _op("round", ("float",), np.rint, _unary("round"), _zero)
@@ -178,7 +178,7 @@ log1p = _op("log1p", ("float",), np.log1p, mathematics.log1p,
 tanh = _op("tanh", ("float",), np.tanh, mathematics.tanh,
            lambda node, g: (mul(g, sub(full_like(g, 1), mul(node, node))),))  # fmt: skip
 sin = _op("sin", ("float",), np.sin, mathematics.sin, lambda node, g: (mul(g, cos(node.operands[0])),))
-cos = _op("cos", ("float",), np.cos, mathematics.cos, lambda node, g: (mul(g, neg(sin(node.operands[0]))),))
+cos: Op = _op("cos", ("float",), np.cos, mathematics.cos, lambda node, g: (mul(g, neg(sin(node.operands[0]))),))
 
 
 def _erf_value(x: Any) -> Any:
@@ -209,9 +209,9 @@ def _comparison(name: str, kinds: tuple[str, ...], evaluate: np.ufunc, body: Cal
 
 eq = _comparison("eq", _ALL, np.equal, kernel.eq)
 ne = _comparison("ne", _ALL, np.not_equal, kernel.ne)
-lt = _comparison("lt", ("bool", *_REAL), np.less, lambda x, y: x < y)
+lt: Op = _comparison("lt", ("bool", *_REAL), np.less, lambda x, y: x < y)
 le = _comparison("le", ("bool", *_REAL), np.less_equal, lambda x, y: x <= y)
-gt = _comparison("gt", ("bool", *_REAL), np.greater, lambda x, y: x > y)
+gt: Op = _comparison("gt", ("bool", *_REAL), np.greater, lambda x, y: x > y)
 ge = _comparison("ge", ("bool", *_REAL), np.greater_equal, lambda x, y: x >= y)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from brasa.ir import dim
 from brasa.ir.dtype import DType, int64, uint32
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
@@ -33,8 +35,12 @@ def make_input(
     return Node(input_, (), attrs, type, where)
 
 
+def _extents(type: TensorType) -> tuple[int, ...]:
+    return tuple(dim.evaluate(size, {}) for size in type.shape)
+
+
 def _constant_value(value: Any, type: TensorType) -> np.ndarray[Any, Any]:
-    return np.broadcast_to(np.asarray(value, dtype=type.dtype.numpy), type.shape)
+    return np.broadcast_to(np.asarray(value, dtype=type.dtype.numpy), _extents(type))
 
 
 constant = Op("constant", Kind.SOURCE, (), lambda value, type: type, _constant_value, no_vjp="has no operands")
@@ -59,7 +65,8 @@ def _iota_type(axis: int, type: TensorType) -> TensorType:
 def _iota_value(axis: int, type: TensorType) -> np.ndarray[Any, Any]:
     along = [1] * type.rank
     along[axis] = -1
-    return np.broadcast_to(np.arange(type.shape[axis], dtype=np.int64).reshape(along), type.shape)
+    shape = _extents(type)
+    return np.broadcast_to(np.arange(shape[axis], dtype=np.int64).reshape(along), shape)
 
 
 iota = Op("iota", Kind.SOURCE, (), _iota_type, _iota_value, no_vjp="has no operands")
@@ -74,8 +81,10 @@ def _random_type(seed: TensorType, call: TensorType, *, word: int, draw: int, ty
 
 
 def _random_value(seed: Any, call: Any, *, word: int, draw: int, type: TensorType) -> np.ndarray[Any, Any]:
-    elements = np.arange(int(np.prod(type.shape, dtype=np.int64)), dtype=np.uint64)
-    return philox_numpy(int(seed), elements, int(call), draw)[word].reshape(type.shape)
+    shape = _extents(type)
+    words = philox_numpy(int(seed), np.arange(math.prod(shape), dtype=np.uint64), int(call), draw)
+    bits: np.ndarray[Any, Any] = words[word]
+    return bits.reshape(shape)
 
 
 # Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): key = seed,

@@ -1,0 +1,45 @@
+"""Types: mypy --strict over the rooms behind the front end, and a typed program over the public face."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.type_links import ROOT, link_types
+
+BAD_USE = "from brasa.ir.dim import symbol\n\nsize: str = symbol('n')\n"
+
+
+@pytest.fixture(scope="module")
+def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of links, with a cache for mypy beside it."""
+    return link_types(tmp_path_factory.mktemp("types"))
+
+
+def mypy(links: Path, *arguments: str | Path) -> str:
+    """What mypy --strict says."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", links / "cache", *arguments]
+    environment = os.environ | {"MYPYPATH": str(links)}
+    done = subprocess.run(command, cwd=links, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_rooms(links: Path) -> None:
+    rooms = [word for room in ("ir", "passes", "codegen", "runtime") for word in ("-p", f"brasa.{room}")]
+    said = mypy(links, *rooms)
+    assert said.startswith("Success"), said
+
+
+def test_public_face(links: Path) -> None:
+    said = mypy(links, "--follow-imports=silent", ROOT / "tests" / "house" / "typed_sample.py")
+    assert said.startswith("Success"), said
+
+
+def test_wrong_types_are_found(links: Path) -> None:
+    sample = links / "bad.py"
+    sample.write_text(BAD_USE)
+    assert 'expression has type "Dim", variable has type "str"' in mypy(links, sample)
