@@ -15,7 +15,18 @@ from tests.house.source import Source
 # Names that ops share with the kernel language, whose scalar operations emitters do print.
 KERNEL_WORDS = {*kernel.UNARY, *kernel.BINARY, *kernel.COMPARE, "select", "cast"}
 # Names that ops share with LLVM's and C's own words and with everyday programming.
-PLAIN_WORDS = {"call", "constant", "input", "item", "index", "update", "expand", *dir(builtins), *keyword.kwlist}
+PLAIN_WORDS = {
+    "call",
+    "constant",
+    "input",
+    "item",
+    "index",
+    "update",
+    "expand",
+    "sign",
+    *dir(builtins),
+    *keyword.kwlist,
+}
 OP_NAMES = set(OPS) - KERNEL_WORDS - PLAIN_WORDS
 
 LOOSE = re.compile(
