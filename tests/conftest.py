@@ -1,0 +1,20 @@
+"""Options and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.house.totals import pytest_terminal_summary as pytest_terminal_summary
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all`: also run the tests marked `long`."""
+    parser.addoption("--all", action="store_true", help="also run the long tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests unless `--all` is given."""
+    if not config.getoption("--all"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
