@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.house.totals import pytest_terminal_summary as pytest_terminal_summary
+from tests.house.totals import pytest_terminal_summary
+
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
