@@ -60,9 +60,12 @@ def graph_symbols(graph: Graph) -> tuple[str, ...]:
     return tuple(found)
 
 
-def bind(parameters: Sequence[TensorType], arguments: Sequence[TensorType]) -> dict[str, Size]:
+def bind(
+    parameters: Sequence[TensorType], arguments: Sequence[TensorType], known: Mapping[str, Size] = MappingProxyType({})
+) -> dict[str, Size]:
     """The sizes that the parameters' names stand for, when tensors of the argument types are passed.
 
+    known: what names stand for that no parameter has as a size of its own; the names of a region are its caller's.
     Raises ShapeError or DTypeError when the arguments do not fit.
     """
     if len(parameters) != len(arguments):
@@ -76,6 +79,7 @@ def bind(parameters: Sequence[TensorType], arguments: Sequence[TensorType]) -> d
         for formal, actual in zip(want.shape, have.shape, strict=True):
             if isinstance(formal, Dim) and formal.is_symbol:
                 values.setdefault(str(formal), actual)
+    values = {**known, **values}
     for want, have in zip(parameters, arguments, strict=True):
         for formal, actual in zip(substitute_tensor(want, values).shape, have.shape, strict=True):
             if not dim.equal(formal, actual):

@@ -54,7 +54,7 @@ def _pad_vjp(node: Node, g: Node) -> tuple[Node, Node | None]:
     x, low = node.operands[0], node.attrs["low"]
     inner = slice_(g, starts=low, sizes=x.tensor.shape, steps=(1,) * x.tensor.rank)
     axes = tuple(range(x.tensor.rank))
-    border = sub(sum_(g, axes=axes), sum_(inner, axes=axes)) if node.operands[1].op.kind is not Kind.SOURCE else None
+    border = sub(sum_(g, axes=axes), sum_(inner, axes=axes)) if node.operands[1].op.name != "constant" else None
     return inner, border
 
 
