@@ -1,1 +1,3 @@
-"""Placeholder."""
+"""Kernels to CUDA C++."""
+
+from brasa.codegen.cuda.emit import emit_cuda as emit_cuda

@@ -1,0 +1,60 @@
+"""What the text of every CUDA module begins with: names of types, and the scalar functions that CUDA lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+_TYPES = """\
+typedef signed char i8;
+typedef short i16;
+typedef int i32;
+typedef long long i64;
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+"""
+
+_HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
+
+_FUNCTIONS = {
+    "minimum": """
+// NaN wins, and -0 < +0: floats that compare equal differ in the sign of zero at most.
+template <class T> __device__ inline T minimum(T a, T b) { return b < a ? b : a; }
+__device__ inline float minimum(float a, float b) {
+  return a < b ? a : b < a ? b : a != b ? a + b : __int_as_float(__float_as_int(a) | __float_as_int(b));
+}
+__device__ inline double minimum(double a, double b) {
+  return a < b ? a : b < a ? b : a != b ? a + b
+    : __longlong_as_double(__double_as_longlong(a) | __double_as_longlong(b));
+}
+""",
+    "maximum": """
+template <class T> __device__ inline T maximum(T a, T b) { return a < b ? b : a; }
+__device__ inline float maximum(float a, float b) {
+  return a < b ? b : b < a ? a : a != b ? a + b : __int_as_float(__float_as_int(a) & __float_as_int(b));
+}
+__device__ inline double maximum(double a, double b) {
+  return a < b ? b : b < a ? a : a != b ? a + b
+    : __longlong_as_double(__double_as_longlong(a) & __double_as_longlong(b));
+}
+""",
+    "absolute": """
+template <class T> __device__ inline T absolute(T x) { return x < 0 ? T(0 - u64(x)) : x; }
+""",
+    "saturate": """
+// Float to integer: toward zero, and at most the nearest integer that there is; NaN gives 0.
+template <class I, class F> __device__ inline I saturate(F x) {
+  const bool is_signed = I(-1) < I(0);
+  const I most = I(~u64(0) >> (64 - 8 * sizeof(I) + is_signed)), least = I(~most);
+  const F end = F(u64(1) << (8 * sizeof(I) - 1)) * (is_signed ? 1 : 2);
+  return x != x ? I(0) : x < F(least) ? least : x >= end ? most : I(x);
+}
+""",
+}
+
+
+def prelude(used: Set[str]) -> str:
+    """The text that a module which uses these types and functions begins with."""
+    headers = [f"#include <{header}>\n" for name, header in _HEADERS.items() if name in used]
+    functions = [text for name, text in _FUNCTIONS.items() if name in used]
+    return "".join([*headers, _TYPES, *functions])
