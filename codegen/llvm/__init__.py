@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Kernels as LLVM text, and LLVM text as machine code."""

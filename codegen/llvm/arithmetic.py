@@ -1,0 +1,262 @@
+"""The kernel language's scalar operations as LLVM instructions on one or LANES lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from brasa.codegen.llvm.conversions import convert, instruction, suffix
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, register_type
+from brasa.codegen.llvm.writer import Writer
+from brasa.ir.dtype import DType, float32
+from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
+
+_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
+_ROUNDING = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
+_INTRINSICS = {"fma": "fma"}
+
+
+def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
+    """The value of an operation without effects whose operands have these values."""
+    dtype = expr.args[0].dtype if expr.args else expr.dtype
+    match expr.op:
+        case "cast":
+            return convert(writer, args[0], dtype, expr.dtype)
+        case "bitcast":
+            return _bitcast(writer, args[0], expr.dtype)
+        case "spread":
+            return args[0]
+        case "first":
+            return _first(writer, args[0])
+        case "shifted":
+            return _shift_lanes(writer, args[0], expr.attr)
+        case "select":
+            return _select(writer, *args)
+    if dtype.kind == "float" and dtype.bits == 16:
+        return _apply_wide(writer, expr, args, dtype)
+    if expr.op in UNARY:
+        return _unary(writer, expr.op, dtype, args[0])
+    if expr.op in COMPARE:
+        return _compare(writer, expr.op, dtype, *level(writer, args))
+    if expr.op in BINARY:
+        return _binary(writer, expr.op, dtype, args[0], args[1])
+    if expr.op == "intrinsic" and expr.attr in _INTRINSICS:
+        values = level(writer, args)
+        kind = register_type(expr.dtype)
+        return writer.call(
+            f"llvm.{_INTRINSICS[expr.attr]}.{suffix(kind, values[0].lanes)}", kind, values[0].lanes, *values
+        )
+    raise ValueError(f"no machine code for {expr.op} {expr.attr or ''}")
+
+
+def level(writer: Writer, args: Sequence[Result]) -> list[Value]:
+    """The operands with equal numbers of lanes; one if none of them differs from lane to lane."""
+    if all(is_uniform(arg) for arg in args):
+        return [writer.scalar(arg) for arg in args]
+    return [writer.vector(arg) for arg in args]
+
+
+def is_uniform(result: Result) -> bool:
+    """Whether all lanes share one value."""
+    return result.step is None if isinstance(result, Linear) else result.lanes == 1
+
+
+def _apply_wide(writer: Writer, expr: Expr, args: Sequence[Result], dtype: DType) -> Result:
+    """Half precision through single precision: rounding twice is then as rounding once."""
+    wide = [convert(writer, arg, dtype, float32) for arg in args]
+    operands = tuple(Expr("operand", (), float32, arg.lanes) for arg in expr.args)
+    result = apply(writer, Expr(expr.op, operands, float32, expr.lanes, expr.attr), wide)
+    return result if expr.op in COMPARE else convert(writer, result, float32, dtype)
+
+
+def _bitcast(writer: Writer, arg: Result, dtype: DType) -> Result:
+    type = register_type(dtype)
+    if type == "i64" and isinstance(arg, Linear):
+        return arg
+    value = level(writer, [arg])[0]
+    return value if value.type == type else instruction(writer, "bitcast", value, type)
+
+
+def _first(writer: Writer, arg: Result) -> Result:
+    if isinstance(arg, Linear):
+        return arg.base
+    return arg if arg.lanes == 1 else writer.pure(arg.type, 1, f"extractelement {arg}, i64 0", arg)
+
+
+def _shift_lanes(writer: Writer, arg: Result, by: int) -> Result:
+    if isinstance(arg, Linear):
+        return arg if arg.step is None else arg.plus(arg.step, by)
+    if arg.lanes == 1:
+        return arg
+    places = ", ".join(f"i32 {lane + by}" if 0 <= lane + by < LANES else "i32 poison" for lane in range(LANES))
+    return writer.pure(arg.type, LANES, f"shufflevector {arg}, {arg.full_type} poison, <{LANES} x i32> <{places}>", arg)
+
+
+def _select(writer: Writer, condition: Result, yes: Result, no: Result) -> Result:
+    if yes is no:
+        return yes
+    if is_uniform(condition):
+        truth = writer.scalar(condition)
+        if truth.number is not None:
+            return yes if truth.number else no
+        if isinstance(yes, Linear) and isinstance(no, Linear) and yes.fixed_step == no.fixed_step is not None:
+            base = _choose(writer, truth, writer.scalar(yes.base), writer.scalar(no.base))
+            return linear({base: 1}, 0, yes.step)
+        return _choose(writer, truth, *level(writer, [yes, no]))
+    return _choose(writer, *(writer.vector(arg) for arg in (condition, yes, no)))
+
+
+def _choose(writer: Writer, condition: Value, yes: Value, no: Value) -> Value:
+    return writer.pure(yes.type, yes.lanes, f"select {condition}, {yes}, {no}", condition, yes, no)
+
+
+def _unary(writer: Writer, op: str, dtype: DType, arg: Result) -> Result:
+    if op == "neg" and dtype.name == "i64" and not (isinstance(arg, Value) and arg.lanes > 1):
+        return writer.linear(arg).times(-1)
+    (x,) = level(writer, [arg])
+    if dtype.kind == "float":
+        if op == "neg":
+            return writer.pure(x.type, x.lanes, f"fneg {x}", x)
+        return writer.call(f"llvm.{_ROUNDING[op]}.{suffix(x.type, x.lanes)}", x.type, x.lanes, x)
+    if op == "not":
+        ones = constant_of(True if x.type == "i1" else -1, x.type, x.lanes)
+        return writer.pure(x.type, x.lanes, f"xor {x}, {ones.text}", x)
+    if op == "neg":
+        return writer.pure(x.type, x.lanes, f"sub {constant_of(0, x.type, x.lanes)}, {x.text}", x)
+    if op == "abs":
+        if dtype.kind == "uint":
+            return x
+        return writer.call(f"llvm.abs.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, constant_of(False, "i1"))
+    raise ValueError(f"no machine code for {op} of {dtype.name}")
+
+
+def _compare(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
+    if dtype.kind == "float":
+        code = "fcmp " + {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole"}[op]
+    else:
+        code = "icmp " + (op if op in ("eq", "ne") else ("s" if dtype.kind == "int" else "u") + op)
+    return writer.pure("i1", x.lanes, f"{code} {x}, {y.text}", x, y)
+
+
+def _binary(writer: Writer, op: str, dtype: DType, lhs: Result, rhs: Result) -> Result:
+    if dtype.name == "i64" and op in ("add", "sub", "mul", "shl"):
+        kept = _index_arithmetic(writer, op, lhs, rhs)
+        if kept is not None:
+            return kept
+    x, y = level(writer, [lhs, rhs])
+    if op in ("shl", "shr"):
+        return _shift(writer, op, dtype, x, y)
+    if op in ("minimum", "maximum"):
+        return _extremum(writer, op, dtype, x, y)
+    if op in ("quotient", "modulo"):
+        return _divide(writer, op, dtype, x, y)
+    name = (_FLOAT if dtype.kind == "float" else _INTEGER)[op]
+    return writer.pure(x.type, x.lanes, f"{name} {x}, {y.text}", x, y)
+
+
+def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Linear | None:
+    """The result as a linear form, if it has one."""
+    if any(isinstance(side, Value) and (side.lanes > 1 or side.type != "i64") for side in (lhs, rhs)):
+        return None
+    x, y = writer.linear(lhs), writer.linear(rhs)
+    if op in ("add", "sub"):
+        return x.plus(y, 1 if op == "add" else -1)
+    if op == "shl":
+        return x.times(1 << y.constant) if y.number is not None and 0 <= y.constant < 64 else None
+    if x.number is not None or y.number is not None:
+        return y.times(x.number) if x.number is not None else x.times(y.constant)
+    if x.step is not None and y.step is not None:
+        return None
+    if x.step is not None:
+        x, y = y, x
+    product = _multiply(writer, x, y.base)
+    return product if y.step is None else linear(product.terms, product.constant, _multiply(writer, x, y.step))
+
+
+def _multiply(writer: Writer, x: Linear, y: Linear) -> Linear:
+    """The product of two forms of one lane: term by term while that is short."""
+    if (len(x.terms) + bool(x.constant)) * (len(y.terms) + bool(y.constant)) > 4:
+        x, y = (writer.linear(writer.scalar(each)) for each in (x, y))
+    total = x.times(y.constant).plus(linear(y.terms).times(x.constant))
+    for a, count in x.terms.items():
+        for b, times in y.terms.items():
+            first, second = sorted((a, b), key=lambda value: (value.depth, value.text))
+            product = writer.pure("i64", 1, f"mul i64 {first.text}, {second.text}", first, second)
+            total = total.plus(Linear({product: 1}), count * times)
+    return total
+
+
+def _shift(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
+    """Shifts beyond the width shift everything out."""
+    if y.type != x.type:
+        y = instruction(writer, "trunc" if int(y.type[1:]) > int(x.type[1:]) else "zext", y, x.type)
+    signed = op == "shr" and dtype.kind == "int"
+    name = "shl" if op == "shl" else "ashr" if signed else "lshr"
+    if y.number is not None and 0 <= y.number < dtype.bits:
+        return writer.pure(x.type, x.lanes, f"{name} {x}, {y.text}", x, y)
+    most = constant_of(dtype.bits - 1, y.type, y.lanes)
+    inside = writer.pure("i1", y.lanes, f"icmp ule {y}, {most.text}", y)
+    by = _choose(writer, inside, y, most)
+    shifted = writer.pure(x.type, x.lanes, f"{name} {x}, {by.text}", x, by)
+    return shifted if signed else _choose(writer, inside, shifted, constant_of(0, x.type, x.lanes))
+
+
+def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
+    """Integer division that never traps: by 0 the quotient is 0 and the remainder x; by -1 it wraps."""
+    name = {"quotient": "div", "modulo": "rem"}[op]
+    zero, one = constant_of(0, x.type, x.lanes), constant_of(1, x.type, x.lanes)
+    signed = dtype.kind == "int"
+    code = f"{'s' if signed else 'u'}{name}"
+    if y.number is not None and y.number not in (0, -1):
+        return writer.pure(x.type, x.lanes, f"{code} {x}, {y.text}", x, y)
+    is_zero = writer.pure("i1", y.lanes, f"icmp eq {y}, {zero.text}", y)
+    safe = _choose(writer, is_zero, one, y)
+    if signed:
+        is_minus = writer.pure("i1", y.lanes, f"icmp eq {y}, {constant_of(-1, y.type, y.lanes).text}", y)
+        safe = _choose(writer, is_minus, one, safe)
+    result = writer.pure(x.type, x.lanes, f"{code} {x}, {safe.text}", x, safe)
+    if op == "modulo":
+        return _choose(writer, is_zero, x, result)
+    result = _choose(writer, is_zero, zero, result)
+    if not signed:
+        return result
+    negated = writer.pure(x.type, x.lanes, f"sub {zero}, {x.text}", x)
+    return _choose(writer, is_minus, negated, result)
+
+
+def _extremum(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
+    if dtype.kind == "bool":
+        name = "and" if op == "minimum" else "or"
+        return writer.pure("i1", x.lanes, f"{name} {x}, {y.text}", x, y)
+    if dtype.kind == "float":
+        return _float_extremum(writer, op, x, y)
+    name = ("s" if dtype.kind == "int" else "u") + op[:3]
+    return writer.call(f"llvm.{name}.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, y)
+
+
+def _float_extremum(writer: Writer, op: str, x: Value, y: Value) -> Value:
+    """NaN wins and -0 is below +0. x86 has `a < b ? a : b` as one instruction; llvm.minimum there takes seven."""
+    if not writer.target.triple.startswith("x86"):
+        return writer.call(f"llvm.{op}.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, y)
+
+    def better(a: Value, b: Value) -> Value:
+        wins = writer.pure("i1", a.lanes, f"fcmp {'olt' if op == 'minimum' else 'ogt'} {a}, {b.text}", a, b)
+        return _choose(writer, wins, a, b)
+
+    if x.number is not None:
+        x, y = y, x
+    if y.number is not None and y.number == y.number and x.number is None:
+        # b is returned for equal operands and for NaN, so a constant that is not zero stands first.
+        chosen = better(y, x)
+        if y.number or (op == "minimum") == (str(y.number) != "-0.0"):
+            return chosen
+        if op == "maximum":
+            return writer.pure(x.type, x.lanes, f"fadd {chosen}, {y.text}", chosen)
+    integer = "i32" if x.type == "float" else "i64"
+    left, right = (instruction(writer, "bitcast", each, integer) for each in (better(x, y), better(y, x)))
+    merged = writer.pure(integer, x.lanes, f"{'or' if op == 'minimum' else 'and'} {left}, {right.text}", left, right)
+    result = instruction(writer, "bitcast", merged, x.type)
+    if op == "minimum":
+        return result
+    is_nan = writer.pure("i1", x.lanes, f"fcmp uno {x}, {y.text}", x, y)
+    return _choose(writer, is_nan, constant_of(float("nan"), x.type, x.lanes), result)

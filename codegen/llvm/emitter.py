@@ -1,0 +1,293 @@
+"""Prints a kernel as LLVM functions: statements of the kernel language, and nothing of what they are for.
+
+One walk over the statements writes everything: a `vector` loop's body is walked once for full rounds and once for the
+masked rest, an `unrolled` loop's once for each iteration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from brasa.codegen.llvm import arithmetic, memory
+from brasa.codegen.llvm.expressions import Expressions, Register
+from brasa.codegen.llvm.parallel import Captures, Module, run_in_pieces
+from brasa.codegen.llvm.reading import Reading
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
+from brasa.codegen.llvm.writer import Block, Writer
+from brasa.ir.kernel import LANES, Assign, Buffer, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+
+# A vector loop whose body has more expressions is written once, with a mask in every round.
+_LARGE_BODY = 60
+_NO_POSITION = (1 << 63) - 1
+
+
+def emit_kernel(module: Module, kernel: Kernel, name: str) -> None:
+    """Write the function of a kernel, and those of its parallel loops, into the module."""
+    writer = Writer(module.target, module.declarations)
+    emitter = Emitter(module, name, writer, Reading())
+    parameters = [Value("%context", "ptr"), Value("%checks", "ptr")]
+    for number, buffer in enumerate(kernel.arguments):
+        emitter.pointers[buffer] = Value(f"%b{number}.{_plain(buffer.name)}", "ptr")
+        parameters.append(emitter.pointers[buffer])
+    for number, size in enumerate(kernel.sizes):
+        parameters.append(Value(f"%s{number}.{_plain(size.attr)}", "i64"))
+        emitter.bind(size, parameters[-1])
+    emitter.block(kernel.body)
+    writer.effect("ret void")
+    module.add_function(name, parameters, writer)
+
+
+def _plain(name: str) -> str:
+    """The name without what LLVM does not take in names."""
+    return re.sub(r"[^\w.]", "_", name, flags=re.ASCII)
+
+
+class Emitter(Expressions):
+    """Writes statements into one function.
+
+    kept: while the masked round of a vector loop is written, the locals that outlive it.
+    captures: what this function takes from the one around it, if it is the body of a parallel loop.
+    """
+
+    def __init__(
+        self, module: Module, name: str, writer: Writer, reading: Reading, captures: Captures | None = None
+    ) -> None:
+        super().__init__(writer, reading)
+        self.module = module
+        self.name = name
+        self.captures = captures
+        self.kept: frozenset[Register] = frozenset()
+        self._in_loop = captures is not None
+
+    @property
+    def checks(self) -> Value:
+        """Where failing checks report."""
+        return Value("%checks", "ptr") if self.captures is None else self.captures.value(Value("%checks", "ptr"))
+
+    def foreign_value(self, expr: Expr) -> Result:
+        """A variable that the function around this one has bound."""
+        return super().foreign_value(expr) if self.captures is None else self.captures.expression(expr)
+
+    def foreign_pointer(self, buffer: Buffer) -> Value | None:
+        """A buffer that the function around this one has."""
+        return None if self.captures is None else self.captures.pointer(buffer)
+
+    def block(self, statements: Sequence[Statement]) -> None:
+        """Write the statements, one after the other."""
+        for statement in statements:
+            self._statement(statement)
+
+    def _statement(self, statement: Statement) -> None:
+        match statement:
+            case Let(var, value):
+                self.bind(var, self.value(value))
+            case Assign(local, index, value):
+                self._assign(self.register(local, index), value)
+            case Store():
+                self._store(statement)
+            case If(condition, then, orelse):
+                truth = self.scalar(condition)
+                self._branch(truth, then, lambda: self.block(then), orelse, lambda: self.block(orelse))
+            case For(kind="unrolled"):
+                self._unrolled(statement)
+            case For(kind="vector"):
+                self._vector(statement)
+            case For(kind="parallel") if not self._in_loop:
+                self._parallel(statement)
+            case For(kind="serial" | "parallel"):
+                extent = self.index(statement.extent)
+                self._counted(statement, extent, 1, lambda at: self._iteration(statement, at))
+            case Check():
+                self._check(statement)
+            case _:
+                raise ValueError(f"a CPU has no {statement.kind if isinstance(statement, For) else 'barrier'}")
+
+    def _assign(self, register: Register, value: Expr) -> None:
+        result = self.value(value)
+        if self.mask is not None and register[0].lanes > 1 and register in self.kept:
+            new, old = self.writer.vector(result), self.in_register(register)
+            result = self.writer.pure(new.type, LANES, f"select {self.mask}, {new}, {old}", self.mask, new, old)
+        self.registers[register] = result
+        self.changed(frozenset())
+
+    def _store(self, statement: Store) -> None:
+        buffer = statement.buffer
+        mask = self.active_lanes(statement.mask, statement.index.lanes > 1)
+        index, value = self.value(statement.index), self.value(statement.value)
+        memory.store(self.writer, self.pointer(buffer), buffer.dtype, index, value, mask)
+        self.changed(frozenset((buffer,)))
+
+    def _check(self, check: Check) -> None:
+        """Out of line, lower the reported position to the least failing one."""
+        writer, position = self.writer, self.value(check.position)
+        lanes = max(check.ok.lanes, check.position.lanes)
+        ok = self.value(check.ok)
+        fails = writer.vector(ok) if lanes > 1 else writer.scalar(ok)
+        fails = writer.pure("i1", lanes, f"xor {fails}, {constant_of(True, 'i1', lanes).text}", fails)
+        if lanes > 1 and self.mask is not None:
+            fails = writer.pure("i1", lanes, f"and {fails}, {self.mask.text}", fails, self.mask)
+        hit = memory.any_lane(writer, fails) if lanes > 1 else fails
+        number, before, checks = writer.fresh(""), writer.block, self.checks
+        with writer.region(f"fail{number}", is_arm=True):
+            least = self._least(position, fails) if lanes > 1 else writer.scalar(position)
+            place = memory.address(writer, checks, "i64", linear({}, check.code))
+            writer.effect(f"%old{number} = atomicrmw umin {place}, {least} monotonic")
+            writer.effect(f"br label %pass{number}")
+        before.lines.append(f"br {hit}, label %fail{number}, label %pass{number}, !prof !0")
+        writer.continue_in(f"pass{number}")
+
+    def _least(self, position: Result, fails: Value) -> Value:
+        places, none = self.writer.vector(position), constant_of(_NO_POSITION, "i64", LANES)
+        kept = self.writer.pure("i64", LANES, f"select {fails}, {places}, {none}", fails, places)
+        return self.writer.call(f"llvm.vector.reduce.umin.v{LANES}i64", "i64", 1, kept)
+
+    # Loops
+
+    def _iteration(self, loop: For, at: Result) -> None:
+        self.bind(loop.var, at)
+        self.block(loop.body)
+
+    def _unrolled(self, loop: For) -> None:
+        extent = self.index(loop.extent).number
+        if extent is None:
+            raise ValueError(f"the extent of the unrolled loop over {loop.var.attr} is not a constant")
+        for number in range(extent):
+            with self.frame():
+                self._iteration(loop, linear({}, number))
+
+    def _counted(
+        self, loop: For, extent: Linear, step: int, body: Callable[[Linear], None], start: Value | None = None
+    ) -> None:
+        """body(i) for i from 0 (or start) to extent by step, with the locals it sets carried round."""
+        if start is None and extent.number is not None and extent.number <= step:
+            if extent.number > 0:
+                with self.frame():
+                    body(linear({}))
+            return
+        effects = self.reading.effects(loop.body)
+        before = tuple(self.registers)
+        carried = [register for register in before if register[0] in effects.assigns]
+        values = [self.in_register(register) for register in carried]
+        outer, self._in_loop = self._in_loop, True
+        self.changed(effects.writes)
+        first = constant_of(0, "i64") if start is None else start
+        with self.writer.loop(first, self.writer.scalar(extent), step, values) as written, self.frame():
+            self.registers.update(zip(carried, written.carried, strict=True))
+            body(Linear({written.counter: 1}))
+            written.results = [self.in_register(register) for register in carried]
+        self.registers = {register: self.registers[register] for register in before}
+        self.registers.update(zip(carried, written.carried, strict=True))
+        self.changed(effects.writes)
+        self._in_loop = outer
+
+    def _vector(self, loop: For) -> None:
+        """Full rounds without a mask, then the rest with one."""
+        extent, effects = self.index(loop.extent), self.reading.effects(loop.body)
+        if self.mask is not None:
+            raise ValueError(f"the vector loop over {loop.var.attr} is inside another")
+
+        def round_from(at: Linear) -> None:
+            self._iteration(loop, linear(at.terms, at.constant, linear({}, 1)))
+
+        def masked_round(at: Linear) -> None:
+            self.mask, self.kept = self._lanes_below(extent.plus(at, -1)), frozenset(self.registers)
+            round_from(at)
+            self.mask, self.kept = None, frozenset()
+
+        if extent.multiple_of(LANES):
+            self._counted(loop, extent, LANES, round_from)
+        elif extent.number is None and effects.expressions > _LARGE_BODY:
+            self._counted(loop, extent, LANES, masked_round)
+        elif extent.number is not None:
+            full = linear({}, extent.number // LANES * LANES)
+            self._counted(loop, full, LANES, round_from)
+            with self.frame():
+                masked_round(full)
+        else:
+            end = self.writer.scalar(extent)
+            full_end = self.writer.pure("i64", 1, f"and {end}, {-LANES}", end)
+            full = Linear({full_end: 1})
+            self._counted(loop, full, LANES, round_from)
+            rest = self.writer.pure("i1", 1, f"icmp slt {full_end}, {end.text}", full_end, end)
+            self._branch(rest, loop.body, lambda: masked_round(full), (), lambda: None)
+
+    def _lanes_below(self, count: Linear) -> Value:
+        """The mask of the lanes whose number is below a positive count."""
+        if count.number is not None:
+            return numbers([lane < count.constant for lane in range(LANES)], "i1")
+        most, left = constant_of(LANES, "i64"), self.writer.scalar(count)
+        left = self.writer.call("llvm.smin.i64", "i64", 1, left, most)
+        narrow = self.writer.vector(self.writer.pure("i32", 1, f"trunc {left} to i32", left))
+        lanes = numbers(list(range(LANES)), "i32")
+        return self.writer.pure("i1", LANES, f"icmp slt {lanes}, {narrow.text}", narrow)
+
+    def _parallel(self, loop: For) -> None:
+        """The body becomes a function over a range of iterations, which threads call."""
+        writer = Writer(self.module.target, self.module.declarations)
+        captures = Captures(self, writer)
+        name = self.module.unique(f"{self.name}.{loop.var.attr}")
+        inner = Emitter(self.module, name, writer, self.reading, captures)
+        effects = self.reading.effects(loop.body)
+        for register in self.registers:
+            if register[0] in effects.reads | effects.assigns:
+                inner.registers[register] = captures.value(self.in_register(register))
+        begin, end = Value("%begin", "i64"), Value("%end", "i64")
+        inner._counted(loop, Linear({end: 1}), 1, lambda at: inner._iteration(loop, at), begin)
+        writer.effect("ret void")
+        self.module.add_function(name, [Value("%captured", "ptr"), begin, end], writer)
+        extent = self.writer.scalar(self.index(loop.extent))
+        cost = None if loop.cost is None else self.scalar(loop.cost)
+        run_in_pieces(self.writer, name, captures, extent, cost)
+        self.changed(effects.writes)
+
+    # Branches
+
+    def _branch(
+        self,
+        truth: Value,
+        then: Sequence[Statement],
+        write_then: Callable[[], None],
+        orelse: Sequence[Statement],
+        write_orelse: Callable[[], None],
+    ) -> None:
+        """Either arm, as the condition says; the locals that they set are merged."""
+        if truth.number is not None:
+            with self.frame():
+                (write_then if truth.number else write_orelse)()
+            return
+        writer, number = self.writer, self.writer.fresh("")
+        effects = [self.reading.effects(each) for each in (then, orelse)]
+        assigned = effects[0].assigns | effects[1].assigns
+        for register in self.registers:
+            if register[0] in assigned:
+                self.registers[register] = self.in_register(register)
+        before, start = writer.block, self.registers
+        ends: list[tuple[Block, dict[Register, Result]]] = []
+        for label, write in ((f"then{number}", write_then), (f"else{number}", write_orelse)):
+            self.registers = dict(start)
+            with writer.region(label, is_arm=True), self.frame():
+                write()
+                for register in self.registers:
+                    if register[0] in assigned:
+                        self.registers[register] = self.in_register(register)
+                ends.append((writer.block, self.registers))
+                writer.effect(f"br label %join{number}")
+        before.lines.append(f"br {truth}, label %then{number}, label %else{number}")
+        writer.continue_in(f"join{number}")
+        self.registers = self._merged(ends, assigned)
+        self.changed(effects[0].writes | effects[1].writes)
+
+    def _merged(
+        self, ends: Sequence[tuple[Block, dict[Register, Result]]], assigned: frozenset[Local]
+    ) -> dict[Register, Result]:
+        """The registers after both arms; one that only one arm has set holds nothing."""
+        (then_end, then), (else_end, orelse) = ends
+        merged: dict[Register, Result] = {}
+        for register, value in then.items():
+            other = orelse.get(register)
+            if other is value:
+                merged[register] = value
+            elif isinstance(value, Value) and isinstance(other, Value):
+                merged[register] = self.writer.merge([(then_end, value), (else_end, other)])
+        return merged

@@ -1,0 +1,137 @@
+"""Expressions of the kernel language while a function is written: what each is worth at this point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from brasa.codegen.llvm import arithmetic, memory
+from brasa.codegen.llvm.reading import Reading
+from brasa.codegen.llvm.values import Linear, Result, Value, constant, linear, memory_type
+from brasa.codegen.llvm.writer import Writer
+from brasa.ir.kernel import LANES, Buffer, Expr, Local
+
+Register: TypeAlias = tuple[Local, tuple[int, ...]]
+
+
+class Expressions:
+    """What variables, locals and memory hold at the point where the function is being written.
+
+    bound: variables and expressions, in nested frames: a frame ends where its names may be bound again.
+    registers: the locals. mask: the lanes that the incomplete round of a vector loop works on.
+    """
+
+    def __init__(self, writer: Writer, reading: Reading) -> None:
+        self.writer = writer
+        self.reading = reading
+        self.bound: list[dict[Expr, tuple[int, Result]]] = [{}]
+        self.pointers: dict[Buffer, Value] = {}
+        self.registers: dict[Register, Result] = {}
+        self.mask: Value | None = None
+        self._state = 1
+        self._memory: dict[Buffer | None, int] = {}
+
+    def value(self, expr: Expr) -> Result:
+        """What the expression is worth here."""
+        state = self._state if self.reading.depends_on_state(expr) else 0
+        for frame in reversed(self.bound):
+            found = frame.get(expr)
+            if found is not None and found[0] == state:
+                return found[1]
+        result = self._evaluate(expr)
+        self.bound[-1][expr] = state, result
+        return result
+
+    def bind(self, var: Expr, result: Result) -> None:
+        """Set a variable, until the end of the frame."""
+        self.bound[-1][var] = 0, result
+
+    def scalar(self, expr: Expr) -> Value:
+        """What an expression of one lane is worth."""
+        return self.writer.scalar(self.value(expr))
+
+    def index(self, expr: Expr) -> Linear:
+        """What an index of one lane is worth."""
+        return self.writer.linear(self.value(expr))
+
+    def _evaluate(self, expr: Expr) -> Result:
+        match expr.op:
+            case "const":
+                if expr.dtype.name == "i64":
+                    return linear({}, int(expr.attr))
+                return constant(expr.attr, expr.dtype)
+            case "lane":
+                return linear({}, 0, linear({}, 1))
+            case "var" | "size":
+                return self.foreign_value(expr)
+            case "local":
+                return self.registers[self.register(expr.attr, expr.args)]
+            case "load":
+                return self._load(expr)
+        return arithmetic.apply(self.writer, expr, [self.value(arg) for arg in expr.args])
+
+    def _load(self, expr: Expr) -> Value:
+        buffer: Buffer = expr.attr
+        mask = self.active_lanes(expr.args[1] if len(expr.args) > 1 else None, expr.args[0].lanes > 1)
+        version = str(self._memory.get(_family(buffer), 0))
+        return memory.load(self.writer, self.pointer(buffer), buffer.dtype, self.value(expr.args[0]), mask, version)
+
+    def foreign_value(self, expr: Expr) -> Result:
+        """A variable that this function has not bound."""
+        raise ValueError(f"{expr.attr} is used before it is set")
+
+    def foreign_pointer(self, buffer: Buffer) -> Value | None:
+        """A buffer that is no argument of this function, if its surroundings have it."""
+        return None
+
+    def pointer(self, buffer: Buffer) -> Value:
+        """Where the buffer begins; memory of the kernel's own is taken when it is first used."""
+        known = self.pointers.get(buffer) or self.foreign_pointer(buffer)
+        if known is None:
+            if buffer.access != "stack" or buffer.extent is None:
+                raise ValueError(f"buffer {buffer.name} is neither an argument nor on the stack")
+            known = self.writer.allocate(f"[{buffer.extent} x {memory_type(buffer.dtype)}]", 64)
+        self.pointers[buffer] = known
+        return known
+
+    def register(self, local: Local, index: Sequence[Expr]) -> Register:
+        """Which register a local with this index is."""
+        places = tuple(self.index(part).number for part in index)
+        if None in places:
+            raise ValueError(f"local {local.name} is indexed by what is not a constant")
+        return local, tuple(place for place in places if place is not None)
+
+    def in_register(self, register: Register) -> Value:
+        """What a local holds, as one LLVM value with the local's lanes."""
+        result = self.registers[register]
+        return self.writer.vector(result) if register[0].lanes > 1 else self.writer.scalar(result)
+
+    def active_lanes(self, mask: Expr | None, lanes_differ: bool) -> Value | None:
+        """The lanes that an access may touch (None for all): its own mask, and those the vector loop works on."""
+        own = None if mask is None else arithmetic.level(self.writer, [self.value(mask)])[0]
+        if own is not None and own.number is True:
+            own = None
+        loop = self.mask if lanes_differ or (own is not None and own.lanes > 1) else None
+        if own is None or loop is None:
+            return own or loop
+        own = self.writer.vector(own)
+        return self.writer.pure("i1", LANES, f"and {own}, {loop.text}", own, loop)
+
+    def changed(self, writes: frozenset[Buffer]) -> None:
+        """Forget what is known of locals and of these buffers."""
+        self._state += 1
+        for buffer in writes:
+            self._memory[_family(buffer)] = self._state
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """Names bound inside are forgotten at the end."""
+        self.bound.append({})
+        yield
+        self.bound.pop()
+
+
+def _family(buffer: Buffer) -> Buffer | None:
+    """Arguments may share memory with each other; the kernel's own and the plan's scratch with nothing."""
+    return buffer if buffer.access in ("stack", "scratch") else None

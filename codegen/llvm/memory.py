@@ -1,0 +1,145 @@
+"""Loads and stores: one element, LANES neighbours, or LANES places one by one."""
+
+from __future__ import annotations
+
+from brasa.codegen.llvm.conversions import instruction, suffix
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, memory_type
+from brasa.codegen.llvm.writer import Writer
+from brasa.ir.dtype import DType
+from brasa.ir.kernel import LANES
+
+
+def address(writer: Writer, pointer: Value, type: str, index: Linear) -> Value:
+    """Where element `index` lies; what outer loops know of it is added in them."""
+    depths = sorted({term.depth for term in index.terms})
+    for depth in depths:
+        part = Linear({term: count for term, count in index.terms.items() if term.depth == depth})
+        offset = writer.scalar(part)
+        pointer = writer.pure("ptr", 1, f"getelementptr {type}, {pointer}, {offset}", pointer, offset)
+    if index.constant:
+        pointer = writer.pure("ptr", 1, f"getelementptr {type}, {pointer}, i64 {index.constant}", pointer)
+    return pointer
+
+
+def load(writer: Writer, pointer: Value, dtype: DType, index: Result, mask: Value | None, version: str) -> Value:
+    """The elements at `index`, 0 where the mask is false; equal loads of one `version` of the memory happen once."""
+    type = memory_type(dtype)
+    if isinstance(index, Value) and index.lanes == 1:
+        index = writer.linear(index)
+    if isinstance(index, Linear) and index.step is None:
+        raw = _load_one(writer, pointer, type, index, mask, version)
+    elif isinstance(index, Linear) and index.fixed_step == 1:
+        raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version)
+    else:
+        raw = _gather(writer, pointer, type, index, mask, version)
+    if dtype.kind != "bool":
+        return raw
+    return writer.pure("i1", raw.lanes, f"icmp ne {raw}, {constant_of(0, 'i8', raw.lanes).text}", raw)
+
+
+def _load_one(writer: Writer, pointer: Value, type: str, index: Linear, mask: Value | None, version: str) -> Value:
+    place = address(writer, pointer, type, index)
+    if mask is None:
+        return writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
+    wanted = mask if mask.lanes == 1 else any_lane(writer, mask)
+    place = _choose_place(writer, wanted, place, type)
+    value = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
+    if mask.lanes == 1:
+        return value
+    spread, zero = writer.vector(value), constant_of(0, type, LANES)
+    return writer.pure(type, LANES, f"select {mask}, {spread}, {zero}", mask, spread)
+
+
+def any_lane(writer: Writer, mask: Value) -> Value:
+    """Whether the mask has a lane."""
+    bits = writer.pure(f"i{LANES}", 1, f"bitcast {mask} to i{LANES}", mask)
+    return writer.pure("i1", 1, f"icmp ne {bits}, 0", bits)
+
+
+def _choose_place(writer: Writer, wanted: Value, place: Value, type: str) -> Value:
+    """The place, or a zero of the function's own where nothing may be touched."""
+    safe = writer.safe_place()
+    return writer.pure("ptr", 1, f"select {wanted}, {place}, {safe}", wanted, place, safe)
+
+
+def _load_neighbours(writer: Writer, place: Value, type: str, mask: Value | None, version: str) -> Value:
+    full = f"<{LANES} x {type}>"
+    if mask is None:
+        text = f"load {full}, {place}, align {_bytes(type)}"
+        return writer.read(type, LANES, text, f"{version} {full} {place.text}")
+    mask = writer.vector(mask)
+    name = f"llvm.masked.load.{suffix(type, LANES)}.p0"
+    writer.declare(f"declare {full} @{name}(ptr, <{LANES} x i1>, {full})")
+    where = f"ptr align {_bytes(type)} {place.text}"
+    text = f"call {full} @{name}({where}, {mask}, {full} zeroinitializer)"
+    return writer.read(type, LANES, text, f"{version} {full} {place.text} {mask.text}")
+
+
+def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Value | None, version: str) -> Value:
+    full = f"<{LANES} x {type}>"
+    key = f"{version} gather {type} {pointer.text}"
+    mask = None if mask is None else writer.vector(mask)
+    value = Value("poison", type, LANES)
+    for lane, place in enumerate(_places(writer, pointer, type, index)):
+        if mask is not None:
+            wanted = writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask)
+            place = _choose_place(writer, wanted, place, type)
+        one = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{key} {place.text}")
+        value = writer.pure(type, LANES, f"insertelement {full} {value.text}, {one}, i64 {lane}", value, one)
+    return value
+
+
+def _places(writer: Writer, pointer: Value, type: str, index: Result) -> list[Value]:
+    """The address of each lane's element."""
+    if isinstance(index, Linear):
+        step = index.step
+        assert step is not None
+        return [address(writer, pointer, type, index.base.plus(step, lane)) for lane in range(LANES)]
+    ones = [writer.pure("i64", 1, f"extractelement {index}, i64 {lane}", index) for lane in range(LANES)]
+    return [address(writer, pointer, type, Linear({one: 1})) for one in ones]
+
+
+def store(writer: Writer, pointer: Value, dtype: DType, index: Result, value: Result, mask: Value | None) -> None:
+    """Write the value to the elements at `index` where the mask is true."""
+    type = memory_type(dtype)
+    if isinstance(index, Value) and index.lanes == 1:
+        index = writer.linear(index)
+    if isinstance(index, Linear) and index.step is None:
+        _store_one(
+            writer, address(writer, pointer, type, index), type, _stored(writer, writer.scalar(value), dtype), mask
+        )
+        return
+    elements = _stored(writer, writer.vector(value), dtype)
+    if isinstance(index, Linear) and index.fixed_step == 1:
+        _store_neighbours(writer, address(writer, pointer, type, index.base), type, elements, mask)
+        return
+    mask = None if mask is None else writer.vector(mask)
+    for lane, place in enumerate(_places(writer, pointer, type, index)):
+        one = writer.pure(type, 1, f"extractelement {elements}, i64 {lane}", elements)
+        wanted = None if mask is None else writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask)
+        _store_one(writer, place, type, one, wanted)
+
+
+def _store_one(writer: Writer, place: Value, type: str, value: Value, mask: Value | None) -> None:
+    if mask is not None:
+        safe = writer.waste_place()
+        place = writer.pure("ptr", 1, f"select {mask}, {place}, {safe}", mask, place, safe)
+    writer.effect(f"store {value}, {place}, align {_bytes(type)}")
+
+
+def _store_neighbours(writer: Writer, place: Value, type: str, value: Value, mask: Value | None) -> None:
+    if mask is None:
+        writer.effect(f"store {value}, {place}, align {_bytes(type)}")
+        return
+    mask = writer.vector(mask)
+    name = f"llvm.masked.store.{suffix(type, LANES)}.p0"
+    writer.declare(f"declare void @{name}({value.full_type}, ptr, {mask.full_type})")
+    writer.effect(f"call void @{name}({value}, ptr align {_bytes(type)} {place.text}, {mask})")
+
+
+def _stored(writer: Writer, value: Value, dtype: DType) -> Value:
+    return instruction(writer, "zext", value, "i8") if dtype.kind == "bool" else value
+
+
+def _bytes(type: str) -> int:
+    return {"half": 2, "float": 4, "double": 8}.get(type) or int(type[1:]) // 8

@@ -1,0 +1,146 @@
+"""A program as one LLVM module: its kernels, and `entry`, which runs them."""
+
+from __future__ import annotations
+
+import re
+
+from brasa.codegen.llvm.emitter import emit_kernel
+from brasa.codegen.llvm.parallel import Module
+from brasa.codegen.llvm.values import Value, constant_of
+from brasa.codegen.llvm.writer import Writer
+from brasa.ir.dim import Compound, Dim
+from brasa.ir.kernel import Kernel
+from brasa.ir.program import Launch, Place, Program, SizeValue, Stride
+from brasa.ir.target import Target
+
+_NO_POSITION = (1 << 63) - 1
+_FAILED_OFFSET = 8
+
+
+def emit_program(program: Program, target: Target) -> str:
+    """The text of the LLVM module that runs the program."""
+    module = Module(target)
+    names = _emit_kernels(module, program)
+    entry = _Entry(program, names, Writer(target, module.declarations))
+    body = entry.text()
+    head = "define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) #0 {"
+    return "\n".join(
+        [
+            f'target triple = "{target.triple}"\n',
+            *module.functions,
+            f"{head}\n{body}\n}}\n",
+            *sorted(module.declarations),
+            f'\nattributes #0 = {{ nounwind "prefer-vector-width"="{target.vector_bits}" }}',
+            '!0 = !{!"branch_weights", i32 1, i32 100000}\n',
+        ]
+    )
+
+
+def _emit_kernels(module: Module, program: Program) -> dict[Kernel, str]:
+    """Write each kernel once, those with the same text too; give the name of each one's function."""
+    names: dict[Kernel, str] = {}
+    written: dict[tuple[str, ...], str] = {}
+    for kernel in program.kernels:
+        single = Module(module.target)
+        single.declarations = module.declarations
+        emit_kernel(single, kernel, "kernel")
+        text = tuple(single.functions)
+        if text not in written:
+            name = written[text] = module.unique(re.sub(r"[^\w.]", "_", kernel.name, flags=re.ASCII))
+            module.functions += [each.replace('@"kernel', f'@"{name}') for each in text]
+        names[kernel] = written[text]
+    return names
+
+
+class _Entry:
+    """Writes `entry`: addresses of all values, then the launches in order, each followed by its checks."""
+
+    def __init__(self, program: Program, names: dict[Kernel, str], writer: Writer) -> None:
+        self.program = program
+        self.names = names
+        self.writer = writer
+        self.places = {str(size): number for number, size in enumerate(program.signature.sizes)}
+        most = max((len(launch.checks) for launch in program.launches), default=0)
+        self.checks = writer.allocate(f"[{most} x i64]", 8) if most else Value("null", "ptr")
+
+    def text(self) -> str:
+        for launch in self.program.launches:
+            self._launch(launch)
+        self.writer.effect("ret i64 0")
+        return self.writer.text()
+
+    def _launch(self, launch: Launch) -> None:
+        writer = self.writer
+        slots = [self._element("i64", self.checks, code) for code in range(len(launch.checks))]
+        for slot in slots:
+            writer.effect(f"store i64 {_NO_POSITION}, {slot}, align 8")
+        pointers = [self._pointer(place) for place in launch.buffers]
+        sizes = [self._size(size) for size in launch.sizes]
+        arguments = [Value("%context", "ptr"), self.checks, *pointers, *sizes]
+        writer.effect(f'call void @"{self.names[launch.kernel]}"({", ".join(map(str, arguments))})')
+        for slot, number in zip(slots, launch.checks, strict=True):
+            self._test(slot, number)
+
+    def _test(self, slot: Value, number: int) -> None:
+        """Return the check's number if it has failed."""
+        writer, label = self.writer, self.writer.fresh("")
+        position = Value(f"%position{label}", "i64")
+        writer.effect(f"{position.text} = load i64, {slot}, align 8")
+        writer.effect(f"%failed{label} = icmp ne {position}, {_NO_POSITION}")
+        writer.effect(f"br i1 %failed{label}, label %fail{label}, label %pass{label}, !prof !0")
+        writer.continue_in(f"fail{label}")
+        place = writer.fresh("%where")
+        writer.effect(f"{place} = getelementptr i8, ptr %context, i64 {_FAILED_OFFSET}")
+        writer.effect(f"store {position}, ptr {place}, align 8")
+        writer.effect(f"ret i64 {1 + number}")
+        writer.continue_in(f"pass{label}")
+
+    def _element(self, type: str, pointer: Value, index: int) -> Value:
+        return self.writer.pure("ptr", 1, f"getelementptr {type}, {pointer}, i64 {index}", pointer)
+
+    def _load(self, type: str, pointer: str, index: int) -> Value:
+        place = self._element(type, Value(pointer, "ptr"), index)
+        return self.writer.read(type, 1, f"load {type}, {place}, align 8", f"{type} {place.text}")
+
+    def _pointer(self, place: Place) -> Value:
+        signature = self.program.signature
+        if place.role == "temporary":
+            offset = self._load("i64", "%sizes", len(signature.sizes) + self.program.slots[place.index])
+            return self.writer.pure("ptr", 1, f"getelementptr i8, ptr %arena, {offset}", offset)
+        return self._load("ptr", "%pointers", place.index + (len(signature.inputs) if place.role == "output" else 0))
+
+    def _size(self, size: SizeValue) -> Value:
+        """A size that entry is given, or one computed from those."""
+        if isinstance(size, int):
+            return constant_of(size, "i64")
+        if str(size) in self.places:
+            return self._load("i64", "%sizes", self.places[str(size)])
+        if isinstance(size, Stride):
+            raise ValueError(f"the signature does not pass {size}")
+        return self._polynomial(size)
+
+    def _polynomial(self, size: Dim) -> Value:
+        total = constant_of(0, "i64")
+        for monomial, factor in size.terms:
+            term = constant_of(factor, "i64")
+            for atom in monomial:
+                value = self._size(Dim((((atom,), 1),))) if isinstance(atom, str) else self._compound(atom)
+                term = self._i64(f"mul {term}, {value.text}", term, value)
+            total = self._i64(f"add {total}, {term.text}", total, term)
+        return total
+
+    def _compound(self, atom: Compound) -> Value:
+        lhs, rhs = self._size(atom.lhs), self._size(atom.rhs)
+        if atom.function in ("min", "max"):
+            return self.writer.call(f"llvm.s{atom.function}.i64", "i64", 1, lhs, rhs)
+        remainder = self._i64(f"srem {lhs}, {rhs.text}", lhs, rhs)
+        is_below = self.writer.pure("i1", 1, f"icmp slt {remainder}, 0", remainder)
+        if atom.function == "%":
+            raised = self._i64(f"add {remainder}, {rhs.text}", remainder, rhs)
+            return self._i64(f"select {is_below}, {raised}, {remainder}", is_below, raised, remainder)
+        quotient = self._i64(f"sdiv {lhs}, {rhs.text}", lhs, rhs)
+        lower = self._i64(f"sub {quotient}, 1", quotient)
+        return self._i64(f"select {is_below}, {lower}, {quotient}", is_below, lower, quotient)
+
+    def _i64(self, text: str, *operands: Value) -> Value:
+        return self.writer.pure("i64", 1, text, *operands)

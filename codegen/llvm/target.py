@@ -1,0 +1,69 @@
+"""Targets: the processor at hand, or another one by name."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from brasa.ir.target import Target
+
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_AARCH64 = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 128, 32)
+
+
+@cache
+def host_target(override: str = "") -> Target:
+    """The processor at hand; or, at an override, the x86 processor of that LLVM name, or "aarch64"."""
+    if override == "aarch64":
+        return _AARCH64
+    triple: str = llvm.get_default_triple()
+    l1, l2 = _cache_bytes(1, 32 << 10), _cache_bytes(2, 1 << 20)
+    if override:
+        features, processor = "", override
+    else:
+        found = llvm.get_host_cpu_features()
+        features, processor = found.flatten(), _generation(found)
+    bits = _vector_bits(triple, processor, features)
+    return Target(triple, processor, features, bits, 32 if bits == 512 or "aarch64" in triple else 16, l1, l2)
+
+
+def _generation(features: dict[str, bool]) -> str:
+    """The plain processor whose instruction costs fit: names of real ones are often reported wrongly."""
+    for processor, needed in (
+        ("x86-64-v4", "avx512bw avx512dq avx512vl"),
+        ("x86-64-v3", "avx2 fma"),
+        ("x86-64-v2", "sse4.2"),
+    ):
+        if all(features.get(name) for name in needed.split()):
+            return processor
+    return "x86-64" if "sse2" in features else "generic"
+
+
+def _vector_bits(triple: str, processor: str, features: str) -> int:
+    """The widest vectors that code for the processor uses, seen in code made for it."""
+    from brasa.codegen.llvm.compile import assembly
+
+    text = """
+        define void @f(ptr %p) #0 {
+          %x = load <16 x float>, ptr %p
+          %y = fadd <16 x float> %x, %x
+          store <16 x float> %y, ptr %p
+          ret void
+        }
+        attributes #0 = { "prefer-vector-width"="512" }"""
+    made = assembly(text, Target(triple, processor, features, 512, 32))
+    return 512 if "%zmm" in made else 256 if "%ymm" in made else 128
+
+
+def _cache_bytes(level: int, default: int) -> int:
+    """The size of the data cache of a level."""
+    for index in sorted(_CACHES.glob("index*")):
+        try:
+            found, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if found == str(level) and kind in ("Data", "Unified") and size.endswith("K"):
+            return int(size[:-1]) << 10
+    return default

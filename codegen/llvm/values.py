@@ -1,0 +1,161 @@
+"""What a kernel expression becomes: an LLVM value, or a linear form of indices that is not yet computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from brasa.ir.dtype import DType
+from brasa.ir.kernel import LANES
+
+Number: TypeAlias = int | float | bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Value:
+    """One LLVM value of one or LANES lanes.
+
+    type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's.
+    """
+
+    text: str
+    type: str
+    lanes: int = 1
+    depth: int = 0
+    number: Number | None = None
+
+    @property
+    def full_type(self) -> str:
+        return self.type if self.lanes == 1 else f"<{self.lanes} x {self.type}>"
+
+    def __str__(self) -> str:
+        """The operand with its type, as calls and stores write it."""
+        return f"{self.full_type} {self.text}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Linear:
+    """constant + the sum of factor * term + lane * step, modulo 2**64; what index arithmetic is kept as.
+
+    The form survives `let` and multiplication by sizes, so a memory access sees how its index moves with the lane,
+    and each term is added in the outermost loop where it is known.
+    """
+
+    terms: dict[Value, int] = field(default_factory=dict)
+    constant: int = 0
+    step: Linear | None = None
+
+    @property
+    def base(self) -> Linear:
+        """The value in lane 0."""
+        return self if self.step is None else Linear(self.terms, self.constant)
+
+    @property
+    def number(self) -> int | None:
+        """The value, if it is one constant."""
+        return None if self.terms or self.step is not None else self.constant
+
+    @property
+    def fixed_step(self) -> int | None:
+        """How much the value grows from lane to lane, if that is a constant."""
+        return 0 if self.step is None else self.step.number
+
+    def plus(self, other: Linear, factor: int = 1) -> Linear:
+        """self + factor * other."""
+        terms = dict(self.terms)
+        for term, count in other.terms.items():
+            total = terms.get(term, 0) + factor * count
+            if total:
+                terms[term] = total
+            else:
+                terms.pop(term, None)
+        step = (self.step or ZERO).plus(other.step or ZERO, factor) if self.step or other.step else None
+        return linear(terms, self.constant + factor * other.constant, step)
+
+    def times(self, factor: int) -> Linear:
+        """factor * self."""
+        return ZERO.plus(self, factor)
+
+    def multiple_of(self, divisor: int) -> bool:
+        """Whether the form shows that the value is a multiple of the divisor."""
+        return self.constant % divisor == 0 and all(count % divisor == 0 for count in self.terms.values())
+
+
+def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None) -> Linear:
+    """The form with its constant brought into the range of i64 and without a step of zero."""
+    wrapped = (constant + (1 << 63)) % (1 << 64) - (1 << 63)
+    return Linear(terms, wrapped, None if step is None or step.number == 0 else step)
+
+
+ZERO = Linear()
+Result: TypeAlias = Value | Linear
+
+
+def register_type(dtype: DType) -> str:
+    """The LLVM type that one lane has in registers; bf16 is carried as its bits."""
+    if dtype.name == "bf16":
+        return "i16"
+    if dtype.kind == "float":
+        return {16: "half", 32: "float", 64: "double"}[dtype.bits]
+    if dtype.kind in ("int", "uint"):
+        return f"i{dtype.bits}"
+    if dtype.kind == "bool":
+        return "i1"
+    raise ValueError(f"{dtype.name} has no register type; it is split before it reaches a kernel")
+
+
+def memory_type(dtype: DType) -> str:
+    """The LLVM type that one element has in memory: truth values take a byte."""
+    return "i8" if dtype.kind == "bool" else register_type(dtype)
+
+
+def constant(value: Number, dtype: DType, lanes: int = 1) -> Value:
+    """A constant of that element type."""
+    if dtype.name == "bf16":
+        return constant_of(bfloat16_bits(float(value)), "i16", lanes)
+    return constant_of(value, register_type(dtype), lanes)
+
+
+def constant_of(value: Number, type: str, lanes: int = 1) -> Value:
+    """A constant of an LLVM type."""
+    text = _literal(value, type)
+    if lanes > 1:
+        text = f"splat ({type} {text})"
+    return Value(text, type, lanes, 0, value)
+
+
+def _literal(value: Number, type: str) -> str:
+    if type == "i1":
+        return "true" if value else "false"
+    if type.startswith("i"):
+        return str(int(value))
+    value = float(value)
+    if type == "half":
+        with np.errstate(over="ignore"):
+            return f"0xH{int(np.float16(value).view(np.uint16)):04X}"
+    if type == "float":
+        value = round_to_float(value)
+    if abs(value) < 1e4 and (value * 1024).is_integer() and (value or str(value) == "0.0"):
+        return repr(value)
+    return f"0x{int(np.float64(value).view(np.uint64)):016X}"
+
+
+def round_to_float(value: float) -> float:
+    """The nearest value of 32-bit precision."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
+def bfloat16_bits(value: float) -> int:
+    """The bits of the nearest bfloat16 (of a value that a float holds exactly)."""
+    bits = int(np.float32(value).view(np.uint32))
+    return 0x7FC0 if value != value else (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+
+
+def numbers(values: list[Number], type: str) -> Value:
+    """A vector of constants, lane by lane."""
+    assert len(values) == LANES
+    text = "<" + ", ".join(f"{type} {_literal(value, type)}" for value in values) + ">"
+    return Value(text, type, LANES)

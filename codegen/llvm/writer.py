@@ -1,0 +1,281 @@
+"""Writes one LLVM function: blocks, value numbering, hoisting, loops and branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
+from brasa.ir.kernel import LANES
+from brasa.ir.target import Target
+
+
+@dataclass(eq=False)
+class Block:
+    label: str
+    phis: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Scope:
+    """A region of the function that is left in one place: the function, a loop's body, an arm of a branch.
+
+    block: where the region's own code goes on; code hoisted out of inner regions lands there too.
+    """
+
+    block: Block
+    is_arm: bool
+    known: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop while it is written: its counter, the values it carries, and (set by the body) what becomes of them."""
+
+    counter: Value
+    carried: list[Value]
+    results: list[Value]
+
+
+class Writer:
+    """Writes one LLVM function.
+
+    A pure instruction lands in the outermost loop where its operands are known, and once. There is no pass that
+    would do this later. Out of the arms of a branch only integer arithmetic moves: it is cheap.
+    """
+
+    def __init__(self, target: Target, declarations: set[str]) -> None:
+        self.target = target
+        self.declarations = declarations
+        entry = Block("entry")
+        self.blocks = [entry]
+        self.scopes = [Scope(entry, False)]
+        self.allocations: list[str] = []
+        self.memory_version = 0
+        self._zeros: Value | None = None
+        self._waste: Value | None = None
+        self._count = 0
+
+    @property
+    def depth(self) -> int:
+        return len(self.scopes) - 1
+
+    @property
+    def block(self) -> Block:
+        return self.scopes[-1].block
+
+    def fresh(self, prefix: str = "v") -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def pure(self, type: str, lanes: int, text: str, *operands: Value) -> Value:
+        """The value of an instruction without effects, written where and if it is not known yet."""
+        home = max([operand.depth for operand in operands], default=0)
+        floor = home
+        if lanes > 1 or not (type == "ptr" or type.startswith("i")):
+            floor = max([home, *(depth for depth, scope in enumerate(self.scopes) if scope.is_arm)])
+        for scope in self.scopes[home:]:
+            found = scope.known.get(text)
+            if found is not None:
+                return found
+        scope = self.scopes[floor]
+        value = Value("%" + self.fresh(), type, lanes, floor)
+        scope.block.lines.append(f"{value.text} = {text}")
+        scope.known[text] = value
+        return value
+
+    def read(self, type: str, lanes: int, text: str, key: str) -> Value:
+        """The value of a load, written here unless the same was loaded since memory last changed (`key` says that)."""
+        for scope in self.scopes:
+            found = scope.known.get(key)
+            if found is not None:
+                return found
+        value = Value("%" + self.fresh(), type, lanes, self.depth)
+        self.block.lines.append(f"{value.text} = {text}")
+        self.scopes[-1].known[key] = value
+        return value
+
+    def effect(self, line: str) -> None:
+        """An instruction that is written here, whatever it does."""
+        self.block.lines.append(line)
+
+    def call(self, name: str, type: str, lanes: int, *operands: Value) -> Value:
+        """The value of a pure intrinsic, with the name's suffix already on it."""
+        result = type if lanes == 1 else f"<{lanes} x {type}>"
+        self.declare(f"declare {result} @{name}({', '.join(operand.full_type for operand in operands)})")
+        return self.pure(type, lanes, f"call {result} @{name}({', '.join(map(str, operands))})", *operands)
+
+    def declare(self, line: str) -> None:
+        self.declarations.add(line)
+
+    def allocate(self, type: str, alignment: int) -> Value:
+        """Stack memory of the function, taken once at its start."""
+        name = "%" + self.fresh("stack")
+        self.allocations.append(f"{name} = alloca {type}, align {alignment}")
+        return Value(name, "ptr")
+
+    def safe_place(self) -> Value:
+        """Memory of the function's own that holds zeros: what masked lanes load."""
+        if self._zeros is None:
+            self._zeros = self.allocate("i64", 8)
+            self.allocations.append(f"store i64 0, {self._zeros}, align 8")
+        return self._zeros
+
+    def waste_place(self) -> Value:
+        """Memory of the function's own that nobody reads: where masked lanes store."""
+        if self._waste is None:
+            self._waste = self.allocate("i64", 8)
+        return self._waste
+
+    # From linear forms to values and back
+
+    def scalar(self, result: Result) -> Value:
+        """The one value that all lanes share."""
+        if isinstance(result, Value):
+            assert result.lanes == 1, "a value of many lanes where one is expected"
+            return result
+        assert result.step is None, "an index of many lanes where one is expected"
+        total: Value | None = None
+        for term, factor in sorted(result.terms.items(), key=_order):
+            scaled, op = self._scaled(term, factor), "add"
+            if total is None:
+                total = scaled
+                continue
+            if factor == -1:
+                scaled, op = term, "sub"
+            total = self.pure("i64", 1, f"{op} i64 {total.text}, {scaled.text}", total, scaled)
+        if total is None:
+            return constant_of(result.constant, "i64")
+        if result.constant:
+            return self.pure("i64", 1, f"add i64 {total.text}, {result.constant}", total)
+        return total
+
+    def _scaled(self, term: Value, factor: int) -> Value:
+        if factor == 1:
+            return term
+        text = f"sub i64 0, {term.text}" if factor == -1 else f"mul i64 {term.text}, {factor}"
+        return self.pure("i64", 1, text, term)
+
+    def vector(self, result: Result) -> Value:
+        """The value with LANES lanes."""
+        if isinstance(result, Linear):
+            return self.vector(self.scalar(result)) if result.step is None else self.ramp(result, "i64")
+        if result.lanes > 1:
+            return result
+        if result.number is not None:
+            return constant_of(result.number, result.type, LANES)
+        full = f"<{LANES} x {result.type}>"
+        one = self.pure(result.type, LANES, f"insertelement {full} poison, {result}, i64 0", result)
+        return self.pure(
+            result.type, LANES, f"shufflevector {one}, {full} poison, <{LANES} x i32> zeroinitializer", one
+        )
+
+    def ramp(self, index: Linear, type: str) -> Value:
+        """base + lane * step in integers of that type, whose width may cut it."""
+        step = index.fixed_step
+        if step is not None:
+            rises = numbers([_wrap(lane * step, type) for lane in range(LANES)], type)
+        else:
+            assert index.step is not None
+            every = self.vector(self._cut(self.scalar(index.step), type))
+            lanes = numbers(list(range(LANES)), type)
+            rises = self.pure(type, LANES, f"mul {every}, {lanes.text}", every)
+        if index.base.number == 0:
+            return rises
+        base = self.vector(self._cut(self.scalar(index.base), type))
+        return self.pure(type, LANES, f"add {base}, {rises.text}", base, rises)
+
+    def _cut(self, value: Value, type: str) -> Value:
+        if type == "i64":
+            return value
+        if value.number is not None:
+            return constant_of(_wrap(int(value.number), type), type)
+        return self.pure(type, 1, f"trunc {value} to {type}", value)
+
+    def linear(self, result: Result) -> Linear:
+        """A one-lane i64 value or a linear form, as a linear form."""
+        if isinstance(result, Linear):
+            return result
+        assert result.type == "i64" and result.lanes == 1
+        return linear({}, int(result.number)) if result.number is not None else Linear({result: 1})
+
+    # Control flow
+
+    @contextmanager
+    def region(self, label: str, *, is_arm: bool) -> Iterator[Block]:
+        """A new region that starts in a block of that label; memory may have changed whenever it starts or ends."""
+        block = Block(label)
+        self.blocks.append(block)
+        self.scopes.append(Scope(block, is_arm))
+        yield block
+        self.scopes.pop()
+
+    def continue_in(self, label: str) -> Block:
+        """Go on in a new block of the current region."""
+        block = Block(label)
+        self.blocks.append(block)
+        self.scopes[-1].block = block
+        return block
+
+    @contextmanager
+    def loop(self, start: Value, end: Value, step: int, carried: Sequence[Value]) -> Iterator[Loop]:
+        """A loop from start to end; the body sets `results`, and after the loop `carried` holds the last ones."""
+        number = self.fresh("")
+        before, depth = self.block, self.depth + 1
+        counter = Value(f"%i{number}", "i64", 1, depth)
+        inside = [Value(f"%c{number}.{n}", value.type, value.lanes, depth) for n, value in enumerate(carried)]
+        loop = Loop(counter, inside, list(inside))
+        with self.region(f"loop{number}", is_arm=False) as body:
+            yield loop
+            latch = self.block
+            latch.lines += [
+                f"%n{number} = add i64 {counter.text}, {step}",
+                f"%m{number} = icmp slt i64 %n{number}, {end.text}",
+                f"br i1 %m{number}, label %{body.label}, label %done{number}",
+            ]
+        body.phis.append(f"{counter.text} = phi i64 [ {start.text}, %{before.label} ], [ %n{number}, %{latch.label} ]")
+        for outer, inner, result in zip(carried, inside, loop.results, strict=True):
+            ways = f"[ {outer.text}, %{before.label} ], [ {result.text}, %{latch.label} ]"
+            body.phis.append(f"{inner.text} = phi {inner.full_type} {ways}")
+        always = start.number is not None and end.number is not None and start.number < end.number
+        if always:
+            before.lines.append(f"br label %{body.label}")
+        else:
+            before.lines.append(f"%g{number} = icmp slt i64 {start.text}, {end.text}")
+            before.lines.append(f"br i1 %g{number}, label %{body.label}, label %done{number}")
+        done = self.continue_in(f"done{number}")
+        after = []
+        for outer, inner, result in zip(carried, inside, loop.results, strict=True):
+            value = Value(f"%x{inner.text[2:]}", inner.type, inner.lanes, self.depth)
+            skipped = "" if always else f"[ {outer.text}, %{before.label} ], "
+            done.phis.append(f"{value.text} = phi {inner.full_type} {skipped}[ {result.text}, %{latch.label} ]")
+            after.append(value)
+        loop.carried = after
+
+    def merge(self, arms: Sequence[tuple[Block, Value]]) -> Value:
+        """In the block just begun: the value of whichever block control comes from."""
+        first = arms[0][1]
+        value = Value("%" + self.fresh(), first.type, first.lanes, self.depth)
+        ways = ", ".join(f"[ {each.text}, %{block.label} ]" for block, each in arms)
+        self.block.phis.append(f"{value.text} = phi {first.full_type} {ways}")
+        return value
+
+    def text(self) -> str:
+        """The function's body."""
+        parts = []
+        for block in self.blocks:
+            allocations = self.allocations if block is self.blocks[0] else []
+            parts += [f"{block.label}:", *(f"  {line}" for line in (*block.phis, *allocations, *block.lines))]
+        return "\n".join(parts)
+
+
+def _wrap(value: int, type: str) -> int:
+    bits = int(type[1:])
+    return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
+
+
+def _order(item: tuple[Value, int]) -> tuple[int, int, str]:
+    """Outermost first, so that what inner loops add is least; then by age, so that equal sums are written alike."""
+    return item[0].depth, len(item[0].text), item[0].text
