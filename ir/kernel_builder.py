@@ -60,10 +60,15 @@ class KernelBuilder:
             self.assign(made, init, index)
         return made
 
-    def let(self, name: str, value: Expr) -> Expr:
-        """A name for the value, computed here and once."""
+    @property
+    def level(self) -> int:
+        """How many blocks are open around the next statement: 0 in the kernel's own."""
+        return len(self._blocks) - 1
+
+    def let(self, name: str, value: Expr, level: int | None = None) -> Expr:
+        """A name for the value, computed once: here, or in the enclosing block of that level."""
         var = Expr("var", (), value.dtype, value.lanes, self._unique(name))
-        self._add(Let(var, value))
+        self._blocks[-1 if level is None else level].append(Let(var, value))
         return var
 
     def assign(self, local: Local, value: Number, index: tuple[Number, ...] = ()) -> None:
