@@ -69,3 +69,7 @@ class ParseError(BrasaError, builtins.ValueError):
 
 class GradientError(BrasaError):
     """A backward pass that cannot be run: no graph, a freed graph, a value changed since it was saved."""
+
+
+class OutOfMemoryError(BrasaError, MemoryError):
+    """Memory that the machine does not have."""

@@ -1,1 +1,31 @@
-"""Placeholder."""
+"""Devices, memory, threads, the disk cache, and running programs.
+
+load(signature, object_code) gives an Executable; executable.prepare(shapes, strides) a Frame; frame.call(address of
+each input and output) runs it. allocate(nbytes) gives a Buffer of the host.
+"""
+
+from brasa.runtime.cache import CacheInfo, DiskCache, Entry, cache_clear, cache_info, cache_key, disk_cache
+from brasa.runtime.cpu import get_num_threads, set_num_threads
+from brasa.runtime.executable import Executable, Frame, load
+from brasa.runtime.memory import Buffer, allocate, release_unused
+from brasa.runtime.settings import Settings, settings
+
+__all__ = [
+    "Buffer",
+    "CacheInfo",
+    "DiskCache",
+    "Entry",
+    "Executable",
+    "Frame",
+    "Settings",
+    "allocate",
+    "cache_clear",
+    "cache_info",
+    "cache_key",
+    "disk_cache",
+    "get_num_threads",
+    "load",
+    "release_unused",
+    "set_num_threads",
+    "settings",
+]

@@ -1,0 +1,72 @@
+"""Object code to functions that can be called: the link step, and the compiler for our own support code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llvmlite.binding import LLJIT, ResourceTracker
+
+_lock = Lock()
+_numbers = count()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class Code:
+    """Linked machine code, unloaded when nothing refers to it. addresses: of the symbols that were asked for."""
+
+    __slots__ = ("_library", "addresses")
+
+    def __init__(self, library: ResourceTracker, names: Iterable[str]) -> None:
+        self._library = library
+        self.addresses = {name: int(library[name]) for name in names}
+
+
+@cache
+def _linker() -> LLJIT:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.create_lljit_compiler(use_jit_link=True)
+
+
+def link(object_code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Code:
+    """Load object code whose undefined symbols are `imports` or belong to the process."""
+    from llvmlite import binding
+
+    exports = tuple(exports)
+    builder = binding.JITLibraryBuilder().add_object_img(object_code).add_current_process()
+    for name, address in (imports or {}).items():
+        builder.import_symbol(name, address)
+    for name in exports:
+        builder.export_symbol(name)
+    with _lock:
+        library = builder.link(_linker(), f"brasa{next(_numbers)}")
+    return Code(library, exports)
+
+
+def compile_text(text: str) -> bytes:
+    """Object code of LLVM text for any processor of this one's kind."""
+    from llvmlite import binding
+
+    _linker()  # which initialises the target
+    target = binding.Target.from_triple(binding.get_process_triple())
+    machine = target.create_target_machine(opt=2, reloc="pic", codemodel="small")
+    module = binding.parse_assembly(text)
+    module.triple = binding.get_process_triple()
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    return bytes(machine.emit_object(module))
+
+
+def llvmlite_version() -> str:
+    """The version of llvmlite: other versions may make other code from the same text."""
+    import llvmlite
+
+    return str(llvmlite.__version__)

@@ -1,0 +1,142 @@
+"""Executables: machine code with its signature; and frames, which are ready for tensors of given sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeAlias
+
+from brasa.ir.dim import Size
+from brasa.ir.errors import GraphError
+from brasa.ir.program import CheckNote, Signature, Stride, slot_offsets
+from brasa.runtime.cpu import entry
+from brasa.runtime.cpu_invoke import ADDRESS, FLOAT, INTEGER, pack_record
+from brasa.runtime.cpu_native import Call
+from brasa.runtime.cpu_object import Code, link
+
+Shape: TypeAlias = tuple[int, ...]
+Evaluate: TypeAlias = Callable[[Sequence[Shape], Sequence[Shape]], tuple[Any, ...]]
+
+_FRAMES = 1024  # that one executable remembers
+_RELEASE_BYTES = 128 << 10  # touching this much takes some 20 microseconds: worth letting other Python threads run
+
+
+class Frame:
+    """An executable made ready for inputs of given shapes and strides.
+
+    call: takes the address of each input (a Python number instead for those in `numbers`), then of each output;
+        gives None, or a number for `Executable.describe_failure` when a check failed.
+    shapes, nbytes: of each output. arena_bytes: of the memory for intermediate values, which `call` provides.
+    """
+
+    __slots__ = ("arena_bytes", "call", "nbytes", "shapes")
+
+    def __init__(self, call: Call, shapes: tuple[Shape, ...], nbytes: tuple[int, ...], arena_bytes: int) -> None:
+        self.call, self.shapes, self.nbytes, self.arena_bytes = call, shapes, nbytes, arena_bytes
+
+
+class Executable:
+    """Machine code and how to call it. Made by `load`."""
+
+    def __init__(self, signature: Signature, code: Code, numbers: Collection[int]) -> None:
+        self.signature = signature
+        self._code = code
+        self._kinds = _kinds(signature, numbers)
+        self._evaluate = _size_function(signature)
+        self._frames: dict[tuple[Sequence[Shape], Sequence[Shape]], Frame] = {}
+
+    def prepare(self, shapes: tuple[Shape, ...], strides: tuple[Shape, ...] = ()) -> Frame:
+        """The frame for inputs of these shapes; strides (in elements) are read of inputs that are not row-major."""
+        key = (shapes, strides)
+        frame = self._frames.get(key)
+        if frame is None:
+            if len(self._frames) >= _FRAMES:
+                self._frames.clear()
+            frame = self._frames[key] = self._make_frame(shapes, strides)
+        return frame
+
+    def _make_frame(self, shapes: tuple[Shape, ...], strides: tuple[Shape, ...]) -> Frame:
+        expected, sizes, slots, results, nbytes, read = self._evaluate(shapes, strides)
+        if expected != shapes:
+            raise GraphError(f"inputs of shapes {shapes} given for {expected}", op=self.signature.name)
+        offsets, arena_bytes = slot_offsets(slots, {})
+        release = read + sum(nbytes) + arena_bytes >= _RELEASE_BYTES
+        target = self._code.addresses["entry"]
+        record = pack_record(target, self._kinds, (*sizes, *offsets), arena_bytes, release)
+        return Frame(entry().bind(record, self._code), results, nbytes, arena_bytes)
+
+    def describe_failure(self, status: int) -> tuple[CheckNote, int]:
+        """Which check failed, and at which position, from what a frame's call gave."""
+        return self.signature.checks[(status & 0xFFFF) - 1], status >> 16
+
+
+def load(signature: Signature, object_code: bytes, numbers: Collection[int] = ()) -> Executable:
+    """Link the object code of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers."""
+    return Executable(signature, link(object_code, ("entry",)), numbers)
+
+
+def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:
+    kinds = bytearray([ADDRESS]) * (len(signature.inputs) + len(signature.outputs))
+    for index in numbers:
+        name = str(signature.inputs[index].type)
+        if name not in ("f64[]", "i64[]"):
+            raise GraphError(f"input {index} is {name}: only f64[] and i64[] can be passed as numbers")
+        kinds[index] = FLOAT if name == "f64[]" else INTEGER
+    return bytes(kinds)
+
+
+def _size_function(signature: Signature) -> Evaluate:
+    """A function of the inputs' shapes and strides, compiled to Python code because it runs for each new size.
+
+    It gives the shapes that the inputs must have, the sizes that entry expects, the bytes of the arena's slots,
+    the shapes and bytes of the outputs, and the bytes of all inputs.
+    """
+    names: dict[str, str] = {}
+    lines = ["def evaluate(shapes, strides):"]
+    for i, given in enumerate(signature.inputs):
+        for axis, size in enumerate(given.type.shape):
+            if not isinstance(size, int) and size.is_symbol and str(size) not in names:
+                names[str(size)] = f"size{len(names)}"
+                lines.append(f"    {names[str(size)]} = shapes[{i}][{axis}]")
+
+    def spell(size: Size | Stride) -> str:
+        return f"strides[{size.input}][{size.axis}]" if isinstance(size, Stride) else _spell_size(size, names)
+
+    def spell_all(sizes: Sequence[Size | Stride]) -> str:
+        return f"({''.join(spell(size) + ',' for size in sizes)})"
+
+    def spell_shapes(shapes: Sequence[Sequence[Size]]) -> str:
+        return f"({''.join(spell_all(shape) + ',' for shape in shapes)})"
+
+    results = [
+        spell_shapes([given.type.shape for given in signature.inputs]),
+        spell_all(signature.sizes),
+        spell_all(signature.slots),
+        spell_shapes([type.shape for type in signature.outputs]),
+        spell_all([type.nbytes for type in signature.outputs]),
+        f"sum({spell_all([given.type.nbytes for given in signature.inputs])})",
+    ]
+    try:
+        lines.append(f"    return {', '.join(results)}")
+    except KeyError as error:
+        raise GraphError(f"no axis of an input is the size {error}", op=signature.name) from None
+    made: dict[str, Evaluate] = {}
+    exec("\n".join(lines), made)
+    return made["evaluate"]
+
+
+def _spell_size(size: Size, names: dict[str, str]) -> str:
+    """A size as Python, with names of our own for the named sizes."""
+    if isinstance(size, int):
+        return str(size)
+    terms = []
+    for monomial, factor in size.terms:
+        atoms = [str(factor)] if factor != 1 or not monomial else []
+        for atom in monomial:
+            if isinstance(atom, str):
+                atoms.append(names[atom])
+            else:
+                lhs, rhs = _spell_size(atom.lhs, names), _spell_size(atom.rhs, names)
+                call = atom.function in ("min", "max")
+                atoms.append(f"{atom.function}({lhs}, {rhs})" if call else f"(({lhs}) {atom.function} ({rhs}))")
+        terms.append("*".join(atoms))
+    return f"({' + '.join(terms)})"
