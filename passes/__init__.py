@@ -1,1 +1,15 @@
-"""Placeholder."""
+"""Passes: graphs to better graphs with the same meaning, bit for bit; and the memory plan of a program."""
+
+from brasa.passes.autodiff import autodiff as autodiff
+from brasa.passes.autodiff import vjp_graph as vjp_graph
+from brasa.passes.eliminate_common import eliminate_common as eliminate_common
+from brasa.passes.eliminate_dead import eliminate_dead as eliminate_dead
+from brasa.passes.fold_constants import fold_constants as fold_constants
+from brasa.passes.fuse import fuse as fuse
+from brasa.passes.inline import inline as inline
+from brasa.passes.pipeline import PIPELINE as PIPELINE
+from brasa.passes.pipeline import run as run
+from brasa.passes.simplify import simplify as simplify
+from brasa.passes.split import Kept as Kept
+from brasa.passes.split import Split as Split
+from brasa.passes.split import split as split

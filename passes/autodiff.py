@@ -1,0 +1,182 @@
+"""Reverse-mode differentiation of graphs, in program order, so that every sum of gradients has one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
+
+from brasa.ir.errors import GradientError
+from brasa.ir.graph import Graph, Node, graph_of, item_types, located, topological
+from brasa.ir.ops.control import call, items
+from brasa.ir.ops.elementwise import add
+from brasa.ir.ops.source import full, full_like, make_input
+from brasa.ir.types import TensorType, TupleType
+
+Value: TypeAlias = "Node | tuple[Node, int]"  # a node, or one result of a node that has several
+
+
+def autodiff(graph: Graph) -> Graph:
+    """Expand every `gradient` node into the nodes that compute it.
+
+    %0 = mul(x, x); %1 = gradient(%0, g, x, outputs=1); %2 = item(%1, index=0)
+    -> %0 = mul(x, x); %1 = mul(g, x); %2 = mul(g, x); %3 = add(%1, %2)
+
+    Contributions to one value are added in the order in which its uses are met walking the program backwards, those
+    of one node in the order of its operands. The uses of a value's seeds come first.
+    """
+    if not _speaks_of_gradients(graph):
+        return graph
+    gradients = [node for node in graph.nodes if node.op.name == "gradient"]
+    again = set(topological(operand for node in gradients for operand in node.operands))
+    program = _Program(graph.inputs)
+    new: dict[Node, Node] = {node: node for node in graph.inputs}
+    expanded: dict[Node, list[Node]] = {}
+    for node in graph.nodes:
+        if node.op.name == "item" and node.operands[0] in expanded:
+            new[node] = expanded[node.operands[0]][node.attrs["index"]]
+            continue
+        operands = tuple(new[operand] for operand in node.operands)
+        if node.op.name == "gradient":
+            count = node.attrs["outputs"]
+            outputs, seeds, values = operands[:count], operands[count : 2 * count], operands[2 * count :]
+            with located(node.where):
+                expanded[node] = differentiate(program, outputs, seeds, values, whole=node in again)
+            continue
+        held = node.attrs.get("graph")
+        new[node] = program.append(
+            node.replace(operands, graph=autodiff(held)) if isinstance(held, Graph) else node.replace(operands)
+        )
+    outputs = tuple(new[node] for node in graph.outputs)
+    return Graph(graph.name, graph.inputs, tuple(program.nodes), outputs, graph.updates)
+
+
+def _speaks_of_gradients(graph: Graph) -> bool:
+    return any(
+        node.op.name == "gradient" or any(isinstance(a, Graph) and _speaks_of_gradients(a) for a in node.attrs.values())
+        for node in graph.nodes
+    )
+
+
+class _Program:
+    """The nodes so far, in program order."""
+
+    def __init__(self, inputs: Sequence[Node], nodes: Sequence[Node] = ()) -> None:
+        self.nodes = list(nodes)
+        self.known = {*inputs, *nodes}
+
+    def append(self, node: Node) -> Node:
+        """The node, after it and the nodes that it needs have been put into the program."""
+        made = topological((node,), self.known)
+        self.nodes += made
+        self.known.update(made)
+        return node
+
+
+def differentiate(
+    program: _Program, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False
+) -> list[Node]:
+    """The gradient, by each of `values`, of the outputs weighted by the seeds; its nodes are added to the program.
+
+    whole: keep what one node contributes together as a call of one vjp graph. It is wanted where the gradient will
+    itself be differentiated: eager mode differentiates the backward graphs of its functions as wholes, too.
+    """
+    active = _active(program.nodes, values)
+    total: dict[Value, Node] = {}
+
+    def accumulate(value: Node, contribution: Node) -> None:
+        key = _key(value)
+        program.append(contribution)
+        total[key] = program.append(add(total[key], contribution)) if key in total else contribution
+
+    for output, seed in zip(outputs, seeds, strict=True):
+        if output in active:
+            accumulate(output, seed)
+    for node in reversed(tuple(program.nodes)):
+        if node.op.name == "item" or not any(operand in active for operand in node.operands):
+            continue
+        several = isinstance(node.type, TupleType)
+        found = [total.get((node, i) if several else node) for i in range(len(item_types(node.type)))]
+        if all(gradient is None for gradient in found):
+            continue
+        with located(node.where):
+            wanted = tuple(operand in active for operand in node.operands)
+            for operand, contribution in zip(node.operands, _contributions(node, found, wanted, whole), strict=True):
+                if contribution is not None and operand in active:
+                    accumulate(operand, contribution)
+    return [total[_key(v)] if _key(v) in total else program.append(full_like(v, 0)) for v in values]
+
+
+def _key(value: Node) -> Value:
+    return (value.operands[0], value.attrs["index"]) if value.op.name == "item" else value
+
+
+def is_differentiable(type: TensorType) -> bool:
+    """Whether values of this type have gradients."""
+    return type.dtype.kind in ("float", "complex")
+
+
+def _active(nodes: Sequence[Node], values: Sequence[Node]) -> set[Node]:
+    """The nodes through which gradients flow: those that depend on the values."""
+    active = set(values)
+    for node in nodes:
+        reached = node.op.name != "stop_gradient" and any(operand in active for operand in node.operands)
+        if reached and any(map(is_differentiable, item_types(node.type))):
+            active.add(node)
+    return active
+
+
+def _contributions(
+    node: Node, gradients: Sequence[Node | None], wanted: tuple[bool, ...], whole: bool
+) -> Sequence[Node | None]:
+    """What the node adds to the gradient of each operand."""
+    held = node.attrs["graph"] if node.op.name == "call" else _graph_of_one(node) if whole else None
+    if held is not None:
+        types = item_types(node.type)
+        given = [full(type, 0) if g is None else g for type, g in zip(types, gradients, strict=True)]
+        seeds = [g for type, g in zip(types, given, strict=True) if is_differentiable(type)]
+        results = iter(items(call(*node.operands, *seeds, graph=vjp_graph(held, wanted))))
+        return [next(results) if each else None for each in wanted]
+    if node.op.vjp is None:
+        raise GradientError(
+            f"has no gradient: {node.op.no_vjp}", op=node.op.name, operands=node.op.describe(node.operands)
+        )
+    return node.op.vjp(node, gradients if isinstance(node.type, TupleType) else gradients[0])
+
+
+def _graph_of_one(node: Node) -> Graph:
+    inputs = [make_input(f"x{i}", operand.tensor) for i, operand in enumerate(node.operands)]
+    return graph_of(node.op.name, inputs, items(node.replace(tuple(inputs))))
+
+
+_cache: WeakKeyDictionary[Graph, dict[tuple[bool, ...], Graph]] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+    """The graph of the gradients of `graph` by those of its inputs that are wanted, in their order.
+
+    Its inputs are the graph's, then g0, g1, ...: one gradient for each output with a float or complex dtype, in the
+    order of the outputs; outputs of other dtypes have none. All that it needs it computes again from the inputs.
+    A wanted input that no gradient reaches, also one of integers, has the gradient 0.
+    """
+    with _lock:
+        made = _cache.setdefault(graph, {})
+    if wanted not in made:
+        made[wanted] = _make_vjp_graph(autodiff(graph), wanted)
+    return made[wanted]
+
+
+def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+    outputs = [node for node in graph.outputs if is_differentiable(node.tensor)]
+    prefix, taken = "g", {node.attrs["name"] for node in graph.inputs}
+    while any(f"{prefix}{i}" in taken for i in range(len(outputs))):
+        prefix += "g"
+    seeds = [make_input(f"{prefix}{i}", node.tensor) for i, node in enumerate(outputs)]
+    inputs = (*graph.inputs, *seeds)
+    program = _Program(inputs, graph.nodes)
+    values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
+    results = tuple(differentiate(program, outputs, seeds, values))
+    needed = set(topological(results, inputs))
+    return Graph(f"{graph.name}_vjp", inputs, tuple(node for node in program.nodes if node in needed), results)

@@ -1,0 +1,61 @@
+"""The passes in the order in which they run, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import TypeAlias
+
+from brasa.ir.errors import BrasaError, GraphError
+from brasa.ir.graph import Graph
+from brasa.ir.verify import verify
+from brasa.passes.autodiff import autodiff
+from brasa.passes.eliminate_common import eliminate_common
+from brasa.passes.eliminate_dead import eliminate_dead
+from brasa.passes.fold_constants import fold_constants
+from brasa.passes.fuse import fuse
+from brasa.passes.inline import inline
+from brasa.passes.simplify import simplify
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+Observer: TypeAlias = Callable[[str, Graph, float], object]
+
+# simplify makes constants of views of constants, which fold; what folds may be simplified.
+PIPELINE: tuple[tuple[str, Pass], ...] = (
+    ("autodiff", autodiff),
+    ("inline", inline),
+    ("simplify", simplify),
+    ("fold-constants", fold_constants),
+    ("simplify", simplify),
+    ("eliminate-common", eliminate_common),
+    ("eliminate-dead", eliminate_dead),
+    ("fuse", fuse),
+)
+
+
+def run(
+    graph: Graph, passes: Iterable[tuple[str, Pass]] = PIPELINE, observe: Observer | None = None, check: bool = False
+) -> Graph:
+    """The graph after the passes. observe: called with each pass's name, its graph and the seconds that it took.
+
+    check: verify the graph after every pass; the GraphError names the pass and those that ran before it.
+    """
+    before: list[str] = []
+    for name, function in passes:
+        start = perf_counter()
+        graph = function(graph)
+        seconds = perf_counter() - start
+        if check:
+            _check(graph, name, before)
+        before.append(name)
+        if observe is not None:
+            observe(name, graph, seconds)
+    return graph
+
+
+def _check(graph: Graph, name: str, before: list[str]) -> None:
+    try:
+        verify(graph)
+    except BrasaError as error:
+        ran = ", ".join(before) or "none"
+        raise GraphError(f"{name} made a graph that is not well-formed (passes before it: {ran})\n{error}") from error

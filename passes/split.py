@@ -1,0 +1,183 @@
+"""Cuts a graph with its gradients in two: what runs now, and what backward runs later on the values that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from brasa.ir import dim
+from brasa.ir.graph import Graph, Node, topological
+from brasa.ir.ops.source import make_input
+from brasa.ir.sizes import all_sizes
+from brasa.passes.autodiff import autodiff, vjp_graph
+from brasa.passes.costs import is_cheap, nominal
+from brasa.passes.eliminate_common import eliminate_common
+from brasa.passes.eliminate_dead import eliminate_dead
+from brasa.passes.inline import inline
+from brasa.passes.simplify import simplify
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A value that backward reads: the graph's input or output of that number, or the forward graph's extra output."""
+
+    role: Literal["input", "output", "extra"]
+    index: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """forward: the graph's inputs -> its outputs, then the extra outputs.
+
+    backward: the kept values, then the gradients as in `vjp_graph` -> the gradients of the wanted inputs.
+    """
+
+    forward: Graph
+    backward: Graph
+    kept: tuple[Kept, ...]
+
+
+def split(graph: Graph, wanted: tuple[bool, ...]) -> Split:
+    """Cut the graph and its gradients so that little is kept and little is computed twice.
+
+    Inputs and outputs are kept first; another value only when computing it again takes more than cheap elementwise
+    work, and then the smallest that spares it. Random bits are always drawn again.
+    """
+    graph = autodiff(graph)
+    joint, count = _joint(graph, wanted), len(graph.outputs)
+    inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
+    outputs, gradients = joint.outputs[:count], joint.outputs[count:]
+    later = _dependents(joint, seeds)
+    needed = dict.fromkeys(
+        value
+        for node in joint.nodes if node in later
+        for value in node.operands if value not in later
+    )  # fmt: skip
+    needed.update(dict.fromkeys(value for value in gradients if value not in later))
+    free = {*inputs, *outputs}
+    chosen = _extras(needed, free)
+    kept = _frontier(gradients, {*free, *chosen, *seeds}) - set(seeds)
+    extras = tuple(value for value in chosen if value in kept)
+    ordered = [value for value in dict.fromkeys((*inputs, *outputs, *extras)) if value in kept]
+    ordered += _size_givers(joint, ordered, seeds, gradients)
+    places = [_place(value, inputs, outputs, extras) for value in ordered]
+    forward = (*outputs, *extras)
+    return Split(
+        Graph(graph.name, inputs, _in_order(joint, forward, ()), forward, graph.updates),
+        _backward(joint, ordered, seeds, gradients),
+        tuple(places),
+    )
+
+
+def _joint(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+    """One graph of inputs and gradients -> outputs and gradients, in primitives, nothing twice."""
+    back = vjp_graph(graph, wanted)
+    known = set(graph.nodes)
+    nodes = (*graph.nodes, *(node for node in back.nodes if node not in known))
+    joint = Graph(graph.name, back.inputs, nodes, (*graph.outputs, *back.outputs))
+    return eliminate_dead(eliminate_common(simplify(inline(joint))))
+
+
+def _dependents(graph: Graph, values: Sequence[Node]) -> set[Node]:
+    found = set(values)
+    for node in graph.nodes:
+        if any(operand in found for operand in node.operands):
+            found.add(node)
+    return found
+
+
+def _extras(needed: Iterable[Node], free: set[Node]) -> tuple[Node, ...]:
+    """The values to keep besides the free ones, so that all that is needed is cheap to compute from them."""
+    extras: dict[Node, None] = {}
+    for value in needed:
+        missing = _missing(value, {*free, *extras})
+        smaller = len(missing) == 1 and nominal(missing[0].tensor.nbytes) <= nominal(value.tensor.nbytes)
+        extras.update(dict.fromkeys(missing if smaller else (value,) if missing else ()))
+    return tuple(extras)
+
+
+def _missing(value: Node, available: set[Node]) -> list[Node]:
+    """The values that are costly to compute and that `value` is made of, by cheap work from there on."""
+    found: list[Node] = []
+    seen: set[Node] = set()
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node in available or node in seen:
+            continue
+        seen.add(node)
+        if is_cheap(node):
+            stack.extend(node.operands)
+        else:
+            found.append(node)
+    return found
+
+
+def _frontier(values: Iterable[Node], stop: set[Node]) -> set[Node]:
+    """Which values of `stop` are read on the way to `values`."""
+    inner = topological(values, stop)
+    read = {operand for node in inner for operand in node.operands} | set(values)
+    return read & stop
+
+
+def _size_givers(joint: Graph, kept: Sequence[Node], seeds: Sequence[Node], results: Sequence[Node]) -> list[Node]:
+    """Inputs to keep only because backward speaks of sizes that nothing else tells."""
+    told = {str(size) for node in (*kept, *seeds) for size in node.tensor.shape}
+    inner = topological(results, (*kept, *seeds))
+    given: list[Node] = []
+    for name in dict.fromkeys(_names(inner, results)):
+        if name in told:
+            continue
+        for node in joint.inputs:
+            if any(str(size) == name for size in node.tensor.shape):
+                given.append(node)
+                told.update(str(size) for size in node.tensor.shape)
+                break
+    return given
+
+
+def _names(nodes: Sequence[Node], results: Sequence[Node]) -> Iterable[str]:
+    for size in all_sizes(Graph("", (), (*nodes, *results), ())):
+        yield from dim.symbols(size)
+    for node in nodes:
+        for value in node.attrs.values():
+            for size in value if isinstance(value, tuple) else (value,):
+                if isinstance(size, dim.Dim):
+                    yield from dim.symbols(size)
+
+
+def _place(value: Node, inputs: Sequence[Node], outputs: Sequence[Node], extras: Sequence[Node]) -> Kept:
+    if value in inputs:
+        return Kept("input", inputs.index(value))
+    return Kept("output", outputs.index(value)) if value in outputs else Kept("extra", extras.index(value))
+
+
+def _in_order(joint: Graph, results: Sequence[Node], stop: Sequence[Node]) -> tuple[Node, ...]:
+    needed = set(topological(results, stop))
+    return tuple(node for node in joint.nodes if node in needed)
+
+
+def _backward(joint: Graph, kept: Sequence[Node], seeds: Sequence[Node], results: Sequence[Node]) -> Graph:
+    fresh = _fresh_names({node.attrs["name"] for node in joint.inputs})
+    new = {
+        value: value if value.op.name == "input" else make_input(fresh(), value.tensor, where=value.where)
+        for value in kept
+    }
+    new.update({seed: seed for seed in seeds})
+    inputs = tuple(new[value] for value in (*kept, *seeds))
+    nodes = []
+    for node in _in_order(joint, results, (*kept, *seeds)):
+        operands = tuple(new[operand] for operand in node.operands)
+        new[node] = node if operands == node.operands else node.replace(operands)
+        nodes.append(new[node])
+    return Graph(f"{joint.name}_backward", inputs, tuple(nodes), tuple(new[value] for value in results))
+
+
+def _fresh_names(taken: set[str]) -> Callable[[], str]:
+    def fresh() -> str:
+        name = next(name for i in range(len(taken) + 1) if (name := f"kept{i}") not in taken)
+        taken.add(name)
+        return name
+
+    return fresh
