@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.golden import golden
 from tests.house.totals import pytest_terminal_summary
 
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+__all__ = ["golden", "pytest_addoption", "pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--all`: also run the tests marked `long`."""
+    """`--all`: also run the tests marked `long`; `--update-golden`: write the golden files anew."""
     parser.addoption("--all", action="store_true", help="also run the long tests")
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from brasa.codegen.llvm.conversions import convert, instruction, suffix
@@ -245,7 +246,7 @@ def _float_extremum(writer: Writer, op: str, x: Value, y: Value) -> Value:
 
     if x.number is not None:
         x, y = y, x
-    if y.number is not None and y.number == y.number and x.number is None:
+    if y.number is not None and not math.isnan(y.number) and x.number is None:
         # b is returned for equal operands and for NaN, so a constant that is not zero stands first.
         chosen = better(y, x)
         if y.number or (op == "minimum") == (str(y.number) != "-0.0"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from brasa.codegen.llvm import arithmetic, memory
+from brasa.codegen.llvm import memory
 from brasa.codegen.llvm.expressions import Expressions, Register
 from brasa.codegen.llvm.parallel import Captures, Module, run_in_pieces
 from brasa.codegen.llvm.reading import Reading

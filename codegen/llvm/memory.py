@@ -77,13 +77,14 @@ def _load_neighbours(writer: Writer, place: Value, type: str, mask: Value | None
 
 def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Value | None, version: str) -> Value:
     full = f"<{LANES} x {type}>"
-    key = f"{version} gather {type} {pointer.text}"
+    key = f"{version} places {type} {pointer.text}"
     mask = None if mask is None else writer.vector(mask)
     value = Value("poison", type, LANES)
-    for lane, place in enumerate(_places(writer, pointer, type, index)):
-        if mask is not None:
-            wanted = writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask)
-            place = _choose_place(writer, wanted, place, type)
+    places = _places(writer, pointer, type, index)
+    if mask is not None:
+        wanted = [writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask) for lane in range(LANES)]
+        places = [_choose_place(writer, *pair, type) for pair in zip(wanted, places, strict=True)]
+    for lane, place in enumerate(places):
         one = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{key} {place.text}")
         value = writer.pure(type, LANES, f"insertelement {full} {value.text}, {one}, i64 {lane}", value, one)
     return value

@@ -1,4 +1,4 @@
-"""The module that functions are collected in, and parallel loops: bodies as functions that threads run piece by piece."""
+"""Modules of functions, and parallel loops: their bodies are functions that threads run piece by piece."""
 
 from __future__ import annotations
 

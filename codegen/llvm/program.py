@@ -133,11 +133,11 @@ class _Entry:
         lhs, rhs = self._size(atom.lhs), self._size(atom.rhs)
         if atom.function in ("min", "max"):
             return self.writer.call(f"llvm.s{atom.function}.i64", "i64", 1, lhs, rhs)
-        remainder = self._i64(f"srem {lhs}, {rhs.text}", lhs, rhs)
-        is_below = self.writer.pure("i1", 1, f"icmp slt {remainder}, 0", remainder)
+        rest = self._i64(f"srem {lhs}, {rhs.text}", lhs, rhs)
+        is_below = self.writer.pure("i1", 1, f"icmp slt {rest}, 0", rest)
         if atom.function == "%":
-            raised = self._i64(f"add {remainder}, {rhs.text}", remainder, rhs)
-            return self._i64(f"select {is_below}, {raised}, {remainder}", is_below, raised, remainder)
+            raised = self._i64(f"add {rest}, {rhs.text}", rest, rhs)
+            return self._i64(f"select {is_below}, {raised}, {rest}", is_below, raised, rest)
         quotient = self._i64(f"sdiv {lhs}, {rhs.text}", lhs, rhs)
         lower = self._i64(f"sub {quotient}, 1", quotient)
         return self._i64(f"select {is_below}, {lower}, {quotient}", is_below, lower, quotient)

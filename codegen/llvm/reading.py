@@ -29,7 +29,7 @@ class Reading:
         """Whether the value may change when a buffer or a local does."""
         known = self._state.get(expr)
         if known is None:
-            known = expr.op in ("load", "local") or any([self.depends_on_state(arg) for arg in expr.args])
+            known = expr.op in ("load", "local") or any(map(self.depends_on_state, expr.args))
             self._state[expr] = known
         return known
 

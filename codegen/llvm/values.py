@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -151,7 +152,7 @@ def round_to_float(value: float) -> float:
 def bfloat16_bits(value: float) -> int:
     """The bits of the nearest bfloat16 (of a value that a float holds exactly)."""
     bits = int(np.float32(value).view(np.uint32))
-    return 0x7FC0 if value != value else (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return 0x7FC0 if math.isnan(value) else (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
 
 
 def numbers(values: list[Number], type: str) -> Value:
