@@ -10,8 +10,8 @@ rows      One or more REDUCE nodes, all over the same axes of operands of one sh
           shape with axes of size 1, or is a source or view of region inputs. Outputs have the domain's or the reduced
           shape.
 contract  One CONTRACT node. Its operands are region inputs seen through VIEW and cast nodes. Its result may go through
-          elementwise nodes of its own shape, whose other operands are region inputs seen through views and casts.
-          Every output has the result's shape.
+          elementwise nodes of its own shape, whose other operands are sources, region inputs seen through views, and
+          elementwise nodes of that shape over these. Every output has the result's shape.
 window    One WINDOW node, under the rules of contract; elementwise nodes may also come before it.
 scatter   One scatter_add, alone; elementwise nodes and views of region inputs may make its value.
 """
