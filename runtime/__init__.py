@@ -6,6 +6,7 @@ each input and output) runs it. allocate(nbytes) gives a Buffer of the host.
 
 from brasa.runtime.cache import CacheInfo, DiskCache, Entry, cache_clear, cache_info, cache_key, disk_cache
 from brasa.runtime.cpu import get_num_threads, set_num_threads
+from brasa.runtime.device import Device, get_device, register_device
 from brasa.runtime.executable import Executable, Frame, load
 from brasa.runtime.memory import Buffer, allocate, release_unused
 from brasa.runtime.settings import Settings, settings
@@ -13,6 +14,7 @@ from brasa.runtime.settings import Settings, settings
 __all__ = [
     "Buffer",
     "CacheInfo",
+    "Device",
     "DiskCache",
     "Entry",
     "Executable",
@@ -23,8 +25,10 @@ __all__ = [
     "cache_info",
     "cache_key",
     "disk_cache",
+    "get_device",
     "get_num_threads",
     "load",
+    "register_device",
     "release_unused",
     "set_num_threads",
     "settings",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import mmap
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from brasa.ir.errors import OutOfMemoryError, ValueError
 from brasa.ir.program import ALIGNMENT
 
-BIG = 256 << 10  # bytes from which fresh pages cost more than the bookkeeping of a bounded cache
+_BIG = 256 << 10  # bytes from which blocks are counted, so that those kept for reuse stay within a bound
 _HUGE_PAGE = 2 << 20
-_SMALL_BYTES_KEPT = 16 << 20  # of each size
-_SIZES_REMEMBERED = 1 << 16
+_LARGEST = 1 << 47
+_REQUESTS_REMEMBERED = 1 << 16
 
 
 class Buffer:
@@ -37,11 +37,7 @@ class _OwnBuffer(Buffer):
     __slots__ = ()
 
     def __del__(self) -> None:
-        home = self.owner
-        if len(home) < home.limit:
-            home.append(self.ptr)
-        else:
-            home.keep_or_release(self.ptr)
+        self.owner.append(self.ptr)
 
 
 class _FreeList(list[int]):
@@ -50,94 +46,85 @@ class _FreeList(list[int]):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        self.limit = 0 if size >= BIG else _SMALL_BYTES_KEPT // size
 
     def fresh(self) -> int:
         """The address of a new block."""
-        found = _system_allocate(self.size)
+        found = _take_from_system(self.size)
         if found is None:
             release_unused()
-            found = _system_allocate(self.size)
+            found = _take_from_system(self.size)
         if found is None:
             raise OutOfMemoryError(f"{self.size} bytes cannot be allocated")
         return found
 
-    def keep_or_release(self, ptr: int) -> None:
-        """Keep a big block while all that are kept stay within the bound; beyond it start afresh."""
-        if self.size >= BIG:
-            if _kept_bytes() + self.size > _BIG_BYTES_KEPT:
-                release_unused()
-            if self.size <= _BIG_BYTES_KEPT:
-                self.append(ptr)
-                return
-        _system_free(ptr)
+
+class _BigFreeList(_FreeList):
+    """As above. When all big blocks together would exceed the bound, those kept so far go back to the system."""
+
+    def append(self, ptr: int, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if is_finalizing():  # this module may be gone, and the process soon will be
+            return
+        if self.size + sum(len(home) * home.size for home in _big_lists()) > _BOUND:
+            release_unused()
+        if self.size > _BOUND:
+            _give_to_system(ptr)
+        else:
+            super().append(ptr)
 
 
-_allocate_raw = ctypes.pythonapi.PyMem_RawMalloc
-_allocate_raw.argtypes, _allocate_raw.restype = [ctypes.c_size_t], ctypes.c_void_p
-_free_raw = ctypes.pythonapi.PyMem_RawFree
-_free_raw.argtypes, _free_raw.restype = [ctypes.c_void_p], None
+_BOUND = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if hasattr(os, "sysconf") else 1 << 30
+_by_size: dict[int, _FreeList] = {}
+_by_request: dict[int, _FreeList] = {}
+
+_raw_allocate, _raw_free = ctypes.pythonapi.PyMem_RawMalloc, ctypes.pythonapi.PyMem_RawFree
+_raw_allocate.argtypes, _raw_allocate.restype = [ctypes.c_size_t], ctypes.c_void_p
+_raw_free.argtypes, _raw_free.restype = [ctypes.c_void_p], None
 
 
-def _physical_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
-
-
-_BIG_BYTES_KEPT = _physical_bytes() // 4
-_lists_by_size: dict[int, _FreeList] = {}
-_lists_by_request: dict[int, _FreeList] = {}
-
-
-def _system_allocate(size: int) -> int | None:
-    """An aligned block; what the system gave lies in the eight bytes before it. Big ones are aligned to huge pages."""
-    alignment = _HUGE_PAGE if size >= 2 * _HUGE_PAGE else ALIGNMENT
-    base: int | None = _allocate_raw(size + alignment + 8)
+def _take_from_system(size: int) -> int | None:
+    """An aligned block; where the system's own begins is noted in the eight bytes before it."""
+    huge = size >= 2 * _HUGE_PAGE
+    alignment = _HUGE_PAGE if huge else ALIGNMENT
+    base: int | None = _raw_allocate(size + alignment + 8)
     if base is None:
         return None
-    ptr = (base + 8 + alignment - 1) // alignment * alignment
+    ptr = -(-(base + 8) // alignment) * alignment
     ctypes.c_void_p.from_address(ptr - 8).value = base
-    if alignment == _HUGE_PAGE and sys.platform == "linux":
+    if huge and sys.platform == "linux":
         ctypes.pythonapi.madvise(ctypes.c_void_p(ptr), ctypes.c_size_t(size), mmap.MADV_HUGEPAGE)
     return ptr
 
 
-def _system_free(ptr: int) -> None:
-    _free_raw(ctypes.c_void_p.from_address(ptr - 8).value)
+def _give_to_system(ptr: int) -> None:
+    _raw_free(ctypes.c_void_p.from_address(ptr - 8).value)
 
 
-def _kept_bytes() -> int:
-    return sum(len(home) * home.size for home in list(_lists_by_size.values()) if home.size >= BIG)
+def _big_lists() -> list[_FreeList]:
+    return [home for home in list(_by_size.values()) if isinstance(home, _BigFreeList)]
 
 
 def release_unused() -> None:
-    """Give the memory of unused big blocks back to the system."""
-    for home in list(_lists_by_size.values()):
-        if home.size >= BIG:
-            for _ in range(len(home)):
-                try:
-                    _system_free(home.pop())
-                except IndexError:  # another thread took the rest
-                    break
-
-
-@atexit.register
-def _keep_everything() -> None:
-    """From now on buffers only return to their lists: the interpreter takes this module apart before the last ones."""
-    for home in list(_lists_by_size.values()):
-        home.limit = sys.maxsize
+    """Give big blocks that are kept for reuse back to the system."""
+    for home in _big_lists():
+        for _ in range(len(home)):
+            try:
+                _give_to_system(home.pop())
+            except IndexError:  # another thread took the rest
+                break
 
 
 def _free_list(nbytes: int) -> _FreeList:
-    """The list for requests of this size: sizes go in steps of an eighth to a quarter of themselves."""
+    """The list for requests of this size. Blocks go in steps of at most a quarter of their size."""
     if nbytes < 0:
         raise ValueError(f"a buffer cannot have {nbytes} bytes")
-    if nbytes >= 1 << 47:
+    if nbytes > _LARGEST:
         raise OutOfMemoryError(f"{nbytes} bytes cannot be allocated")
     step = max(ALIGNMENT, 1 << max(0, nbytes.bit_length() - 3))
     size = max(ALIGNMENT, -(-nbytes // step) * step)
-    if len(_lists_by_request) >= _SIZES_REMEMBERED:
-        _lists_by_request.clear()
-    home = _lists_by_request[nbytes] = _lists_by_size.setdefault(size, _FreeList(size))
+    if len(_by_request) >= _REQUESTS_REMEMBERED:
+        _by_request.clear()
+    home = _by_size.setdefault(size, _BigFreeList(size) if size >= _BIG else _FreeList(size))
+    _by_request[nbytes] = home
     return home
 
 
@@ -149,13 +136,19 @@ def allocate(nbytes: int) -> Buffer:
 
     Raises OutOfMemoryError when the system has no more.
     """
-    home = _lists_by_request.get(nbytes)
-    if home is None:
+    try:
+        home = _by_request[nbytes]
+    except KeyError:
         home = _free_list(nbytes)
     try:
         ptr = home.pop()
     except IndexError:
         ptr = home.fresh()
+    # Every eager op comes through here: this is the fastest way to make the object.
     buffer = _new(_OwnBuffer)
-    buffer.ptr, buffer.nbytes, buffer.device, buffer.owner, buffer.version = ptr, nbytes, "cpu", home, 0
+    buffer.ptr = ptr
+    buffer.nbytes = nbytes
+    buffer.device = "cpu"
+    buffer.owner = home
+    buffer.version = 0
     return buffer
