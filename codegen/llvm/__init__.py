@@ -1,1 +1,6 @@
 """Kernels as LLVM text, and LLVM text as machine code."""
+
+from brasa.codegen.llvm.compile import assembly as assembly
+from brasa.codegen.llvm.compile import compile_text as compile_text
+from brasa.codegen.llvm.program import emit_program as emit_program
+from brasa.codegen.llvm.target import host_target as host_target

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
+from brasa.codegen.llvm.compile import assembly
 from brasa.ir.target import Target
 
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -18,12 +17,14 @@ def host_target(override: str = "") -> Target:
     """The processor at hand; or, at an override, the x86 processor of that LLVM name, or "aarch64"."""
     if override == "aarch64":
         return _AARCH64
-    triple: str = llvm.get_default_triple()
+    from llvmlite import binding
+
+    triple: str = binding.get_default_triple()
     l1, l2 = _cache_bytes(1, 32 << 10), _cache_bytes(2, 1 << 20)
     if override:
         features, processor = "", override
     else:
-        found = llvm.get_host_cpu_features()
+        found = binding.get_host_cpu_features()
         features, processor = found.flatten(), _generation(found)
     bits = _vector_bits(triple, processor, features)
     return Target(triple, processor, features, bits, 32 if bits == 512 or "aarch64" in triple else 16, l1, l2)
@@ -43,8 +44,6 @@ def _generation(features: dict[str, bool]) -> str:
 
 def _vector_bits(triple: str, processor: str, features: str) -> int:
     """The widest vectors that code for the processor uses, seen in code made for it."""
-    from brasa.codegen.llvm.compile import assembly
-
     text = """
         define void @f(ptr %p) #0 {
           %x = load <16 x float>, ptr %p
