@@ -1,0 +1,131 @@
+"""Every stage of a program, from the traced graph to machine code, as text: what `brasa ir` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from time import perf_counter
+
+from brasa import passes
+from brasa.ir.graph import Graph
+from brasa.ir.program import Program
+from brasa.ir.program_text import print_program
+from brasa.ir.target import Target
+from brasa.passes import PIPELINE
+
+# The graph stages, each with the pass of the pipeline after which it is reached.
+GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": "eliminate-dead", "fused": "fuse"}
+# The others, each with what its text is: the ending of a file's name.
+CODE_STAGES = {"kernels": "txt", "memory": "txt", "llvm": "ll", "asm": "s", "cuda": "cu"}
+STAGES = (*GRAPH_STAGES, *CODE_STAGES)
+
+
+PASSES = dict(PIPELINE)
+
+
+class Stages:
+    """A program at all its stages, each made when it is asked for. times: the seconds that each step took."""
+
+    def __init__(self, traced: Graph, processor: str = "") -> None:
+        self.times: dict[str, float] = {}
+        self._traced, self._processor = traced, processor
+
+    # graphs
+
+    def graph(self, stage: str) -> Graph:
+        """The graph at one of GRAPH_STAGES."""
+        return self.after(GRAPH_STAGES[stage]) if GRAPH_STAGES[stage] else self._traced
+
+    def after(self, name: str) -> Graph:
+        """The graph after the pass of that name; if it stands in the pipeline more than once, after the last."""
+        return next(graph for each, graph in reversed(self._pipeline) if each == name)
+
+    def run(self, names: Sequence[str]) -> Graph:
+        """The graph after these passes, verified after each."""
+        return passes.run(self._traced, [(name, PASSES[name]) for name in names], self._note_time, check=True)
+
+    @cached_property
+    def _pipeline(self) -> list[tuple[str, Graph]]:
+        found: list[tuple[str, Graph]] = []
+
+        def observe(name: str, graph: Graph, seconds: float) -> None:
+            found.append((name, graph))
+            self._note_time(name, graph, seconds)
+
+        passes.run(self._traced, observe=observe, check=True)
+        return found
+
+    def _note_time(self, name: str, graph: Graph, seconds: float) -> None:
+        self.times[name] = self.times.get(name, 0.0) + seconds
+
+    # code; what makes it is imported here, so that graphs are shown without waiting for LLVM
+
+    @cached_property
+    def _target(self) -> Target:
+        from brasa.codegen.llvm import host_target
+
+        return host_target(self._processor)
+
+    @cached_property
+    def _program(self) -> Program:
+        from brasa.codegen.schedules import lower
+
+        fused = self.graph("fused")
+        with self._timed("kernels"):
+            program = lower(fused, self._target)
+        with self._timed("memory"):
+            return passes.plan_memory(program)
+
+    @cached_property
+    def _llvm(self) -> str:
+        from brasa.codegen.llvm import emit_program
+
+        program = self._program
+        with self._timed("llvm"):
+            return emit_program(program, self._target)
+
+    @cached_property
+    def _assembly(self) -> str:
+        from brasa.codegen.llvm import assembly
+
+        text = self._llvm
+        with self._timed("asm"):
+            return assembly(text, self._target)
+
+    @cached_property
+    def _cuda(self) -> str:
+        from brasa.codegen.cuda import emit_cuda
+
+        with self._timed("cuda"):
+            return emit_cuda(self._program)
+
+    def text(self, stage: str) -> str:
+        """The text of one of STAGES."""
+        if stage in GRAPH_STAGES:
+            return str(self.graph(stage))
+        match stage:
+            case "kernels":
+                text = "\n\n".join(map(str, self._program.kernels))
+            case "memory":
+                text = print_program(self._program)
+            case "llvm":
+                text = self._llvm
+            case "asm":
+                text = self._assembly
+            case _:
+                text = self._cuda
+        return text.rstrip("\n")
+
+    def all_texts(self) -> dict[str, str]:
+        """Every stage and every pass's result, by numbered names for files."""
+        texts = [("traced.txt", self.text("traced"))]
+        texts += [(f"{name}.txt", str(graph)) for name, graph in self._pipeline]
+        texts += [(f"{stage}.{ending}", self.text(stage)) for stage, ending in CODE_STAGES.items()]
+        return {f"{number:02}-{name}": text for number, (name, text) in enumerate(texts)}
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.times[step] = perf_counter() - start

@@ -1,0 +1,55 @@
+"""Documents that are programs: their Python blocks run, and their generated blocks are made by the commands they name.
+
+A generated block follows a comment that holds its command, and perhaps which part of the output it shows:
+
+    <!-- brasa ir tests/house/tour.py:Tour --input "f32[n,4]" --stage llvm | from "define" to "}" -->
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_GENERATED = re.compile(
+    r'^<!-- (?P<command>brasa .*?)(?: \| from "(?P<start>.*?)" to "(?P<end>.*?)")? -->\n'
+    r"```\w*\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def python_of(document: str) -> str:
+    """The document's Python blocks as one program, each line where it stands in the document."""
+    lines = [""] * (document.count("\n") + 1)
+    for block in _PYTHON.finditer(document):
+        first = document[: block.start(1)].count("\n")
+        code = block.group(1).splitlines()
+        lines[first : first + len(code)] = code
+    return "\n".join(lines)
+
+
+def commands_of(document: str) -> list[list[str]]:
+    """The arguments of each command whose output the document shows."""
+    return [shlex.split(block["command"])[1:] for block in _GENERATED.finditer(document)]
+
+
+def regenerate(document: str, run: Callable[[list[str]], str]) -> str:
+    """The document with its generated blocks made anew; `run` gives the output of a command's arguments."""
+
+    def block(match: re.Match[str]) -> str:
+        output = run(shlex.split(match["command"])[1:])
+        if match["start"] is not None:
+            output = excerpt(output, match["start"], match["end"])
+        head = match.group()[: match.start("text") - match.start()]
+        return f"{head}{output.rstrip()}\n```"
+
+    return _GENERATED.sub(block, document)
+
+
+def excerpt(text: str, start: str, end: str) -> str:
+    """The lines from the first that starts with `start` to the next that starts with `end`."""
+    lines = text.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(start))
+    last = next(number for number, line in enumerate(lines) if number > first and line.startswith(end))
+    return "\n".join(lines[first : last + 1])

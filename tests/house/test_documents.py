@@ -1,0 +1,80 @@
+"""README and the other documents: what they show runs, and what they print is what is printed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from brasa.__main__ import main
+from tests.house.documents import commands_of, excerpt, python_of, regenerate
+from tests.house.source import ROOT
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+WITH_PYTHON = [path for path in DOCUMENTS if python_of(path.read_text()).strip()]
+GENERATED = [path for path in DOCUMENTS if commands_of(path.read_text())]
+
+
+@pytest.mark.parametrize("path", WITH_PYTHON, ids=lambda path: path.name)
+def test_python_runs(path: Path, tmp_path: Path) -> None:
+    (tmp_path / path.with_suffix(".py").name).write_text(python_of(path.read_text()))
+    command = [sys.executable, "-W", "error", path.with_suffix(".py").name]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+def test_generated_blocks(
+    path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(arguments: list[str]) -> str:
+        assert main(arguments) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("BRASA_CPU", "x86-64-v3")
+    made = regenerate(path.read_text(), run)
+    if request.config.getoption("--update-golden"):
+        path.write_text(made)
+    assert made == path.read_text()
+
+
+def test_readme_is_checked() -> None:
+    assert ROOT / "README.md" in WITH_PYTHON
+    assert ROOT / "README.md" in GENERATED
+
+
+DOCUMENT = """# A
+```python
+x = 1
+```
+text
+<!-- brasa ir a.py:A --input "f32[n, 2]" -->
+```text
+old
+```
+```python
+assert x == 2
+```
+"""
+
+
+def test_python_keeps_its_lines() -> None:
+    with pytest.raises(AssertionError) as caught:
+        exec(compile(python_of(DOCUMENT), "README.md", "exec"), {})
+    assert caught.traceback[-1].lineno + 1 == 11
+
+
+def test_generated_blocks_are_replaced() -> None:
+    made = regenerate(DOCUMENT, lambda arguments: " ".join(arguments) + "\n")
+    assert made == DOCUMENT.replace("old", "ir a.py:A --input f32[n, 2]")
+
+
+def test_excerpts() -> None:
+    assert excerpt("a\ndefine x {\n  b\n}\nc\n}\n", "define", "}") == "define x {\n  b\n}"
+    document = DOCUMENT.replace('2]" -->', '2]" | from "b" to "c" -->')
+    assert "```text\nb\nc\n```" in regenerate(document, lambda _: "a\nb\nc\nd")
