@@ -155,7 +155,8 @@ class _Writer:
                 with self.braces(f"if ({self.text(condition).text})"):
                     self.block(then)
                 if orelse:
-                    with self.braces("else"):
+                    self.lines.pop()
+                    with self.braces("} else"):
                         self.block(orelse)
             case Check(ok, position, code):
                 truth, at = self.texts(ok, position)

@@ -54,7 +54,8 @@ inline int run_block(unsigned count, bool reverse) {
       swapcontext(&scheduler, &threads[threadIdx.x].context);
     }
     for (unsigned i = 1; i < count; ++i)
-      if (threads[i].done != threads[0].done || threads[i].waits_at != threads[0].waits_at) return threads[i].waits_at;
+      if (threads[i].done != threads[0].done || threads[i].waits_at != threads[0].waits_at)
+        return threads[i].done ? threads[0].waits_at : threads[i].waits_at;
     if (threads[0].done) return 0;
   }
 }

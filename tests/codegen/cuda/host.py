@@ -66,5 +66,5 @@ def same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
     """Assert that two arrays are equal bit for bit, except that any NaN equals any other."""
     assert actual.dtype == expected.dtype and actual.shape == expected.shape
     differ = actual.view(f"u{actual.itemsize}") != expected.view(f"u{actual.itemsize}")
-    differ &= ~((actual != actual) & (expected != expected))
+    differ &= ~(np.isnan(actual) & np.isnan(expected))
     assert not differ.any(), f"{differ.sum()} of {differ.size} differ: {actual[differ][:4]}, not {expected[differ][:4]}"

@@ -141,7 +141,9 @@ def cast_cases(source: DType) -> Iterator[Case]:
                      for a in x.astype(np.float64)]  # fmt: skip
             expected = np.array([min(max(a, limits.min), limits.max) for a in whole], target.numpy)
         elif target.bits == 16 and target.kind == "float":
-            expected = rounded(x.astype(np.float64 if source.kind == "float" else np.float32).astype(np.float64), target)
+            expected = rounded(
+                x.astype(np.float64 if source.kind == "float" else np.float32).astype(np.float64), target
+            )
         else:
             expected = x.astype(target.numpy)
         yield case(f"to_{target.name}", (x,), lambda a, to=target: kernel.cast(a, to), expected)
