@@ -1,1 +1,44 @@
-"""brasa."""
+"""brasa: PyTorch's programming model on a compiler small enough to read."""
+
+from brasa import autograd as autograd
+from brasa import methods as _methods
+from brasa._state import DEFAULTS as _DEFAULTS
+from brasa.autograd import enable_grad as enable_grad
+from brasa.autograd import inference_mode as inference_mode
+from brasa.autograd import is_grad_enabled as is_grad_enabled
+from brasa.autograd import no_grad as no_grad
+from brasa.autograd import set_grad_enabled as set_grad_enabled
+from brasa.creation import arange as arange
+from brasa.creation import as_tensor as as_tensor
+from brasa.creation import empty as empty
+from brasa.creation import empty_like as empty_like
+from brasa.creation import eye as eye
+from brasa.creation import from_numpy as from_numpy
+from brasa.creation import full as full
+from brasa.creation import full_like as full_like
+from brasa.creation import linspace as linspace
+from brasa.creation import ones as ones
+from brasa.creation import ones_like as ones_like
+from brasa.creation import tensor as tensor
+from brasa.creation import zeros as zeros
+from brasa.creation import zeros_like as zeros_like
+from brasa.functions.joining import *  # noqa: F403
+from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.pointwise import *  # noqa: F403
+from brasa.functions.reduction import *  # noqa: F403
+from brasa.ir.dtype import DType as dtype  # noqa: N813
+from brasa.ir.dtype import bfloat16 as bfloat16
+from brasa.ir.dtype import bool_ as bool
+from brasa.ir.dtype import float16 as float16
+from brasa.ir.dtype import float32 as float32
+from brasa.ir.dtype import float64 as float64
+from brasa.ir.dtype import int8 as int8
+from brasa.ir.dtype import int16 as int16
+from brasa.ir.dtype import int32 as int32
+from brasa.ir.dtype import int64 as int64
+from brasa.ir.dtype import uint8 as uint8
+from brasa.ir.errors import BrasaError as BrasaError
+from brasa.tensor import Device as device
+from brasa.tensor import Tensor as Tensor
+
+_methods.install()

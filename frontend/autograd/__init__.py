@@ -1,0 +1,9 @@
+"""Gradients in eager mode: walking the tape backwards, and the switches that say what is recorded."""
+
+from brasa.autograd.engine import backward as backward
+from brasa.autograd.engine import grad as grad
+from brasa.autograd.modes import enable_grad as enable_grad
+from brasa.autograd.modes import inference_mode as inference_mode
+from brasa.autograd.modes import is_grad_enabled as is_grad_enabled
+from brasa.autograd.modes import no_grad as no_grad
+from brasa.autograd.modes import set_grad_enabled as set_grad_enabled

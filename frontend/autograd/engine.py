@@ -1,0 +1,160 @@
+"""backward() and grad(): the tape in reverse program order."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from brasa._state import STATE
+from brasa.autograd.modes import set_grad_enabled
+from brasa.functions.pointwise import add
+from brasa.ir.errors import DTypeError, GradientError, ShapeError
+from brasa.tape import Edge, LeafNode, TapeNode, edge_of
+from brasa.tensor import Tensor
+
+Sums = dict[Edge, Tensor]
+
+
+def backward(
+    outputs: Tensor | Sequence[Tensor], seeds: Any = None, retain_graph: bool | None = None,
+    create_graph: bool = False, inputs: Any = None,
+) -> None:  # fmt: skip
+    """Add the gradients of outputs, weighted by seeds, to `.grad` of all leaves (or of `inputs` alone)."""
+    roots = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
+    weights = list(seeds) if isinstance(seeds, tuple | list) else [seeds]
+    if STATE.trace is not None:
+        STATE.trace.backward(roots, weights, inputs)
+        return
+    chosen = None if inputs is None else [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    targets = None if chosen is None else {edge for edge in map(edge_of, chosen) if edge is not None}
+    keep = create_graph if retain_graph is None else retain_graph
+    sums, leaves = _walk(roots, weights, create_graph, keep, set() if targets is None else targets)
+    for leaf, total in leaves:
+        if targets is None or Edge(leaf, 0) in targets:
+            _accumulate(leaf.tensor, total, create_graph)
+    for tensor in chosen or ():
+        edge = edge_of(tensor)
+        if edge in sums and not tensor.is_leaf:
+            _accumulate(tensor, sums[edge], create_graph)
+
+
+def grad(
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+    create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The gradients of outputs, weighted by grad_outputs, by each of the inputs."""
+    roots = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
+    wanted = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+    weights = list(grad_outputs) if isinstance(grad_outputs, tuple | list) else [grad_outputs] * len(roots)
+    if STATE.trace is not None:
+        return STATE.trace.grad(roots, weights, wanted)  # type: ignore[no-any-return]
+    edges = [edge_of(tensor) for tensor in wanted]
+    if any(edge is None for edge in edges):
+        raise GradientError("an input does not require gradients", op="grad")
+    keep = create_graph if retain_graph is None else retain_graph
+    sums, leaves = _walk(roots, weights, create_graph, keep, {edge for edge in edges if edge is not None})
+    sums.update({Edge(leaf, 0): total for leaf, total in leaves})
+    results = [sums.get(edge) for edge in edges]  # type: ignore[arg-type]
+    for i, result in enumerate(results):
+        if result is None and materialize_grads:
+            from brasa.creation import zeros_like
+
+            results[i] = zeros_like(wanted[i])
+        elif result is None and not allow_unused:
+            raise GradientError(f"input {i} was not used in computing the outputs", op="grad",
+                                hint="pass allow_unused=True for None instead")  # fmt: skip
+    return tuple(results)
+
+
+def seed_of(root: Tensor, weight: Tensor | None, op: str = "backward") -> Tensor:
+    """The gradient that a walk starts with: the weight, or 1 for a scalar."""
+    from brasa.creation import ones_like
+
+    if not root._requires_grad:
+        raise GradientError("the value does not depend on anything that requires gradients", op=op)
+    if weight is None:
+        if root.numel() != 1:
+            raise GradientError(f"a gradient can be left out for a scalar only, the shape is {list(root.shape)}",
+                                op=op, hint="reduce to a scalar, or pass gradient=")  # fmt: skip
+        return ones_like(root)
+    if tuple(weight.shape) != tuple(root.shape):
+        raise ShapeError(f"the gradient has shape {list(weight.shape)}, the value {list(root.shape)}", op=op)
+    if weight.dtype is not root.dtype:
+        raise DTypeError(f"the gradient is {weight.dtype.name}, the value {root.dtype.name}", op=op)
+    return weight
+
+
+def _walk(
+    roots: Sequence[Tensor], weights: Sequence[Tensor | None], create_graph: bool, keep: bool, targets: set[Edge]
+) -> tuple[Sums, list[tuple[LeafNode, Tensor]]]:
+    """Run the tape: the gradient sums at `targets`, and at every leaf that was met."""
+    pending: dict[TapeNode, list[Tensor | None]] = {}
+    queue: list[tuple[int, int, TapeNode]] = []
+    found: Sums = {}
+    leaves: list[tuple[LeafNode, Tensor]] = []
+
+    def give(edge: Edge, value: Tensor) -> None:
+        grads = pending.get(edge.node)
+        if grads is None:
+            grads = pending[edge.node] = [None] * edge.node.outputs
+            heapq.heappush(queue, (-edge.node.sequence, id(edge.node), edge.node))
+        present = grads[edge.index]
+        grads[edge.index] = value if present is None else add(present, value)
+
+    done: list[TapeNode] = []
+    with set_grad_enabled(create_graph):
+        for root, weight in zip(roots, weights, strict=True):
+            value = seed_of(root, weight)
+            edge = edge_of(root)
+            assert edge is not None
+            give(edge, value)
+        while queue:
+            _, _, node = heapq.heappop(queue)
+            grads = pending.pop(node)
+            _run_hooks(node, grads)
+            for edge in targets:
+                if edge.node is node and grads[edge.index] is not None:
+                    found[edge] = grads[edge.index]  # type: ignore[assignment]
+            if isinstance(node, LeafNode):
+                if grads[0] is not None:
+                    leaves.append((node, grads[0]))
+                continue
+            for target, value in zip(node.edges, node.backward(grads, create_graph), strict=True):
+                if target is not None and value is not None:
+                    give(target, value)
+            done.append(node)
+    if not keep:
+        for node in done:
+            node.release()
+    return found, leaves
+
+
+def _run_hooks(node: TapeNode, grads: list[Tensor | None]) -> None:
+    for index, hooks in node.hooks.items():
+        for hook in list(hooks.values()):
+            value = grads[index]
+            if value is not None:
+                changed = hook(value)
+                grads[index] = value if changed is None else changed
+    for index, reference in node.retained.items():
+        tensor = reference()
+        if tensor is not None and grads[index] is not None:
+            tensor._grad = grads[index] if tensor._grad is None else add(tensor._grad, grads[index])
+
+
+def _accumulate(tensor: Tensor, total: Tensor, create_graph: bool) -> None:
+    """Add to .grad, once for a whole backward; memory that others may hold is copied first."""
+    if tensor._grad is None:
+        tensor._grad = total if create_graph else owned(total)
+    else:
+        tensor._grad = add(tensor._grad, total)
+
+
+def owned(value: Tensor) -> Tensor:
+    """The value cut off from the graph, in memory that no other tensor shares."""
+    import sys
+
+    if value._base is None and value._spec.row_major and sys.getrefcount(value._buffer) <= 2:
+        return value
+    return value.detach().clone()  # type: ignore[attr-defined, no-any-return]

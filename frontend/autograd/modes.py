@@ -1,0 +1,82 @@
+"""Whether functions are recorded for backward: context managers that are decorators too."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from brasa._state import STATE
+
+_C = TypeVar("_C", bound=Callable[..., Any])
+
+
+class _GradMode:
+    """Sets the gradient mode inside a block, or inside a function that it decorates."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self.outer: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.outer.append(STATE.grad_enabled)
+        STATE.grad_enabled = self.mode
+
+    def __exit__(self, *_: object) -> None:
+        STATE.grad_enabled = self.outer.pop()
+
+    def __call__(self, function: _C) -> _C:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with type(self)(*self._arguments()):
+                return function(*args, **kwargs)
+
+        return call  # type: ignore[return-value]
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return ()
+
+
+class no_grad(_GradMode):  # noqa: N801
+    """Nothing inside is recorded for backward."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(function)
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class inference_mode(no_grad):  # noqa: N801
+    """As no_grad."""
+
+
+class enable_grad(_GradMode):  # noqa: N801
+    """What is inside is recorded again, inside a no_grad block."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class set_grad_enabled(_GradMode):  # noqa: N801
+    """Sets the mode at once; as a context manager it is set back at the end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self.outer.append(STATE.grad_enabled)
+        STATE.grad_enabled = self.mode
+
+    def __enter__(self) -> None:
+        STATE.grad_enabled = self.mode
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.mode,)
+
+
+def is_grad_enabled() -> bool:
+    """Whether functions are recorded for backward on this thread."""
+    return STATE.grad_enabled

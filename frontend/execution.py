@@ -1,0 +1,170 @@
+"""From graphs to results: compiling through all rooms, and running executables on eager tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from threading import RLock
+from typing import Any
+
+from brasa import runtime
+from brasa.ir.dim import evaluate
+from brasa.ir.errors import BrasaError, IndexError, Operand
+from brasa.ir.graph import Graph
+from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
+from brasa.ir.target import Target
+from brasa.runtime import Executable, allocate
+from brasa.spec import Spec, spec_of
+from brasa.tensor import Tensor, make
+
+_executables: dict[str, Executable] = {}
+_lock = RLock()
+COMPILED: list[str] = []  # names of the graphs that were compiled, not taken from a cache: what tests count
+
+
+@cache
+def target() -> Target:
+    """The processor that this process compiles for."""
+    from brasa.codegen.llvm import host_target
+
+    return host_target(runtime.settings().cpu)
+
+
+def executable(graph: Graph) -> Executable:
+    """The machine code of a graph: from memory, from disk, or compiled now."""
+    text = str(graph)
+    found = _executables.get(text)
+    if found is None:
+        with _lock:
+            found = _executables.get(text)
+            if found is None:
+                found = _executables[text] = _load_or_compile(graph, text)
+    return found
+
+
+def _load_or_compile(graph: Graph, text: str) -> Executable:
+    numbers = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
+    key = runtime.cache_key(text, target().key)
+    entry = runtime.disk_cache().read(key)
+    if entry is not None:
+        return runtime.load(signature_from_json(entry.notes), entry.code, numbers)
+    signature, code = compile_graph(graph)
+    runtime.disk_cache().write(key, signature_to_json(signature), code)
+    return runtime.load(signature, code, numbers)
+
+
+def compile_graph(graph: Graph) -> tuple[Signature, bytes]:
+    """A graph through passes, schedules and LLVM to object code."""
+    from brasa import passes
+    from brasa.codegen.llvm import compile_text, emit_program
+    from brasa.codegen.schedules import lower
+
+    COMPILED.append(graph.name)
+    program = passes.plan_memory(lower(passes.run(graph), target()))
+    code = compile_text(emit_program(program, target()), target(), 3)
+    return program.signature, code
+
+
+class Bound:
+    """A runner made ready for operands of given specs."""
+
+    __slots__ = ("call", "nbytes", "specs")
+
+    def __init__(self, call: Any, specs: tuple[Spec, ...], nbytes: tuple[int, ...]) -> None:
+        self.call, self.specs, self.nbytes = call, specs, nbytes
+
+
+class Runner:
+    """Runs one graph on eager operands: tensors, and Python numbers for the inputs that are numbers.
+
+    pass_through: outputs that are inputs are given as they are, instead of copied.
+    """
+
+    def __init__(self, graph: Graph, pass_through: bool = False) -> None:
+        self.graph = graph
+        self._updates = dict(graph.updates)
+        self._given = [
+            graph.inputs.index(node) if pass_through and node in graph.inputs else None for node in graph.outputs
+        ]
+        kept = tuple(node for node, given in zip(graph.outputs, self._given, strict=True) if given is None)
+        self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
+        self._bound: dict[tuple[Any, ...], Bound] = {}
+        self._simple = not self._updates and all(given is None for given in self._given)
+
+    def bind(self, operands: Sequence[Any]) -> Bound:
+        """The executable ready for operands like these."""
+        key = tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
+        bound = self._bound.get(key)
+        if bound is None:
+            bound = self._bound[key] = self._make_bound(operands)
+        return bound
+
+    def _make_bound(self, operands: Sequence[Any]) -> Bound:
+        code = executable(self._run)
+        specs = [o._spec if isinstance(o, Tensor) else None for o in operands]
+        frame = code.prepare(
+            tuple(() if spec is None else tuple(spec.shape) for spec in specs),
+            tuple(() if spec is None else tuple(spec.strides) for spec in specs),
+        )
+        outputs = [
+            spec_of(type.dtype, shape, None, type.device)
+            for type, shape in zip(code.signature.outputs, frame.shapes, strict=True)
+        ]
+        return Bound(frame.call, tuple(outputs), frame.nbytes)
+
+    def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
+        """The outputs; one that updates an input is that input."""
+        if self._simple:
+            return self.launch(self.bind(operands), operands)
+        computed: list[Tensor] = []
+        if self._run.outputs:
+            bound = self.bind(operands)
+            pointers = [o._ptr if isinstance(o, Tensor) else o for o in operands]
+            for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
+                landing = self._updates.get(index)
+                made = make(allocate(nbytes), spec) if landing is None else operands[landing]
+                computed.append(made)
+                pointers.append(made._ptr)
+            status = bound.call(*pointers)
+            if status is not None:
+                raise self._failure(status, operands)
+            for landing in self._updates.values():
+                operands[landing]._buffer.version += 1
+        results = iter(computed)
+        return [next(results) if given is None else operands[given] for given in self._given]
+
+    def launch(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
+        """The outputs, where none of them is or updates an input."""
+        pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
+        outputs = []
+        for spec, nbytes in zip(bound.specs, bound.nbytes, strict=True):
+            buffer = allocate(nbytes)
+            pointers.append(buffer.ptr)
+            outputs.append(make(buffer, spec))
+        status = bound.call(*pointers)
+        if status is not None:
+            raise self._failure(status, operands)
+        return outputs
+
+    def _failure(self, status: int, operands: Sequence[Any]) -> BrasaError:
+        note, position = executable(self._run).describe_failure(status)
+        return failure(note, position, self._run, operands)
+
+
+def failure(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BrasaError:
+    """The error of a failed run-time check: the value, its bound, and where it stands."""
+    sizes = {
+        str(size): int(actual)
+        for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)
+        for size, actual in zip(node.tensor.shape, o._spec.shape, strict=True) if not isinstance(size, int)
+    }  # fmt: skip
+    bound = evaluate(note.bound, sizes)
+    shown: tuple[Operand, ...] = ()
+    value = "an index"
+    if note.input is not None and isinstance(operands[note.input], Tensor):
+        tensor = operands[note.input]
+        flat = tensor.detach().reshape(-1)
+        shown = (Operand("index", str(tensor._spec.type), graph.inputs[note.input].origin),)
+        if position < tensor.numel():
+            value = f"index {flat[position].item()}"
+    return IndexError(f"{value} is outside 0..{bound - 1} (at element {position})", op=note.op, operands=shown)

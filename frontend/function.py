@@ -1,0 +1,350 @@
+"""Functions of tensors: traced once per signature, compiled, and run at once in eager mode; one node in a trace."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+from brasa._state import STATE
+from brasa.execution import Runner
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.dtype import DType, float64, int64
+from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
+from brasa.ir.graph import Graph, Node, set_location
+from brasa.ir.layout import stride_marks, strides_of
+from brasa.ir.ops import control
+from brasa.ir.sizes import substitute_attrs, substitute_type
+from brasa.ir.types import TensorType
+from brasa.sizes import Guard, SymbolicSize, plain_size
+from brasa.tape import run_graph
+from brasa.tensor import Tensor
+from brasa.tracing import Trace, tracing, user_location
+
+_C = TypeVar("_C", bound=Callable[..., Any])
+_PLAIN = (int, float)
+
+
+class Operand(NamedTuple):
+    """What a signature holds of one operand. shape: constant sizes, None where a size may vary."""
+
+    dtype: DType
+    rank: int
+    marks: tuple[str, ...]
+    device: str
+    shape: tuple[int, ...] | None
+    number: bool
+
+
+class Specialization:
+    """One traced form of a function: its graph, and the guards on sizes under which it is right."""
+
+    def __init__(self, name: str, graph: Graph, guards: tuple[Guard, ...], form: Any) -> None:
+        self.name, self.graph, self.guards, self.form = name, graph, guards, form
+        self.runner = Runner(graph)
+
+    def fits(self, sizes: dict[str, int]) -> bool:
+        """Whether the guards hold at these sizes."""
+        return all(guard.check(sizes) for guard in self.guards)
+
+
+class Function:
+    """A Python function over tensors. See `function`."""
+
+    def __init__(self, build: Callable[..., Any], inline: bool, fixed: tuple[str, ...]) -> None:
+        self.name = build.__name__.strip("_")
+        self.build, self.inline = build, inline
+        self.parameters = tuple(inspect.signature(build).parameters.values())
+        self.operand = tuple(_is_operand(parameter) for parameter in self.parameters)
+        self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
+        self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
+        self.bound: dict[tuple[Any, ...], tuple[Specialization, Any]] = {}
+        self._orders: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
+
+    # arguments
+
+    def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """All arguments in the order of the parameters, defaults filled in."""
+        shape = (len(args), tuple(kwargs))
+        order = self._orders.get(shape)
+        if order is None:
+            try:
+                bound = inspect.signature(self.build).bind(*args, **kwargs)
+            except TypeError as error:
+                raise ArgumentError(str(error), op=self.name) from None
+            given = list(bound.arguments)
+            order = self._orders[shape] = [
+                i if i < len(args) else p.name if p.name in given else p for i, p in enumerate(self.parameters)
+            ]
+        return [
+            args[key] if type(key) is int else kwargs[key] if type(key) is str else key.default for key in order
+        ]
+
+    def signature(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """(key, operands): the key holds an eager operand's spec or a number's kind, and every static value."""
+        key: list[Any] = []
+        operands: list[Any] = []
+        for value, is_operand in zip(values, self.operand, strict=True):
+            kind = type(value)
+            if is_operand:
+                if isinstance(value, Tensor):
+                    key.append(value._spec if value._cell is None else None)
+                    operands.append(value)
+                elif kind is float or kind is int:
+                    key.append(kind)
+                    operands.append(value)
+                elif kind is list or kind is tuple:
+                    key.append(len(value))
+                    for item in value:
+                        if not isinstance(item, Tensor):
+                            raise ArgumentError(f"expected tensors, found {type(item).__name__}", op=self.name)
+                        key.append(item._spec if item._cell is None else None)
+                        operands.append(item)
+                elif value is None or kind is bool:
+                    key.append(value)
+                else:
+                    number = _as_number(value, self.name)
+                    key.append(type(number))
+                    operands.append(number)
+            else:
+                key.append(value if value.__class__ is str or value is None else _freeze(value, self.name))
+        return key, operands
+
+    # eager
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        values = args if not kwargs and len(args) == len(self.parameters) else self.arrange(args, kwargs)
+        key, operands = self.signature(values)
+        trace = STATE.trace
+        if trace is not None:
+            return self._traced(trace, values, operands)
+        found = self.bound.get(tuple(key))
+        if found is None:
+            found = self._bind(tuple(key), values, operands)
+        specialization, frame = found
+        if STATE.grad_enabled:
+            for operand in operands:
+                if operand.__class__ is not float and operand.__class__ is not int and operand._requires_grad:
+                    outputs = run_graph(specialization.graph, self.name, operands)
+                    return outputs[0] if specialization.form is None else specialization.form(outputs)
+        outputs = specialization.runner.launch(frame, operands)
+        return outputs[0] if specialization.form is None else specialization.form(outputs)
+
+    def _bind(self, key: tuple[Any, ...], values: Sequence[Any], operands: list[Any]) -> tuple[Specialization, Any]:
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        if any(tensor._cell is not None for tensor in tensors):
+            raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
+        _check_devices(self.name, tensors)
+        shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
+        described = [
+            Operand(o._spec.dtype, o._spec.rank, o._spec.marks, o._spec.device, self._fixed_shape(i, values, o), False)
+            if isinstance(o, Tensor) else _number_operand(o)
+            for i, o in enumerate(operands)
+        ]  # fmt: skip
+        specialization = self.specialize(values, described, shapes)
+        frame = specialization.runner.frame(operands)
+        self.bound[key] = (specialization, frame)
+        return specialization, frame
+
+    def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:
+        for value, fixed in zip(values, self.fixed, strict=True):
+            if fixed and value is operand:
+                return tuple(operand._spec.shape)
+        return None
+
+    # specialization
+
+    def specialize(
+        self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
+    ) -> Specialization:
+        """The traced form for these operands, at these sizes."""
+        statics = tuple(
+            _freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
+            else len(value) if isinstance(value, list | tuple) else "operand"
+            for value, is_operand in zip(values, self.operand, strict=True)
+        )  # fmt: skip
+        known = self.specializations.setdefault((statics, tuple(operands)), [])
+        sizes = {f"x{i}_{axis}": size for i, shape in enumerate(shapes) for axis, size in enumerate(shape)}
+        for candidate in known:
+            if candidate.fits(sizes):
+                return candidate
+        made = self._trace_build(values, operands, shapes)
+        known.append(made)
+        return made
+
+    def _trace_build(
+        self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
+    ) -> Specialization:
+        trace = Trace()
+        inputs = iter([
+            self._input(trace, i, operand, shape) for i, (operand, shape) in enumerate(zip(operands, shapes, strict=True))
+        ])
+        arguments = [
+            value if not is_operand or value is None or isinstance(value, bool)
+            else [next(inputs) for _ in value] if isinstance(value, list | tuple) else next(inputs)
+            for value, is_operand in zip(values, self.operand, strict=True)
+        ]  # fmt: skip
+        with tracing(trace):
+            result = self.build(*arguments)
+        several = isinstance(result, tuple)
+        outputs = [trace.node_of(tensor) for tensor in (result if several else (result,))]
+        graph = trace.finish(self.name, outputs)
+        form = None if not several else type(result)._make if hasattr(result, "_make") else tuple
+        return Specialization(self.name, graph, tuple(trace.scope.guards), form)
+
+    @staticmethod
+    def _input(trace: Trace, index: int, operand: Operand, shape: tuple[int, ...]) -> Tensor:
+        sizes: tuple[Size, ...] = operand.shape if operand.shape is not None else tuple(
+            trace.scope.name(f"x{index}_{axis}", size) for axis, size in enumerate(shape)
+        )  # fmt: skip
+        type = TensorType(sizes, operand.dtype, operand.device)
+        tensor = trace.input(f"x{index}", type, strides=operand.marks, role="number" if operand.number else "")
+        tensor._weak = operand.number
+        return tensor
+
+    # in a trace
+
+    def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
+        nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
+        statics = tuple(
+            _freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool) else None
+            for value, is_operand in zip(values, self.operand, strict=True)
+        )
+        specialization, results = trace.step(
+            (self, nodes, statics), lambda: self._record(trace, values, operands, nodes)
+        )
+        differentiable = any(isinstance(o, Tensor) and o._requires_grad for o in operands)
+        tensors = [
+            trace.fresh(node, differentiable and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
+            for node in results
+        ]
+        return tensors[0] if specialization.form is None else specialization.form(tensors)
+
+    def _record(
+        self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...]
+    ) -> tuple[Specialization, tuple[Node, ...]]:
+        set_location(user_location())
+        flat_fixed = [self._is_fixed(values, operand) for operand in operands]
+        described, shapes = [], []
+        for node, operand, fixed in zip(nodes, operands, flat_fixed, strict=True):
+            type = node.tensor
+            hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
+            weak = not isinstance(operand, Tensor) or operand._weak
+            if fixed:
+                hints = tuple(trace.scope.fix(size) for size in type.shape)
+            marks = stride_marks(type.shape, strides_of(node))
+            described.append(Operand(type.dtype, type.rank, marks, type.device, hints if fixed else None, weak))
+            shapes.append(hints)
+        _check_node_devices(self.name, nodes)
+        specialization = self._located_specialize(values, described, shapes, nodes)
+        outer = {
+            f"x{i}_{axis}": trace.scope.resolve(size)
+            for i, node in enumerate(nodes) for axis, size in enumerate(node.tensor.shape)
+        }  # fmt: skip
+        for guard in specialization.guards:
+            lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
+            trace.scope.decide(lhs, guard.relation, rhs)
+        with dim.solving(trace.scope):
+            if self.inline:
+                results = splice(trace, specialization.graph, nodes, outer)
+            else:
+                call = trace.record(control.call(*nodes, graph=specialization.graph))
+                results = trace.items(call)
+        if not STATE.grad_enabled and any(isinstance(o, Tensor) and o._requires_grad for o in operands):
+            results = tuple(trace.record(control.stop_gradient(result)) for result in results)
+        return specialization, results
+
+    def _located_specialize(
+        self, values: Sequence[Any], described: list[Operand], shapes: list[tuple[int, ...]], nodes: tuple[Node, ...]
+    ) -> Specialization:
+        try:
+            return self.specialize(values, described, shapes)
+        except BrasaError as error:
+            if any(operand.where == "" for operand in error.operands):
+                error.operands = tuple(
+                    type(operand)(operand.name, operand.type, node.origin, node.where)
+                    for operand, node in zip(error.operands, nodes, strict=False)
+                )
+            raise
+
+    def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
+        return any(fixed and value is operand for value, fixed in zip(values, self.fixed, strict=True))
+
+
+def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:
+    """Record the graph's own nodes over the arguments; its results."""
+    new: dict[Node, Node] = dict(zip(graph.inputs, arguments, strict=True))
+    for node in graph.nodes:
+        attrs = substitute_attrs(node.attrs, sizes)
+        operands = tuple(new[operand] for operand in node.operands)
+        type = substitute_type(node.type, sizes)
+        new[node] = trace.record(Node(node.op, operands, attrs, type, user_location()))
+    return tuple(new[output] for output in graph.outputs)
+
+
+def _is_operand(parameter: inspect.Parameter) -> bool:
+    text = str(parameter.annotation)
+    return "Tensor" in text or "Number" in text or text.split(" ")[0] == "float"
+
+
+def _number_operand(value: int | float) -> Operand:
+    return Operand(float64 if isinstance(value, float) else int64, 0, (), "cpu", (), True)
+
+
+def _as_number(value: Any, name: str) -> Any:
+    """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
+    if isinstance(value, SymbolicSize):
+        return int(value)
+    if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    for kind in _PLAIN:
+        if isinstance(value, kind):
+            return kind(value)
+    raise ArgumentError(f"expected a tensor or a number, found {type(value).__name__}", op=name)
+
+
+def _freeze(value: Any, name: str) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_freeze(item, name) for item in value)
+    if isinstance(value, SymbolicSize):
+        return plain_size(value)
+    if isinstance(value, Tensor):
+        raise ArgumentError("a tensor was given where a plain value is expected", op=name)
+    return (type(value), value) if isinstance(value, bool | float) else value
+
+
+def _check_devices(name: str, tensors: Sequence[Tensor]) -> None:
+    devices = {tensor._spec.device for tensor in tensors}
+    if len(devices) > 1:
+        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
+
+
+def _check_node_devices(name: str, nodes: Sequence[Node]) -> None:
+    devices = {node.tensor.device for node in nodes if node.attrs.get("role") != "number"}
+    if len(devices) > 1:
+        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
+
+
+def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str, ...] = ()) -> Any:
+    """Make a compiled function of one that is written over tensors.
+
+    Parameters annotated `Tensor`, `Number`, `float` or `Sequence[Tensor]` are operands: tensors, numbers (which are
+    run-time values: no number is ever compiled in) or None. All others are static: each value has a form of its own.
+
+    inline: leave no `call` node in traces; for functions that use each operand once.
+    fixed: operands whose sizes are constants of the compiled form, as a layer's weight.
+    """
+    if build is None:
+        return functools.partial(function, inline=inline, fixed=fixed)
+    made = Function(build, inline, fixed)
+
+    @functools.wraps(build)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return made(*args, **kwargs)
+
+    call.function = made  # type: ignore[attr-defined]
+    return cast(_C, call)
+
+

@@ -1,0 +1,1 @@
+"""Every function of tensors, written over the primitives of brasa.ir.ops."""

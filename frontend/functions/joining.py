@@ -1,0 +1,123 @@
+"""Several tensors to one, one to several, and other arrangements of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from brasa.function import function
+from brasa.ir.dtype import int64
+from brasa.ir.errors import ArgumentError, ShapeError
+from brasa.ir.ops import move
+from brasa.ir.ops import view as view_ops
+from brasa.ir.ops.index import gather as gather_op
+from brasa.primitive import Number, apply, axis_of, cast, common_dtype, constant, expand, reshape, type_of
+from brasa.tensor import Tensor
+from brasa.views import narrow, unsqueeze
+
+
+@function(inline=True)
+def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
+    kept = [tensor for tensor in tensors if type_of(tensor).shape != (0,)] or list(tensors[:1])
+    dtype = common_dtype(*tensors)
+    axis = axis_of(dim, kept[0].ndim, "cat")
+    return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after the other along an axis."""
+    if not isinstance(tensors, tuple | list) or not tensors:
+        raise ArgumentError("expects a list of at least one tensor", op="cat")
+    return _cat(tuple(tensors), dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors side by side along a new axis."""
+    if not isinstance(tensors, tuple | list) or not tensors:
+        raise ArgumentError("expects a list of at least one tensor", op="stack")
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    for number, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ShapeError(f"tensor {number} has shape {list(shape)}, tensor 0 {list(shapes[0])}", op="stack")
+    return _cat(tuple(unsqueeze(tensor, dim) for tensor in tensors), dim)
+
+
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of consecutive parts of an axis: of equal size (the last may be smaller), or of the given sizes."""
+    size = int(tensor.shape[axis_of(dim, tensor.ndim, "split")])
+    given = split_size_or_sections
+    parts = [given] * (size // given) + ([size % given] if size % given else []) if isinstance(given, int) else given
+    if sum(parts) != size:
+        raise ShapeError(f"sections {list(parts)} do not add up to {size}", op="split")
+    starts = [sum(parts[:i]) for i in range(len(parts))]
+    return tuple(narrow(tensor, dim, start, length) for start, length in zip(starts, parts, strict=True))
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of at most `chunks` consecutive parts of an axis, all but the last of equal size."""
+    size = int(input.shape[axis_of(dim, input.ndim, "chunk")])
+    return split(input, max(1, -(-size // chunks)), dim)
+
+
+@function(inline=True)
+def flip(input: Tensor, dims: Any) -> Tensor:
+    """The order along some axes reversed."""
+    shape = type_of(input).shape
+    turned = {axis_of(axis, len(shape), "flip") for axis in (dims if isinstance(dims, tuple) else (dims,))}
+    return apply(
+        view_ops.slice_, input,
+        starts=tuple(n - 1 if a in turned else 0 for a, n in enumerate(shape)), sizes=shape,
+        steps=tuple(-1 if a in turned else 1 for a in range(len(shape))),
+    )  # fmt: skip
+
+
+@function(inline=True)
+def pad(input: Tensor, pad: Any, value: float = 0.0) -> Tensor:
+    """A border of one value: `pad` holds (before, after) of the last axis, then of the one before it, ..."""
+    rank = input.ndim
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+    low, high = [0] * rank, [0] * rank
+    for i, (before, after) in enumerate(pairs):
+        low[rank - 1 - i], high[rank - 1 - i] = before, after
+    kind = type_of(input).dtype
+    border = cast(value, kind) if isinstance(value, Tensor) else constant(value, kind)
+    inner = apply(
+        view_ops.slice_, input, starts=tuple(max(0, -n) for n in low),
+        sizes=tuple(n + min(0, a) + min(0, b) for n, a, b in zip(type_of(input).shape, low, high, strict=True)),
+        steps=(1,) * rank,
+    ) if any(n < 0 for n in (*low, *high)) else input  # fmt: skip
+    return apply(move.pad, inner, border, low=tuple(max(0, n) for n in low), high=tuple(max(0, n) for n in high))
+
+
+@function
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """result[..., i, ...] = input[..., index[..., i, ...], ...] along one axis."""
+    axis = axis_of(dim, input.ndim, "gather")
+    have, want = type_of(input).shape, type_of(index).shape
+    if len(have) != len(want):
+        raise ShapeError(f"index {type_of(index)} and input {type_of(input)} must have as many axes", op="gather")
+    cut = tuple(n if a == axis else m for a, (n, m) in enumerate(zip(have, want, strict=True)))
+    source = input
+    if cut != have:
+        source = apply(view_ops.slice_, input, starts=(0,) * len(have), sizes=cut, steps=(1,) * len(have))
+    return apply(gather_op, source, cast(index, int64), axis=axis)
+
+
+@function
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The places of an axis that a vector of indices names."""
+    axis = axis_of(dim, input.ndim, "index_select")
+    shape = type_of(input).shape
+    count = type_of(index).shape[0] if index.ndim else 1
+    wanted = (*shape[:axis], count, *shape[axis + 1 :])
+    column = reshape(cast(index, int64), [count if a == axis else 1 for a in range(len(shape))])
+    return apply(gather_op, input, expand(column, wanted), axis=axis)
+
+
+@function
+def masked_fill(input: Tensor, mask: Tensor, value: Number) -> Tensor:
+    """The value where the mask holds, else the input."""
+    from brasa.functions.pointwise import where
+
+    kind = type_of(input).dtype
+    return cast(where(mask, cast(value, kind) if isinstance(value, Tensor) else value, input), kind)

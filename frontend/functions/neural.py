@@ -1,0 +1,286 @@
+"""Layers and losses as functions: what brasa.nn.functional shows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from brasa.function import function
+from brasa.functions import pointwise, reduction
+from brasa.functions.joining import index_select
+from brasa.functions.reduction import log_softmax
+from brasa.ir.dim import Size, floor_divide, product
+from brasa.ir.dtype import int64
+from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
+from brasa.ir.ops import contract, window
+from brasa.ir.ops.control import stop_gradient
+from brasa.ir.ops.index import gather
+from brasa.primitive import Number, apply, cast, constant, expand, reshape, type_of
+from brasa.random import next_draw, uniform_bits
+from brasa.tensor import Tensor
+from brasa.views import reshape as reshape_tensor
+
+
+def per_axis(value: Any, count: int, name: str) -> tuple[int, ...]:
+    """One int for each spatial axis, from one int or several."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
+    if len(values) == 1:
+        values = values * count
+    if len(values) != count or not all(isinstance(v, int) for v in values):
+        raise ArgumentError(f"{name} must be an int or {count} ints, not {value}")
+    return values
+
+
+@function(fixed=("weight", "bias"))
+def _conv(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    result = apply(contract.conv, input, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if bias is None:
+        return result
+    column = reshape(bias, (1, *type_of(bias).shape, *[1] * len(stride)))
+    return pointwise.add(result, column)
+
+
+def conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """The convolution of input[n, c, h, w] (or [c, h, w]) with weight[o, c / groups, kh, kw]."""
+    options = [per_axis(stride, 2, "stride"), _padding(padding, weight, dilation), per_axis(dilation, 2, "dilation")]
+    if input.ndim == 3:
+        result = _conv(input.unsqueeze(0), weight, bias, *options, groups)  # type: ignore[attr-defined]
+        return result.squeeze(0)  # type: ignore[no-any-return]
+    if input.ndim != 4:
+        raise ShapeError(f"input must have 3 or 4 axes, it has {input.ndim}", op="conv2d")
+    return _conv(input, weight, bias, *options, groups)
+
+
+def _padding(padding: Any, weight: Tensor, dilation: Any) -> tuple[int, ...]:
+    if padding == "valid":
+        return (0, 0)
+    if padding == "same":
+        spans = [d * (int(k) - 1) for k, d in zip(weight.shape[2:], per_axis(dilation, 2, "dilation"), strict=True)]
+        if any(span % 2 for span in spans):
+            raise ValueError("padding='same' needs windows of odd span", op="conv2d")
+        return tuple(span // 2 for span in spans)
+    return per_axis(padding, 2, "padding")
+
+
+class _Pooling(NamedTuple):
+    window: tuple[int, ...]
+    positions: tuple[Size, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+def _pooling(input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> _Pooling:
+    spatial = type_of(input).shape[-2:]
+    positions: list[Size] = []
+    for size, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
+        span = size + 2 * p - d * (k - 1) - 1
+        count = floor_divide(span + (s - 1 if ceil_mode else 0), s) + 1
+        positions.append(count)
+    return _Pooling(kernel, tuple(positions), stride, padding, dilation)
+
+
+@function
+def _max_pool2d(input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Tensor:
+    return apply(window.window_max, input, **_pooling(input, kernel, stride, padding, dilation, ceil_mode)._asdict())
+
+
+@function
+def _max_pool2d_places(
+    input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> tuple[Tensor, Tensor]:
+    options = _pooling(input, kernel, stride, padding, dilation, ceil_mode)._asdict()
+    return apply(window.window_max, input, **options), apply(window.window_argmax, input, **options)
+
+
+def max_pool2d(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The largest element of each window of the last two axes; padding counts as -inf."""
+    kernel = per_axis(kernel_size, 2, "kernel_size")
+    step = kernel if stride is None or stride == () else per_axis(stride, 2, "stride")
+    border, spread = per_axis(padding, 2, "padding"), per_axis(dilation, 2, "dilation")
+    if any(2 * p > k for p, k in zip(border, kernel, strict=True)):
+        raise ValueError(f"padding {border} is more than half of the window {kernel}", op="max_pool2d")
+    build = _max_pool2d_places if return_indices else _max_pool2d
+    return build(input, kernel, step, border, spread, ceil_mode)
+
+
+@function
+def layer_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Normalised to mean 0 and variance 1 over the last axes, then scaled and shifted."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if type_of(input).shape[-len(shape) :] != shape:
+        raise ShapeError(f"the last sizes of {type_of(input)} are not {list(shape)}", op="layer_norm")
+    axes = tuple(range(input.ndim - len(shape), input.ndim))
+    center = reduction.mean(input, axes, True)
+    gap = pointwise.sub(input, center)
+    spread = reduction.mean(pointwise.mul(gap, gap), axes, True)
+    result = pointwise.mul(gap, pointwise.rsqrt(pointwise.add(spread, eps)))
+    if weight is not None:
+        result = pointwise.mul(result, weight)
+    return result if bias is None else pointwise.add(result, bias)
+
+
+class _Normalized(NamedTuple):
+    result: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def _column(vector: Tensor, like: Tensor) -> Tensor:
+    return reshape(vector, (1, *type_of(vector).shape, *[1] * (like.ndim - 2)))
+
+
+def _scaled(gap: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    scale = pointwise.rsqrt(pointwise.add(variance, eps))
+    result = pointwise.mul(gap, scale)
+    if weight is not None:
+        result = pointwise.mul(result, _column(weight, gap))
+    return result if bias is None else pointwise.add(result, _column(bias, gap))
+
+
+@function
+def _batch_norm_train(input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> _Normalized:
+    axes = (0, *range(2, input.ndim))
+    mean = reduction.mean(input, axes, True)
+    gap = pointwise.sub(input, mean)
+    variance = reduction.mean(pointwise.mul(gap, gap), axes, True)
+    channels = type_of(input).shape[1:2]
+    count = product(type_of(input).shape[axis] for axis in axes)
+    kind = type_of(input).dtype
+    ratio = pointwise.true_divide(constant(count, kind), constant(count - 1, kind))
+    unbiased = pointwise.mul(reshape(variance, channels), ratio)
+    result = _scaled(gap, variance, weight, bias, eps)
+    return _Normalized(result, apply(stop_gradient, reshape(mean, channels)), apply(stop_gradient, unbiased))
+
+
+@function
+def _batch_norm_eval(
+    input: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    gap = pointwise.sub(input, _column(mean, input))
+    return _scaled(gap, _column(variance, input), weight, bias, eps)
+
+
+@function
+def _moved_average(old: Tensor, new: Tensor, momentum: Number) -> Tensor:
+    return pointwise.add(pointwise.mul(old, pointwise.sub(1, momentum)), pointwise.mul(new, momentum))
+
+
+def batch_norm(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Normalised per channel: by the batch's statistics while training (which update the running ones in place)."""
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ArgumentError("needs running statistics outside training", op="batch_norm")
+        return _batch_norm_eval(input, running_mean, running_var, weight, bias, eps)
+    if input.ndim < 2 or input.numel() == input.shape[1]:
+        raise ValueError(f"needs more than one value per channel when training, the shape is {list(input.shape)}",
+                         op="batch_norm")  # fmt: skip
+    result, mean, variance = _batch_norm_train(input, weight, bias, eps)
+    if running_mean is not None and running_var is not None:
+        running_mean.copy_(_moved_average(running_mean, mean, momentum))  # type: ignore[attr-defined]
+        running_var.copy_(_moved_average(running_var, variance, momentum))  # type: ignore[attr-defined]
+    return result  # type: ignore[no-any-return]
+
+
+@function
+def _dropout(input: Tensor, p: float, seed: Number, call: Number) -> Tensor:
+    kept = pointwise.ge(uniform_bits(input, seed, call), p)
+    return pointwise.mul(pointwise.mul(input, kept), pointwise.true_divide(1, pointwise.sub(1, p)))
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, each element set to 0 with probability p and the others scaled by 1 / (1 - p)."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be in 0..1, not {p}", op="dropout")
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return pointwise.mul(input, 0.0)
+    result = _dropout(input, float(p), *next_draw())
+    return input.copy_(result) if inplace else result  # type: ignore[no-any-return, attr-defined]
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """The rows of weight that the integers in input name."""
+    flat = reshape_tensor(input, (-1,)) if input.ndim != 1 else input
+    rows = index_select(weight, 0, flat)
+    return reshape_tensor(rows, (*input.shape, weight.shape[1]))
+
+
+# losses
+
+
+def _reduced(loss: Tensor, how: str, op: str) -> Tensor:
+    if how == "none":
+        return loss
+    if how not in ("mean", "sum"):
+        raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not '{how}'", op=op)
+    return reduction.mean(loss) if how == "mean" else reduction.sum(loss)
+
+
+@function
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The squared differences, by default their mean."""
+    gap = pointwise.sub(input, target)
+    return _reduced(pointwise.mul(gap, gap), reduction, "mse_loss")
+
+
+@function
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The absolute differences, by default their mean."""
+    return _reduced(pointwise.abs(pointwise.sub(input, target)), reduction, "l1_loss")
+
+
+@function
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """Minus the log-probability of each target class; input[n, c, ...], target[n, ...]."""
+    return _nll(input, target, weight, ignore_index, reduction)
+
+
+def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str) -> Tensor:
+    if type_of(target).dtype is not int64:
+        raise DTypeError(f"class numbers must be i64, not {type_of(target).dtype.name}", op="nll_loss")
+    shape = type_of(input).shape
+    axis = 1 if len(shape) > 1 else 0
+    places = reshape(target, (*shape[:axis], 1, *shape[axis + 1 :]))
+    ignored = pointwise.eq(places, ignore_index)
+    safe = pointwise.where(ignored, 0, places)
+    picked = pointwise.neg(apply(gather, input, safe, axis=axis))
+    scale = pointwise.where(ignored, 0.0, 1.0)
+    scale = cast(scale, type_of(input).dtype)
+    if weight is not None:
+        row = reshape(weight, [type_of(weight).shape[0] if a == axis else 1 for a in range(len(shape))])
+        whole = expand(row, shape)
+        scale = pointwise.mul(scale, apply(gather, whole, safe, axis=axis))
+    loss = pointwise.where(ignored, 0.0, pointwise.mul(picked, scale))
+    if how == "none":
+        return reshape(loss, type_of(target).shape)
+    total = reduction.sum(loss)
+    return pointwise.true_divide(total, reduction.sum(scale)) if how == "mean" else total
+
+
+@function
+def cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """nll_loss of log_softmax over the classes; target holds class numbers."""
+    from brasa.functions.reduction import log_softmax
+
+    axis = 1 if input.ndim > 1 else 0
+    logs = log_softmax(input, axis)
+    return _nll(logs, target, weight, ignore_index, reduction)

@@ -1,0 +1,129 @@
+"""In-place forms: a function's result written to the memory of its first operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from brasa._state import STATE
+from brasa.execution import Runner
+from brasa.function import function
+from brasa.ir.dtype import DType
+from brasa.ir.errors import DTypeError, GradientError, ShapeError
+from brasa.ir.graph import Graph
+from brasa.ir.ops.source import make_input
+from brasa.ir.types import TensorType
+from brasa.primitive import cast, expand, type_of
+from brasa.tape import Edge, ViewNode, edge_of
+from brasa.tensor import Tensor
+from brasa.views import type_text
+
+
+def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]:
+    """The in-place form of a function of tensors."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return assign(self, functional(self, *args, **kwargs), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"{name[:-1]}, written to this tensor's own memory."
+    return method
+
+
+@function
+def _converted(value: Tensor, like: Tensor) -> Tensor:
+    type = type_of(like)
+    return expand(cast(value, type.dtype), type.shape)
+
+
+def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
+    """Write a value to the tensor's memory, as in-place ops do: views see it, the tape follows."""
+    _check(target, value, name)
+    if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
+        from brasa.creation import carrier
+
+        value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
+    trace = STATE.trace
+    if trace is not None:
+        trace.write(target, trace.node_of(value))
+        if value._requires_grad and STATE.grad_enabled:
+            target._requires_grad = True
+        return target
+    if value._buffer is target._buffer:
+        value = value.clone()  # type: ignore[attr-defined]
+    store(target, value)
+    if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
+        _follow(target, value)
+    return target
+
+
+def _check(target: Tensor, value: Tensor, name: str) -> None:
+    order = ("bool", "uint", "int", "float", "complex")
+    if order.index(value.dtype.kind) > order.index(target.dtype.kind) and value.dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"a result of {value.dtype.name} cannot be written to {type_text(target)}", op=name)
+    if STATE.grad_enabled and target._requires_grad and (target.is_leaf or _base_is_leaf(target)):
+        raise GradientError("a leaf that requires gradients cannot be changed in place", op=name,
+                            hint="use the out-of-place form, or do it under no_grad()")  # fmt: skip
+    shape, want = tuple(value.shape), tuple(target.shape)
+    missing = len(want) - len(shape)
+    if missing < 0 or any(n not in (1, m) for n, m in zip(shape, want[missing:], strict=True)):
+        raise ShapeError(f"a result of shape {list(shape)} cannot be written to {type_text(target)}", op=name)
+
+
+def _base_is_leaf(target: Tensor) -> bool:
+    return target._base is not None and target._base._requires_grad and target._base.is_leaf
+
+
+def store(target: Tensor, value: Tensor) -> None:
+    """Copy the value's elements to the target's memory, whatever its strides."""
+    _copier(target._spec.dtype, target._spec.rank, target._spec.marks, value._spec.marks)([target, value])
+
+
+_copiers: dict[tuple[Any, ...], Runner] = {}
+
+
+def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, ...]) -> Runner:
+    key = (dtype, rank, into, source)
+    runner = _copiers.get(key)
+    if runner is None:
+        from brasa.ir.dim import symbol
+
+        type = TensorType(tuple(symbol(f"n{axis}") for axis in range(rank)), dtype)
+        target = make_input("target", type, strides=into)
+        value = make_input("value", type, strides=source)
+        graph = Graph("copy", (target, value), (), (value,), ((0, 0),))
+        runner = _copiers[key] = Runner(graph)
+    return runner
+
+
+def _follow(target: Tensor, value: Tensor) -> None:
+    """Let gradients flow through what was written: the target, and what it is a view of, now come from the value."""
+    base = target._base
+    if base is not None and (base._requires_grad or value._requires_grad):
+        old = edge_of(base)
+        base._requires_grad = True
+        base._edge = Edge(_WrittenView(base, target, value, old), 0)
+    target._requires_grad = value._requires_grad
+    target._edge = value._edge if value._requires_grad else None
+
+
+class _WrittenView(ViewNode):
+    """A base after a view of it was written: its gradient goes to the value there, to the old base elsewhere."""
+
+    def __init__(self, base: Tensor, view: Tensor, value: Tensor, old: Edge | None) -> None:
+        super().__init__("written_view", value, lambda g: g)
+        self.edges = (edge_of(value), old)
+        self.base, self.view = base._spec, view._spec
+        self.offset = (view._ptr - base._ptr) // base._spec.dtype.itemsize
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
+        from brasa.spec import spec_of
+        from brasa.tensor import make, zero_filled
+
+        assert grads[0] is not None
+        whole = grads[0].clone()  # type: ignore[attr-defined]
+        place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))
+        window = make(whole._buffer, place, whole._ptr + self.offset * place.dtype.itemsize)
+        inner = window.clone()  # type: ignore[attr-defined]
+        store(window, zero_filled(inner._spec))
+        return inner, whole

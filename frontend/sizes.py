@@ -1,0 +1,181 @@
+"""Sizes while a program is traced: names for the sizes of its inputs, what is learnt about them, and guards."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from brasa.ir import dim
+from brasa.ir.dim import Dim, Relation, Size
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A relation between sizes, and whether it held when the program was traced."""
+
+    lhs: Size
+    relation: Relation
+    rhs: Size
+    holds: bool
+
+    def check(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the relation comes out the same at these sizes."""
+        lhs, rhs = dim.evaluate(self.lhs, sizes), dim.evaluate(self.rhs, sizes)
+        return (lhs == rhs if self.relation == "==" else lhs <= rhs) is self.holds
+
+    def __str__(self) -> str:
+        sign = self.relation if self.holds else {"==": "!=", "<=": ">"}[self.relation]
+        return f"{self.lhs} {sign} {self.rhs}"
+
+
+class SizeScope:
+    """The named sizes of one trace (the `Solver` of brasa.ir.dim): their values at this call decide, guards remember.
+
+    An equality that holds makes its names one: `known` maps a name to the size that it turned out to be.
+    """
+
+    def __init__(self) -> None:
+        self.hints: dict[str, int] = {}
+        self.known: dict[str, Size] = {}
+        self.guards: list[Guard] = []
+
+    def name(self, name: str, hint: int) -> Size:
+        """A new named size that is `hint` at this call."""
+        self.hints[name] = hint
+        return dim.symbol(name)
+
+    def resolve(self, size: Size) -> Size:
+        """The size in terms of the names that are still free."""
+        return dim.substitute(size, self.known) if self.known else size
+
+    def hint(self, size: Size) -> int:
+        """The size at this call."""
+        return dim.evaluate(size, self.hints)
+
+    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+        lhs, rhs = self.resolve(lhs), self.resolve(rhs)
+        gap = rhs - lhs
+        if isinstance(gap, int):
+            return gap == 0 if relation == "==" else gap >= 0
+        left, right = self.hint(lhs), self.hint(rhs)
+        holds = left == right if relation == "==" else left <= right
+        self.guards.append(Guard(lhs, relation, rhs, holds))
+        if relation == "==" and holds:
+            self._unify(lhs, rhs)
+        return holds
+
+    def _unify(self, lhs: Size, rhs: Size) -> None:
+        for name_side, other in ((rhs, lhs), (lhs, rhs)):
+            if isinstance(name_side, Dim) and name_side.is_symbol and str(name_side) not in dim.symbols(other):
+                self._learn(str(name_side), other)
+                return
+        for name in {*dim.symbols(lhs), *dim.symbols(rhs)}:
+            self.fix(dim.symbol(name))
+
+    def _learn(self, name: str, size: Size) -> None:
+        self.known = {key: dim.substitute(value, {name: size}) for key, value in self.known.items()}
+        self.known[name] = size
+
+    def fix(self, size: Size) -> int:
+        size = self.resolve(size)
+        if isinstance(size, int):
+            return size
+        value = self.hint(size)
+        self.guards.append(Guard(size, "==", value, True))
+        if size.is_symbol:
+            self._learn(str(size), value)
+        return value
+
+
+class SymbolicSize:
+    """A size as Python code sees it while a program is traced: arithmetic stays symbolic, a comparison is a guard.
+
+    Whatever needs the number itself (int(), indexing, formatting) fixes it: the trace is then for that size alone.
+    """
+
+    __slots__ = ("scope", "size")
+
+    def __init__(self, size: Dim, scope: SizeScope) -> None:
+        self.size, self.scope = size, scope
+
+    def __index__(self) -> int:
+        return self.scope.fix(self.size)
+
+    __int__ = __index__
+
+    def __float__(self) -> float:
+        return float(self.__index__())
+
+    def __bool__(self) -> bool:
+        return not self.scope.decide(self.size, "==", 0)
+
+    def __hash__(self) -> int:
+        return hash(self.__index__())
+
+    def __repr__(self) -> str:
+        return str(self.scope.resolve(self.size))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.__index__(), spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int | SymbolicSize) and self.scope.decide(self.size, "==", plain_size(other))
+
+    def __le__(self, other: Any) -> bool:
+        return self.scope.decide(self.size, "<=", plain_size(other))
+
+    def __lt__(self, other: Any) -> bool:
+        return self.scope.decide(self.size + 1, "<=", plain_size(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return self.scope.decide(plain_size(other), "<=", self.size)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.scope.decide(plain_size(other) + 1, "<=", self.size)
+
+    def __neg__(self) -> Any:
+        return python_size(-self.size, self.scope)
+
+    def __truediv__(self, other: Any) -> float:
+        return self.__index__() / other
+
+    def __rtruediv__(self, other: Any) -> float:
+        return float(other / self.__index__())
+
+    def __pow__(self, other: Any) -> Any:
+        return self.__index__() ** other
+
+
+def _arithmetic(function: Callable[[Any, Any], Any], swap: bool) -> Callable[[SymbolicSize, Any], Any]:
+    def method(self: SymbolicSize, other: Any) -> Any:
+        if isinstance(other, float):
+            return function(other, self.__index__()) if swap else function(self.__index__(), other)
+        if not isinstance(other, int | SymbolicSize):
+            return NotImplemented
+        lhs, rhs = self.size, plain_size(other)
+        return python_size(function(rhs, lhs) if swap else function(lhs, rhs), self.scope)
+
+    return method
+
+
+for _name, _function in (
+    ("add", operator.add), ("sub", operator.sub), ("mul", operator.mul),
+    ("floordiv", operator.floordiv), ("mod", operator.mod),
+):  # fmt: skip
+    setattr(SymbolicSize, f"__{_name}__", _arithmetic(_function, swap=False))
+    setattr(SymbolicSize, f"__r{_name}__", _arithmetic(_function, swap=True))
+
+
+def plain_size(size: Any) -> Size:
+    """The IR's form of a size that Python code gives."""
+    if isinstance(size, SymbolicSize):
+        return size.scope.resolve(size.size)
+    return size if isinstance(size, Dim) else operator.index(size)
+
+
+def python_size(size: Size, scope: SizeScope) -> Any:
+    """The form in which Python code sees a size."""
+    size = scope.resolve(size)
+    return size if isinstance(size, int) else SymbolicSize(size, scope)

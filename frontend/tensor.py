@@ -1,0 +1,401 @@
+"""The Tensor: memory with a spec in eager mode, a node of a graph while a program is traced."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brasa._state import STATE
+from brasa.ir import dtype as dtypes
+from brasa.ir.dtype import DType
+from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ValueError
+from brasa.runtime import Buffer, allocate
+from brasa.spec import Size, Spec, spec_of
+
+if TYPE_CHECKING:
+    from brasa.tape import Edge, TapeNode
+    from brasa.tracing import Cell
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype. Make one with `brasa.tensor`, `brasa.zeros`, `brasa.from_numpy`, ...
+
+    Eager tensors have `_buffer`, `_ptr` and `_spec`. Traced ones have `_cell` (the memory that they stand for) and
+    `_path` (the views that lead to them); `_buffer` is then None.
+    """
+
+    _buffer: Buffer | None = None
+    _ptr: int = 0
+    _spec: Spec
+    _cell: Cell | None = None
+    _path: tuple[Any, ...] = ()
+    _weak: bool = False  # a Python number that takes part in tracing
+    _requires_grad: bool = False
+    _grad: Tensor | None = None
+    _edge: Edge | None = None  # where gradients of this value go; None for leaves until one is needed
+    _base: Tensor | None = None  # the tensor that this is a view of
+    _retains_grad: bool = False
+    _hooks: dict[int, Any] | None = None
+    _is_parameter: bool = False
+
+    def __init__(self, data: Any = ()) -> None:
+        from brasa.creation import tensor
+
+        made = tensor(data, dtype=dtypes.float32)
+        self._buffer, self._ptr, self._spec = made._buffer, made._ptr, made._spec
+
+    # facts
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the axes; while traced, sizes may be symbolic."""
+        return self._spec.shape if self._cell is None else self._cell.trace.shape_of(self)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def dtype(self) -> DType:
+        return self._spec.dtype if self._cell is None else self._cell.trace.type_of(self).dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the memory lies."""
+        name = self._spec.device if self._cell is None else self._cell.trace.type_of(self).device
+        return Device(name)
+
+    @property
+    def ndim(self) -> int:
+        return self._spec.rank if self._cell is None else self._cell.trace.type_of(self).rank
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.ndim
+
+    def numel(self) -> Any:
+        """The number of elements."""
+        if self._cell is None:
+            return self._spec.numel
+        return self._cell.trace.numel_of(self)
+
+    nelement = numel
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The strides in elements, or the one of an axis."""
+        strides = self._materialized()._spec.strides
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """Elements between the start of the memory and the first element."""
+        real = self._materialized()
+        assert real._buffer is not None
+        return (real._ptr - real._buffer.ptr) // real._spec.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.numel()) * self.element_size()
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._materialized()._ptr
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in row-major order without gaps."""
+        return self._spec.row_major if self._cell is None else self._cell.trace.is_row_major(self)
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self.dtype.is_complex
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded function made this value."""
+        return not self._requires_grad or self._edge is None or self._edge.node.is_leaf
+
+    @property
+    def grad_fn(self) -> TapeNode | None:
+        """The recorded function that made this value."""
+        return None if self._edge is None or self._edge.node.is_leaf else self._edge.node
+
+    # gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Record (or stop recording) what is done with this tensor."""
+        if requires_grad and self.dtype.kind not in ("float", "complex"):
+            raise DTypeError(f"only float tensors can require gradients, this one is {self.dtype.name}",
+                             op="requires_grad_")  # fmt: skip
+        if not requires_grad and not self.is_leaf:
+            raise GradientError("only a leaf can stop requiring gradients", op="requires_grad_",
+                                hint="use .detach() for a copy that is cut off from the graph")  # fmt: skip
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward() has gathered here, for a leaf or after retain_grad()."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and tuple(value.shape) != tuple(self.shape):
+            raise ValueError(f"the gradient has shape {list(value.shape)}, the tensor {list(self.shape)}", op="grad")
+        self._grad = value
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this value in `.grad` although it is not a leaf."""
+        if not self._requires_grad:
+            raise GradientError("the tensor does not require gradients", op="retain_grad")
+        self._retains_grad = not self.is_leaf
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradient of this value by every leaf that it was computed from to the leaf's `.grad`."""
+        from brasa.autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Any) -> Any:
+        """Call `hook(gradient)` when this value's gradient is known; a tensor that it returns takes its place."""
+        from brasa.tape import add_hook
+
+        return add_hook(self, hook)
+
+    # values
+
+    def _materialized(self) -> Tensor:
+        """This tensor with its memory; while traced, the program runs up to here first."""
+        if self._cell is not None:
+            self._cell.trace.materialize(self)
+        return self
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """A NumPy array over the same memory; with `force` also for a tensor that requires gradients."""
+        if self._requires_grad and not force:
+            raise GradientError("the array would be cut off from the graph", op="numpy",
+                                hint="use .detach().numpy()")  # fmt: skip
+        real = self._materialized()
+        return _array(real)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        if self.numel() != 1:
+            raise ValueError(f"a tensor with {self.numel()} elements is not one number", op="item")
+        return _array(self._materialized()).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return _array(self._materialized()).tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in ("int", "uint"):
+            raise ArgumentError(f"only integer tensors can be an index, this one is {self.dtype.name}", op="index")
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            raise ValueError(f"the truth of a tensor with {self.numel()} elements is ambiguous", op="bool",
+                             hint="use .any() or .all()")  # fmt: skip
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise ArgumentError("a zero-dim tensor has no length", op="len")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise ArgumentError("a zero-dim tensor cannot be iterated over", op="iter")
+        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        from brasa.representation import represent
+
+        return represent(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.ndim == 0 else str(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise GradientError("only leaves can be deep-copied", op="deepcopy", hint="detach() it first")
+        with_grad = self._requires_grad
+        copied = like(self, _array(self._materialized()).copy())
+        copied._requires_grad = with_grad
+        copied._grad = None if self._grad is None else self._grad.__deepcopy__(memo)
+        copied.__class__ = self.__class__
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        state = (np.ascontiguousarray(self.detach().numpy()), self._requires_grad)  # type: ignore[attr-defined]
+        return _rebuild, (type(self), *state)
+
+
+class Device:
+    """A device by name: `Device("cpu")`, `Device("cuda", 0)`."""
+
+    def __init__(self, name: str | Device, index: int | None = None) -> None:
+        text = str(name) if index is None else f"{name}:{index}"
+        self.name = text
+        self.type, _, number = text.partition(":")
+        self.index = int(number) if number else None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        tail = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{tail})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device | str) and str(other) == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def make(buffer: Buffer, spec: Spec, ptr: int | None = None) -> Tensor:
+    """An eager tensor over memory."""
+    tensor = _new(Tensor)
+    tensor._buffer = buffer
+    tensor._ptr = buffer.ptr if ptr is None else ptr
+    tensor._spec = spec
+    return tensor
+
+
+_new = object.__new__
+
+
+def empty_of(spec: Spec) -> Tensor:
+    """An eager tensor with memory of its own that holds anything."""
+    return make(allocate(spec.nbytes), spec)
+
+
+def zero_filled(spec: Spec) -> Tensor:
+    """An eager tensor of zeros."""
+    made = empty_of(spec)
+    ctypes.memset(made._ptr, 0, spec.nbytes)
+    return made
+
+
+def unread(value: Any) -> Any:
+    """A stand-in with the same spec for a tensor whose memory will not be read; numbers stay."""
+    return make(_placeholder(), value._spec) if isinstance(value, Tensor) else value
+
+
+@cache
+def _placeholder() -> Buffer:
+    return allocate(64)
+
+
+def over_array(array: np.ndarray[Any, Any]) -> Tensor:
+    """An eager tensor over the memory of a NumPy array, which is kept alive."""
+    try:
+        dtype = dtypes.from_numpy(array.dtype)
+    except KeyError:
+        raise DTypeError(f"brasa has no dtype for NumPy's {array.dtype}", op="from_numpy") from None
+    itemsize = array.dtype.itemsize
+    if any(stride % itemsize for stride in array.strides) or any(s < 0 for s in array.strides) or (
+        array.__array_interface__["data"][0] % itemsize
+    ):  # fmt: skip
+        array = np.array(array, order="C")
+    strides = tuple(stride // itemsize for stride in array.strides)
+    address = array.__array_interface__["data"][0]
+    return make(Buffer(address, array.nbytes, "cpu", array), spec_of(dtype, array.shape, strides))
+
+
+def like(tensor: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
+    """An eager tensor with a copy of the array, on the device of another tensor."""
+    return copied(array)
+
+
+def copied(array: np.ndarray[Any, Any]) -> Tensor:
+    """An eager tensor with its own row-major copy of the array."""
+    made = empty_of(spec_of(dtypes.from_numpy(array.dtype), array.shape))
+    _array(made)[...] = array
+    return made
+
+
+def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    spec = tensor._spec
+    itemsize = spec.dtype.itemsize
+    interface = {
+        "shape": tuple(spec.shape), "strides": tuple(stride * itemsize for stride in spec.strides),
+        "data": (tensor._ptr, False), "typestr": _typestr(spec.dtype), "version": 3,
+    }  # fmt: skip
+    if spec.numel == 0:
+        return np.empty(spec.shape, spec.dtype.numpy)
+    array = np.asarray(_Exposed(interface, tensor._buffer))
+    return array.view(spec.dtype.numpy) if spec.dtype.name == "bf16" else array
+
+
+def _typestr(dtype: DType) -> str:
+    return "<u2" if dtype.name == "bf16" else dtype.numpy.str
+
+
+class _Exposed:
+    """Shows memory to NumPy and keeps it alive as the array's base."""
+
+    def __init__(self, interface: dict[str, Any], buffer: Any) -> None:
+        self.__array_interface__ = interface
+        self.buffer = buffer
+
+
+def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
+    tensor = copied(array)
+    tensor.__class__ = kind
+    tensor._requires_grad = requires_grad
+    return tensor
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often the tensor's memory has been written through in-place ops."""
+    assert tensor._buffer is not None
+    return tensor._buffer.version
+
+
+def recording(*tensors: Tensor) -> bool:
+    """Whether a function of these tensors must be recorded for backward."""
+    return STATE.grad_enabled and any(tensor._requires_grad for tensor in tensors)

@@ -1,0 +1,198 @@
+"""Traces: what a program does to tensors, recorded as nodes; writes and views become values on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from math import prod
+from typing import Any, TypeVar
+
+from brasa._state import STATE
+from brasa.ir import dim
+from brasa.ir.dtype import bool_, float64, int64
+from brasa.ir.errors import BrasaError
+from brasa.ir.graph import Graph, Node, Op
+from brasa.ir.layout import Strides, is_row_major, strides_of
+from brasa.ir.ops import control, move, view
+from brasa.ir.ops.source import full, make_input
+from brasa.ir.sizes import substitute_graph
+from brasa.ir.types import TensorType
+from brasa.sizes import SizeScope, python_size
+from brasa.spec import Size
+from brasa.tensor import Tensor
+
+_T = TypeVar("_T")
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def user_location() -> str:
+    """`file.py:line` of the innermost frame outside brasa."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_HERE):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+class Cell:
+    """Memory in a trace: the node that holds its present value, and how often it was written."""
+
+    __slots__ = ("node", "trace", "version")
+
+    def __init__(self, trace: Trace, node: Node) -> None:
+        self.trace, self.node, self.version = trace, node, 0
+
+
+class Trace:
+    """A program being recorded into a graph; Python numbers become constants."""
+
+    can_run = False  # whether values can be asked for while the program is recorded
+
+    def __init__(self) -> None:
+        self.scope = SizeScope()
+        self.inputs: list[Node] = []
+        self.nodes: list[Node] = []
+        self.leaves: dict[Node, Tensor] = {}
+
+    # values
+
+    def input(self, name: str, type: TensorType, **facts: Any) -> Tensor:
+        """A new input of the graph, as a tensor."""
+        node = make_input(name, type, **facts)
+        self.inputs.append(node)
+        return self.fresh(node)
+
+    def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
+        """A tensor with memory of its own that holds the node's value."""
+        return self.alias(Cell(self, node), (), requires_grad)
+
+    def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
+        """A tensor over a cell, seen through views."""
+        tensor = object.__new__(Tensor)
+        tensor._cell, tensor._path, tensor._requires_grad = cell, path, requires_grad
+        return tensor
+
+    def node_of(self, tensor: Tensor) -> Node:
+        """The node of the tensor's present value."""
+        cell = tensor._cell
+        if cell is None or cell.trace is not self:
+            return self.adopt(tensor)
+        node = cell.node
+        for op, attrs in tensor._path:
+            node = self.apply(op, node, **attrs)
+        return node
+
+    def adopt(self, tensor: Tensor) -> Node:
+        """The node of a tensor that was not made in this trace."""
+        raise BrasaError("a function may only use the tensors that are passed to it")
+
+    def number(self, value: bool | int | float) -> Node:
+        """The node of a Python number: a scalar of f64, i64 or bool."""
+        dtype = bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else float64
+        return self.record(full(TensorType((), dtype), value))
+
+    # recording
+
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+        """One step of the program, known by its key: a trace that has seen it before need not make it again."""
+        return make()
+
+    def record(self, node: Node) -> Node:
+        """Add a node at the end of the program."""
+        self.nodes.append(node)
+        return node
+
+    def apply(self, op: Op, *operands: Node, **attrs: Any) -> Node:
+        """Apply an op to nodes."""
+        return self.step((op, operands, tuple(attrs.items())), lambda: self._make(op, operands, attrs))
+
+    def _make(self, op: Op, operands: tuple[Node, ...], attrs: dict[str, Any]) -> Node:
+        with dim.solving(self.scope):
+            return self.record(op(*operands, **attrs))
+
+    def items(self, node: Node) -> tuple[Node, ...]:
+        """All results of a node."""
+        made = control.items(node)
+        if made[0] is not node:
+            self.nodes.extend(made)
+        return made
+
+    # memory
+
+    def view(self, tensor: Tensor, op: Op, **attrs: Any) -> Tensor:
+        """A view of a traced tensor: it shares the cell, so writes through either are seen by both."""
+        made = self.alias(self.cell_of(tensor), (*tensor._path, (op, attrs)), tensor._requires_grad)
+        self.node_of(made)
+        made._base = tensor if tensor._base is None else tensor._base
+        return made
+
+    def write(self, tensor: Tensor, value: Node) -> None:
+        """Replace the tensor's value; what lies under a view is updated in the places that the view shows."""
+        cell = self.cell_of(tensor)
+        stages = [cell.node]
+        for op, attrs in tensor._path:
+            stages.append(self.apply(op, stages[-1], **attrs))
+        for (op, attrs), under in zip(reversed(tensor._path), reversed(stages[:-1]), strict=True):
+            value = self._unview(op, attrs, under, value)
+        cell.node, cell.version = value, cell.version + 1
+
+    def cell_of(self, tensor: Tensor) -> Cell:
+        """The cell of a tensor of this trace, or of one that it adopts."""
+        if tensor._cell is None or tensor._cell.trace is not self:
+            raise BrasaError("a function may only write to the tensors that are passed to it")
+        return tensor._cell
+
+    def _unview(self, op: Op, attrs: dict[str, Any], under: Node, value: Node) -> Node:
+        if op is view.slice_:
+            return self.apply(move.update, under, value, starts=attrs["starts"], steps=attrs["steps"])
+        if op is view.permute:
+            axes = attrs["axes"]
+            return self.apply(view.permute, value, axes=tuple(axes.index(i) for i in range(len(axes))))
+        if op is view.reshape:
+            return self.apply(view.reshape, value, shape=under.tensor.shape)
+        if op is control.stop_gradient:
+            return value
+        raise BrasaError("several elements of this view are the same memory; it cannot be written to",
+                         op="in-place write", hint="use .clone() first")  # fmt: skip
+
+    # what tensors ask
+
+    def type_of(self, tensor: Tensor) -> TensorType:
+        return self.node_of(tensor).tensor
+
+    def shape_of(self, tensor: Tensor) -> Size:
+        return Size(python_size(size, self.scope) for size in self.type_of(tensor).shape)
+
+    def numel_of(self, tensor: Tensor) -> Any:
+        return prod(self.shape_of(tensor))
+
+    def strides_of(self, tensor: Tensor) -> Strides:
+        return strides_of(self.node_of(tensor))
+
+    def is_row_major(self, tensor: Tensor) -> bool:
+        return is_row_major(self.type_of(tensor).shape, self.strides_of(tensor))
+
+    def materialize(self, tensor: Tensor) -> None:
+        """Give a traced tensor its memory."""
+        raise BrasaError("the value is not known while the function is traced")
+
+    # the end
+
+    def finish(self, name: str, outputs: Iterable[Node], updates: tuple[tuple[int, int], ...] = ()) -> Graph:
+        """The graph of what was recorded, in the names of sizes that remained free."""
+        graph = Graph(name, tuple(self.inputs), tuple(self.nodes), tuple(outputs), updates)
+        return substitute_graph(graph, self.scope.known) if self.scope.known else graph
+
+
+@contextmanager
+def tracing(trace: Trace | None) -> Iterator[None]:
+    """Record what this thread does into the trace; None switches recording off for a while."""
+    outer = STATE.trace
+    STATE.trace = trace
+    try:
+        yield
+    finally:
+        STATE.trace = outer
