@@ -144,7 +144,7 @@ class Function:
             for i, o in enumerate(operands)
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
-        frame = specialization.runner.frame(operands)
+        frame = specialization.runner.bind(operands)
         self.bound[key] = (specialization, frame)
         return specialization, frame
 

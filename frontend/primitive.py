@@ -96,10 +96,10 @@ def _meet(size: Size, other: Size, shapes: Sequence[tuple[Size, ...]]) -> Size:
 def _rank(operand: Number) -> tuple[DType, int]:
     if not isinstance(operand, Tensor):
         return number_dtype(type(operand)), 0
-    type = type_of(operand)
+    kind = type_of(operand)
     if operand._weak:
-        return number_dtype({"f64": float, "i64": int}.get(type.dtype.name, bool)), 0
-    return type.dtype, 2 if type.rank else 1
+        return number_dtype({"f64": float, "i64": int}.get(kind.dtype.name, bool)), 0
+    return kind.dtype, 2 if kind.rank else 1
 
 
 def common_dtype(*operands: Number) -> DType:

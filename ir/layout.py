@@ -13,7 +13,7 @@ from brasa.ir.dim import Size
 from brasa.ir.graph import Node
 from brasa.ir.ops.view import matching_runs
 
-Strides: TypeAlias = tuple[Size | None, ...]
+Strides: TypeAlias = "tuple[Size | None, ...]"
 
 
 def row_major(shape: Sequence[Size]) -> tuple[Size, ...]:

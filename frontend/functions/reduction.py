@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any, NamedTuple
 
 from brasa._state import DEFAULTS
@@ -106,7 +107,7 @@ def _extremum(op: Op, input: Tensor, dim: Any, keepdim: bool, name: str) -> Tens
 
 def _check_not_empty(input: Tensor, axes: tuple[int, ...], name: str) -> None:
     shape = type_of(input).shape
-    if any(shape[axis] == 0 for axis in axes):
+    if builtins.any(shape[axis] == 0 for axis in axes):
         raise IndexError(f"there is no element to choose in {type_of(input)}", op=name)
 
 

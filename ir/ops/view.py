@@ -114,7 +114,7 @@ def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
     if missing < 0:
         raise ShapeError(f"{x} has more axes than the shape [{','.join(map(str, shape))}]")
     for axis, (have, want) in enumerate(zip(x.shape, shape[missing:], strict=True)):
-        if have != want and have != 1 and not dim.equal(have, want):
+        if have != want and have != 1 and not (dim.equal(have, want) or dim.equal(have, 1)):
             raise ShapeError(f"axis {axis} of {x} is {have}; only 1 can be expanded to {want}")
     return _with_shape(x, shape)
 
