@@ -34,7 +34,7 @@ bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in 
 
 types: $(VENV)/.test  ## check types: mypy --strict over ir, passes, codegen and runtime
 	$(RUN) tests/house/type_links.py .types
-	cd .types && ../$(RUN) -m mypy --strict $(ROOMS:%=-p brasa.%)
+	cd .types && ../$(RUN) -m mypy --strict --follow-imports=silent $(ROOMS:%=-p brasa.%)
 
 lint: $(VENV)/.test  ## check style and formatting
 	$(RUN) -m ruff check

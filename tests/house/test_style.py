@@ -65,9 +65,12 @@ GOOD = [
     (style.too_long, "x = 1\n" * 400),
     (style.unopened, '"""A file that says\nwhat it is.\n\nAnd more"""'),
     (style.broad_excepts, "try:\n    f()\nexcept BaseException:\n    undo()\n    raise"),
+    (style.broad_excepts, "try:\n    f()\nexcept Exception as error:\n    raise UserError from error"),
     (style.broad_excepts, "try:\n    f()\nexcept (OSError, ValueError):\n    pass"),
     (style.prints, "printer.print(1)"),
     (style.vague_names, "def commonest(): ..."),
+    (style.vague_names, "def common_dtype(): ..."),
+    (style.too_long, f"x = '{'a' * 114}'  # type: ignore[no-any-return]"),
 ]
 
 
