@@ -30,7 +30,7 @@ def kernel_grid(kernel: Kernel) -> Grid:
     Raises GraphError for a kernel whose loops do not make one grid.
     """
     blocks, threads = loop_nests(kernel.body, "block"), loop_nests(kernel.body, "thread")
-    if len(blocks) != 1 or not threads:
+    if len(blocks) > 1 or not threads:
         raise GraphError(f"kernel {kernel.name} has {len(blocks)} nests of block loops, {len(threads)} of thread loops")
     extents = [loop.extent for nest in threads for loop in nest]
     if any(extent.op != "const" for extent in extents):
@@ -38,7 +38,7 @@ def kernel_grid(kernel: Kernel) -> Grid:
     counts = {prod(int(loop.extent.attr) for loop in nest) for nest in threads}
     if len(counts) != 1:
         raise GraphError(f"kernel {kernel.name} asks for {sorted(counts)} threads in turn")
-    return Grid(total_extent(blocks[0]), counts.pop())
+    return Grid(total_extent(blocks[0] if blocks else ()), counts.pop())
 
 
 def loop_nests(statements: Sequence[Statement], kind: LoopKind) -> list[tuple[For, ...]]:
@@ -55,9 +55,9 @@ def loop_nests(statements: Sequence[Statement], kind: LoopKind) -> list[tuple[Fo
 
 def total_extent(nest: Sequence[For]) -> Expr:
     """How often the innermost loop's body runs."""
-    total = nest[0].extent if nest else const(1, int64)
-    for loop in nest[1:]:
-        total = total * loop.extent
+    total = const(1, int64)
+    for loop in nest:
+        total = loop.extent if total.op == "const" and total.attr == 1 else total * loop.extent
     return total
 
 

@@ -102,7 +102,6 @@ def _kernel(kinds: tuple[str, ...], extent: int | None = None) -> Kernel:
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
-        (_kernel(("thread",), 64), "has 0 nests of block loops"),
         (_kernel(("block", "block")), "has 2 nests of block loops"),
         (_kernel(("block",)), "0 of thread loops"),
         (_kernel(("block", "thread")), "the extent of a thread loop is not a constant"),
