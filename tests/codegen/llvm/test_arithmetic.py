@@ -1,0 +1,129 @@
+"""Scalar operations of machine code against the interpreter, at the edges of every dtype, one lane and many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brasa.ir import kernel
+from brasa.ir.dtype import (
+    DType,
+    bfloat16,
+    bool_,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint32,
+    uint64,
+)
+from brasa.ir.kernel import Expr
+from tests.codegen.llvm.kernels import apply_elementwise, edge_values, elementwise, pairs
+from tests.codegen.llvm.native import native
+
+FLOATS = (float16, bfloat16, float32, float64)
+INTEGERS = (int8, int16, int32, int64, uint8, uint32, uint64)
+name = pytest.mark.parametrize
+
+
+@name("dtype", FLOATS, ids=repr)
+@name("op", ("add", "sub", "mul", "div", "minimum", "maximum", *kernel.COMPARE))
+def test_floats(op: str, dtype: DType) -> None:
+    apply_elementwise([dtype, dtype], lambda x, y: kernel.binary(op, x, y), *pairs(dtype))
+
+
+@name("dtype", INTEGERS, ids=repr)
+@name("op", [op for op in (*kernel.BINARY, *kernel.COMPARE) if op != "div"])
+def test_integers(op: str, dtype: DType) -> None:
+    apply_elementwise([dtype, dtype], lambda x, y: kernel.binary(op, x, y), *pairs(dtype))
+
+
+@name("op", ("and", "or", "xor", "minimum", "maximum", *kernel.COMPARE))
+def test_truth(op: str) -> None:
+    apply_elementwise([bool_, bool_], lambda x, y: kernel.binary(op, x, y), *pairs(bool_))
+
+
+@name("dtype", FLOATS, ids=repr)
+@name("op", ("neg", "abs", "sqrt", "floor", "ceil", "trunc", "round"))
+def test_unary_of_floats(op: str, dtype: DType) -> None:
+    apply_elementwise([dtype], lambda x: kernel.unary(op, x), np.array(edge_values(dtype), dtype.numpy))
+
+
+@name("dtype", [*INTEGERS, bool_], ids=repr)
+@name("op", ("neg", "abs", "not"))
+def test_unary_of_integers(op: str, dtype: DType) -> None:
+    if dtype is bool_ and op != "not":
+        return
+    apply_elementwise([dtype], lambda x: kernel.unary(op, x), np.array(edge_values(dtype), dtype.numpy))
+
+
+@name("target", [bool_, *FLOATS, *INTEGERS], ids=repr)
+@name("source", [bool_, *FLOATS, *INTEGERS], ids=repr)
+def test_casts(source: DType, target: DType) -> None:
+    values = np.array(edge_values(source), source.numpy)
+    if source.kind == "float" and source.bits > 16:
+        rng = np.random.default_rng(0)
+        values = np.concatenate([values, near_ties(target, rng).astype(source.numpy)])
+    apply_elementwise([source], lambda x: kernel.cast(x, target), values)
+
+
+def near_ties(dtype: DType, rng: np.random.Generator) -> np.ndarray:
+    """Doubles at and beside the middle between neighbours of the dtype: rounding twice would go wrong."""
+    if dtype.kind != "float" or dtype.bits == 64:
+        return rng.normal(size=40) * 200
+    digits = {"f16": 11, "bf16": 8, "f32": 24}[dtype.name]
+    middle = (2 * rng.integers(1 << (digits - 1), 1 << digits, 16) + 1) * 2.0 ** rng.integers(-40, 5, 16)
+    return np.concatenate([middle, middle * (1 + 2.0**-50), middle * (1 - 2.0**-50), -middle * (1 - 2.0**-40)])
+
+
+@name("constant", (0.0, -0.0, 1.5, float("inf"), float("nan")))
+@name("op", ("minimum", "maximum"))
+@name("turned", (False, True))
+def test_extremum_with_a_constant(op: str, constant: float, turned: bool) -> None:
+    def compute(x: Expr) -> Expr:
+        limit = kernel.const(constant, float32)
+        return kernel.binary(op, limit, x) if turned else kernel.binary(op, x, limit)
+
+    apply_elementwise([float32], compute, np.array(edge_values(float32), np.float32))
+
+
+@name("dtype", (float32, float64), ids=repr)
+def test_fma(dtype: DType) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 60)).astype(dtype.numpy)
+    apply_elementwise([dtype] * 3, kernel.fma, x, y, -(x * y))
+
+
+@name("dtype", (float32, int32, uint64, bool_, bfloat16), ids=repr)
+def test_select(dtype: DType) -> None:
+    x, y = pairs(dtype)
+    apply_elementwise([bool_, dtype, dtype], kernel.select, np.arange(x.size) % 3 == 0, x, y)
+
+
+@name("types", ((float32, int32), (uint32, float32), (int64, float64), (float64, uint64), (uint8, int8)))
+def test_bitcast(types: tuple[DType, DType]) -> None:
+    source, target = types
+    bits = np.frombuffer(np.random.default_rng(2).bytes(40 * source.itemsize), source.numpy)
+    apply_elementwise([source], lambda x: kernel.bitcast(x, target), bits)
+
+
+@name("by", (0, 1, 31))
+def test_shifts_by_constants(by: int) -> None:
+    values = np.array(edge_values(int32), np.int32)
+    apply_elementwise([int32], lambda x: (x << by) ^ (x >> by), values)
+
+
+@name("by", (1, -1, 0, 7, -7, 16))
+@name("op", ("quotient", "modulo"))
+def test_division_by_constants(op: str, by: int) -> None:
+    values = np.array(edge_values(int32), np.int32)
+    apply_elementwise([int32], lambda x: kernel.binary(op, x, by), values)
+
+
+def test_loose_ends_are_refused() -> None:
+    with pytest.raises(ValueError, match="no machine code for intrinsic twiddle"):
+        native(elementwise([float32], lambda x: kernel.intrinsic("twiddle", (x,), float32)))
