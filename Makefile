@@ -9,13 +9,14 @@ COVERAGE ?= 90
 
 VENV := .venv
 BENCH_VENV := .venv-bench
+LOWEST_VENV := .venv-lowest
 RUN := $(VENV)/bin/python
 ROOMS := ir passes codegen runtime
 MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint types format golden clean
+.PHONY: help demo test test-all test-lowest bench lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ test: $(VENV)/.test  ## run the test suite, with line coverage of ir, passes and
 
 test-all: $(VENV)/.test  ## also run the long tests: fuzzing, exhaustive sweeps (hours); keeps the result in docs/
 	$(RUN) -m pytest -n $(WORKERS) --all --durations=10 | tee docs/test-all.txt
+
+test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest dependencies that pyproject.toml allows
+	$(LOWEST_VENV)/bin/python -m pytest -n $(WORKERS)
 
 bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in an environment of its own
 	$(BENCH_VENV)/bin/python -m benchmarks
@@ -48,22 +52,27 @@ golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts,
 	$(RUN) -m pytest -n $(WORKERS) --update-golden
 
 clean:  ## remove everything that these commands made
-	rm -rf $(VENV) $(BENCH_VENV) .types build dist demo-output *.egg-info .coverage* .hypothesis .*_cache
+	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; what is installed in it is installed again when pyproject.toml changes.
 
-$(VENV)/.made $(BENCH_VENV)/.made:
+$(VENV)/.made $(BENCH_VENV)/.made $(LOWEST_VENV)/.made:
 	$(PYTHON) -m venv $(@D)
 	touch $@
 
-$(VENV)/.test: EXTRAS := test,demo
+$(LOWEST_VENV)/lowest.txt: $(LOWEST_VENV)/.made pyproject.toml
+	sed -nE 's/^  "([a-z_]+)>=([0-9.]+).*/\1==\2/p' pyproject.toml > $@
+
+$(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo
 $(VENV)/.demo: EXTRAS := demo
 $(BENCH_VENV)/.bench: EXTRAS := peers,demo
+$(LOWEST_VENV)/.test: CONSTRAINT := --constraint $(LOWEST_VENV)/lowest.txt
 
 $(VENV)/.test $(VENV)/.demo: $(VENV)/.made pyproject.toml
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.made pyproject.toml
+$(LOWEST_VENV)/.test: $(LOWEST_VENV)/lowest.txt
 
-$(VENV)/.test $(VENV)/.demo $(BENCH_VENV)/.bench:
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
+$(VENV)/.test $(VENV)/.demo $(BENCH_VENV)/.bench $(LOWEST_VENV)/.test:
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT) --editable ".[$(EXTRAS)]"
 	touch $@
