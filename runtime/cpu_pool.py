@@ -63,7 +63,8 @@ outer:
   %threads = load atomic i32, ptr @pool.threads seq_cst, align 4
   %member = icmp slt i32 %index, %threads
   br i1 %member, label %spin, label %benched
-benched:                                ; until the number of threads changes
+benched:                                ; until the number of threads changes; a call to work goes to the next one
+  %a = call i64 (i64, ...) @syscall(i64 202, ptr @pool.generation, i32 129, i32 1, ptr null, ptr null, i32 0)
   %b = call i64 (i64, ...) @syscall(i64 202, ptr @pool.threads, i32 128, i32 %threads, ptr null, ptr null, i32 0)
   br label %outer
 spin:

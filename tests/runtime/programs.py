@@ -304,6 +304,36 @@ define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
 }
 """
 
+# pointers: present (i64), most (i64). sizes: extent. Each piece waits, within reason, until two are present at once.
+MEET = """
+define internal void @body(ptr %present, i64 %begin, i64 %end) {
+entry:
+  %most = getelementptr i64, ptr %present, i64 1
+  %before = atomicrmw add ptr %present, i64 1 seq_cst
+  br label %look
+look:
+  %turn = phi i64 [0, %entry], [%next_turn, %look]
+  %now = load atomic i64, ptr %present seq_cst, align 8
+  %old = atomicrmw max ptr %most, i64 %now seq_cst
+  %met = load atomic i64, ptr %most seq_cst, align 8
+  %next_turn = add i64 %turn, 1
+  %alone = icmp slt i64 %met, 2
+  %patient = icmp slt i64 %turn, 300000000
+  %waits = and i1 %alone, %patient
+  br i1 %waits, label %look, label %out
+out:
+  %after = atomicrmw sub ptr %present, i64 1 seq_cst
+  ret void
+}
+define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
+  %parallel_for = load ptr, ptr %context
+  %present = load ptr, ptr %pointers
+  %extent = load i64, ptr %sizes
+  call void %parallel_for(ptr %context, ptr @body, ptr %present, i64 %extent, i64 1)
+  ret i64 0
+}
+"""
+
 # Not programs: read and write the float state of the calling thread.
 FLOAT_STATE = """
 declare void @llvm.x86.sse.stmxcsr(ptr)

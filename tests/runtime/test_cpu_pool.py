@@ -1,0 +1,216 @@
+"""The thread pool: every iteration once, whoever calls, however often, and after forks and interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brasa.runtime import Executable, Frame, set_num_threads
+from brasa.runtime.cpu_pool import PIECES_PER_THREAD
+from tests.runtime import programs
+from tests.runtime.programs import program, run, zeros
+
+pytestmark = pytest.mark.usefixtures("keep_threads")
+ROOT = Path(__file__).parents[2]
+
+
+def counting() -> Executable:
+    """Counts how often each iteration runs, how many pieces there are, and how long the shortest is."""
+    return program(programs.COUNT, ("i64[n]", "i64[2]", "i8[extent]", "i8[grain]"), sizes=("extent", "grain"))
+
+
+def count(executable: Executable, extent: int, grain: int) -> tuple[bool, int, int]:
+    """Whether all iterations ran once, the number of pieces, and the length of the shortest."""
+    counters, statistics = zeros(max(extent, 16 << 10)), np.array([0, 1 << 60])
+    frame = executable.prepare((counters.shape, (2,), (extent,), (grain,)))
+    assert run(frame, counters, statistics, 1, 1) is None
+    expected = zeros(*counters.shape)
+    expected[:extent] = 1
+    return bool((counters == expected).all()), int(statistics[0]), int(statistics[1])
+
+
+@pytest.mark.usefixtures("each_entry")
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_every_iteration_runs_once(threads: int) -> None:
+    set_num_threads(threads)
+    executable = counting()
+    for extent, grain in product((0, 1, 2, 3, 7, 31, 32, 1000, 100_003), (0, 1, 2, 3, 500, 1 << 40)):
+        complete, pieces, shortest = count(executable, extent, grain)
+        assert complete
+        assert pieces <= threads * PIECES_PER_THREAD
+        assert (pieces == 0) == (extent == 0)
+        assert pieces <= 1 or shortest >= grain
+
+
+def test_jobs_are_cut_for_the_threads() -> None:
+    set_num_threads(3)
+    assert count(counting(), 10_000, 10)[1:] == (3 * PIECES_PER_THREAD, 10_000 // (3 * PIECES_PER_THREAD))
+    assert count(counting(), 10_000, 2500)[1:] == (4, 2500)
+    set_num_threads(1)
+    assert count(counting(), 10_000, 10)[1:] == (1, 10_000)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_threads_work_at_the_same_time(pause: float) -> None:
+    """Each piece waits for a second thread to come; with a pause the workers sleep and have to be woken."""
+    set_num_threads(8)
+    assert count(counting(), 100_000, 1)[0]
+    set_num_threads(2)  # of the workers that there are now, only one may come
+    executable = program(programs.MEET, ("i64[2]", "i8[n]"), sizes=("n",))
+    for _ in range(5):
+        time.sleep(pause)
+        present = zeros(2)
+        run(executable.prepare(((2,), (1 << 20,))), present, 1)
+        assert present[1] == 2
+
+
+@pytest.mark.usefixtures("each_entry")
+def test_nested_jobs() -> None:
+    set_num_threads(4)
+    counters = zeros(100, 100)
+    frame = program(programs.NESTED, ("i64[n,n]",), sizes=("n",)).prepare(((100, 100),))
+    for _ in range(20):
+        assert run(frame, counters) is None
+    assert (counters == 20).all()
+
+
+@pytest.mark.usefixtures("each_entry")
+def test_many_callers() -> None:
+    set_num_threads(3)
+    executable = counting()
+    with ThreadPoolExecutor(8) as callers:
+        results = list(callers.map(lambda turn: count(executable, 20_000 + turn, 10)[0], range(200)))
+    assert results == [True] * 200
+
+
+def test_the_number_of_threads_may_change_at_any_time() -> None:
+    executable, stop = counting(), threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            for threads in (1, 4, 2, 8, 3):
+                set_num_threads(threads)
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        assert all(count(executable, 20_000, 10)[0] for _ in range(100))
+    finally:
+        stop.set()
+        changer.join()
+
+
+def wait_for_flag() -> Frame:
+    """A job that runs until its flag is set, with the interpreter lock released."""
+    return program(programs.WAIT, ("i64[]", "i8[n]"), sizes=("n",)).prepare(((), (1 << 20,)))
+
+
+def test_an_interrupt_is_seen_when_the_call_returns() -> None:
+    set_num_threads(2)
+    frame, flag = wait_for_flag(), zeros()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        flag[()] = 1
+
+    threading.Timer(0.05, interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(frame, flag, 1)
+        time.sleep(1)
+    assert flag == 1 + (1 << 20)
+    assert count(counting(), 100_000, 10)[0]
+
+
+FORK = """
+import os, sys, threading
+import numpy as np
+from brasa.runtime import set_num_threads
+from tests.runtime.test_cpu_pool import count, counting, run, wait_for_flag, zeros
+
+set_num_threads(4)
+executable, frame, flag = counting(), wait_for_flag(), zeros()
+assert count(executable, 100_000, 10)[0]
+
+def check_in_child(depth):
+    child = os.fork()
+    if child == 0:
+        good = all(count(executable, 100_000, 10)[0] for _ in range(50))
+        if depth:
+            check_in_child(depth - 1)
+        os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+check_in_child(1)
+waiting = threading.Thread(target=run, args=(frame, flag, 1))
+waiting.start()
+check_in_child(0)  # while another thread's job holds the pool
+flag[()] = 1
+waiting.join()
+assert flag == 1 + (1 << 20)
+assert count(executable, 100_000, 10)[0]
+"""
+
+
+def succeeds(script: str) -> None:
+    """Run the script in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_forks() -> None:
+    succeeds(FORK)
+
+
+def test_threads_start_with_the_first_parallel_job() -> None:
+    succeeds("""
+import os
+from brasa.runtime import set_num_threads
+from tests.runtime.test_cpu_pool import count, counting
+def threads(): return len(os.listdir("/proc/self/task"))
+before = threads()
+set_num_threads(5)
+executable = counting()
+assert count(executable, 100_000, 1 << 30)[0]
+assert threads() == before, threads()
+assert count(executable, 100_000, 1)[0]
+assert threads() == before + 4, threads()
+set_num_threads(2)
+assert count(executable, 100_000, 1)[0]
+assert threads() == before + 4, threads()
+""")
+
+
+def test_threads_that_the_system_refuses() -> None:
+    succeeds("""
+import os, resource
+from brasa.runtime import set_num_threads
+from tests.runtime.test_cpu_pool import count, counting
+executable = counting()
+assert count(executable, 100_000, 1 << 30)[0]
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (100 << 20)  # room for the stacks of some ten threads
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+set_num_threads(1000)
+for _ in range(20):
+    assert count(executable, 100_000, 1)[0]
+assert 2 < len(os.listdir("/proc/self/task")) < 50
+""")
