@@ -155,9 +155,9 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
 
 
 def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
-    """The quotient when lhs is provably a multiple of the constant or monomial rhs, else None."""
+    """The quotient when lhs is provably a multiple of rhs, else None."""
     if isinstance(rhs, Dim) and len(rhs.terms) != 1:
-        return 1 if lhs == rhs else None
+        return _divide_polynomials(lhs, rhs)
     ((divisor, factor),) = _terms(rhs)
     if factor == 0:
         return None
@@ -172,6 +172,20 @@ def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
             return None
         result.append((tuple(rest), coefficient // factor))
     return _normal(result)
+
+
+def _divide_polynomials(lhs: Size, rhs: Dim) -> Size | None:
+    """Long division by leading terms; None when it leaves a rest."""
+    quotient: Size = 0
+    leading = Dim(rhs.terms[:1])
+    for _ in range(len(lhs.terms) if isinstance(lhs, Dim) else 0):
+        if not isinstance(lhs, Dim):
+            break
+        step = divide_exactly(Dim(lhs.terms[:1]), leading)
+        if step is None:
+            return None
+        quotient, lhs = quotient + step, lhs - step * rhs
+    return quotient if lhs == 0 else None
 
 
 def remainder(lhs: Size, rhs: Size) -> Size:

@@ -1,0 +1,103 @@
+"""When outputs may be written straight into the inputs that they update, and in which order regions then run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from brasa.codegen.schedules.indices import Index
+from brasa.codegen.schedules.map import Trial, output_parts
+from brasa.codegen.schedules.values import Values
+from brasa.codegen.schedules.writer import Layouts, Marks, Writer
+from brasa.ir.dim import Size
+from brasa.ir.graph import Graph, Kind, Node
+from brasa.ir.kernel import Expr
+from brasa.ir.program import Place
+from brasa.ir.region import form
+from brasa.ir.target import Target
+
+
+@dataclass(frozen=True)
+class Update:
+    """Result `index` of `node` is to be written over a program input; renamed: it has another shape before."""
+
+    output: int
+    input: int
+    node: Node
+    index: int
+    renamed: bool
+
+
+def commit_order(
+    graph: Graph,
+    target: Target,
+    calls: Sequence[Node],
+    resolve: Callable[[Node], tuple[Node, int]],
+    updates: Sequence[Update],
+    marks: Sequence[Marks],
+) -> tuple[list[Node], list[Update]]:
+    """An order of the calls, and the updates that their calls may write in place.
+
+    In place: no call that runs later reads the input or may fail a check, and the call itself reads the input only at
+    the element that it writes. A call that could not commit where it stands runs at the end, with all that need it.
+    """
+    reads = {call: {resolve(operand)[0] for operand in call.operands} for call in calls}
+    checks = {call for call in calls if may_fail(call)}
+    writers = {update.node for update in updates}
+
+    def commits(update: Update, order: Sequence[Node]) -> bool:
+        if update.node.op.name != "fused" or update.node in checks or (update.renamed and marks[update.input]):
+            return False
+        after = order[order.index(update.node) + 1 :]
+        overwritten = graph.inputs[update.input]
+        return not any(overwritten in reads[call] or call in checks for call in after)
+
+    late: set[Node] = set()
+    for call in calls:
+        mine = [update for update in updates if update.node is call]
+        if not all(commits(update, calls) for update in mine) or late & {resolve(x)[0] for x in call.operands}:
+            late.add(call)
+    order = [*(call for call in calls if call not in late), *(call for call in calls if call in late)]
+    twice = {update.input for update in updates if sum(other.input == update.input for other in updates) > 1}
+    in_place: list[Update] = []
+    taken: set[tuple[Node, int]] = set()
+    for update in updates:
+        value = (update.node, update.index)
+        free = update.node in writers and value not in taken and update.input not in twice
+        if free and commits(update, order) and _reads_in_place(graph, target, update, resolve, marks):
+            in_place.append(update)
+            taken.add(value)
+    return order, in_place
+
+
+def may_fail(call: Node) -> bool:
+    """Whether the call's region has a check."""
+    return any(node.op.kind is Kind.INDEX for node in call.attrs["graph"].nodes)
+
+
+def _reads_in_place(
+    graph: Graph, target: Target, update: Update, resolve: Callable[[Node], tuple[Node, int]], marks: Sequence[Marks]
+) -> bool:
+    """Whether the call reads the input that it updates, if at all, only where it writes the same element."""
+    region: Graph = update.node.attrs["graph"]
+    sources = [resolve(operand)[0] for operand in update.node.operands]
+    overwritten = graph.inputs[update.input]
+    readers = [node for node, source in zip(region.inputs, sources, strict=True) if source is overwritten]
+    if not any(region.users[node] or node in region.outputs for node in readers):
+        return True
+    if len(readers) > 1 or form(region) != "map":
+        return False
+    layouts = Layouts(
+        tuple(marks[graph.inputs.index(source)] if source in graph.inputs else () for source in sources),
+        tuple(marks[update.input] if number == update.index else () for number in range(len(region.outputs))),
+        ((update.index, region.inputs.index(readers[0])),),
+    )
+    stored: list[Size] = []
+
+    def evaluate(values: Values, index: Index) -> list[Expr]:
+        stored.append(values.writer.offset(Place("output", update.index), index))
+        return output_parts(values, index)
+
+    writer = Writer(region, layouts, target)
+    trial = Trial(writer, region.outputs[0].tensor.shape, evaluate)
+    return all(offset == stored[0] for node, offset in trial.writer.loads if node is readers[0])

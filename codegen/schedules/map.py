@@ -1,0 +1,100 @@
+"""Schedule of map regions: one loop nest over the domain, vectors along its last axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from brasa.codegen.schedules.indices import Index, are_joint, variable
+from brasa.codegen.schedules.sharing import cost_of
+from brasa.codegen.schedules.values import Store, Values
+from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
+from brasa.ir.dim import Dim, Size
+from brasa.ir.kernel import LANES, Expr
+from brasa.ir.program import Place
+
+# One thread takes at least this many elements of a long row at a time.
+_PIECE = 4096
+_NAMES = "ijklmnopqrstuvw"
+
+
+def write_map(writer: Writer) -> None:
+    """Write the kernel of a map region."""
+    domain = writer.region.outputs[0].tensor.shape
+    trial = Trial(writer, domain, output_parts)
+    groups = trial.joint_groups(range(len(domain)))
+    extents = [dim.product(domain[axis] for axis in group) for group in groups]
+    values = Values(writer)
+    if not groups:
+        values.put(output_stores(values, (0,) * len(domain)))
+        return
+    *outer, length = extents
+    cost = trial.cost / LANES
+    count = dim.product(outer)
+    in_pieces = not (isinstance(length, int) and length <= 2 * _PIECE) and isinstance(count, int) and count < 64
+    piece: Size = _PIECE if in_pieces else length
+    axes = [(_NAMES[group[0]], extent) for group, extent in zip(groups, extents, strict=True)]
+    rows = [*axes[:-1], ("piece", dim.ceil_divide(length, piece))] if in_pieces else axes[:-1]
+    with writer.cells(rows, cost, piece) as cell:
+        start: Size = cell[-1] * piece if in_pieces else 0
+        here = dim.smallest(piece, length - start) if in_pieces else length
+        with writer.over(axes[-1][0], here, "vector") as i:
+            at = [*cell[: len(outer)], start + i]
+            values.put(output_stores(values, spread(groups, at, len(domain))))
+
+
+def output_stores(values: Values, index: Index, mask: Expr | None = None) -> list[Store]:
+    """The stores of all of a region's outputs at one index."""
+    writer = values.writer
+    stores: list[Store] = []
+    for number, output in enumerate(writer.region.outputs):
+        place = Place("output", number)
+        value = values.at(output, index, mask)
+        stores.append((writer.buffer_of(place), writer.offset(place, index), value, mask))
+    return stores
+
+
+def output_parts(values: Values, index: Index) -> list[Expr]:
+    """What the stores of all outputs at one index compute: values and places."""
+    stores = output_stores(values, index)
+    return [part for _, offset, value, _ in stores for part in (value, values.writer.expr(offset))]
+
+
+def spread(groups: Sequence[Sequence[int]], at: Sequence[Size], rank: int) -> Index:
+    """The index whose groups of axes stand at these flat places: each on the last axis of its group."""
+    index: list[Size] = [0] * rank
+    for group, place in zip(groups, at, strict=True):
+        index[group[-1]] = place
+    return tuple(index)
+
+
+class Trial:
+    """A region evaluated once at a general index, to see how memory is walked and what an element costs."""
+
+    def __init__(
+        self, writer: Writer, domain: Sequence[Size], evaluate: Callable[[Values, Index], Sequence[Expr]]
+    ) -> None:
+        self.writer = Writer(writer.region, writer.layouts, writer.target)
+        self.domain = tuple(domain)
+        self.axes: list[Dim | None] = []
+        for axis, extent in enumerate(domain):
+            index = variable(f"axis{axis}")
+            self.axes.append(None if extent == 1 else index)
+            if extent != 1:
+                self.writer.track(self.writer.let(f"axis{axis}", self.writer.expr(0)), extent)
+        index = tuple(0 if axis is None else axis for axis in self.axes)
+        self.cost = cost_of(evaluate(Values(self.writer), index)) + 0.5
+
+    def joint_groups(self, axes: Sequence[int]) -> list[list[int]]:
+        """These axes without those of size 1, neighbours in one group where one variable can walk both."""
+        groups: list[list[int]] = []
+        for axis in axes:
+            inner = self.axes[axis]
+            if inner is None:
+                continue
+            outer = self.axes[groups[-1][-1]] if groups else None
+            if outer is not None and are_joint(outer, inner, self.domain[axis], self.writer.uses):
+                groups[-1].append(axis)
+            else:
+                groups.append([axis])
+        return groups

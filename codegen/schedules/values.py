@@ -1,0 +1,159 @@
+"""What a node of a region is worth at an index, as a kernel expression: op bodies over loads found by index maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brasa.codegen.schedules.indices import Index, flatten, leaf
+from brasa.codegen.schedules.sharing import share
+from brasa.codegen.schedules.writer import Writer
+from brasa.ir.dim import Size
+from brasa.ir.dtype import DType, float32
+from brasa.ir.graph import Kind, Node
+from brasa.ir.kernel import Buffer, Expr, cast, const, select
+
+Store = tuple[Buffer, Size, Expr, "Expr | None"]
+
+
+def accumulator(dtype: DType) -> DType:
+    """The dtype that values of this one are computed in."""
+    return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
+
+
+class Values:
+    """Expressions for the nodes of a writer's region.
+
+    bound: nodes whose values the schedule has computed itself: index -> expression.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.bound: dict[Node, Callable[[Index], Expr]] = {}
+        self._known: dict[tuple[Node, Index, Expr | None], Expr] = {}
+        self._checks: list[tuple[Expr, Size, int]] = []
+
+    def at(self, node: Node, index: Index, mask: Expr | None = None) -> Expr:
+        """The element of the node at the index; where the mask is false it may be anything and touches no memory."""
+        key = (node, index, mask)
+        if key not in self._known:
+            value = self._known[key] = self._compute(node, index, mask)
+            self.writer.labels.setdefault(value, node.op.name)
+        return self._known[key]
+
+    def settle(self, roots: Sequence[Expr]) -> list[Expr]:
+        """The values with names for their shared parts, after the checks that came up on the way to them."""
+        positions = [self.writer.expr(position) for _, position, _ in self._checks]
+        made = share(self.writer, [*(ok for ok, _, _ in self._checks), *positions, *roots])
+        count = len(positions)
+        for (_, _, code), ok, position in zip(self._checks, made, made[count:], strict=False):
+            self.writer.check(ok, position, code)
+        self._checks.clear()
+        return made[2 * count :]
+
+    def put(self, stores: Sequence[Store]) -> None:
+        """Store values, all of them computed before the first is stored."""
+        offsets = [self.writer.expr(offset) for _, offset, _, _ in stores]
+        masks = [mask for _, _, _, mask in stores if mask is not None]
+        made = iter(self.settle([*offsets, *(value for _, _, value, _ in stores), *masks]))
+        places, values = ([next(made) for _ in stores] for _ in range(2))
+        for (buffer, _, _, mask), place, value in zip(stores, places, values, strict=True):
+            self.writer.store(buffer, place, value, None if mask is None else next(made))
+
+    def through(self, view: Node, index: Index) -> Index:
+        """Where the element of a view at the index lies in its operand."""
+        source, body = view.operands[0], _body(view)
+        mapped: Any = body(tuple(map(leaf, index)), source.tensor, view.tensor, leaf, **view.attrs)
+        return tuple(self.writer.ranges.fold(part) for part in mapped)
+
+    def _compute(self, node: Node, index: Index, mask: Expr | None) -> Expr:
+        if node in self.bound:
+            return self.bound[node](index)
+        match node.op.kind:
+            case Kind.ELEMENTWISE:
+                return self._elementwise(node, [self.at(operand, index, mask) for operand in node.operands])
+            case Kind.VIEW:
+                return self.at(node.operands[0], self.through(node, index), mask)
+            case Kind.MOVE:
+                return self._move(node, index, mask)
+            case Kind.INDEX:
+                return self._gather(node, index, mask)
+            case Kind.RANDOM:
+                seed, call = (self.at(operand, (), None) for operand in node.operands)
+                element = self.writer.expr(flatten(index, node.tensor.shape))
+                attrs = {key: value for key, value in node.attrs.items() if key != "type"}
+                return _body(node)(seed, call, element, **attrs)
+        match node.op.name:
+            case "input":
+                return self.writer.load_input(node, index, mask)
+            case "constant":
+                return const(node.attrs["value"], node.tensor.dtype)
+            case "iota":
+                return self.writer.expr(index[node.attrs["axis"]])
+        raise ValueError(f"{node.op.name} cannot be computed element by element")
+
+    def _elementwise(self, node: Node, args: list[Expr]) -> Expr:
+        """Half precision is computed in float32 and rounded once."""
+        if node.op.name != "cast":
+            args = [cast(arg, accumulator(arg.dtype)) for arg in args]
+        result: Expr = _body(node)(*args, **node.attrs)
+        return cast(result, node.tensor.dtype)
+
+    def _move(self, node: Node, index: Index, mask: Expr | None) -> Expr:
+        """Operands are read under the conditions that choose them, for elsewhere their index is outside."""
+        types = [operand.tensor for operand in node.operands]
+        cases = _body(node)(tuple(map(leaf, index)), types, node.tensor, leaf, **node.attrs)
+        chosen: list[tuple[Expr | None, Expr]] = []
+        open_ = mask
+        for condition, number, place in cases:
+            holds = None if condition is None else self.writer.condition(condition)
+            if holds is not None and holds.op == "const":
+                if not holds.attr:
+                    continue
+                holds = None
+            at = tuple(self.writer.ranges.fold(part) for part in place)
+            chosen.append((holds, self.at(node.operands[number], at, _both(open_, holds))))
+            if holds is None:
+                break
+            open_ = _both(open_, ~holds)
+        result = chosen[-1][1]
+        for holds, value in reversed(chosen[:-1]):
+            assert holds is not None
+            result = select(holds, value, result)
+        return result
+
+    def _gather(self, node: Node, index: Index, mask: Expr | None) -> Expr:
+        source, places = node.operands
+        axis = node.attrs["axis"]
+        place, ok = self.checked_place(node, places, index, source.tensor.shape[axis], mask)
+        return self.at(source, (*index[:axis], place, *index[axis + 1 :]), ok)
+
+    def checked_place(
+        self, node: Node, places: Node, index: Index, bound: Size, mask: Expr | None
+    ) -> tuple[Size, Expr]:
+        """The place that an index tensor names, and whether it is inside its axis, which is checked."""
+        value = self.at(places, index, mask)
+        inside = (const(0, value.dtype) <= value) & (value < self.writer.expr(bound))
+        if node not in self.writer.checks:
+            self.writer.checks.append(node)
+        holder, at = self._named(places, index)
+        ok = inside if mask is None else inside | ~mask
+        self._checks.append((ok, flatten(at, holder.tensor.shape), self.writer.checks.index(node)))
+        return self.writer.track(value, bound), inside if mask is None else inside & mask
+
+    def _named(self, places: Node, index: Index) -> tuple[Node, Index]:
+        """The value that an index tensor only repeats or reshapes, and where: that is where a check fails."""
+        while places.op.name in ("reshape", "expand"):
+            places, index = places.operands[0], self.through(places, index)
+        return places, index
+
+
+def _body(node: Node) -> Callable[..., Any]:
+    assert node.op.body is not None
+    return node.op.body
+
+
+def _both(first: Expr | None, second: Expr | None) -> Expr | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second
