@@ -8,6 +8,7 @@ from brasa.autograd import inference_mode as inference_mode
 from brasa.autograd import is_grad_enabled as is_grad_enabled
 from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
+from brasa.capture import compile as compile
 from brasa.creation import arange as arange
 from brasa.creation import as_tensor as as_tensor
 from brasa.creation import empty as empty

@@ -324,3 +324,18 @@ def cast(source: Tensor, dtype: Any) -> Tensor:
     return source if source.dtype is dtype else _cast(source, dtype)
 
 
+def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
+    """The views of a trace, applied to an eager tensor."""
+    for op, attrs in path:
+        if op is ops.slice_:
+            full = zip(attrs["starts"], attrs["sizes"], attrs["steps"], strict=True)
+            source = sliced(source, dict(enumerate(full)))
+        elif op is ops.permute:
+            source = permute(source, attrs["axes"])
+        elif op is ops.reshape:
+            source = view(source, attrs["shape"])
+        elif op is ops.expand:
+            source = expand(source, attrs["shape"])
+        else:
+            source = detach(source)
+    return source

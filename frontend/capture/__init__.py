@@ -1,0 +1,3 @@
+"""compile(): programs captured whole, followed or sealed."""
+
+from brasa.capture.compiled import compile as compile

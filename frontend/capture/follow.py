@@ -1,0 +1,351 @@
+"""Recording and following a program: Python runs, tensor ops only move through the tree of steps; nothing is computed
+before a value is asked for or the call ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from brasa._state import STATE
+from brasa.autograd.engine import seed_of
+from brasa.capture.tree import Segment, Step
+from brasa.functions.pointwise import add
+from brasa.ir.dim import Relation, Size
+from brasa.ir.dtype import float64, int64
+from brasa.ir.errors import BrasaError, GradientError
+from brasa.ir.graph import Graph, Node, Op, set_location, topological
+from brasa.ir.ops import control
+from brasa.ir.ops.source import make_input
+from brasa.ir.sizes import substitute_graph
+from brasa.ir.types import TensorType
+from brasa.sizes import Guard, SizeScope
+from brasa.tape import Edge, TapeNode, run_graph
+from brasa.tensor import Tensor
+from brasa.tracing import Cell, Trace, tracing, user_location
+from brasa.views import replay
+
+_T = TypeVar("_T")
+
+
+class CaptureError(BrasaError):
+    """Something that cannot be captured; the call then runs eagerly."""
+
+
+class _TreeScope(SizeScope):
+    """Named sizes of a captured call: a decision that Python code asks for is a step of its own."""
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__()
+        self.capture = capture
+
+    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+        if self.capture.making:
+            return super().decide(lhs, relation, rhs)
+        lhs, rhs = self.resolve(lhs), self.resolve(rhs)
+        left, right = self.hint(lhs), self.hint(rhs)
+        holds = left == right if relation == "==" else left <= right
+        return self.capture.step(("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(
+            self, lhs, relation, rhs))
+
+    def fix(self, size: Size) -> int:
+        if self.capture.making:
+            return super().fix(size)
+        size = self.resolve(size)
+        value = self.hint(size)
+        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size))
+
+
+class Capture(Trace):
+    """One call of a compiled function."""
+
+    can_run = True
+
+    def __init__(self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool) -> None:
+        super().__init__()
+        self.scope = _TreeScope(self)
+        self.here = root
+        self.making = False
+        self.dynamic, self.fullgraph = dynamic, fullgraph
+        self.symbolic = {id(tensor) for tensor in arguments}
+        self.bindings: dict[Node, Any] = {}
+        self.cells: dict[tuple[Any, ...], Cell] = {}
+        self.buffers: dict[int, list[Cell]] = {}
+        self.written: dict[Cell, Tensor] = {}
+        self.tensors: list[Tensor] = []
+        self.freed: set[Node] = set()
+        self.flushes = 0
+        self.recorded = False
+
+    # steps
+
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+        if self.making:
+            return make()
+        for child in self.here.children.get(key, ()):
+            if not child.guards or self._holds(child.guards):
+                break
+        else:
+            child = self._record_step(key, make)
+        self.here = child
+        if child.known:
+            self.scope.known = child.known
+        return child.value  # type: ignore[no-any-return]
+
+    def _holds(self, guards: tuple[Guard, ...]) -> bool:
+        return all(guard.check(self.scope.hints) for guard in guards)
+
+    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
+        first_node, first_guard = len(self.nodes), len(self.scope.guards)
+        self.scope.known = dict(self.scope.known)
+        self.making = self.recorded = True
+        try:
+            set_location(user_location())
+            value = make()
+        finally:
+            self.making = False
+            set_location("")
+        child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
+        child.known = self.scope.known
+        self.here.children.setdefault(key, []).append(child)
+        return child
+
+    def apply(self, op: Op, *operands: Node, **attrs: Any) -> Node:
+        if self.making:
+            return self._make(op, operands, attrs)
+        return super().apply(op, *operands, **attrs)
+
+    def record(self, node: Node) -> Node:
+        if not self.making:
+            return self.step(("record", node.op, node.type, tuple(node.attrs.items())), lambda: self.record(node))
+        return super().record(node)
+
+    # values from outside
+
+    def number(self, value: bool | int | float) -> Node:
+        if isinstance(value, bool):
+            return super().number(value)
+        dtype = int64 if isinstance(value, int) else float64
+        node = self.step(("number", dtype), lambda: make_input(
+            f"number{len(self.here.path())}", TensorType((), dtype), role="number"))
+        self.bindings[node] = value
+        return node
+
+    def adopt(self, tensor: Tensor) -> Node:
+        return self.cell_of(tensor).node
+
+    def cell_of(self, tensor: Tensor) -> Cell:
+        if tensor._cell is not None:
+            if tensor._cell.trace is not self:
+                raise BrasaError("a tensor of another trace was used")
+            return tensor._cell
+        key = (id(tensor._buffer), tensor._ptr, tensor._spec)
+        cell = self.cells.get(key)
+        if cell is None:
+            cell = self._adopt(tensor)
+            self.cells[key] = cell
+            aliases = self.buffers.setdefault(id(tensor._buffer), [])
+            aliases.append(cell)
+            if len(aliases) > 1 and any(alias in self.written for alias in aliases):
+                raise CaptureError("memory that was written is read through another tensor")
+        return cell
+
+    def _adopt(self, tensor: Tensor) -> Cell:
+        spec = tensor._spec
+        symbolic = self.dynamic and id(tensor) in self.symbolic and not tensor._is_parameter
+        leaf = tensor._requires_grad and tensor.is_leaf
+        shape = None if symbolic else spec.shape
+        key = ("tensor", spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._requires_grad)
+        node = self.step(key, lambda: self._external(tensor, symbolic))
+        for size, actual in zip(node.tensor.shape, spec.shape, strict=True):
+            if not isinstance(size, int):
+                self.scope.hints[str(size)] = actual
+        self.bindings[node] = tensor
+        if leaf:
+            self.leaves[node] = tensor
+        return Cell(self, node)
+
+    def _external(self, tensor: Tensor, symbolic: bool) -> Node:
+        spec, number = tensor._spec, len(self.here.path())
+        sizes = tuple(
+            self.scope.name(f"s{number}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
+        )
+        role = "param" if tensor._is_parameter else ""
+        type = TensorType(sizes, spec.dtype, spec.device)
+        return make_input(f"x{number}", type, strides=spec.marks, role=role)
+
+    def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
+        tensor = super().alias(cell, path, requires_grad)
+        self.tensors.append(tensor)
+        return tensor
+
+    def write(self, tensor: Tensor, value: Node) -> None:
+        cell = self.cell_of(tensor)
+        super().write(tensor, value)
+        if tensor._cell is None:
+            if len(self.buffers[id(tensor._buffer)]) > 1:
+                raise CaptureError("memory is written that is read through another tensor")
+            self.written[cell] = tensor
+            if tensor._requires_grad and tensor.is_leaf:
+                self.leaves[cell.node] = tensor
+
+    # gradients
+
+    def backward(self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any) -> None:
+        """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
+        seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
+        nodes = tuple(self.node_of(root) for root in roots)
+        found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
+        wanted = found if inputs is None else tuple(
+            self.node_of(tensor) for tensor in ([inputs] if isinstance(inputs, Tensor) else inputs))
+        for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted), strict=True):
+            tensor = self.leaves[leaf]
+            if tensor._hooks:
+                raise CaptureError("hooks on gradients run eagerly")
+            with _no_grad():
+                tensor._grad = grad if tensor._grad is None else add(tensor._grad, grad)
+        self.freed.update(topological(nodes))
+
+    def grad(self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> Any:
+        """autograd.grad() inside the program."""
+        seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
+        nodes = tuple(self.node_of(root) for root in roots)
+        return tuple(self._gradients(nodes, seeds, tuple(self.node_of(tensor) for tensor in inputs)))
+
+    def _leaves_of(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        """The leaves that the values depend on, not looking behind what was detached."""
+        cut = [node for node in topological(nodes) if node.op is control.stop_gradient and node not in self.leaves]
+        reached = set(topological(nodes, cut))
+        return tuple(leaf for leaf in self.leaves if leaf in reached)
+
+    def _gradients(self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...]) -> list[Tensor]:
+        seed_nodes = tuple(self.node_of(seed) for seed in seeds)
+
+        def make() -> tuple[Node, ...]:
+            made = self.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes)))
+            return self.items(made)
+
+        if not wanted:
+            return []
+        return [self.fresh(node) for node in self.step(("gradient", nodes, seed_nodes, wanted), make)]
+
+    # running
+
+    def materialize(self, tensor: Tensor) -> None:
+        if self.fullgraph:
+            raise CaptureError("a value is needed in the middle of the program", hint="leave out fullgraph=True")
+        self.flush()
+
+    def flush(self) -> None:
+        """Run what has been recorded: live tensors get their memory, written ones their new values."""
+        alive = [tensor for tensor in self.tensors if sys.getrefcount(tensor) > 3]
+        self.tensors = []
+        wanted: dict[Node, Cell] = {}
+        for tensor in alive:
+            assert tensor._cell is not None
+            wanted.setdefault(tensor._cell.node, tensor._cell)
+        wanted = {node: cell for node, cell in wanted.items() if node not in self.bindings}
+        landing = [cell for cell in self.written if cell.node not in self.bindings or cell not in wanted]
+        outputs = [*wanted, *(cell.node for cell in landing)]
+        if outputs:
+            self._run(wanted, landing, alive)
+        for tensor in alive:
+            self._settle(tensor)
+        self.written.clear()
+        self.flushes += 1
+
+    def _run(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:
+        targets = [self.written[cell] for cell in landing]
+        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings))
+        segment = self.here.segments.get(key)
+        if segment is None:
+            segment = self.here.segments[key] = self._segment(tuple(wanted), landing, targets)
+        operands = [self.bindings[node] for node in segment.inputs]
+        tracked = self._tracked(alive)
+        with tracing(None):
+            if tracked:
+                results = run_graph(segment.graph, "compiled", operands)
+            else:
+                with _no_grad():
+                    results = run_graph(segment.graph, "compiled", operands)
+        for node, result in zip(wanted, results, strict=False):
+            self.bindings[node] = result
+            if node not in tracked:
+                result._requires_grad, result._edge = False, None
+            cell = wanted[node]
+            self.cells[(id(result._buffer), result._ptr, result._spec)] = cell
+            self.buffers.setdefault(id(result._buffer), []).append(cell)
+        for cell, tensor in zip(landing, targets, strict=True):
+            self.bindings[cell.node] = tensor
+
+    def _tracked(self, alive: list[Tensor]) -> set[Node]:
+        """The values that the eager tape goes on from: they need gradients, and no backward has used them up."""
+        return {
+            tensor._cell.node for tensor in alive
+            if tensor._requires_grad and tensor._cell is not None and tensor._cell.node not in self.freed
+        }  # fmt: skip
+
+    def _segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
+        ends = [cell.node for cell in landing]
+        outputs = (*wanted, *ends)
+        needed = set(topological(outputs, self.bindings))
+        nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
+        read = {operand for node in nodes for operand in node.operands} | set(outputs)
+        homes = [self._home(tensor) for tensor in targets]
+        inputs = tuple(node for node in self.bindings if node in read or node in homes)
+        formal = {node: self._formal(node, i) for i, node in enumerate(inputs)}
+        new = dict(formal)
+        for node in nodes:
+            new[node] = node.replace(tuple(new[operand] for operand in node.operands))
+        updates = tuple((len(wanted) + i, inputs.index(home)) for i, home in enumerate(homes))
+        graph = Graph("compiled", tuple(formal.values()), tuple(new[node] for node in nodes),
+                      tuple(new[node] for node in outputs), updates)  # fmt: skip
+        return Segment(substitute_graph(graph, self.scope.known), inputs)
+
+    def _home(self, tensor: Tensor) -> Node:
+        """The node that stood for the tensor's memory before it was written."""
+        return next(node for node, bound in self.bindings.items() if bound is tensor)
+
+    @staticmethod
+    def _formal(node: Node, index: int) -> Node:
+        """The input of a segment that stands for a value from outside or from an earlier segment."""
+        if node.op.name == "input":
+            return node
+        return make_input(f"value{index}", node.tensor, where=node.where)
+
+    def _settle(self, tensor: Tensor) -> None:
+        """Turn a traced tensor into an eager one over the memory that its cell has got."""
+        cell = tensor._cell
+        if cell is None:
+            return
+        real = self.bindings[cell.node]
+        needs, freed = tensor._requires_grad, cell.node in self.freed
+        with tracing(None):
+            final = replay(real, tensor._path) if tensor._path else real
+        tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
+        tensor._cell, tensor._path = None, ()
+        tensor._requires_grad = needs
+        if needs:
+            tensor._edge = Edge(_FreedNode(), 0) if freed else final._edge
+
+
+class _FreedNode(TapeNode):
+    """Stands for a graph that a backward inside a compiled program has used up."""
+
+    def __init__(self) -> None:
+        super().__init__("compiled", (), 1)
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
+                            hint="pass retain_graph=True to the first backward")  # fmt: skip
+
+
+class _no_grad:  # noqa: N801
+    def __enter__(self) -> None:
+        self.outer = STATE.grad_enabled
+        STATE.grad_enabled = False
+
+    def __exit__(self, *_: object) -> None:
+        STATE.grad_enabled = self.outer
+
+

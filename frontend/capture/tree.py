@@ -1,0 +1,43 @@
+"""What a compiled function has been seen to do: a tree of steps, in which every later call follows a path.
+
+A step is one op, one new input, one decision about sizes. Branches hang on the next step, never on values: a program
+that takes the other side of an `if` simply does something else next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brasa.ir.dim import Size
+from brasa.ir.graph import Graph, Node
+from brasa.sizes import Guard
+
+
+class Step:
+    """One step: what it gave, the nodes that it recorded, and the steps that were seen after it."""
+
+    __slots__ = ("children", "guards", "known", "nodes", "parent", "segments", "value")
+
+    def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
+        self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
+        self.known: dict[str, Size] = {}
+        self.children: dict[tuple[Any, ...], list[Step]] = {}
+        self.segments: dict[tuple[Any, ...], Segment] = {}
+
+    def path(self) -> list[Step]:
+        """The steps from the root to here."""
+        steps: list[Step] = []
+        step: Step | None = self
+        while step is not None:
+            steps.append(step)
+            step = step.parent
+        return steps[::-1]
+
+
+class Segment:
+    """A stretch of steps as one program. inputs: the nodes whose values it reads."""
+
+    __slots__ = ("graph", "inputs")
+
+    def __init__(self, graph: Graph, inputs: tuple[Node, ...]) -> None:
+        self.graph, self.inputs = graph, inputs
