@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from brasa.codegen.llvm.conversions import convert, instruction, suffix
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, register_type
 from brasa.codegen.llvm.writer import Writer
-from brasa.ir.dtype import DType, float32
+from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
 
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _ROUNDING = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
 _INTRINSICS = {"fma": "fma"}
+# The bits of 2**52.
+_DOUBLE_BITS = 0x433 << 52
 
 
 def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
@@ -223,6 +225,38 @@ def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
         return result
     negated = writer.pure(x.type, x.lanes, f"sub {zero}, {x.text}", x)
     return _choose(writer, is_minus, negated, result)
+
+
+def divide_indices(writer: Writer, op: str, lhs: Result, rhs: Result) -> Result:
+    """Division of indices, which are not negative and below 2**52, in double precision: that is exact.
+
+    Processors divide integers one by one; vectors of doubles take a quarter of the time.
+    """
+    x, y = level(writer, [lhs, rhs])
+    power = rhs.number if isinstance(rhs, Linear) else None
+    if x.lanes == 1 or (power is not None and power > 0 and power & (power - 1) == 0):
+        if x.lanes == 1:
+            return _divide(writer, op, int64, x, y)
+        name, by = ("lshr", power.bit_length() - 1) if op == "quotient" else ("and", power - 1)
+        return writer.pure("i64", LANES, f"{name} {x}, {constant_of(by, 'i64', LANES).text}", x)
+    dividend, divisor = (_index_to_double(writer, each) for each in (x, y))
+
+    def pure(name: str, a: Value, b: Value) -> Value:
+        return writer.pure("double", LANES, f"{name} {a}, {b.text}", a, b)
+
+    ratio = pure("fdiv", dividend, divisor)
+    whole = writer.call(f"llvm.floor.{suffix('double', LANES)}", "double", LANES, ratio)
+    if op == "modulo":
+        whole = pure("fsub", dividend, pure("fmul", whole, divisor))
+    raised = instruction(writer, "bitcast", pure("fadd", whole, constant_of(2.0**52, "double", LANES)), "i64")
+    return writer.pure("i64", LANES, f"xor {raised}, {constant_of(_DOUBLE_BITS, 'i64', LANES).text}", raised)
+
+
+def _index_to_double(writer: Writer, x: Value) -> Value:
+    """The double 2**52 + x has x as its lowest bits."""
+    raised = writer.pure("i64", LANES, f"or {x}, {constant_of(_DOUBLE_BITS, 'i64', LANES).text}", x)
+    double = instruction(writer, "bitcast", raised, "double")
+    return writer.pure("double", LANES, f"fsub {double}, {constant_of(2.0**52, 'double', LANES).text}", double)
 
 
 def _extremum(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:

@@ -30,6 +30,8 @@ def load(writer: Writer, pointer: Value, dtype: DType, index: Result, mask: Valu
         raw = _load_one(writer, pointer, type, index, mask, version)
     elif isinstance(index, Linear) and index.fixed_step == 1:
         raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version)
+    elif isinstance(index, Linear) and index.fixed_step in (-1, 2) and mask is None:
+        raw = _load_spaced(writer, pointer, type, index, version)
     else:
         raw = _gather(writer, pointer, type, index, mask, version)
     if dtype.kind != "bool":
@@ -73,6 +75,22 @@ def _load_neighbours(writer: Writer, place: Value, type: str, mask: Value | None
     where = f"ptr align {_bytes(type)} {place.text}"
     text = f"call {full} @{name}({where}, {mask}, {full} zeroinitializer)"
     return writer.read(type, LANES, text, f"{version} {full} {place.text} {mask.text}")
+
+
+def _load_spaced(writer: Writer, pointer: Value, type: str, index: Linear, version: str) -> Value:
+    """Neighbours backwards, or every second element: whole vectors with no element beyond the last, and a shuffle."""
+    if index.fixed_step == -1:
+        starts, places = (-LANES + 1,), list(reversed(range(LANES)))
+    else:
+        starts, places = (0, LANES - 1), [*range(0, LANES, 2), *range(LANES + 1, 2 * LANES, 2)]
+    parts = [
+        _load_neighbours(
+            writer, address(writer, pointer, type, index.base.plus(Linear({}, start))), type, None, version
+        )
+        for start in starts
+    ]
+    order = ", ".join(f"i32 {place}" for place in places)
+    return writer.pure(type, LANES, f"shufflevector {parts[0]}, {parts[-1]}, <{LANES} x i32> <{order}>", *parts)
 
 
 def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Value | None, version: str) -> Value:

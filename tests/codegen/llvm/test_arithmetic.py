@@ -22,7 +22,8 @@ from brasa.ir.dtype import (
     uint64,
 )
 from brasa.ir.kernel import Expr
-from tests.codegen.llvm.kernels import apply_elementwise, edge_values, elementwise, pairs
+from brasa.ir.kernel_builder import KernelBuilder
+from tests.codegen.llvm.kernels import apply_elementwise, assert_agrees, edge_values, elementwise, pairs
 from tests.codegen.llvm.native import native
 
 FLOATS = (float16, bfloat16, float32, float64)
@@ -122,6 +123,23 @@ def test_shifts_by_constants(by: int) -> None:
 def test_division_by_constants(op: str, by: int) -> None:
     values = np.array(edge_values(int32), np.int32)
     apply_elementwise([int32], lambda x: kernel.binary(op, x, by), values)
+
+
+@name("size", (1, 2, 3, 16, 37, 1000, (1 << 52) - 1))
+@name("constant", (False, True))
+def test_division_of_indices(size: int, constant: bool) -> None:
+    """In double precision: exact where the quotient is just below a whole number."""
+    builder = KernelBuilder("indices")
+    quotient, rest = builder.buffer("quotient", int64, "out"), builder.buffer("rest", int64, "out")
+    start, by = builder.size("start"), builder.size("by")
+    with builder.loop("i", 48, "vector") as i:
+        divisor = kernel.const(size, int64) if constant else by
+        builder.store(quotient, i, (start + i) // divisor)
+        builder.store(rest, i, (start + i) % divisor)
+    made = builder.finish()
+    for start_value in (0, 5, 720720, max(0, (1 << 52) // size * size - 48)):
+        arrays = {"quotient": np.zeros(48, np.int64), "rest": np.zeros(48, np.int64)}
+        assert_agrees(made, arrays, start=start_value, by=size)
 
 
 def test_loose_ends_are_refused() -> None:

@@ -41,28 +41,28 @@ def test_copies(dtype: DType, n: int) -> None:
 
 
 def moved(dtype: DType, step: int | None, *, mask: bool) -> Kernel:
-    """out[i * step] = x[last - i * step] where flag[i], with a step that is constant or (None) a size."""
+    """out[i * step + shift] = x[last - i * step - shift] where flag[i]; the step is constant or (None) a size."""
     builder = KernelBuilder("moved")
     x, flag = builder.buffer("x", dtype, "in"), builder.buffer("flag", bool_, "in")
     out = builder.buffer("out", dtype, "out")
-    n, last, size = builder.size("n"), builder.size("last"), builder.size("step")
+    n, last, size, shift = (builder.size(name) for name in ("n", "last", "step", "shift"))
     with builder.loop("i", n, "vector") as i:
-        offset = builder.let("offset", i * (size if step is None else step))
+        offset = builder.let("offset", i * (size if step is None else step) + shift)
         wanted = flag.load(i) if mask else None
         builder.store(out, offset, x.load(last - offset, wanted), wanted)
     return builder.finish()
 
 
 @pytest.mark.parametrize("dtype", STORED, ids=repr)
-@pytest.mark.parametrize("step", (1, 2, 3, None))
+@pytest.mark.parametrize("step", (1, -1, 2, 3, None))
 @pytest.mark.parametrize("mask", (False, True))
 def test_strides(dtype: DType, step: int | None, mask: bool) -> None:
     stride = step or 5
     made = moved(dtype, step, mask=mask)
     for n in (7, 32, 35):
-        last = (n - 1) * stride
+        last = (n - 1) * abs(stride)
         arrays = {"x": some(dtype, last + 1), "flag": RNG.random(n) < 0.5, "out": some(dtype, last + 1)}
-        assert_agrees(made, arrays, (3,), n=n, last=last, step=stride)
+        assert_agrees(made, arrays, (3,), n=n, last=last, step=stride, shift=last if stride < 0 else 0)
 
 
 def permuted(dtype: DType, *, mask: bool) -> Kernel:
