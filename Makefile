@@ -19,7 +19,7 @@ CODE := $(ROOMS) frontend tests examples benchmarks
 .PHONY: help demo test test-all test-lowest bench lint types format golden clean
 
 help:  ## list these commands
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and compiled
 	$(RUN) examples/digits_cnn.py

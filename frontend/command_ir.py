@@ -86,10 +86,10 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def _trace(options: argparse.Namespace) -> Graph:
-    from brasa.capture import trace_target
+    from brasa.outline import outline
 
     types = parse_input_types(options.input) if options.input is not None else []
-    return trace_target(load_target(options.target), types, options.train)
+    return outline(load_target(options.target), types, options.train)
 
 
 def _graph(stages: Any, options: argparse.Namespace) -> Graph:
