@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brasa.command_target import CommandError, load_target, parse_input_types
+from brasa.command_target import CommandError, load_target
 from brasa.ir.graph import Graph
 
 PROCESSORS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64")
@@ -86,9 +86,10 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def _trace(options: argparse.Namespace) -> Graph:
+    from brasa.ir.parsing import parse_types
     from brasa.outline import outline
 
-    types = parse_input_types(options.input) if options.input is not None else []
+    types = parse_types(options.input) if options.input is not None else []
     return outline(load_target(options.target), types, options.train)
 
 

@@ -1,28 +1,20 @@
-"""What the command line works on: the program named by `FILE.py:NAME`, and the types of its inputs."""
+"""What the command line works on: the program named by `FILE.py:NAME`."""
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
-import re
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
-from brasa.ir.parsing import parse_type
-from brasa.ir.types import TensorType
 
 _MODULE = "brasa_program"
 
 
 class CommandError(Exception):
     """What a user of the command line did wrong, in one message."""
-
-
-def parse_input_types(text: str) -> list[TensorType]:
-    """The tensor types of `f32[n,1,8,8], i64[n]`; ParseError for anything else."""
-    return [parse_type(part.strip()) for part in re.split(r",(?![^\[]*\])", text)]
 
 
 def load_target(name: str) -> Any:

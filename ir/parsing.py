@@ -41,6 +41,17 @@ def parse_type(text: str) -> TensorType:
     return result
 
 
+def parse_types(text: str) -> list[TensorType]:
+    """Tensor types such as `f32[n,1,8,8], i64[n]`; ParseError for anything else."""
+    parser = _Parser(text, {})
+    result = [parser.tensor_type()]
+    while parser.accept(","):
+        result.append(parser.tensor_type())
+    if parser.kind != "end":
+        parser.fail(f"expected a comma or the end, found {parser.text!r}")
+    return result
+
+
 def parse_size(text: str) -> Size:
     """A size such as `n*4`; ParseError for anything else."""
     parser = _Parser(text, {})
