@@ -9,7 +9,6 @@ import types
 from pathlib import Path
 from typing import Any
 
-
 _MODULE = "brasa_program"
 
 
