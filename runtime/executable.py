@@ -23,8 +23,8 @@ _RELEASE_BYTES = 128 << 10  # touching this much takes some 20 microseconds: wor
 class Frame:
     """An executable made ready for inputs of given shapes and strides.
 
-    call: takes the address of each input (a Python number instead for those in `numbers`), then of each output;
-        gives None, or a number for `Executable.describe_failure` when a check failed.
+    call: takes the address of each input (a Python number instead for those in `numbers`), then of each output (for one
+        that updates an input, the input's); gives None, or a number for `describe_failure` when a check failed.
     shapes, nbytes: of each output. arena_bytes: of the memory for intermediate values, which `call` provides.
     """
 
@@ -107,18 +107,18 @@ def _size_function(signature: Signature) -> Evaluate:
     def spell_shapes(shapes: Sequence[Sequence[Size]]) -> str:
         return f"({''.join(spell_all(shape) + ',' for shape in shapes)})"
 
-    results = [
-        spell_shapes([given.type.shape for given in signature.inputs]),
-        spell_all(signature.sizes),
-        spell_all(signature.slots),
-        spell_shapes([type.shape for type in signature.outputs]),
-        spell_all([type.nbytes for type in signature.outputs]),
-        f"sum({spell_all([given.type.nbytes for given in signature.inputs])})",
-    ]
     try:
-        lines.append(f"    return {', '.join(results)}")
+        results = (
+            spell_shapes([given.type.shape for given in signature.inputs]),
+            spell_all(signature.sizes),
+            spell_all(signature.slots),
+            spell_shapes([type.shape for type in signature.outputs]),
+            spell_all([type.nbytes for type in signature.outputs]),
+            f"sum({spell_all([given.type.nbytes for given in signature.inputs])})",
+        )
     except KeyError as error:
         raise GraphError(f"no axis of an input is the size {error}", op=signature.name) from None
+    lines.append(f"    return {', '.join(results)}")
     made: dict[str, Evaluate] = {}
     exec("\n".join(lines), made)
     return made["evaluate"]

@@ -334,6 +334,31 @@ define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
 }
 """
 
+# pointers: inputs, of which the first is not read, then a result (i64 each). sizes: how many there are, and others.
+# Copies all of them to the result.
+SIZES = """
+define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
+entry:
+  %result_at = getelementptr ptr, ptr %pointers, i64 1
+  %result = load ptr, ptr %result_at
+  %count = load i64, ptr %sizes
+  br label %next
+next:
+  %i = phi i64 [0, %entry], [%following, %copy]
+  %more = icmp slt i64 %i, %count
+  br i1 %more, label %copy, label %out
+copy:
+  %from = getelementptr i64, ptr %sizes, i64 %i
+  %to = getelementptr i64, ptr %result, i64 %i
+  %size = load i64, ptr %from
+  store i64 %size, ptr %to
+  %following = add i64 %i, 1
+  br label %next
+out:
+  ret i64 0
+}
+"""
+
 # Not programs: read and write the float state of the calling thread.
 FLOAT_STATE = """
 declare void @llvm.x86.sse.stmxcsr(ptr)
