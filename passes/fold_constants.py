@@ -1,4 +1,4 @@
-"""The pass that computes constants at compile time: only what IEEE makes exact, or what the product's kernels compute."""
+"""The pass that computes constants at compile time: what IEEE makes exact, or what the product's own kernels give."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _is_exact(node: Node, arrays: Sequence[Any]) -> bool:
     if node.op.name not in _EXACT or not _keeps_denormals():
         return False
     if node.op.name in ("maximum", "minimum"):
-        return all(bool(np.all((array != 0) & (array == array))) for array in arrays)
+        return all(bool(np.all((array != 0) & ~np.isnan(array))) for array in arrays)
     if node.op.name == "cast" and node.tensor.dtype.kind in ("int", "uint") and arrays[0].dtype.kind not in "iub":
         limits = np.iinfo(node.tensor.dtype.numpy)
         whole = np.trunc(np.asarray(arrays[0], dtype=np.float64))

@@ -1,33 +1,103 @@
-"""x"""
+"""The pass that makes regions, each of which becomes one kernel."""
 
-from brasa.ir.graph import Graph, Node, rewrite, graph_of, Kind
-from brasa.ir.ops.control import fused
-from brasa.ir.ops.source import make_input
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brasa.ir.graph import Graph, Kind, Node, located
+from brasa.ir.ops.control import fused, items
+from brasa.ir.ops.view import reshape
+from brasa.passes.flow import Flow, seen_through
+from brasa.passes.grouping import Group, Grouping
+from brasa.passes.order_updates import order_updates
+from brasa.passes.regions import Operand, Region, Shape, build_region
 
 
 def fuse(graph: Graph) -> Graph:
-    def change(node: Node) -> Node:
-        if node.op.kind is Kind.CONTROL or (node.op.name == "reshape" and not node.operands[0].attrs.get("strides")):
-            return node
-        seen = list(dict.fromkeys(node.operands))
-        ins = {
-            x: make_input(f"x{i}", x.tensor, strides=x.attrs.get("strides", ()) if x.op.name == "input" else ())
-            for i, x in enumerate(seen)
-        }
-        return fused(
-            *seen,
-            graph=Graph(
-                node.op.name, tuple(ins.values()), (n := node.replace(tuple(ins[x] for x in node.operands)),), (n,)
-            ),
-        )
+    """Put all that computes into `fused` nodes, whose regions have the forms of `brasa.ir.region`.
 
-    result = rewrite(graph, change)
-    outs, done, extra = [], set(), []
-    for o in result.outputs:
-        if o.op.name in ("input", "reshape") or o in done:
-            i = make_input("x0", o.tensor, strides=o.attrs.get("strides", ()) if o.op.name == "input" else ())
-            o = fused(o, graph=Graph("copy", (i,), (), (i,)))
-            extra.append(o)
-        done.add(o)
-        outs.append(o)
-    return Graph(result.name, result.inputs, (*result.nodes, *extra), tuple(outs), result.updates)
+    %0 = matmul(x, w); %1 = expand(b); %2 = add(%0, %1); %3 = tanh(%2); return %3
+    -> %0 = fused(x, w, b, graph=@matmul_add_tanh); return %0
+
+    What remains between them are reshapes, which only rename memory. Every output of the graph is a region's own.
+    """
+    return order_updates(_Fusion(graph).run())
+
+
+class _Fusion:
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.flow = graph, Flow(graph)
+        self.computed = set(self.flow.computed)
+        self.nodes: list[Node] = []
+        self.values: dict[Node, Node] = {node: node for node in graph.inputs}
+        self.reshaped: dict[tuple[Node, Shape], Node] = {}
+
+    def run(self) -> Graph:
+        for group in Grouping(self.flow).ordered():
+            self.add_group(group)
+        outputs: list[Node] = []
+        for output in self.graph.outputs:
+            outputs.append(self.output(output, outputs))
+        graph = self.graph
+        return Graph(graph.name, graph.inputs, tuple(self.nodes), tuple(outputs), graph.updates)
+
+    def add_group(self, group: Group) -> None:
+        """Add the group's region; its outputs are the values that others read."""
+        flow = self.flow
+        outputs = [
+            node
+            for node in sorted(group.spaces, key=flow.order.__getitem__)
+            if node in flow.returned or any(user not in group.spaces for user in flow.users[node])
+        ]
+        main = _main_node(group.spaces)
+        region = build_region(_name(group), group, outputs, self.computed, self.domain(group))
+        with located(main.where):
+            self.values.update(zip(outputs, self.add_region(region), strict=True))
+
+    def domain(self, group: Group) -> Shape:
+        """The domain's shape: for maps that of an output of the graph, so that it need not be copied."""
+        if group.form == "map":
+            for output in self.graph.outputs:
+                base, views = seen_through(output)
+                if group.spaces.get(base) == "domain" and all(view.op is reshape for view in views):
+                    return output.tensor.shape
+        return group.domain
+
+    def add_region(self, region: Region) -> tuple[Node, ...]:
+        node = fused(*map(self.operand, region.operands), graph=region.graph)
+        results = items(node)
+        self.nodes += [node, *results] if results != (node,) else [node]
+        return results
+
+    def operand(self, operand: Operand) -> Node:
+        """A value in memory, renamed where it is read in another shape."""
+        value = self.values[operand.value]
+        if value.tensor.shape == operand.shape:
+            return value
+        key = (value, operand.shape)
+        if key not in self.reshaped:
+            self.reshaped[key] = reshape(value, shape=operand.shape)
+            self.nodes.append(self.reshaped[key])
+        return self.reshaped[key]
+
+    def output(self, node: Node, taken: list[Node]) -> Node:
+        """The value that the graph returns: a region's result that no other output is, else a copy."""
+        base, views = seen_through(node)
+        value = self.values.get(base) if base in self.computed else None
+        if value is not None and value.type == node.type and value not in taken and all(v.op is reshape for v in views):
+            return value
+        nothing = Group({}, "map", node.tensor.shape)
+        (copy,) = self.add_region(build_region("copy", nothing, [node], self.computed, node.tensor.shape))
+        return copy
+
+
+def _main_node(nodes: Iterable[Node]) -> Node:
+    """The node that says most about what a region is for."""
+    nodes = list(nodes)
+    heavy = [node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.REDUCE)]
+    return (heavy or nodes[-1:])[0]
+
+
+def _name(group: Group) -> str:
+    names = list(dict.fromkeys(node.op.name for node in group.spaces if node.op.name not in ("cast", "select")))
+    return "_".join(names[:4] or [next(iter(group.spaces)).op.name])

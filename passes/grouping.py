@@ -1,0 +1,279 @@
+"""Which computed values become one region: groups that grow from producers to consumers while a form allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from brasa.ir.dim import Size, product
+from brasa.ir.graph import Kind, Node
+from brasa.ir.region import Form
+from brasa.passes.costs import is_trivial, nominal
+from brasa.passes.flow import Flow, Read, restores
+
+# Where a group computes a value: once per element of the domain, once per element of the reduced shape, or inside other
+# values, at the places where those read it.
+Space: TypeAlias = Literal["domain", "reduced", "inside"]
+
+_MOST_NODES = 120
+_MOST_INSIDE = 8  # nodes that may be computed again for each element that reads them
+_LONG_ROW = 1 << 14  # elements of a domain that is reduced to one number: too many for one thread
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The values of one region to be, in program order. axes: of the domain, those that a rows group reduces."""
+
+    spaces: dict[Node, Space]
+    form: Form
+    domain: tuple[Size, ...]
+    axes: tuple[int, ...] = ()
+    closed: bool = False
+
+    @property
+    def reduced(self) -> tuple[Size, ...]:
+        """The domain's sizes without the reduced axes."""
+        return tuple(self.domain[axis] for axis in self.kept)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(axis for axis in range(len(self.domain)) if axis not in self.axes)
+
+
+def group_of_one(node: Node) -> Group:
+    """The group that a value makes alone."""
+    match node.op.kind:
+        case Kind.REDUCE:
+            return Group({node: "reduced"}, "rows", node.operands[0].tensor.shape, node.attrs["axes"])
+        case Kind.CONTRACT:
+            return Group({node: "domain"}, "contract", node.tensor.shape)
+        case Kind.WINDOW:
+            return Group({node: "domain"}, "window", node.tensor.shape)
+    if node.op.name == "scatter_add":
+        return Group({node: "domain"}, "scatter", node.tensor.shape, closed=True)
+    return Group({node: "domain"}, "map", node.tensor.shape)
+
+
+class Grouping:
+    """All groups, and which group needs which: a graph without cycles, and it stays one."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.group_of: dict[Node, Group] = {}
+        self.needs: Any = None  # a networkx.DiGraph, as soon as there are two groups: its import takes long
+        for node in flow.computed:
+            self._add(node)
+        self._join_siblings()
+
+    def ordered(self) -> list[Group]:
+        """The groups in an order in which they can run: each as soon as the program comes to its last node."""
+        if self.needs is None:
+            return list(dict.fromkeys(self.group_of.values()))
+        import networkx
+
+        return list(networkx.lexicographical_topological_sort(self.needs, key=self._last))
+
+    def _last(self, group: Group) -> int:
+        return max(self.flow.order[node] for node in group.spaces)
+
+    def _add(self, node: Node) -> None:
+        """Give the node a group, and let it join those of the values that it reads."""
+        group = self.group_of[node] = group_of_one(node)
+        producers = dict.fromkeys(self.group_of[read.base] for read in self.flow.reads[node])
+        if len(self.group_of) > 1:
+            self._graph().add_node(group)
+            self._graph().add_edges_from((producer, group) for producer in producers)
+        for producer in sorted(producers, key=self._rank):
+            joined = self._joined(producer, group)
+            if joined is not None:
+                self._replace((producer, group), joined)
+                group = joined
+
+    def _graph(self) -> Any:
+        if self.needs is None:
+            from networkx import DiGraph
+
+            self.needs = DiGraph()
+            self.needs.add_nodes_from(self.group_of.values())
+        return self.needs
+
+    def _rank(self, group: Group) -> tuple[bool, bool, int]:
+        """Results of sums of products take what follows first: it costs them nothing. Else the nearest goes first."""
+        return group.form not in ("contract", "window"), group.form != "rows", -self._last(group)
+
+    def _joined(self, producer: Group, consumer: Group) -> Group | None:
+        edges = [read for node in consumer.spaces for read in self.flow.reads[node] if read.base in producer.spaces]
+        joined = join(producer, consumer, edges, self.flow)
+        return None if joined is None or self._has_detour(producer, consumer) else joined
+
+    def _has_detour(self, producer: Group, consumer: Group) -> bool:
+        """Whether the consumer needs the producer by way of a third group, too."""
+        import networkx
+
+        graph = self._graph()
+        others = [group for group in graph.successors(producer) if group is not consumer]
+        return any(networkx.has_path(graph, group, consumer) for group in others)
+
+    def _replace(self, parts: Sequence[Group], joined: Group) -> None:
+        graph = self._graph()
+        before = {group for part in parts for group in graph.predecessors(part)}.difference(parts)
+        after = {group for part in parts for group in graph.successors(part)}.difference(parts)
+        graph.remove_nodes_from(parts)
+        graph.add_node(joined)
+        graph.add_edges_from((group, joined) for group in before)
+        graph.add_edges_from((joined, group) for group in after)
+        self.group_of.update(dict.fromkeys(joined.spaces, joined))
+
+    def _join_siblings(self) -> None:
+        """Join groups over the same domain that do not need each other and read the same large value, or are small."""
+        if self.needs is None:
+            return
+        import networkx
+
+        found: dict[object, list[Group]] = {}
+        for group in self.ordered():
+            for key in self._meeting_points(group):
+                found.setdefault(key, []).append(group)
+        for groups in found.values():
+            now = list(dict.fromkeys(self.group_of[next(iter(group.spaces))] for group in groups))
+            first = now[0]
+            for other in now[1:]:
+                joined = unite(first, other)
+                apart = not networkx.has_path(self.needs, first, other) and not networkx.has_path(
+                    self.needs, other, first
+                )
+                if joined is not None and apart:
+                    self._replace((first, other), joined)
+                    first = joined
+
+    def _meeting_points(self, group: Group) -> Iterator[object]:
+        if group.form not in ("map", "rows"):
+            return
+        form = (group.form, group.domain, group.axes)
+        if group.form == "map" and nominal(product(group.domain)) == 1:
+            yield form
+        for node in group.spaces:
+            for operand in node.operands:
+                if nominal(operand.tensor.size) >= nominal(product(group.domain)) > 1:
+                    yield (*form, operand)
+
+
+def unite(first: Group, second: Group) -> Group | None:
+    """The two groups, neither of which reads the other, as one over the same domain."""
+    if (first.form, first.domain, first.axes) != (second.form, second.domain, second.axes):
+        return None
+    return _checked(first, {**first.spaces, **second.spaces})
+
+
+def join(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) -> Group | None:
+    """The two groups as one, where a form allows all that the consumer reads of the producer; else None."""
+    if producer.closed or (consumer.closed and producer.form != "map"):
+        return None
+    forms = (producer.form, consumer.form)
+    if forms == ("rows", "rows"):
+        if (producer.domain, producer.axes) != (consumer.domain, consumer.axes):
+            return None
+        joined = _checked(consumer, {**producer.spaces, **consumer.spaces})
+        return joined if joined is not None and _reads_fit(joined, edges) else None
+    if "map" not in forms:
+        return None
+    guest, host = (producer, consumer) if producer.form == "map" else (consumer, producer)
+    for space in _guest_spaces(guest, host):
+        joined = _checked(host, {**host.spaces, **_moved(guest, space)})
+        if joined is not None and _reads_fit(joined, edges):
+            return joined
+    if guest is producer and _fits_inside(producer, consumer, edges, flow):
+        return _checked(consumer, {**_moved(producer, "inside"), **consumer.spaces})
+    return None
+
+
+def _checked(host: Group, spaces: dict[Node, Space]) -> Group | None:
+    """A group of the host's form with these nodes, if the form allows them all together."""
+    if len(spaces) > _MOST_NODES:
+        return None
+    joined = replace(host, spaces=spaces)
+    moves = [node for node in spaces if node.op.kind in (Kind.MOVE, Kind.INDEX)]
+    if joined.form == "map" or not moves or joined.closed:
+        return joined
+    picked = joined.form == "rows" and all(_picks(node, joined) for node in moves)
+    return joined if picked else None
+
+
+def _picks(node: Node, group: Group) -> bool:
+    """Whether the node picks one element of each row."""
+    return node.op.name == "gather" and group.spaces[node] == "reduced" and group.axes == (node.attrs["axis"],)
+
+
+def _guest_spaces(guest: Group, host: Group) -> Iterable[Space]:
+    size = product(guest.domain)
+    if size == product(host.domain) and not host.closed:
+        yield "domain"
+    if host.form == "rows" and size == product(host.reduced):
+        yield "reduced"
+
+
+def _moved(guest: Group, space: Space) -> dict[Node, Space]:
+    return {node: "inside" if own == "inside" else space for node, own in guest.spaces.items()}
+
+
+def _reads_fit(group: Group, edges: Iterable[Read]) -> bool:
+    return all(_read_fits(group, read) for read in edges)
+
+
+def _read_fits(group: Group, read: Read) -> bool:
+    """Whether the reader can have the operand where it stands when the base is computed in the same group."""
+    base, reader = group.spaces[read.base], group.spaces[read.reader]
+    kind = read.reader.op.kind
+    if reader == "inside" or kind in (Kind.CONTRACT, Kind.WINDOW, Kind.MOVE):
+        return False
+    if kind is Kind.INDEX and read.operand == 0:
+        return group.form == "rows" and base == "domain" and not read.views and read.base.tensor.shape == group.domain
+    wanted = "domain" if kind is Kind.REDUCE else reader
+    if base == wanted:
+        return read.is_aligned
+    return base == "reduced" and _restored(group, read)
+
+
+def _restored(group: Group, read: Read) -> bool:
+    few_rows = nominal(product(group.reduced)) == 1 and nominal(product(group.domain)) > _LONG_ROW
+    return not few_rows and restores(read.views, read.base.tensor.shape, group.kept, group.domain)
+
+
+def _fits_inside(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) -> bool:
+    """Whether the producer's values can be computed where the consumer reads them, and nowhere else.
+
+    That must not repeat work, but for a little that is trivial.
+    """
+    nodes = producer.spaces
+    if any(node in flow.returned for node in nodes):
+        return False
+    if any(user not in nodes and user not in consumer.spaces for node in nodes for user in flow.users[node]):
+        return False
+    if any(read.reader.op.kind is Kind.CONTRACT or _is_lookup(read) for read in edges):
+        return False
+    if consumer.form != "map" and any(node.op.kind is not Kind.ELEMENTWISE for node in nodes):
+        return False
+    if consumer.closed and not all(read.operand == 2 for read in edges):
+        return False
+    repeats = any(_repeats(read) for read in edges) or len(edges) > 1
+    if repeats:
+        return len(nodes) <= _MOST_INSIDE and all(map(is_trivial, nodes))
+    return _wide_reads(producer) <= 2 or all(read.is_aligned for read in edges)
+
+
+def _is_lookup(read: Read) -> bool:
+    return read.reader.op.kind is Kind.INDEX and read.reader.op.name != "scatter_add" and read.operand == 0
+
+
+def _repeats(read: Read) -> bool:
+    """Whether the reader computes an element of the base more than once, or in vain."""
+    chooses = read.reader.op.kind in (Kind.WINDOW, Kind.MOVE)
+    return chooses or any(view.op.name == "expand" for view in read.views)
+
+
+def _wide_reads(group: Group) -> int:
+    """How many values as large as the group's own it reads."""
+    operands = dict.fromkeys(operand for node in group.spaces for operand in node.operands)
+    least = product(group.domain)
+    return sum(operand not in group.spaces and operand.tensor.size == least for operand in operands)

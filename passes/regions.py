@@ -1,0 +1,187 @@
+"""Builds the graph of a region: elementwise work over the domain, views moved down to what the region reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from brasa.ir.dim import Size
+from brasa.ir.graph import Graph, Kind, Node, Op, graph_of, located, topological
+from brasa.ir.ops.source import make_input
+from brasa.ir.ops.view import expand, reshape
+from brasa.ir.types import TensorType
+from brasa.passes.eliminate_common import eliminate_common
+from brasa.passes.grouping import Group
+from brasa.passes.simplify import simplify
+
+# A view to be applied: the op and its attributes. Steps stand in the order in which they are applied.
+Step: TypeAlias = tuple[Op, tuple[tuple[str, Any], ...]]
+Shape: TypeAlias = tuple[Size, ...]
+
+
+class Operand(NamedTuple):
+    """What a region reads: a value from memory, under another shape perhaps."""
+
+    value: Node
+    shape: Shape
+
+
+class Region(NamedTuple):
+    """A region's graph and what its inputs are."""
+
+    graph: Graph
+    operands: tuple[Operand, ...]
+
+
+def build_region(name: str, group: Group, outputs: Sequence[Node], computed: set[Node], shape: Shape) -> Region:
+    """The region that computes these values of the group. shape: of the domain, or another with as many elements.
+
+    computed: all values that are in memory when they are not the group's own.
+    """
+    builder = _Builder(group, computed)
+    results = [builder.output(node, shape) for node in outputs]
+    graph = eliminate_common(simplify(graph_of(name, builder.inputs.values(), results)))
+    return _trimmed(graph, {input: value for value, input in builder.inputs.items()})
+
+
+class _Builder:
+    def __init__(self, group: Group, computed: set[Node]) -> None:
+        self.group, self.computed = group, computed
+        self.inputs: dict[Node, Node] = {}
+        self.known: dict[tuple[Node, tuple[Step, ...]], Node] = {}
+        self.rows: dict[Node, Node] = {}
+
+    def output(self, node: Node, shape: Shape) -> Node:
+        """An output of the region, in the shape that all outputs of its space have."""
+        if self.group.spaces.get(node) == "reduced":
+            return self.reduced(node)
+        return self.build(node, _reshaping(node.tensor.shape, shape))
+
+    def build(self, node: Node, steps: tuple[Step, ...] = ()) -> Node:
+        """The node inside the region, seen through the steps."""
+        key = (node, steps)
+        if key not in self.known:
+            with located(node.where):
+                self.known[key] = self._build(node, steps)
+        return self.known[key]
+
+    def _build(self, node: Node, steps: tuple[Step, ...]) -> Node:
+        kind = node.op.kind
+        if kind is Kind.VIEW:
+            return self.build(node.operands[0], _before(node, steps))
+        if kind is Kind.SOURCE and node.op.name != "input":
+            return _apply(steps, node)
+        space = self.group.spaces.get(node)
+        if node.op.name == "input" or (space is None and node in self.computed):
+            return _apply(steps, self.input(node))
+        if space == "reduced":
+            return self._spread(node, steps)
+        if kind is Kind.ELEMENTWISE:
+            return node.op(*(self.build(operand, steps) for operand in node.operands), **node.attrs)
+        if kind is Kind.RANDOM:
+            return self._random(node, steps)
+        reads = self.from_memory if kind is Kind.CONTRACT or node.op.name == "scatter_add" else self.build
+        return _apply(steps, node.op(*(reads(operand) for operand in node.operands), **node.attrs))
+
+    def input(self, value: Node) -> Node:
+        """The region's input that stands for a value in memory."""
+        if value not in self.inputs:
+            strides = value.attrs.get("strides", ()) if value.op.name == "input" else ()
+            self.inputs[value] = make_input(f"x{len(self.inputs)}", value.tensor, strides=strides)
+        return self.inputs[value]
+
+    def from_memory(self, node: Node) -> Node:
+        """As build, for an operand that is read from memory even where it is a source that others make themselves."""
+        if node in self.computed and node not in self.group.spaces:
+            return self.input(node)
+        if node.op.kind is Kind.VIEW or node.op.name == "cast":
+            return node.op(self.from_memory(node.operands[0]), **node.attrs)
+        return self.build(node)
+
+    def reduced(self, node: Node) -> Node:
+        """A value of the reduced shape, in just that shape."""
+        if node not in self.rows:
+            shape = self.group.reduced
+            if node.op.kind is Kind.REDUCE:
+                made = node.op(self.build(node.operands[0]), **node.attrs)
+            elif node.op.kind is Kind.INDEX:
+                made = node.op(*map(self.build, node.operands), **node.attrs)
+            elif node.op.kind is Kind.RANDOM:
+                made = self._random(node, _reshaping(node.tensor.shape, shape))
+            else:
+                steps = _reshaping(node.tensor.shape, shape)
+                made = node.op(*(self.build(operand, steps) for operand in node.operands), **node.attrs)
+            self.rows[node] = made if made.tensor.shape == shape else reshape(made, shape=shape)
+        return self.rows[node]
+
+    def _spread(self, node: Node, steps: tuple[Step, ...]) -> Node:
+        """A reduced value in another shape of its size, or repeated over the domain."""
+        value = self.reduced(node)
+        if all(op is reshape for op, _ in steps):
+            shape = dict(steps[-1][1])["shape"] if steps else node.tensor.shape
+            return value if value.tensor.shape == shape else reshape(value, shape=shape)
+        group = self.group
+        ones = tuple(1 if axis in group.axes else size for axis, size in enumerate(group.domain))
+        return expand(reshape(value, shape=ones), shape=group.domain)
+
+    def _random(self, node: Node, steps: tuple[Step, ...]) -> Node:
+        """Random bits are numbered in row-major order, whatever the shape."""
+        operands, attrs = tuple(map(self.build, node.operands)), dict(node.attrs)
+        if len(steps) == 1 and steps[0][0] is reshape:
+            attrs["type"] = TensorType(dict(steps[0][1])["shape"], node.tensor.dtype, node.tensor.device)
+            steps = ()
+        return _apply(steps, node.op(*operands, **attrs))
+
+
+def _reshaping(old: Shape, new: Shape) -> tuple[Step, ...]:
+    return () if old == new else ((reshape, (("shape", new),)),)
+
+
+def _before(view: Node, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps with a view before them; of two reshapes only the last counts."""
+    if view.op.name == "stop_gradient":
+        return steps
+    if view.op is not reshape:
+        return ((view.op, tuple(view.attrs.items())), *steps)
+    last, rest = view.tensor.shape, steps
+    if steps and steps[0][0] is reshape:
+        last, rest = dict(steps[0][1])["shape"], steps[1:]
+    return (*_reshaping(view.operands[0].tensor.shape, last), *rest)
+
+
+def _apply(steps: tuple[Step, ...], node: Node) -> Node:
+    for op, attrs in steps:
+        node = op(node, **dict(attrs))
+    return node
+
+
+def _trimmed(graph: Graph, values: dict[Node, Node]) -> Region:
+    """The region without inputs that it does not read, and without reshapes of row-major inputs: these only rename."""
+    new: dict[Node, Node] = {}
+    inputs: dict[Operand, Node] = {}
+
+    def enter(value: Node, shape: Shape, type: TensorType, strides: tuple[str, ...]) -> Node:
+        operand = Operand(value, shape)
+        if operand not in inputs:
+            inputs[operand] = make_input(f"x{len(inputs)}", TensorType(shape, type.dtype, type.device), strides=strides)
+        return inputs[operand]
+
+    for node in topological(graph.outputs):
+        if node in values:
+            continue
+        source = values.get(node.operands[0]) if node.op is reshape else None
+        if source is not None and not source.attrs.get("strides"):
+            new[node] = enter(source, node.tensor.shape, node.tensor, ())
+            continue
+        for operand in node.operands:
+            if operand in values:
+                new[operand] = enter(
+                    values[operand], operand.tensor.shape, operand.tensor, operand.attrs.get("strides", ())
+                )
+        operands = tuple(new[operand] for operand in node.operands)
+        new[node] = node if operands == node.operands else node.replace(operands)
+    for output in graph.outputs:
+        if output in values:
+            new[output] = enter(values[output], output.tensor.shape, output.tensor, output.attrs.get("strides", ()))
+    region = graph_of(graph.name, inputs.values(), [new[output] for output in graph.outputs])
+    return Region(region, tuple(inputs))
