@@ -9,7 +9,8 @@ of each of `Signature.slots` in the arena. It returns 0, or 1 + the number of th
 then in the context. The context begins with
 
     ptr parallel_for    void (ptr context, ptr body, ptr arguments, i64 extent, i64 grain); runs
-                        body(arguments, begin, end) over pieces of 0..extent, none of them below grain iterations
+                        body(arguments, begin, end) over pieces of 0..extent, none of them below grain iterations,
+                        which should take some 10 microseconds: workers are woken for a job of several grains
     i64 failed          where entry writes the position of a failed check
 
 A kernel is a function void (ptr context, ptr checks, ptr buffer..., i64 size...); `checks` has one i64 for each check,
