@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.house.type_links import ROOT, link_types
 
+SAMPLE = ROOT / "tests" / "house" / "typed_sample.py"
 BAD_USE = "from brasa.ir.dim import symbol\n\nsize: str = symbol('n')\n"
 
 
@@ -36,8 +38,12 @@ def test_rooms(links: Path) -> None:
 
 
 def test_public_face(links: Path) -> None:
-    said = mypy(links, ROOT / "tests" / "house" / "typed_sample.py")
+    said = mypy(links, SAMPLE)
     assert said.startswith("Success"), said
+
+
+def test_sample_runs() -> None:
+    runpy.run_path(str(SAMPLE), run_name="__main__")
 
 
 def test_wrong_types_are_found(links: Path) -> None:
