@@ -2,6 +2,9 @@
 
 from brasa.passes.autodiff import autodiff as autodiff
 from brasa.passes.autodiff import vjp_graph as vjp_graph
+from brasa.passes.draw import to_dot as to_dot
+from brasa.passes.draw import to_networkx as to_networkx
+from brasa.passes.draw import to_svg as to_svg
 from brasa.passes.eliminate_common import eliminate_common as eliminate_common
 from brasa.passes.eliminate_dead import eliminate_dead as eliminate_dead
 from brasa.passes.fold_constants import fold_constants as fold_constants
@@ -9,6 +12,8 @@ from brasa.passes.fuse import fuse as fuse
 from brasa.passes.inline import inline as inline
 from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import run as run
+from brasa.passes.plan_memory import plan_memory as plan_memory
+from brasa.passes.plan_memory import report_memory as report_memory
 from brasa.passes.simplify import simplify as simplify
 from brasa.passes.split import Kept as Kept
 from brasa.passes.split import Split as Split
