@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from brasa.codegen.llvm.conversions import convert, instruction, suffix
-from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, register_type
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, register_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
@@ -57,11 +57,6 @@ def level(writer: Writer, args: Sequence[Result]) -> list[Value]:
     if all(is_uniform(arg) for arg in args):
         return [writer.scalar(arg) for arg in args]
     return [writer.vector(arg) for arg in args]
-
-
-def is_uniform(result: Result) -> bool:
-    """Whether all lanes share one value."""
-    return result.step is None if isinstance(result, Linear) else result.lanes == 1
 
 
 def _apply_wide(writer: Writer, expr: Expr, args: Sequence[Result], dtype: DType) -> Result:

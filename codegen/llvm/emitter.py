@@ -15,7 +15,7 @@ from brasa.codegen.llvm.parallel import Captures, Module, run_in_pieces
 from brasa.codegen.llvm.reading import Reading
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
 from brasa.codegen.llvm.writer import Block, Writer
-from brasa.ir.kernel import LANES, Assign, Buffer, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+from brasa.ir.kernel import LANES, Assign, Barrier, Buffer, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
 
 # A vector loop whose body has more expressions is written once, with a mask in every round.
 _LARGE_BODY = 60
@@ -90,19 +90,12 @@ class Emitter(Expressions):
             case If(condition, then, orelse):
                 truth = self.scalar(condition)
                 self._branch(truth, then, lambda: self.block(then), orelse, lambda: self.block(orelse))
-            case For(kind="unrolled"):
-                self._unrolled(statement)
-            case For(kind="vector"):
-                self._vector(statement)
-            case For(kind="parallel") if not self._in_loop:
-                self._parallel(statement)
-            case For(kind="serial" | "parallel"):
-                extent = self.index(statement.extent)
-                self._counted(statement, extent, 1, lambda at: self._iteration(statement, at))
+            case For():
+                self._loop(statement)
             case Check():
                 self._check(statement)
-            case _:
-                raise ValueError(f"a CPU has no {statement.kind if isinstance(statement, For) else 'barrier'}")
+            case Barrier():
+                raise ValueError("a CPU has no barrier")
 
     def _assign(self, register: Register, value: Expr) -> None:
         result = self.value(value)
@@ -149,6 +142,22 @@ class Emitter(Expressions):
         self.bind(loop.var, at)
         self.block(loop.body)
 
+    def _loop(self, loop: For) -> None:
+        if loop.kind == "parallel" and not self._in_loop:
+            self._parallel(loop)
+            return
+        outer, self._in_loop = self._in_loop, True
+        match loop.kind:
+            case "unrolled":
+                self._unrolled(loop)
+            case "vector":
+                self._vector(loop)
+            case "serial" | "parallel":
+                self._counted(loop, self.index(loop.extent), 1, lambda at: self._iteration(loop, at))
+            case _:
+                raise ValueError(f"a CPU has no loop over a {loop.kind}")
+        self._in_loop = outer
+
     def _unrolled(self, loop: For) -> None:
         extent = self.index(loop.extent).number
         if extent is None:
@@ -170,7 +179,6 @@ class Emitter(Expressions):
         before = tuple(self.registers)
         carried = [register for register in before if register[0] in effects.assigns]
         values = [self.in_register(register) for register in carried]
-        outer, self._in_loop = self._in_loop, True
         self.changed(effects.writes)
         first = constant_of(0, "i64") if start is None else start
         with self.writer.loop(first, self.writer.scalar(extent), step, values) as written, self.frame():
@@ -180,7 +188,6 @@ class Emitter(Expressions):
         self.registers = {register: self.registers[register] for register in before}
         self.registers.update(zip(carried, written.carried, strict=True))
         self.changed(effects.writes)
-        self._in_loop = outer
 
     def _vector(self, loop: For) -> None:
         """Full rounds without a mask, then the rest with one."""

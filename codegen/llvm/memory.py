@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brasa.codegen.llvm.conversions import instruction, suffix
-from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, memory_type
+from brasa.codegen.llvm.values import ZERO, Linear, Result, Value, constant_of, is_uniform, memory_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType
 from brasa.ir.kernel import LANES
@@ -44,7 +44,7 @@ def _load_one(writer: Writer, pointer: Value, type: str, index: Linear, mask: Va
     if mask is None:
         return writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
     wanted = mask if mask.lanes == 1 else any_lane(writer, mask)
-    place = _choose_place(writer, wanted, place, type)
+    place = _choose_place(writer, wanted, place)
     value = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
     if mask.lanes == 1:
         return value
@@ -58,9 +58,11 @@ def any_lane(writer: Writer, mask: Value) -> Value:
     return writer.pure("i1", 1, f"icmp ne {bits}, 0", bits)
 
 
-def _choose_place(writer: Writer, wanted: Value, place: Value, type: str) -> Value:
+def _choose_place(writer: Writer, wanted: Value, place: Value) -> Value:
     """The place, or a zero of the function's own where nothing may be touched."""
     safe = writer.safe_place()
+    if wanted.number is not None:
+        return place if wanted.number else safe
     return writer.pure("ptr", 1, f"select {wanted}, {place}, {safe}", wanted, place, safe)
 
 
@@ -100,8 +102,7 @@ def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Valu
     value = Value("poison", type, LANES)
     places = _places(writer, pointer, type, index)
     if mask is not None:
-        wanted = [writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask) for lane in range(LANES)]
-        places = [_choose_place(writer, *pair, type) for pair in zip(wanted, places, strict=True)]
+        places = [_choose_place(writer, _lane(writer, mask, lane), place) for lane, place in enumerate(places)]
     for lane, place in enumerate(places):
         one = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{key} {place.text}")
         value = writer.pure(type, LANES, f"insertelement {full} {value.text}, {one}, i64 {lane}", value, one)
@@ -111,10 +112,9 @@ def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Valu
 def _places(writer: Writer, pointer: Value, type: str, index: Result) -> list[Value]:
     """The address of each lane's element."""
     if isinstance(index, Linear):
-        step = index.step
-        assert step is not None
+        step = index.step or ZERO
         return [address(writer, pointer, type, index.base.plus(step, lane)) for lane in range(LANES)]
-    ones = [writer.pure("i64", 1, f"extractelement {index}, i64 {lane}", index) for lane in range(LANES)]
+    ones = [_lane(writer, index, lane) for lane in range(LANES)]
     return [address(writer, pointer, type, Linear({one: 1})) for one in ones]
 
 
@@ -123,7 +123,8 @@ def store(writer: Writer, pointer: Value, dtype: DType, index: Result, value: Re
     type = memory_type(dtype)
     if isinstance(index, Value) and index.lanes == 1:
         index = writer.linear(index)
-    if isinstance(index, Linear) and index.step is None:
+    parts = [value] if mask is None else [value, mask]
+    if isinstance(index, Linear) and index.step is None and all(map(is_uniform, parts)):
         _store_one(
             writer, address(writer, pointer, type, index), type, _stored(writer, writer.scalar(value), dtype), mask
         )
@@ -134,13 +135,20 @@ def store(writer: Writer, pointer: Value, dtype: DType, index: Result, value: Re
         return
     mask = None if mask is None else writer.vector(mask)
     for lane, place in enumerate(_places(writer, pointer, type, index)):
-        one = writer.pure(type, 1, f"extractelement {elements}, i64 {lane}", elements)
-        wanted = None if mask is None else writer.pure("i1", 1, f"extractelement {mask}, i64 {lane}", mask)
-        _store_one(writer, place, type, one, wanted)
+        one = _lane(writer, elements, lane)
+        _store_one(writer, place, type, one, None if mask is None else _lane(writer, mask, lane))
+
+
+def _lane(writer: Writer, vector: Value, lane: int) -> Value:
+    if vector.numbers is not None:
+        return constant_of(vector.numbers[lane], vector.type)
+    return writer.pure(vector.type, 1, f"extractelement {vector}, i64 {lane}", vector)
 
 
 def _store_one(writer: Writer, place: Value, type: str, value: Value, mask: Value | None) -> None:
-    if mask is not None:
+    if mask is not None and mask.number is False:
+        return
+    if mask is not None and mask.number is None:
         safe = writer.waste_place()
         place = writer.pure("ptr", 1, f"select {mask}, {place}, {safe}", mask, place, safe)
     writer.effect(f"store {value}, {place}, align {_bytes(type)}")

@@ -18,7 +18,8 @@ Number: TypeAlias = int | float | bool
 class Value:
     """One LLVM value of one or LANES lanes.
 
-    type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's.
+    type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's;
+    numbers: those of a constant whose lanes differ.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Value:
     lanes: int = 1
     depth: int = 0
     number: Number | None = None
+    numbers: tuple[Number, ...] | None = None
 
     @property
     def full_type(self) -> str:
@@ -94,6 +96,11 @@ ZERO = Linear()
 Result: TypeAlias = Value | Linear
 
 
+def is_uniform(result: Result) -> bool:
+    """Whether all lanes share one value."""
+    return result.step is None if isinstance(result, Linear) else result.lanes == 1
+
+
 def register_type(dtype: DType) -> str:
     """The LLVM type that one lane has in registers; bf16 is carried as its bits."""
     if dtype.name == "bf16":
@@ -159,4 +166,4 @@ def numbers(values: list[Number], type: str) -> Value:
     """A vector of constants, lane by lane."""
     assert len(values) == LANES
     text = "<" + ", ".join(f"{type} {_literal(value, type)}" for value in values) + ">"
-    return Value(text, type, LANES)
+    return Value(text, type, LANES, numbers=tuple(values))
