@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 
 from brasa.codegen.cuda.prelude import prelude
 from brasa.codegen.cuda.scalars import (
@@ -13,7 +14,6 @@ from brasa.codegen.cuda.scalars import (
     CHOICE,
     EQUALITY,
     ORDER,
-    PRODUCT,
     Text,
     constant,
     format_operation,
@@ -22,6 +22,7 @@ from brasa.codegen.cuda.scalars import (
 )
 from brasa.ir.grid import kernel_grid, loop_nests, total_extent
 from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+from brasa.ir.kernel_text import print_expr
 from brasa.ir.program import Program
 
 _WIDTH = 88  # arguments that are longer together are named one by one
@@ -30,7 +31,7 @@ _RESERVED = (
     "asm auto bool break case char class const continue default delete do double else enum extern float for goto if "
     "inline int long new operator private public register return short signed sizeof static struct switch template "
     "this throw true false try typedef typename union unsigned using void volatile while i8 i16 i32 i64 u8 u32 u64 "
-    "minimum maximum absolute saturate checks blockIdx threadIdx"
+    "minimum maximum least greatest absolute saturate checks blockIdx threadIdx"
 )
 
 
@@ -70,10 +71,11 @@ class _Writer:
         self.block(kernel.body)
         if self.has_checks:
             parameters.insert(0, "i64* checks")
+        indent = "    "
         return "\n".join([
-            f"// {self.text(grid.blocks).inside(PRODUCT)} blocks of {grid.threads} threads",
+            f"// {print_expr(grid.blocks)} blocks of {grid.threads} threads",
             f'extern "C" __global__ void __launch_bounds__({grid.threads}) {kernel.name}(',
-            f"    {', '.join(parameters)}) {{",
+            *wrap(", ".join(parameters) + ") {", 118, initial_indent=indent, subsequent_indent=indent),
             *self.lines,
             "}\n",
         ])  # fmt: skip
@@ -92,7 +94,7 @@ class _Writer:
     def name(self, wanted: str) -> str:
         """The C++ name of what the kernel calls `wanted`."""
         if wanted not in self.names:
-            self.names[wanted] = self.fresh(re.sub(r"\W", "_", wanted))
+            self.names[wanted] = self.fresh(re.sub(r"\W+", "_", wanted).strip("_"))
         return self.names[wanted]
 
     def fresh(self, name: str) -> str:

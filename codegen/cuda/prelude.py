@@ -19,7 +19,6 @@ _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
 _FUNCTIONS = {
     "minimum": """
 // NaN wins, and -0 < +0: floats that compare equal differ in the sign of zero at most.
-template <class T> __device__ inline T minimum(T a, T b) { return b < a ? b : a; }
 __device__ inline float minimum(float a, float b) {
   return a < b ? a : b < a ? b : a != b ? a + b : __int_as_float(__float_as_int(a) | __float_as_int(b));
 }
@@ -29,7 +28,7 @@ __device__ inline double minimum(double a, double b) {
 }
 """,
     "maximum": """
-template <class T> __device__ inline T maximum(T a, T b) { return a < b ? b : a; }
+// NaN wins, and -0 < +0: floats that compare equal differ in the sign of zero at most.
 __device__ inline float maximum(float a, float b) {
   return a < b ? b : b < a ? a : a != b ? a + b : __int_as_float(__float_as_int(a) & __float_as_int(b));
 }
@@ -38,16 +37,22 @@ __device__ inline double maximum(double a, double b) {
     : __longlong_as_double(__double_as_longlong(a) & __double_as_longlong(b));
 }
 """,
+    "least": """
+template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
+""",
+    "greatest": """
+template <class I> __device__ inline I greatest(I a, I b) { return a < b ? b : a; }
+""",
     "absolute": """
-template <class T> __device__ inline T absolute(T x) { return x < 0 ? T(0 - u64(x)) : x; }
+template <class I> __device__ inline I absolute(I x) { return x < 0 ? I(0 - u64(x)) : x; }
 """,
     "saturate": """
 // Float to integer: toward zero, and at most the nearest integer that there is; NaN gives 0.
 template <class I, class F> __device__ inline I saturate(F x) {
   const bool is_signed = I(-1) < I(0);
-  const I most = I(~u64(0) >> (64 - 8 * sizeof(I) + is_signed)), least = I(~most);
+  const I high = I(~u64(0) >> (64 - 8 * sizeof(I) + is_signed)), low = I(~high);
   const F end = F(u64(1) << (8 * sizeof(I) - 1)) * (is_signed ? 1 : 2);
-  return x != x ? I(0) : x < F(least) ? least : x >= end ? most : I(x);
+  return x != x ? I(0) : x < F(low) ? low : x >= end ? high : I(x);
 }
 """,
 }

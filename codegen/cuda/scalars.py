@@ -25,7 +25,8 @@ _LOGIC = _INFIX | {
 _ROUNDED = ("add", "sub", "mul", "div", "sqrt")
 _MAY_OVERFLOW = ("add", "sub", "mul", "shl")
 _NAMED = {"abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
-_INDEX_OPERATIONS = ("add", "sub", "mul", "quotient", "modulo", "minimum", "maximum")
+_INDEX_OPERATIONS = ("add", "sub", "mul", "quotient", "modulo", "shr", "minimum", "maximum")
+_EXTREMA = {"minimum": "least", "maximum": "greatest"}
 _WIDEN = {"f16": "__half2float", "bf16": "__bfloat162float"}
 _NARROW = {
     ("f32", "f16"): "__float2half_rn", ("f64", "f16"): "__double2half",
@@ -138,8 +139,8 @@ def _float_arithmetic(op: str, single: bool, args: Sequence[Text]) -> Text:
 def _integer_arithmetic(op: str, dtype: DType, args: Sequence[Text]) -> Text:
     """Integers wrap: signed ones through unsigned arithmetic, as C++ wants it; narrow ones are computed as int."""
     index = op in _INDEX_OPERATIONS and all(arg.index for arg in args)
-    if op in ("minimum", "maximum"):
-        return Text(_call(f"{op}<{dtype.name}>", *args).text, ATOM, index)
+    if op in _EXTREMA:
+        return Text(_call(f"{_EXTREMA[op]}<{dtype.name}>", *args).text, ATOM, index)
     if op == "abs":
         return args[0] if dtype.kind == "uint" else _call(f"absolute<{dtype.name}>", *args)
     if op == "not":

@@ -1,4 +1,4 @@
-"""What the schedules for GPUs share: one thread for each place of a domain, and the digits of a flat place."""
+"""What the schedules for GPUs share: a thread for each place of a domain, digits of flat places, conditions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from brasa.codegen.schedules.indices import Index
+from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -15,25 +16,28 @@ THREADS = 256  # of a block
 
 
 @contextmanager
-def one_thread_each(writer: Writer, axes: Sequence[tuple[str, Size]]) -> Iterator[Index]:
-    """The indices along axes, every combination in a thread of its own."""
-    total = dim.product(extent for _, extent in axes)
+def one_thread_each(writer: Writer, extents: Sequence[Size]) -> Iterator[Index]:
+    """The index of each place of a domain, in a thread of its own."""
+    total = dim.product(extents)
     blocks = dim.ceil_divide(total, THREADS)
     with writer.over("block", blocks, "block") as block, writer.over("thread", THREADS, "thread") as thread:
-        place = block * THREADS + thread
-        with where(writer, writer.below(place, total)):
-            yield digits(writer, axes, place)
+        place = writer.let_index("place", block * THREADS + thread)
+        certain = writer.below(block * THREADS + thread, total) is None
+        with where(writer, None if certain else writer.expr(place) < writer.expr(total)):
+            yield named_digits(writer, "i", extents, writer.track(writer.expr(place), total))
 
 
-def digits(writer: Writer, axes: Sequence[tuple[str, Size]], place: Size) -> Index:
-    """The indices along axes that a flat, row-major place stands for, each under its axis's name."""
-    found: list[Size] = []
-    for name, extent in reversed(axes[1:]):
-        found.insert(0, writer.let_index(name, writer.ranges.remainder(place, extent), extent))
-        place = writer.ranges.quotient(place, extent)
-    return (writer.let_index(*axes[0][:1], place, axes[0][1]), *found) if axes else ()
+def named_digits(writer: Writer, name: str, extents: Sequence[Size], place: Size) -> Index:
+    """The index, in a box of these extents, of a row-major place; each part of it under a name."""
+    places = unflatten(writer.ranges, place, extents)
+    if len(places) == 1:
+        return places
+    return tuple(writer.let_index(f"{name}{i}", at, extents[i]) for i, at in enumerate(places))
 
 
-def where(writer: Writer, condition: Expr | None) -> AbstractContextManager[None]:
-    """Statements under a condition, if there is one."""
-    return nullcontext() if condition is None else writer.when(condition)
+def where(writer: Writer, *conditions: Expr | None) -> AbstractContextManager[None]:
+    """Statements that run where all conditions hold; one that is None always does."""
+    total: Expr | None = None
+    for condition in conditions:
+        total = condition if total is None else total if condition is None else total & condition
+    return nullcontext() if total is None else writer.when(total)

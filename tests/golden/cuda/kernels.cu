@@ -6,7 +6,7 @@ typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-template <class T> __device__ inline T maximum(T a, T b) { return a < b ? b : a; }
+// NaN wins, and -0 < +0: floats that compare equal differ in the sign of zero at most.
 __device__ inline float maximum(float a, float b) {
   return a < b ? b : b < a ? a : a != b ? a + b : __int_as_float(__float_as_int(a) & __float_as_int(b));
 }
@@ -15,7 +15,7 @@ __device__ inline double maximum(double a, double b) {
     : __longlong_as_double(__double_as_longlong(a) & __double_as_longlong(b));
 }
 
-// (n + 63) / 64 blocks of 64 threads
+// (n + 63) // 64 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64) polynomial(
     const float* x0, float* out, i64 n) {
   const i64 block = blockIdx.x;
@@ -41,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(64) polynomial(
   }
 }
 
-// (n + 63) / 64 blocks of 64 threads
+// (n + 63) // 64 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
     const float* x, float* out, i64 n) {
   __shared__ float tile[64];
@@ -55,7 +55,7 @@ extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
   if (begin + place < n) out[begin + place] = tile[63 - place];
 }
 
-// (rows + 1) / 2 * 2 blocks of 1 threads
+// (rows + 1) // 2 * 2 blocks of 1 threads
 extern "C" __global__ void __launch_bounds__(1) sums_of_rows(
     i64* checks, const float* x, float* float_, u8* large, i64 rows, i64 n) {
   const i64 pair = blockIdx.x / 2;
