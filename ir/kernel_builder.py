@@ -36,26 +36,31 @@ class KernelBuilder:
         self.buffers: list[Buffer] = []
         self.sizes: list[Expr] = []
         self._blocks: list[list[Statement]] = [[]]
-        self._names: dict[str, int] = {}
+        self._names: set[str] = set()
 
-    def _unique(self, name: str) -> str:
-        count = self._names[name] = self._names.get(name, 0) + 1
-        return name if count == 1 else f"{name}_{count}"
+    def unique(self, name: str) -> str:
+        """The name, or one like it that nothing in the kernel has yet."""
+        made, count = name, 1
+        while made in self._names:
+            count += 1
+            made = f"{name}_{count}"
+        self._names.add(made)
+        return made
 
     def buffer(self, name: str, dtype: DType, access: Access, extent: int | None = None) -> Buffer:
-        made = Buffer(self._unique(name), dtype, access, extent)
+        made = Buffer(self.unique(name), dtype, access, extent)
         self.buffers.append(made)
         return made
 
     def size(self, name: str) -> Expr:
         """A run-time size or stride, an argument of the kernel."""
-        made = Expr("size", (), int64, 1, self._unique(name))
+        made = Expr("size", (), int64, 1, self.unique(name))
         self.sizes.append(made)
         return made
 
     def local(self, name: str, dtype: DType, init: Number, *, lanes: int = 1, shape: tuple[int, ...] = ()) -> Local:
         """Registers, every one set to `init`."""
-        made = Local(self._unique(name), dtype, shape, lanes)
+        made = Local(self.unique(name), dtype, shape, lanes)
         for index in product(*map(range, shape)):
             self.assign(made, init, index)
         return made
@@ -67,7 +72,7 @@ class KernelBuilder:
 
     def let(self, name: str, value: Expr, level: int | None = None) -> Expr:
         """A name for the value, computed once: here, or in the enclosing block of that level."""
-        var = Expr("var", (), value.dtype, value.lanes, self._unique(name))
+        var = Expr("var", (), value.dtype, value.lanes, self.unique(name))
         self._blocks[-1 if level is None else level].append(Let(var, value))
         return var
 
@@ -86,7 +91,7 @@ class KernelBuilder:
     @contextmanager
     def loop(self, name: str, extent: Number, kind: LoopKind = "serial", cost: Number | None = None) -> Iterator[Expr]:
         """A loop over 0..extent; gives its variable."""
-        var = Expr("var", (), int64, LANES if kind == "vector" else 1, self._unique(name))
+        var = Expr("var", (), int64, LANES if kind == "vector" else 1, self.unique(name))
         self._blocks.append([])
         yield var
         body = tuple(self._blocks.pop())

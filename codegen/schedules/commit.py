@@ -96,7 +96,7 @@ def _reads_in_place(
 
     def evaluate(values: Values, index: Index) -> list[Expr]:
         stored.append(values.writer.offset(Place("output", update.index), index))
-        return output_parts(values, index)
+        return output_parts(values, lambda _: index)
 
     writer = Writer(region, layouts, target)
     trial = Trial(writer, region.outputs[0].tensor.shape, evaluate)

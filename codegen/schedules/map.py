@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from brasa.codegen.schedules.indices import Index, are_joint, variable
+from brasa.codegen.schedules.indices import Index, Ranges, are_joint, variable
 from brasa.codegen.schedules.sharing import cost_of
 from brasa.codegen.schedules.values import Store, Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Dim, Size
+from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr
-from brasa.ir.program import Place
 
 # One thread takes at least this many elements of a long row at a time.
 _PIECE = 4096
@@ -21,12 +21,12 @@ _NAMES = "ijklmnopqrstuvw"
 def write_map(writer: Writer) -> None:
     """Write the kernel of a map region."""
     domain = writer.region.outputs[0].tensor.shape
-    trial = Trial(writer, domain, output_parts)
+    trial = Trial(writer, domain, lambda values, index: output_parts(values, lambda _: index))
     groups = trial.joint_groups(range(len(domain)))
     extents = [dim.product(domain[axis] for axis in group) for group in groups]
     values = Values(writer)
     if not groups:
-        values.put(output_stores(values, (0,) * len(domain)))
+        values.put(output_stores(values, lambda _: (0,) * len(domain)))
         return
     *outer, length = extents
     cost = trial.cost / LANES
@@ -39,24 +39,18 @@ def write_map(writer: Writer) -> None:
         start: Size = cell[-1] * piece if in_pieces else 0
         here = dim.smallest(piece, length - start) if in_pieces else length
         with writer.over(axes[-1][0], here, "vector") as i:
-            at = [*cell[: len(outer)], start + i]
-            values.put(output_stores(values, spread(groups, at, len(domain))))
+            index = spread(groups, [*cell[: len(outer)], start + i], len(domain))
+            values.put(output_stores(values, lambda _: index))
 
 
-def output_stores(values: Values, index: Index, mask: Expr | None = None) -> list[Store]:
-    """The stores of all of a region's outputs at one index."""
-    writer = values.writer
-    stores: list[Store] = []
-    for number, output in enumerate(writer.region.outputs):
-        place = Place("output", number)
-        value = values.at(output, index, mask)
-        stores.append((writer.buffer_of(place), writer.offset(place, index), value, mask))
-    return stores
+def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:
+    """The stores of all of a region's outputs, each at its index."""
+    return [values.store(number, node, index_of(node), mask) for number, node in enumerate(values.writer.region.outputs)]
 
 
-def output_parts(values: Values, index: Index) -> list[Expr]:
-    """What the stores of all outputs at one index compute: values and places."""
-    stores = output_stores(values, index)
+def output_parts(values: Values, index_of: Callable[[Node], Index]) -> list[Expr]:
+    """What the stores of all outputs compute: values and places."""
+    stores = output_stores(values, index_of)
     return [part for _, offset, value, _ in stores for part in (value, values.writer.expr(offset))]
 
 
@@ -66,6 +60,15 @@ def spread(groups: Sequence[Sequence[int]], at: Sequence[Size], rank: int) -> In
     for group, place in zip(groups, at, strict=True):
         index[group[-1]] = place
     return tuple(index)
+
+
+def unflatten(ranges: Ranges, place: Size, extents: Sequence[Size]) -> Index:
+    """The index in a shape of a flat place."""
+    index: list[Size] = []
+    for extent in reversed(extents[1:]):
+        index.insert(0, ranges.remainder(place, extent))
+        place = ranges.quotient(place, extent)
+    return (place, *index) if extents else ()
 
 
 class Trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from brasa.codegen.schedules.map import write_map
+from brasa.codegen.schedules.rows import write_rows
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
 from brasa.ir.dim import Dim
@@ -15,6 +16,7 @@ from brasa.ir.target import Target
 
 _SCHEDULES: Mapping[Form, Callable[[Writer], None]] = {
     "map": write_map,
+    "rows": write_rows,
 }
 
 

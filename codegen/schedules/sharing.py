@@ -42,12 +42,17 @@ def share(writer: Writer, roots: Sequence[Expr]) -> list[Expr]:
                 name(arg)
         args = tuple(made[arg] for arg in expr.args)
         made[expr] = expr if args == expr.args else replace(expr, args=args)
-        if uses[expr] > 1 and not _is_cheap(expr):
+        if (uses[expr] > 1 and not _is_cheap(expr)) or _may_change(expr):
             name(expr)
     for root in roots:
         if root in heavy and levels[root] < writer.level:
             name(root)
     return [made[root] for root in roots]
+
+
+def _may_change(expr: Expr) -> bool:
+    """A load of memory that the kernel writes: it is made before the stores that follow."""
+    return expr.op == "load" and expr.attr.access != "in"
 
 
 def _computes(expr: Expr) -> bool:

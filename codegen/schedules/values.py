@@ -12,6 +12,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
 from brasa.ir.kernel import Buffer, Expr, cast, const, select
+from brasa.ir.program import Place
 
 Store = tuple[Buffer, Size, Expr, "Expr | None"]
 
@@ -24,22 +25,28 @@ def accumulator(dtype: DType) -> DType:
 class Values:
     """Expressions for the nodes of a writer's region.
 
-    bound: nodes whose values the schedule has computed itself: index -> expression.
+    bound: nodes whose values the schedule has computed itself: (index, mask) -> expression.
     """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        self.bound: dict[Node, Callable[[Index], Expr]] = {}
+        self.bound: dict[Node, Callable[[Index, Expr | None], Expr]] = {}
         self._known: dict[tuple[Node, Index, Expr | None], Expr] = {}
         self._checks: list[tuple[Expr, Size, int]] = []
 
     def at(self, node: Node, index: Index, mask: Expr | None = None) -> Expr:
         """The element of the node at the index; where the mask is false it may be anything and touches no memory."""
+        if node in self.bound:
+            return self.bound[node](index, mask)
         key = (node, index, mask)
         if key not in self._known:
             value = self._known[key] = self._compute(node, index, mask)
             self.writer.labels.setdefault(value, node.op.name)
         return self._known[key]
+
+    def forget(self) -> None:
+        """Compute everything anew from here on: where earlier values were named is out of reach."""
+        self._known.clear()
 
     def settle(self, roots: Sequence[Expr]) -> list[Expr]:
         """The values with names for their shared parts, after the checks that came up on the way to them."""
@@ -51,14 +58,21 @@ class Values:
         self._checks.clear()
         return made[2 * count :]
 
-    def put(self, stores: Sequence[Store]) -> None:
-        """Store values, all of them computed before the first is stored."""
+    def store(self, output: int, node: Node, index: Index, mask: Expr | None = None) -> Store:
+        """The store of a node's element in an output's memory at the same index."""
+        place = Place("output", output)
+        return self.writer.buffer_of(place), self.writer.offset(place, index), self.at(node, index, mask), mask
+
+    def put(self, stores: Sequence[Store], others: Sequence[Expr] = ()) -> list[Expr]:
+        """Store values, all of them computed before the first is stored; also settle others, and give those."""
         offsets = [self.writer.expr(offset) for _, offset, _, _ in stores]
         masks = [mask for _, _, _, mask in stores if mask is not None]
-        made = iter(self.settle([*offsets, *(value for _, _, value, _ in stores), *masks]))
+        made = iter(self.settle([*offsets, *(value for _, _, value, _ in stores), *masks, *others]))
         places, values = ([next(made) for _ in stores] for _ in range(2))
-        for (buffer, _, _, mask), place, value in zip(stores, places, values, strict=True):
-            self.writer.store(buffer, place, value, None if mask is None else next(made))
+        shared_masks = [None if mask is None else next(made) for _, _, _, mask in stores]
+        for (buffer, _, _, _), place, value, mask in zip(stores, places, values, shared_masks, strict=True):
+            self.writer.store(buffer, place, value, mask)
+        return list(made)
 
     def through(self, view: Node, index: Index) -> Index:
         """Where the element of a view at the index lies in its operand."""
@@ -67,8 +81,6 @@ class Values:
         return tuple(self.writer.ranges.fold(part) for part in mapped)
 
     def _compute(self, node: Node, index: Index, mask: Expr | None) -> Expr:
-        if node in self.bound:
-            return self.bound[node](index)
         match node.op.kind:
             case Kind.ELEMENTWISE:
                 return self._elementwise(node, [self.at(operand, index, mask) for operand in node.operands])

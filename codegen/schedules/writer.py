@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from brasa.ir import dim, kernel
 from brasa.ir.dim import Atom, Dim, Size
 from brasa.ir.dtype import DType, int64
 from brasa.ir.graph import Graph, Node
-from brasa.ir.kernel import LANES, Access, Buffer, Expr, Kernel, LoopKind, const
+from brasa.ir.kernel import LANES, Access, Buffer, Expr, Kernel, Local, LoopKind, Number, const
 from brasa.ir.kernel_builder import KernelBuilder
 from brasa.ir.layout import row_major
 from brasa.ir.program import Place
@@ -166,6 +166,8 @@ class Writer(KernelBuilder):
                 value = self._atom(atom)
                 product = value if product is None else product * value
             order = (0, 1 << 20) if product is None else (int(product.lanes > 1), self._level(product))
+            if isinstance(factor, int) and factor < 0:
+                order = (order[0], order[1] + (1 << 21))
             parts.append((order, product, factor))
         total: Expr | None = None
         for _, product, factor in sorted(parts, key=lambda part: part[0]):
@@ -256,6 +258,17 @@ class Writer(KernelBuilder):
     def _level(self, expr: Expr) -> int:
         return max(self.own_level(expr), *map(self._level, expr.args)) if expr.args else self.own_level(expr)
 
+    def local(self, name: str, dtype: DType, init: Number, *, lanes: int = 1, shape: tuple[int, ...] = ()) -> Local:
+        """Registers, every one set to `init`; an array of them by unrolled loops."""
+        if not shape:
+            return super().local(name, dtype, init, lanes=lanes)
+        made = Local(self.unique(name), dtype, shape, lanes)
+        with ExitStack() as loops:
+            names = ("i", "v")[-len(shape) :]
+            index = [loops.enter_context(self.over(v, n, "unrolled")) for v, n in zip(names, shape, strict=True)]
+            self.assign(made, init, tuple(map(self.expr, index)))
+        return made
+
     # Loops
 
     @contextmanager
@@ -300,6 +313,9 @@ class Writer(KernelBuilder):
 
     def lower(self) -> Lowered:
         """The kernel written so far, with what to pass to it."""
+        order = {"input": 0, "output": 1, "temporary": 2}
+        ranks = {buffer: (order[place.role], place.index) for place, buffer in self._places.items()}
+        self.buffers.sort(key=lambda buffer: ranks.get(buffer, (3, 0)))
         made = self.finish()
         places = {buffer: place for place, buffer in self._places.items()}
         sizes = {expr: size for size, expr in self._arguments.items()}

@@ -1,0 +1,340 @@
+"""Schedule of row regions: reductions along some axes and what is computed from them, all in one kernel.
+
+A row is the set of elements that combine to one. The kernel passes over each row as often as reductions depend on each
+other; each pass folds the next reductions and stores the outputs that can be stored. The order of folding is part of
+the meaning: adjacent reduced axes are one group, groups fold last to first; the group with the last axis of all folds
+in chunks of 4096 by 16 lanes and a tree, any other in chunks of 256, one element after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.row_plan import RowPlan
+from brasa.codegen.schedules.values import Values
+from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.graph import Node
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, first, shifted
+from brasa.ir.ops.reduce import State
+from brasa.ir.program import Place
+
+_LANE_CHUNK = 4096
+_CHAIN_CHUNK = 256
+_CHEAP = 4.0  # nanoseconds per vector
+_AXIS_NAMES = "ijklmnopqrstuvw"
+
+At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
+Read: TypeAlias = Callable[[At], State]
+Registers: TypeAlias = tuple[Local, ...]  # the state of one reduction
+Position: TypeAlias = Mapping[int, Size]
+
+
+def write_rows(writer: Writer) -> None:
+    """Write the kernel of a row region."""
+    plan = RowPlan(writer)
+    schedule = LongRows if plan.is_long else Rows if plan.along_lanes else Columns
+    schedule(writer, plan).write()
+
+
+class Rows:
+    """One row at a time, its last group along the lanes.
+
+    kept: the place along each group of kept axes; mask: which lanes of it are real, None for all.
+    lanes, registers: the lanes and the shape of a state where lanes do not run along the row.
+    """
+
+    def __init__(self, writer: Writer, plan: RowPlan) -> None:
+        self.writer = writer
+        self.plan = plan
+        self.values = Values(writer)
+        self.kept: Index = ()
+        self.mask: Expr | None = None
+        self.lanes = 1
+        self.registers: tuple[int, ...] = ()
+
+    def write(self) -> None:
+        """Write the kernel."""
+        with self.writer.cells(self.axes(), self.plan.cost / LANES, self.plan.length) as self.kept:
+            self.write_row()
+
+    def axes(self) -> list[tuple[str, Size]]:
+        """Names and extents of the loops over rows."""
+        return [(_AXIS_NAMES[group[0]], extent) for group, extent in self.plan.kept]
+
+    def write_row(self) -> None:
+        """Write all passes over one row."""
+        for number in range(self.plan.passes):
+            if self.plan.reductions_of(number):
+                self.bind_row(number, self.fold(0, {}, number))
+            elif self.plan.stores_of(number):
+                self.walk(0, {}, number)
+            self.bind_staged(number)
+        self.put_row_outputs()
+
+    @contextmanager
+    def each_vector(self) -> Iterator[At]:
+        """Statements for each vector of rows that are done at a time; gives its place in locals."""
+        yield ()
+
+    # Folding
+
+    def fold(self, number: int, index: Position, pass_: int) -> list[Read]:
+        """The states of a pass's reductions over the reduced groups from `number` on."""
+        if number == len(self.plan.groups):
+            states = self.states(pass_, self.lanes)
+            self.element(index, pass_, states)
+            return [_reader(state) for state in states]
+        extent, chunk = self.plan.extents[number], _LANE_CHUNK if self.has_lanes(number) else _CHAIN_CHUNK
+        if isinstance(extent, int) and extent <= chunk:
+            return self.fold_chunk(number, index, pass_, 0, extent)
+        totals = self.states(pass_, self.lanes)
+        with self.writer.over("chunk", dim.ceil_divide(extent, chunk)) as at:
+            length = dim.smallest(chunk, extent - at * chunk)
+            self.combine(pass_, totals, self.fold_chunk(number, index, pass_, at * chunk, length))
+        return [_reader(state) for state in totals]
+
+    def has_lanes(self, number: int) -> bool:
+        """Whether the lanes run along this reduced group."""
+        return self.plan.along_lanes and number == len(self.plan.groups) - 1
+
+    def fold_chunk(self, number: int, index: Position, pass_: int, start: Size, length: Size) -> list[Read]:
+        """The states over a part of a reduced group."""
+        lanes = self.has_lanes(number)
+        states = self.states(pass_, LANES if lanes else self.lanes)
+        with self.writer.over(f"r{number}" if number else "r", length, "vector" if lanes else "serial") as r:
+            here = {**index, **self.plan.spread_group(self.writer.ranges, number, start + r)}
+            if number == len(self.plan.groups) - 1:
+                self.element(here, pass_, states)
+            else:
+                self.combine(pass_, states, self.fold(number + 1, here, pass_))
+        return self.trees(pass_, states) if lanes else [_reader(state) for state in states]
+
+    def walk(self, number: int, index: Position, pass_: int) -> None:
+        """Store a pass's outputs over the reduced groups from `number` on."""
+        if number == len(self.plan.groups):
+            self.element(index, pass_, [])
+            return
+        kind = "vector" if self.has_lanes(number) else "serial"
+        with self.writer.over(f"r{number}" if number else "r", self.plan.extents[number], kind) as r:
+            self.walk(number + 1, {**index, **self.plan.spread_group(self.writer.ranges, number, r)}, pass_)
+
+    def element(self, index: Position, pass_: int, states: Sequence[Registers]) -> None:
+        """Fold one element (of each vector of rows) into the states, and store the pass's outputs there."""
+        plan = self.plan
+        with self.each_vector() as at:
+            whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
+            position = self.writer.expr(plan.position(index))
+            lifted = [
+                plan.combiners[node].lift(self.values.at(node.operands[0], whole, self.mask), position)
+                for node in plan.reductions_of(pass_)
+            ]
+            stores = [self.values.store(output, node, whole, self.mask) for node, output in plan.stores_of(pass_)]
+            parts = iter(self.values.put(stores, [part for state in lifted for part in state]))
+            self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])
+
+    def combine(self, pass_: int, states: Sequence[Registers], reads: Sequence[Read]) -> None:
+        """Combine states, the later ones, into registers."""
+        with self.each_vector() as at:
+            self.assign(pass_, states, at, [read(at) for read in reads])
+
+    def assign(self, pass_: int, states: Sequence[Registers], at: At, news: Sequence[State]) -> None:
+        for node, state, new in zip(self.plan.reductions_of(pass_), states, news, strict=True):
+            made = self.values.settle(self.plan.combiners[node].combine(_reader(state)(at), new))
+            if len(made) > 1:  # all is computed before the first register changes
+                made = [self.writer.let(local.name, part) for local, part in zip(state, made, strict=True)]
+            for local, part in zip(state, made, strict=True):
+                self.writer.assign(local, part, at)
+
+    def trees(self, pass_: int, states: Sequence[Registers]) -> list[Read]:
+        """The lanes of each state combined: 8, 4, 2, 1 apart."""
+        reads: list[Read] = []
+        for node, registers in zip(self.plan.reductions_of(pass_), states, strict=True):
+            state: State = tuple(local.value for local in registers)
+            for apart in (8, 4, 2, 1):
+                both = self.plan.combiners[node].combine(state, tuple(shifted(part, apart) for part in state))
+                made = self.values.settle(both)
+                state = tuple(self.writer.let(x.name, part) for x, part in zip(registers, made, strict=True))
+            reads.append(lambda at, state=state: tuple(map(first, state)))
+        return reads
+
+    def states(self, pass_: int, lanes: int) -> list[Registers]:
+        """Registers for the state of each reduction of a pass, at its beginning."""
+        return [
+            tuple(
+                self.writer.local(node.op.name, dtype, init, lanes=lanes, shape=self.registers)
+                for dtype, init in zip(combiner.dtypes, combiner.init, strict=True)
+            )
+            for node in self.plan.reductions_of(pass_)
+            for combiner in (self.plan.combiners[node],)
+        ]
+
+    # Values of a row
+
+    def bind_row(self, pass_: int, reads: Sequence[Read]) -> None:
+        """Name the results of a pass's reductions and what follows from them alone."""
+        for node, read in zip(self.plan.reductions_of(pass_), reads, strict=True):
+            self.bind(node, lambda at, node=node, read=read: self.plan.combiners[node].result(read(at)))
+        for node in self.plan.row_nodes(pass_ + 1):
+            self.bind(node, lambda at, node=node: self.row_value(node))
+
+    def row_value(self, node: Node) -> Expr:
+        """A value of the row at the row at hand."""
+        return self.values.at(node, self.plan.row_index(node, self.plan.spread_kept(self.kept)), self.mask)
+
+    def bind(self, node: Node, value: Callable[[At], Expr]) -> None:
+        """Compute a value of the row, once."""
+        (made,) = self.values.settle([value(())])
+        var = self.writer.let(node.op.name, made)
+        self.values.bound[node] = lambda index, mask: var
+
+    def bind_staged(self, pass_: int) -> None:
+        """From now on, read what a pass stored for later ones."""
+        for node, output in self.plan.staged.items():
+            if node in (stored for stored, _ in self.plan.stores_of(pass_)):
+                self.values.bound[node] = lambda index, mask, output=output: self.load_output(output, index, mask)
+
+    def load_output(self, output: int, index: Index, mask: Expr | None) -> Expr:
+        place = Place("output", output)
+        return self.writer.buffer_of(place).load(self.writer.expr(self.writer.offset(place, index)), mask)
+
+    def put_row_outputs(self) -> None:
+        """Store the outputs that have one element per row."""
+        with self.each_vector():
+            kept = self.plan.spread_kept(self.kept)
+            self.values.put([
+                self.values.store(output, node, self.plan.row_index(node, kept), self.mask)
+                for node, output in self.plan.row_outputs
+            ])  # fmt: skip
+
+
+class Columns(Rows):
+    """Rows side by side in the lanes, several vectors of them at a time where a pass does little."""
+
+    def write(self) -> None:
+        """Write the kernel."""
+        axes = self.axes()
+        if not axes:
+            self.write_row()
+            return
+        *outer, (_, self._extent) = axes
+        vectors = self._vectors(self._extent)
+        self.lanes, self.registers = LANES, (vectors,) if vectors > 1 else ()
+        blocks = ("block", dim.ceil_divide(self._extent, vectors * LANES))
+        with self.writer.cells([*outer, blocks], self.plan.cost * vectors, self.plan.length) as (*rows, block):
+            self._outer, self._start = tuple(rows), block * (vectors * LANES)
+            self._move_to(0)
+            self.write_row()
+
+    def _vectors(self, extent: Size) -> int:
+        if self.plan.passes > 1 or len(self.plan.combiners) > 1 or self.plan.cost > _CHEAP:
+            return 1
+        target, (combiner,) = self.writer.target, self.plan.combiners.values()
+        bits = LANES * sum(dtype.bits for dtype in combiner.dtypes)
+        most = max(1, target.vector_registers * target.vector_bits // (2 * bits))
+        return min(most, max(1, -(-extent // LANES)) if isinstance(extent, int) else 4)
+
+    def _move_to(self, vector: Size) -> None:
+        place = self._start + vector * LANES + self.writer.lane
+        self.kept = (*self._outer, place)
+        self.mask = self.writer.below(place, self._extent)
+
+    @contextmanager
+    def each_vector(self) -> Iterator[At]:
+        """A loop over the vectors, unrolled."""
+        if not self.registers:
+            yield ()
+            return
+        with self.writer.over("v", self.registers[0], "unrolled") as v:
+            self._move_to(v)
+            self._at = (self.writer.expr(v),)
+            yield self._at
+
+    def bind(self, node: Node, value: Callable[[At], Expr]) -> None:
+        """Compute a value of each row."""
+        if self.registers:  # one pass: the value is only asked for when it is stored
+            self.values.bound[node] = lambda index, mask: value(self._at)
+        else:
+            super().bind(node, value)
+
+
+class LongRows(Rows):
+    """Few long rows: threads fold chunks of them, whose states then combine in order."""
+
+    def __init__(self, writer: Writer, plan: RowPlan) -> None:
+        super().__init__(writer, plan)
+        self.rows = dim.product(extent for _, extent in plan.kept)
+        self.chunks = dim.ceil_divide(plan.length, _LANE_CHUNK)
+        self.results: dict[Node, Buffer] = {}
+
+    def write(self) -> None:
+        """Write the kernel."""
+        for number in range(self.plan.passes):
+            reductions = self.plan.reductions_of(number)
+            partials = [self._scratch(node, self.rows * self.chunks) for node in reductions]
+            if reductions or self.plan.stores_of(number):
+                self._write_chunks(number, partials)
+            if reductions:
+                self._write_totals(number, partials)
+            self.bind_staged(number)
+
+    def _write_chunks(self, number: int, partials: Sequence[Sequence[Buffer]]) -> None:
+        axes = [*self.axes(), ("chunk", self.chunks)]
+        with self.writer.cells(axes, self.plan.cost / LANES, _LANE_CHUNK) as (*kept, chunk):
+            self._load_row(tuple(kept), number)
+            start = chunk * _LANE_CHUNK
+            length = dim.smallest(_LANE_CHUNK, self.plan.length - start)
+            if not partials:
+                with self.writer.over("r", length, "vector") as r:
+                    self.element(self.plan.spread_group(self.writer.ranges, 0, start + r), number, [])
+                return
+            reads = self.fold_chunk(0, {}, number, start, length)
+            self.values.put([
+                (buffer, self._row() * self.chunks + chunk, part, None)
+                for buffers, read in zip(partials, reads, strict=True)
+                for buffer, part in zip(buffers, read(()), strict=True)
+            ])  # fmt: skip
+
+    def _write_totals(self, number: int, partials: Sequence[Sequence[Buffer]]) -> None:
+        reductions = self.plan.reductions_of(number)
+        with self.writer.cells(self.axes(), 2.0, self.chunks) as kept:
+            self._load_row(kept, number)
+            totals = self.states(number, 1)
+            with self.writer.over("chunk", self.chunks) as chunk:
+                place = self.writer.expr(self._row() * self.chunks + chunk)
+                parts = [tuple(buffer.load(place) for buffer in buffers) for buffers in partials]
+                self.assign(number, totals, (), parts)
+            self.bind_row(number, [_reader(state) for state in totals])
+            if number + 1 < self.plan.passes:
+                for node in reductions:
+                    self.results[node] = self.writer.scratch(node.op.name, node.tensor.dtype, self.rows)
+                results = [(self.results[node], self._row(), self.row_value(node), None) for node in reductions]
+                self.values.put(results)
+            if number == max(self.plan.reducing):
+                self.put_row_outputs()
+
+    def _load_row(self, kept: Index, passes: int) -> None:
+        """Name what earlier passes found for the row at hand."""
+        self.kept = kept
+        self.values.forget()
+        for number in range(passes):
+            for node in self.plan.reductions_of(number):
+                place = self.writer.expr(self._row())
+                self.bind(node, lambda at, node=node, place=place: self.results[node].load(place))
+            for node in self.plan.row_nodes(number + 1):
+                self.bind(node, lambda at, node=node: self.row_value(node))
+
+    def _row(self) -> Size:
+        return flatten(self.kept, [extent for _, extent in self.plan.kept])
+
+    def _scratch(self, node: Node, extent: Size) -> tuple[Buffer, ...]:
+        dtypes = self.plan.combiners[node].dtypes
+        return tuple(self.writer.scratch(f"{node.op.name}_parts", dtype, extent) for dtype in dtypes)
+
+
+def _reader(state: Registers) -> Read:
+    return lambda at: tuple(local[at] if at else local.value for local in state)
