@@ -27,7 +27,7 @@ def target() -> Target:
     """The processor that this process compiles for."""
     from brasa.codegen.llvm import host_target
 
-    return host_target(runtime.settings().cpu)
+    return host_target()
 
 
 def executable(graph: Graph) -> Executable:

@@ -18,10 +18,11 @@ from brasa.ir.layout import stride_marks, strides_of
 from brasa.ir.ops import control
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
+from brasa.places import user_location
 from brasa.sizes import Guard, SymbolicSize, plain_size
 from brasa.tape import run_graph
 from brasa.tensor import Tensor
-from brasa.tracing import Trace, tracing, user_location
+from brasa.tracing import Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 _PLAIN = (int, float)

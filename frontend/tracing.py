@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import prod
@@ -24,17 +22,6 @@ from brasa.spec import Size
 from brasa.tensor import Tensor
 
 _T = TypeVar("_T")
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-
-
-def user_location() -> str:
-    """`file.py:line` of the innermost frame outside brasa."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith(_HERE):
-            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""
 
 
 class Cell:

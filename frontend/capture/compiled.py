@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
 from brasa.capture.follow import Capture, CaptureError
+from brasa.capture.purity import Impure, Observation, watching
+from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
+from brasa.places import user_location
 from brasa.tensor import Tensor
-from brasa.tracing import tracing, user_location
+from brasa.tracing import tracing
+
+
+_ATTEMPTS = 4  # calls that are observed in the hope of sealing
+_SIGNATURES = 4096  # argument signatures that a sealed form remembers
+_FORMS = 16  # sealed forms of one function
 
 
 class CompileWarning(UserWarning):
@@ -19,21 +27,42 @@ class CompileWarning(UserWarning):
 
 
 class CompiledFunction:
-    """A function whose tensor work is compiled. Python runs on every call and sees everything that eager code sees."""
+    """A function whose tensor work is compiled.
+
+    Followed, Python runs on every call and sees all that eager code sees; sealed, when a call was proven pure, a
+    guard is checked and native code runs at once.
+    """
 
     def __init__(self, function: Callable[..., Any], *, fullgraph: bool = False, dynamic: bool = True) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.root = Step(None, None, (), ())
+        self.sealed: list[Sealed] = []
+        self.candidates: dict[Step, Candidate] = {}
+        self.reasons: list[str] = []
+        self.attempts = 0
+        self._settled = False
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if STATE.trace is not None:
             return self.function(*args, **kwargs)
-        arguments = list(tensors_in((args, kwargs)))
-        capture = Capture(self.root, arguments, self.dynamic, self.fullgraph)
+        tensors: list[Tensor] = []
+        key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
+        for sealed in self.sealed:
+            if sealed.fits(key):
+                return sealed.run(tensors)
+        return self._followed(args, kwargs, key, tensors)
+
+    def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
+        capture = Capture(self.root, tensors, self.dynamic, self.fullgraph)
+        holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds()}
+        entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
+        observation = None
+        if self._settled and not holding and self.attempts < _ATTEMPTS:
+            observation, self.attempts = Observation(), self.attempts + 1
         try:
-            with tracing(capture):
+            with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
                 capture.flush()
         except CaptureError as error:
@@ -44,7 +73,38 @@ class CompiledFunction:
             with tracing(capture):
                 capture.flush()
             raise
+        self._settled = not capture.recorded
+        if self._settled:
+            self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
         return result
+
+    def _try_to_seal(
+        self, capture: Capture, observation: Observation | None, holding: dict[Step, Candidate], entry: Entry,
+        call: tuple[Any, ...],
+    ) -> None:  # fmt: skip
+        args, kwargs, key, tensors, result = call
+        end = capture.here
+        try:
+            if observation is not None:
+                self.candidates[end] = Candidate(observation, self.function, args, kwargs)
+            elif end in holding:
+                if not holding[end].holds():
+                    raise Impure(f"it changes what it reads: {holding[end].facts.change()}")
+                made = seal(holding[end], entry, capture, tensors, result)
+                made.specs.add(key)
+                self._keep(made, key)
+        except Impure as reason:
+            self.candidates.pop(end, None)
+            self.reasons.append(str(reason))
+
+    def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
+        for sealed in self.sealed:
+            if sealed.same_numbers(made) and sealed.facts is made.facts and sealed.grads == made.grads:
+                if len(sealed.specs) < _SIGNATURES:
+                    sealed.specs.add(key)
+                return
+        self.sealed.insert(0, made)
+        del self.sealed[_FORMS:]
 
     def _eagerly(self, error: CaptureError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         where = user_location()
@@ -57,16 +117,22 @@ class CompiledFunction:
         return self if instance is None else functools.partial(self, instance)
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dicts."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from tensors_in(item)
+def signature(value: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+    """What a call's arguments are but for the tensors' contents; the tensors are gathered on the way."""
+    key: list[Any] = []
+    for item in value:
+        if isinstance(item, Tensor):
+            tensors.append(item)
+            key.append((item._spec, item._requires_grad) if item._requires_grad else item._spec)
+        elif isinstance(item, tuple | list):
+            key.append((type(item), signature(item, tensors)))
+        elif isinstance(item, dict):
+            key.append((tuple(item), signature(item.values(), tensors)))
+        elif isinstance(item, int | float | str | None):
+            key.append((type(item), item))
+        else:
+            key.append(id(item))
+    return tuple(key)
 
 
 def compile(

@@ -19,10 +19,11 @@ from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_graph
 from brasa.ir.types import TensorType
+from brasa.places import user_location
 from brasa.sizes import Guard, SizeScope
 from brasa.tape import Edge, TapeNode, run_graph
 from brasa.tensor import Tensor
-from brasa.tracing import Cell, Trace, tracing, user_location
+from brasa.tracing import Cell, Trace, tracing
 from brasa.views import replay
 
 _T = TypeVar("_T")
@@ -76,6 +77,10 @@ class Capture(Trace):
         self.freed: set[Node] = set()
         self.flushes = 0
         self.recorded = False
+        self.last: Segment | None = None
+        self.bound_before: dict[Node, Any] = {}
+        self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
+        self.settled: list[tuple[Tensor, int, tuple[Any, ...]]] = []
 
     # steps
 
@@ -238,6 +243,14 @@ class Capture(Trace):
 
     def flush(self) -> None:
         """Run what has been recorded: live tensors get their memory, written ones their new values."""
+        observer = sys.getprofile()
+        sys.setprofile(None)  # what compiling calls is none of the program's doing
+        try:
+            self._flush()
+        finally:
+            sys.setprofile(observer)
+
+    def _flush(self) -> None:
         alive = [tensor for tensor in self.tensors if sys.getrefcount(tensor) > 3]
         self.tensors = []
         wanted: dict[Node, Cell] = {}
@@ -249,8 +262,12 @@ class Capture(Trace):
         outputs = [*wanted, *(cell.node for cell in landing)]
         if outputs:
             self._run(wanted, landing, alive)
+        order = {node: i for i, node in enumerate(wanted)}
         for tensor in alive:
-            self._settle(tensor)
+            cell = tensor._cell
+            if cell is not None:
+                self.settled.append((tensor, order.get(cell.node, -1), tensor._path))
+                self._settle(tensor, cell)
         self.written.clear()
         self.flushes += 1
 
@@ -260,8 +277,10 @@ class Capture(Trace):
         segment = self.here.segments.get(key)
         if segment is None:
             segment = self.here.segments[key] = self._segment(tuple(wanted), landing, targets)
+        self.last, self.bound_before = segment, dict(self.bindings)
         operands = [self.bindings[node] for node in segment.inputs]
         tracked = self._tracked(alive)
+        self.outcome = [(node in tracked, node in self.freed) for node in wanted]
         with tracing(None):
             if tracked:
                 results = run_graph(segment.graph, "compiled", operands)
@@ -313,11 +332,8 @@ class Capture(Trace):
             return node
         return make_input(f"value{index}", node.tensor, where=node.where)
 
-    def _settle(self, tensor: Tensor) -> None:
+    def _settle(self, tensor: Tensor, cell: Cell) -> None:
         """Turn a traced tensor into an eager one over the memory that its cell has got."""
-        cell = tensor._cell
-        if cell is None:
-            return
         real = self.bindings[cell.node]
         needs, freed = tensor._requires_grad, cell.node in self.freed
         with tracing(None):
@@ -326,10 +342,10 @@ class Capture(Trace):
         tensor._cell, tensor._path = None, ()
         tensor._requires_grad = needs
         if needs:
-            tensor._edge = Edge(_FreedNode(), 0) if freed else final._edge
+            tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
 
 
-class _FreedNode(TapeNode):
+class FreedNode(TapeNode):
     """Stands for a graph that a backward inside a compiled program has used up."""
 
     def __init__(self) -> None:

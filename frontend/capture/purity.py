@@ -1,0 +1,333 @@
+"""The proof that a call reads and changes nothing that its guard does not hold, so that Python may be skipped.
+
+While one call runs, a profile hook collects the code that ran and the C functions that it called. Roots are the
+function with its cells and defaults, the arguments, and the globals that the code names. From there containers are
+walked fully, functions by their own cells and globals, and of instances, classes and modules the attributes whose
+names occur in code that ran. What was read is the guard. Pure is a call that leaves all of it as it was, and that
+met nothing that cannot be judged: a foreign C function, an opaque object, a computed attribute.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from brasa.ir.dtype import DType
+from brasa.places import FRONTEND, OWN_FOLDERS
+from brasa.tensor import Device, Tensor
+
+_STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim"))
+_STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
+_PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
+_FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",
+              "setattr", "delattr", "id", "next", "breakpoint"}  # fmt: skip
+_MATH = ("math", "builtins", "functools", "operator", "collections", "_operator", "itertools")
+_MISSING = object()
+
+
+class Impure(Exception):  # noqa: N818
+    """Why a call cannot be proven pure."""
+
+
+class Observation:
+    """What ran during one call."""
+
+    def __init__(self) -> None:
+        self.codes: set[CodeType] = set()
+        self.names: set[str] = set()
+        self.fault = ""
+
+    def hook(self, frame: Any, event: str, argument: Any) -> None:
+        """What sys.setprofile calls."""
+        code = frame.f_code
+        inside = _is_trusted(frame)
+        if event == "call":
+            if not inside:
+                self.codes.add(code)
+            if not inside or code.co_filename.startswith(_STATEFUL):
+                self.names.update(code.co_names)
+        elif event == "c_call" and not inside and not self.fault:
+            self._judge(argument)
+
+    def _judge(self, function: Any) -> None:
+        name = getattr(function, "__name__", "?")
+        owner = getattr(function, "__self__", None)
+        module = getattr(function, "__module__", None)
+        if module in _MATH and (module != "builtins" or name not in _FORBIDDEN):
+            return
+        if isinstance(owner, list | dict | tuple | str | set | float | int | type) and module is None:
+            return
+        self.fault = f"it calls {name}, which may do anything"
+
+
+def _is_trusted(frame: Any) -> bool:
+    """Whether a frame is brasa's own, or a library's that brasa called."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(OWN_FOLDERS) or frame.f_globals.get("__name__", "").startswith("brasa."):
+            return True
+        if not name.startswith((_NUMPY, "<frozen ")) and (not name.startswith(_STANDARD) or "site-packages" in name):
+            return False
+        frame = frame.f_back
+    return False
+
+
+def watching(observation: Observation | None) -> _Watch:
+    """A block in which the observation, if there is one, sees what runs on this thread."""
+    return _Watch(observation)
+
+
+class _Watch:
+    def __init__(self, observation: Observation | None) -> None:
+        self.observation = observation
+
+    def __enter__(self) -> None:
+        if self.observation is not None:
+            self.outer = sys.getprofile()
+            sys.setprofile(self.observation.hook)
+
+    def __exit__(self, *_: object) -> None:
+        if self.observation is not None:
+            sys.setprofile(self.outer)
+
+
+class Facts:
+    """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
+
+    steady: facts that only change together with the epoch. polled: all others.
+    """
+
+    def __init__(self) -> None:
+        self.steady: list[tuple[Any, Any, Any]] = []
+        self.polled: list[tuple[Any, Any, Any]] = []
+        self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
+        self.cells: list[tuple[CellType, Any]] = []
+
+    def hold(self) -> bool:
+        """Whether everything polled is as it was."""
+        for holder, key, value in self.polled:
+            if not same(holder.get(key, _MISSING), value):
+                return False
+        for sequence, items in self.sequences:
+            if len(sequence) != len(items) or not all(map(same, sequence, items)):
+                return False
+        return all(same(_content(cell), value) for cell, value in self.cells)
+
+    def steady_hold(self) -> bool:
+        """Whether what the epoch stands for is as it was."""
+        return all(same(holder.get(key, _MISSING), value) for holder, key, value in self.steady)
+
+    def change(self) -> str:
+        """The first thing that is not as it was, in words."""
+        for holder, key, value in (*self.steady, *self.polled):
+            now = holder.get(key, _MISSING)
+            if not same(now, value):
+                return f"{key} was {_short(value)} and is {_short(now)}"
+        return "a list or a closure has changed"
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether a value is the one that was there: the object itself, or an equal number or text of its type."""
+    if now is then:
+        return True
+    kind = type(now)
+    if kind is not type(then) or kind not in (int, float, str, bool, bytes, tuple, MethodType):
+        return False
+    if kind is float:
+        return bool(now == then) and str(now) == str(then)
+    return bool(now == then)
+
+
+def _short(value: Any) -> str:
+    return "missing" if value is _MISSING else repr(value)[:60]
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _MISSING
+
+
+class Walk:
+    """Collects the facts that are reachable from roots."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.names, self.codes = observation.names, observation.codes
+        self.facts = Facts()
+        self.seen: set[int] = set()
+        self.reached: set[CodeType] = set()
+        self.tensors: list[Tensor] = []
+
+    def finish(self) -> Facts:
+        """The facts, when every piece of code that ran was found on the way; else Impure."""
+        for code in self.codes - self.reached:
+            raise Impure(f"it runs {code.co_name}, which the proof did not reach")
+        return self.facts
+
+    def value(self, value: Any, what: str) -> None:
+        """Walk one value."""
+        if isinstance(value, _PLAIN) or id(value) in self.seen:
+            return
+        self.seen.add(id(value))
+        if isinstance(value, Tensor):
+            self.tensors.append(value)
+        elif isinstance(value, tuple | list | set | frozenset):
+            self._sequence(value, what)
+        elif isinstance(value, dict):
+            self._mapping(value, what)
+        elif isinstance(value, FunctionType):
+            self._function(value)
+        elif isinstance(value, MethodType):
+            self.value(value.__func__, what)
+            self.value(value.__self__, what)
+        elif isinstance(value, type):
+            self._class(value)
+        elif isinstance(value, ModuleType):
+            self._module(value)
+        elif isinstance(value, BuiltinFunctionType):
+            return
+        elif hasattr(value, "__dict__"):
+            self._instance(value, what)
+        else:
+            raise Impure(f"it reads {what}, whose {type(value).__name__} cannot be looked into")
+
+    def _sequence(self, value: Any, what: str) -> None:
+        if isinstance(value, list):
+            self.facts.sequences.append((value, tuple(value)))
+        if isinstance(value, set | frozenset) and not all(isinstance(item, _PLAIN) for item in value):
+            raise Impure(f"it reads {what}, a set of objects")
+        for item in value:
+            self.value(item, what)
+
+    def _mapping(self, value: Any, what: str) -> None:
+        self.facts.sequences.append((value, tuple(value)))
+        for key, item in list(value.items()):
+            self.facts.polled.append((value, key, item))
+            self.value(item, f"{what}[{key!r}]")
+
+    def _function(self, function: FunctionType) -> None:
+        code = function.__code__
+        if code.co_filename.startswith(OWN_FOLDERS):
+            return
+        holder = _Attributes(function, ("__code__", "__defaults__", "__kwdefaults__"))
+        for name in holder.names:
+            self.facts.polled.append((holder, name, holder.get(name)))
+        self._code(code, function.__globals__)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            content = _content(cell)
+            self.facts.cells.append((cell, content))
+            if content is not _MISSING:
+                self.value(content, name)
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self.value(default, "a default")
+
+    def _code(self, code: CodeType, scope: dict[str, Any]) -> None:
+        self.reached.add(code)
+        for name in code.co_names:
+            if name in scope:
+                self.facts.polled.append((scope, name, scope[name]))
+                self.value(scope[name], name)
+            elif hasattr(builtins, name):
+                self.facts.polled.append((scope, name, _MISSING))
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._code(constant, scope)
+
+    def _class(self, kind: type) -> None:
+        if kind.__module__ == "builtins" or _is_own(kind):
+            return
+        for name in self.names & vars(kind).keys():
+            attribute = vars(kind)[name]
+            self.facts.polled.append((vars(kind), name, attribute))
+            inner = getattr(attribute, "__func__", attribute)
+            if isinstance(inner, property):
+                self.value(inner.fget, name)
+            elif isinstance(inner, FunctionType | type) or not hasattr(inner, "__get__"):
+                self.value(inner, name)
+        for base in kind.__mro__[1:]:
+            self._class(base)
+
+    def _module(self, module: ModuleType) -> None:
+        name = module.__name__
+        if name.split(".")[0] in ("brasa", *_MATH, "typing", "__future__", "warnings"):
+            return
+        if not getattr(module, "__file__", "").endswith(".py"):
+            raise Impure(f"it reads the module {name}, which cannot be looked into")
+        if name.split(".")[0] in ("numpy", "random", "time", "os", "sys", "torch"):
+            raise Impure(f"it reads the module {name}, whose state is not known")
+        for key in self.names & vars(module).keys():
+            self.facts.polled.append((vars(module), key, vars(module)[key]))
+            self.value(vars(module)[key], f"{name}.{key}")
+
+    def _instance(self, value: Any, what: str) -> None:
+        kind = type(value)
+        layer = hasattr(value, "_modules") and hasattr(value, "_parameters")
+        self._class(kind)
+        if getattr(kind, "__getattribute__", None) is not object.__getattribute__:
+            raise Impure(f"{what} computes its attributes")
+        if hasattr(kind, "__getattr__") and not _is_own_method(kind, "__getattr__"):
+            raise Impure(f"{what} computes its attributes")
+        if not layer and not _is_own(kind) and kind.__module__ not in sys.modules:
+            raise Impure(f"{what} is of a type that cannot be judged")
+        if not layer and hasattr(value, "__next__"):
+            raise Impure(f"{what} is an iterator")
+        state = vars(value)
+        facts = self.facts.steady if layer else self.facts.polled
+        for name in list(state) if layer else self.names & state.keys():
+            facts.append((state, name, state[name]))
+            if layer and isinstance(state[name], dict) and name.startswith("_"):
+                self._table(state[name], name)
+            elif not layer or name in self.names or isinstance(state[name], Tensor):
+                self.value(state[name], f"{what}.{name}")
+        for name in self.names - state.keys():
+            if not layer and hasattr(kind, name):
+                facts.append((state, name, _MISSING))
+
+    def _table(self, table: dict[str, Any], what: str) -> None:
+        """One of a layer's own tables (parameters, buffers, layers, hooks): its changes bump the epoch."""
+        if id(table) in self.seen:
+            return
+        self.seen.add(id(table))
+        for key, item in table.items():
+            self.facts.steady.append((table, key, item))
+            self.value(item, f"{what}[{key!r}]")
+
+
+class _Attributes:
+    """Shows some attributes of an object as a mapping does."""
+
+    def __init__(self, owner: Any, names: tuple[str, ...]) -> None:
+        self.owner, self.names = owner, names
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self.owner, name, default)
+
+
+def _is_own(kind: type) -> bool:
+    return kind.__module__.split(".")[0] == "brasa"
+
+
+def _is_own_method(kind: type, name: str) -> bool:
+    code = getattr(getattr(kind, name), "__code__", None)
+    return code is not None and code.co_filename.startswith(OWN_FOLDERS)
+
+
+def roots_of(function: Callable[..., Any], arguments: Any) -> Iterator[tuple[Any, str]]:
+    """What a call can reach at first: the function and its arguments."""
+    import functools
+
+    if isinstance(function, functools.partial):
+        yield from roots_of(function.func, (function.args, function.keywords))
+    elif isinstance(function, FunctionType | MethodType):
+        yield function, getattr(function, "__name__", "the function")
+    else:
+        yield function, type(function).__name__
+        yield type(function), type(function).__name__
+    yield arguments, "an argument"

@@ -1,0 +1,220 @@
+"""Sealed programs: when a call is proven pure, later ones check its guard and enter native code at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brasa._state import DEFAULTS, STATE
+from brasa.capture.follow import Capture, FreedNode
+from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
+from brasa.execution import Runner
+from brasa.ir.graph import Graph
+from brasa.random import default_generator
+from brasa.tape import Edge, run_graph
+from brasa.tensor import Tensor
+from brasa.views import replay
+
+Source = tuple[str, Any]  # ("argument", number), ("fixed", tensor or number) or ("grad", tensor)
+
+
+class Candidate:
+    """What one observed call had read: the guard of a sealed form, if a later call leaves it as it is."""
+
+    def __init__(
+        self, observation: Observation, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if observation.fault:
+            raise Impure(observation.fault)
+        walk = Walk(observation)
+        for value, what in roots_of(function, (args, kwargs)):
+            walk.value(value, what)
+        self.facts, self.tensors = walk.finish(), walk.tensors
+
+    def holds(self) -> bool:
+        """Whether all that was read is as it was."""
+        return self.facts.steady_hold() and self.facts.hold()
+
+
+class Entry:
+    """The state at the beginning of a call that is not covered by facts: gradients, and the random generator."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.grads = {id(tensor): tensor._grad for tensor in tensors}
+        self.offset = default_generator.offset
+
+
+class Sealed:
+    """One pure call as a program: where its operands come from, what it gives and changes, and its guard.
+
+    specs: the signatures of arguments under which it was seen.
+    """
+
+    def __init__(
+        self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
+        facts: Facts, grads: Sequence[tuple[Tensor, bool]],
+    ) -> None:  # fmt: skip
+        self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
+        self.facts, self.grads = facts, tuple(grads)
+        self.runner = Runner(graph)
+        self.specs: set[tuple[Any, ...]] = set()
+        self.epoch = DEFAULTS.epoch
+        self.mode = (STATE.grad_enabled, DEFAULTS.dtype)
+        self.tracked = any(note.tracked for note in self.outputs)
+
+    def fits(self, key: tuple[Any, ...]) -> bool:
+        """Whether a call with arguments of this signature would do the same."""
+        if key not in self.specs or self.mode != (STATE.grad_enabled, DEFAULTS.dtype):
+            return False
+        if self.epoch != DEFAULTS.epoch:
+            if not self.facts.steady_hold():
+                return False
+            self.epoch = DEFAULTS.epoch
+        for tensor, present in self.grads:
+            if (tensor._grad is not None) is not present:
+                return False
+        return self.facts.hold()
+
+    def same_numbers(self, other: Sealed) -> bool:
+        """Whether another sealed form of this program reads the same numbers and tensors."""
+        return self.graph is other.graph and all(
+            a == b if a[0] != "fixed" else type(a[1]) is type(b[1]) and (a[1] is b[1] or (
+                not isinstance(a[1], Tensor) and a[1] == b[1]))
+            for a, b in zip(self.sources, other.sources, strict=True)
+        )  # fmt: skip
+
+    def run(self, tensors: Sequence[Tensor]) -> Any:
+        """The result, everything written and every gradient set as the function would have."""
+        operands = [
+            tensors[value] if kind == "argument" else value if kind == "fixed" else value._grad
+            for kind, value in self.sources
+        ]
+        if self.tracked:
+            results = run_graph(self.graph, "compiled", operands)
+        else:
+            results = self.runner(operands)
+        for note, result in zip(self.outputs, results, strict=False):
+            if note.freed and note.grad_of is None:
+                result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
+            elif self.tracked and not note.tracked:
+                result._requires_grad, result._edge = False, None
+            if note.grad_of is not None:
+                note.grad_of._grad = result
+        template = self.template
+        if template.__class__ is _Output and not template.path:
+            return results[template.index]
+        return _fill(template, results, tensors)
+
+
+class OutputNote:
+    """What becomes of one output. grad_of: the tensor whose gradient it is."""
+
+    __slots__ = ("freed", "grad_of", "tracked")
+
+    def __init__(self, tracked: bool, freed: bool, grad_of: Tensor | None) -> None:
+        self.tracked, self.freed, self.grad_of = tracked, freed, grad_of
+
+
+class _Output:
+    __slots__ = ("index", "path")
+
+    def __init__(self, index: int, path: tuple[Any, ...]) -> None:
+        self.index, self.path = index, path
+
+
+class _Argument:
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequence[Tensor], result: Any) -> Sealed:
+    """The sealed form of a call that has just been followed; Impure says why there is none."""
+    run = capture.last
+    if capture.flushes != 1 or run is None:
+        raise Impure("it needs values in the middle")
+    if default_generator.offset != entry.offset:
+        raise Impure("it draws random numbers")
+    places = {id(tensor): i for i, tensor in enumerate(arguments)}
+    tensors = candidate.tensors
+    sources = [_source(capture.bound_before[node], places, entry.grads, tensors, arguments) for node in run.inputs]
+    notes, template = _outcome(capture, result, places, tensors, entry.grads)
+    holders = [tensor for tensor in tensors if tensor._requires_grad]
+    grads = [(tensor, entry.grads[id(tensor)] is not None) for tensor in holders]
+    return Sealed(run.graph, sources, template, notes, candidate.facts, grads)
+
+
+def _source(
+    value: Any, places: dict[int, int], entry: dict[int, Tensor | None], tensors: list[Tensor],
+    arguments: Sequence[Tensor],
+) -> Source:  # fmt: skip
+    if not isinstance(value, Tensor):
+        return "fixed", value
+    if id(value) in places:
+        return "argument", places[id(value)]
+    for tensor in (*tensors, *arguments):
+        if entry.get(id(tensor)) is value:
+            return "grad", tensor
+    if not any(value is tensor for tensor in tensors):
+        raise Impure("it reads a tensor that the proof did not reach")
+    return "fixed", value
+
+
+def _outcome(
+    capture: Capture, result: Any, places: dict[int, int], tensors: list[Tensor], entry: dict[int, Tensor | None]
+) -> tuple[list[OutputNote], Any]:
+    settled = {id(tensor): (index, path) for tensor, index, path in capture.settled}
+    used: set[int] = set()
+    notes = [OutputNote(tracked, freed, None) for tracked, freed in capture.outcome]
+    for tensor in dict.fromkeys((*tensors, *capture.leaves.values())):
+        grad = tensor._grad
+        if grad is not None and id(grad) in settled:
+            index, path = settled[id(grad)]
+            if path or notes[index].grad_of is not None:
+                raise Impure("a gradient is a view")
+            notes[index].grad_of = tensor
+            used.add(id(grad))
+        elif grad is not entry.get(id(tensor)):
+            raise Impure("it drops gradients")
+
+    def pattern(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if id(value) in settled:
+                used.add(id(value))
+                return _Output(*settled[id(value)])
+            if id(value) in places:
+                return _Argument(places[id(value)])
+            if any(value is tensor for tensor in tensors):
+                return value
+            raise Impure("it returns a tensor of unknown origin")
+        if isinstance(value, tuple) and hasattr(value, "_make"):
+            return type(value)._make(map(pattern, value))  # type: ignore[attr-defined]
+        if isinstance(value, tuple | list):
+            return type(value)(map(pattern, value))
+        if isinstance(value, dict):
+            return {key: pattern(item) for key, item in value.items()}
+        if value is None or isinstance(value, int | float | str):
+            return value
+        raise Impure(f"it returns a {type(value).__name__}")
+
+    template = pattern(result)
+    if any(id(tensor) not in used for tensor, _, _ in capture.settled):
+        raise Impure("it keeps a tensor that it computed")
+    return notes, template
+
+
+def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> Any:
+    if isinstance(pattern, _Output):
+        return replay(results[pattern.index], pattern.path) if pattern.path else results[pattern.index]
+    if isinstance(pattern, _Argument):
+        return arguments[pattern.index]
+    if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
+        return type(pattern)._make(_fill(item, results, arguments) for item in pattern)  # type: ignore[attr-defined]
+    if isinstance(pattern, tuple | list):
+        return type(pattern)(_fill(item, results, arguments) for item in pattern)
+    if isinstance(pattern, dict):
+        return {key: _fill(item, results, arguments) for key, item in pattern.items()}
+    return pattern
+
+
