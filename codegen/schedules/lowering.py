@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from brasa.codegen.schedules.commit import Update, commit_order
-from brasa.codegen.schedules.regions import lower_region, region_key, region_symbols
+from brasa.codegen.schedules.regions import CPU_SCHEDULES, Schedules, lower_region, region_key, region_symbols
 from brasa.codegen.schedules.writer import Layouts, Lowered, Marks, OperandStride
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -30,15 +30,16 @@ class Location:
     owner: int = -1
 
 
-def lower(graph: Graph, target: Target) -> Program:
+def lower(graph: Graph, target: Target, schedules: Schedules = CPU_SCHEDULES) -> Program:
     """The program that computes a graph of fused nodes, reshapes of row-major values, and items."""
-    return _Lowering(graph, target).program()
+    return _Lowering(graph, target, schedules).program()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(self, graph: Graph, target: Target, schedules: Schedules) -> None:
         self.graph = graph
         self.target = target
+        self.schedules = schedules
         self.landing = dict(graph.updates)
         self.calls = [node for node in graph.nodes if node.op.name == "fused"]
         self.locations: dict[Value, Location] = {
@@ -129,7 +130,7 @@ class _Lowering:
         layouts = Layouts(tuple(s.marks for s in sources), tuple(r.marks for r in results), shared)
         key, symbols = region_key(region, layouts), region_symbols(region)
         if key not in self.kernels:
-            self.kernels[key] = self.renamed(lower_region(region, layouts, self.target)), symbols
+            self.kernels[key] = self.renamed(lower_region(region, layouts, self.target, self.schedules)), symbols
         lowered, its_symbols = self.kernels[key]
         renaming = {name: dim.symbol(mine) for name, mine in zip(its_symbols, symbols, strict=True)}
         scratch = [self.temporary(dim.substitute(nbytes, renaming)) for nbytes in lowered.scratch]

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from brasa.codegen.schedules.map import write_map
 from brasa.codegen.schedules.rows import write_rows
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
 from brasa.ir.dim import Dim
+from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph, Node
 from brasa.ir.region import Form, form
 from brasa.ir.sizes import substitute_attr, substitute_type
 from brasa.ir.target import Target
 
-_SCHEDULES: Mapping[Form, Callable[[Writer], None]] = {
+Schedules: TypeAlias = Mapping[Form, Callable[[Writer], None]]
+
+CPU_SCHEDULES: Schedules = {
     "map": write_map,
     "rows": write_rows,
 }
 
 
-def lower_region(region: Graph, layouts: Layouts, target: Target) -> Lowered:
-    """The region's kernel."""
+def lower_region(region: Graph, layouts: Layouts, target: Target, schedules: Schedules) -> Lowered:
+    """The region's kernel, by the schedule of its form; DeviceError where there is none."""
     writer = Writer(region, layouts, target)
-    _SCHEDULES[form(region)](writer)
+    if form(region) not in schedules:
+        raise DeviceError(f"there is no schedule of {form(region)} regions for {target.triple}", op=region.name)
+    schedules[form(region)](writer)
     return writer.lower()
 
 

@@ -1,0 +1,19 @@
+"""Lowers fused graphs to programs of kernels for a GPU."""
+
+from __future__ import annotations
+
+from brasa.codegen.schedules.cuda.map import write_map
+from brasa.codegen.schedules.cuda.rows import write_rows
+from brasa.codegen.schedules.lowering import lower
+from brasa.codegen.schedules.regions import Schedules
+from brasa.ir.graph import Graph
+from brasa.ir.program import Program
+from brasa.ir.target import Target
+
+_SCHEDULES: Schedules = {"map": write_map, "rows": write_rows}
+_GPU = Target("nvptx64-nvidia-cuda", "sm_80", "", vector_bits=32, vector_registers=255)
+
+
+def lower_for_gpu(graph: Graph) -> Program:
+    """The program that computes a graph of fused nodes on a GPU; its kernels run in blocks of threads."""
+    return lower(graph, _GPU, _SCHEDULES)
