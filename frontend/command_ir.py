@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from brasa.command_target import CommandError, load_target
+from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph
 
 PROCESSORS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64")
@@ -90,7 +91,13 @@ def _trace(options: argparse.Namespace) -> Graph:
     from brasa.outline import outline
 
     types = parse_types(options.input) if options.input is not None else []
-    return outline(load_target(options.target), types, options.train)
+    target = load_target(options.target)
+    try:
+        return outline(target, types, options.train)
+    except BrasaError:
+        raise
+    except Exception as error:
+        raise CommandError(f"{options.target} cannot be traced: {type(error).__name__}: {error}") from error
 
 
 def _graph(stages: Any, options: argparse.Namespace) -> Graph:

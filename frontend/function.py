@@ -21,7 +21,8 @@ from brasa.ir.types import TensorType
 from brasa.places import user_location
 from brasa.sizes import Guard, SymbolicSize, plain_size
 from brasa.tape import run_graph
-from brasa.tensor import Tensor
+from brasa.runtime import allocate
+from brasa.tensor import Tensor, make
 from brasa.tracing import Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -116,6 +117,7 @@ class Function:
     # eager
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Any call: arguments in any form, eager or traced, with or without gradients."""
         values = args if not kwargs and len(args) == len(self.parameters) else self.arrange(args, kwargs)
         key, operands = self.signature(values)
         trace = STATE.trace
@@ -124,14 +126,8 @@ class Function:
         found = self.bound.get(tuple(key))
         if found is None:
             found = self._bind(tuple(key), values, operands)
-        specialization, frame = found
-        if STATE.grad_enabled:
-            for operand in operands:
-                if operand.__class__ is not float and operand.__class__ is not int and operand._requires_grad:
-                    outputs = run_graph(specialization.graph, self.name, operands)
-                    return outputs[0] if specialization.form is None else specialization.form(outputs)
-        outputs = specialization.runner.launch(frame, operands)
-        return outputs[0] if specialization.form is None else specialization.form(outputs)
+        outputs = run_graph(found[0].graph, self.name, operands, found[0].runner)
+        return outputs[0] if found[0].form is None else found[0].form(outputs)
 
     def _bind(self, key: tuple[Any, ...], values: Sequence[Any], operands: list[Any]) -> tuple[Specialization, Any]:
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
@@ -145,9 +141,8 @@ class Function:
             for i, o in enumerate(operands)
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
-        frame = specialization.runner.bind(operands)
-        self.bound[key] = (specialization, frame)
-        return specialization, frame
+        found = self.bound[key] = (specialization, specialization.runner.bind(operands))
+        return found
 
     def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:
         for value, fixed in zip(values, self.fixed, strict=True):
@@ -171,7 +166,12 @@ class Function:
         for candidate in known:
             if candidate.fits(sizes):
                 return candidate
-        made = self._trace_build(values, operands, shapes)
+        try:
+            made = self._trace_build(values, operands, shapes)
+        except BrasaError:
+            concrete = [operand._replace(shape=shape) for operand, shape in zip(operands, shapes, strict=True)]
+            self._trace_build(values, concrete, shapes)  # the same error, said in numbers
+            raise
         known.append(made)
         return made
 
@@ -187,8 +187,13 @@ class Function:
             else [next(inputs) for _ in value] if isinstance(value, list | tuple) else next(inputs)
             for value, is_operand in zip(values, self.operand, strict=True)
         ]  # fmt: skip
-        with tracing(trace):
-            result = self.build(*arguments)
+        try:
+            with tracing(trace):
+                result = self.build(*arguments)
+        except BrasaError as error:
+            error.op = self.name
+            error.operands = tuple(operand.placed("", "") for operand in error.operands)
+            raise
         several = isinstance(result, tuple)
         outputs = [trace.node_of(tensor) for tensor in (result if several else (result,))]
         graph = trace.finish(self.name, outputs)
@@ -260,14 +265,14 @@ class Function:
     def _located_specialize(
         self, values: Sequence[Any], described: list[Operand], shapes: list[tuple[int, ...]], nodes: tuple[Node, ...]
     ) -> Specialization:
+        """specialize(), whose error says what the operands are and where they were made."""
         try:
             return self.specialize(values, described, shapes)
         except BrasaError as error:
-            if any(operand.where == "" for operand in error.operands):
-                error.operands = tuple(
-                    type(operand)(operand.name, operand.type, node.origin, node.where)
-                    for operand, node in zip(error.operands, nodes, strict=False)
-                )
+            error.operands = tuple(
+                operand.placed(node.origin, node.where)
+                for operand, node in zip(error.operands, nodes, strict=False)
+            )
             raise
 
     def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
@@ -340,12 +345,42 @@ def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str,
     if build is None:
         return functools.partial(function, inline=inline, fixed=fixed)
     made = Function(build, inline, fixed)
-
-    @functools.wraps(build)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return made(*args, **kwargs)
-
+    call = functools.wraps(build)(_entry(made))
     call.function = made  # type: ignore[attr-defined]
     return cast(_C, call)
 
 
+def _entry(made: Function) -> Callable[..., Any]:
+    """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
+    table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if STATE.trace is not None or kwargs or len(args) != arity:
+            return made(*args, **kwargs)
+        key: list[Any] = []
+        pointers: list[Any] = []
+        for value, is_operand in zip(args, operand_flags, strict=True):
+            kind = value.__class__
+            if kind is Tensor:
+                if value._requires_grad:
+                    return made(*args)
+                key.append(value._spec)
+                pointers.append(value._ptr)
+            elif is_operand and (kind is float or kind is int):
+                key.append(kind)
+                pointers.append(value)
+            elif kind is int or kind is str or value is None:
+                key.append(value)
+            else:
+                return made(*args)
+        found = table.get(tuple(key))
+        if found is None or len(found[1].specs) != 1:
+            return made(*args)
+        bound = found[1]
+        buffer = allocate(bound.nbytes[0])
+        status = bound.call(*pointers, buffer.ptr)
+        if status is not None:
+            return made(*args)
+        return make(buffer, bound.specs[0])
+
+    return call

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from brasa.capture.compiled import tensors_in
 from brasa.capture.follow import Capture
 from brasa.capture.tree import Step
 from brasa.ir import dim
@@ -70,21 +69,30 @@ def outline(target: Any, types: Sequence[TensorType], train: bool = False) -> Gr
         inputs = [trace.input(each, type) for each, type in zip(_input_names(target, types, name), types, strict=True)]
         for tensor in inputs:
             tensor._requires_grad = train and not is_module and tensor.dtype.is_floating_point
-        results = list(tensors_in((target(*inputs),)))
-        graph = trace.graph(name, results)
+        graph = trace.graph(name, _tensors_in(target(*inputs)))
     return with_gradients(graph, not is_module) if train else graph
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors_in(item)
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
 
 
 def _input_names(target: Any, types: Sequence[TensorType], name: str) -> list[str]:
     """The names of the parameters that take the inputs."""
-    signature = inspect.signature(target.forward if hasattr(target, "forward") else target)
+    parameters = inspect.signature(target.forward if hasattr(target, "forward") else target)
     try:
-        bound = signature.bind(*types)
+        bound = parameters.bind(*types)
     except TypeError as error:
         raise ArgumentError(f"{error}; inputs of {len(types)} types were given", op=name) from error
     names = []
     for key, value in bound.arguments.items():
-        several = signature.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL
+        several = parameters.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL
         names += [f"{key}{i}" for i in range(len(value))] if several else [key]
     return names
 

@@ -11,6 +11,7 @@ from brasa import passes
 from brasa.ir.graph import Graph
 from brasa.ir.program import Program
 from brasa.ir.program_text import print_program
+from brasa.ir.sizes import graph_symbols
 from brasa.ir.target import Target
 from brasa.passes import PIPELINE
 
@@ -19,6 +20,7 @@ GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": "eliminate-dead
 # The others, each with what its text is: the ending of a file's name.
 CODE_STAGES = {"kernels": "txt", "memory": "txt", "llvm": "ll", "asm": "s", "cuda": "cu"}
 STAGES = (*GRAPH_STAGES, *CODE_STAGES)
+NOMINAL = 64  # what named sizes are where a text shows numbers of bytes
 
 
 PASSES = dict(PIPELINE)
@@ -96,9 +98,11 @@ class Stages:
     @cached_property
     def _cuda(self) -> str:
         from brasa.codegen.cuda import emit_cuda
+        from brasa.codegen.schedules.cuda import lower_for_gpu
 
+        fused = self.graph("fused")
         with self._timed("cuda"):
-            return emit_cuda(self._program)
+            return emit_cuda(lower_for_gpu(fused))
 
     def text(self, stage: str) -> str:
         """The text of one of STAGES."""
@@ -108,7 +112,7 @@ class Stages:
             case "kernels":
                 text = "\n\n".join(map(str, self._program.kernels))
             case "memory":
-                text = print_program(self._program)
+                text = self._memory_text()
             case "llvm":
                 text = self._llvm
             case "asm":
@@ -116,6 +120,12 @@ class Stages:
             case _:
                 text = self._cuda
         return text.rstrip("\n")
+
+    def _memory_text(self) -> str:
+        program, names = self._program, graph_symbols(self._traced)
+        at = f" at {', '.join(f'{name} = {NOMINAL}' for name in names)}" if names else ""
+        report = passes.report_memory(program, dict.fromkeys(names, NOMINAL))
+        return f"{print_program(program)}\n\nmemory{at}\n{report}"
 
     def all_texts(self) -> dict[str, str]:
         """Every stage and every pass's result, by numbered names for files."""

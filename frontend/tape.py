@@ -175,13 +175,13 @@ _plans: dict[tuple[Graph, tuple[bool, ...]], GradientPlan] = {}
 _runners: dict[Graph, Runner] = {}
 
 
-def run_graph(graph: Graph, name: str, operands: Sequence[Any]) -> list[Tensor]:
+def run_graph(graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None) -> list[Tensor]:
     """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs."""
     if STATE.grad_enabled:
         wanted = tuple(isinstance(o, Tensor) and o._requires_grad for o in operands)
         if any(wanted) and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
             return _record(graph, name, operands, wanted)
-    runner = _runners.get(graph)
+    runner = runner or _runners.get(graph)
     if runner is None:
         runner = _runners[graph] = Runner(graph)
     return runner(operands)

@@ -15,6 +15,10 @@ class Operand:
     origin: str = ""
     where: str = ""
 
+    def placed(self, origin: str, where: str) -> Operand:
+        """The same operand, said to be and to come from something else."""
+        return Operand(self.name, self.type, origin, where)
+
 
 class BrasaError(RuntimeError):
     """The root of brasa's errors: an op, a fact, the operands with their types and origins, and a checked hint."""

@@ -115,7 +115,9 @@ class Node:
         if self.op.name == "input":
             role, name = self.attrs.get("role"), self.attrs["name"]
             return f"{role} '{self.attrs.get('path') or name}'" if role else f"input '{name}'"
-        return f"result of {self.op.name}"
+        if self.op.name == "item":
+            return self.operands[0].origin
+        return f"result of {self.attrs['graph'].name if self.op.name == 'call' else self.op.name}"
 
     def replace(self, operands: tuple[Node, ...], type: Type | None = None, **attrs: Attr) -> Node:
         """The same application over other operands; with other attrs where given."""

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from brasa.ir.dim import Dim
 from brasa.ir.dtype import bool_
 from brasa.ir.graph import Graph, Kind, Node, graph_of, rewrite
 from brasa.ir.ops.source import constant, make_input
@@ -32,7 +33,9 @@ def fold_constants(graph: Graph, execute: Execute | None = None) -> Graph:
     """
 
     def change(node: Node) -> Node:
-        constants = bool(node.operands) and all(operand.op.name == "constant" for operand in node.operands)
+        constants = bool(node.operands) and all(
+            operand.op.name == "constant" and not isinstance(operand.attrs["value"], Dim) for operand in node.operands
+        )
         if not constants or not isinstance(node.type, TensorType) or node.type.dtype.is_complex:
             return node
         return _folded(node, execute) or node

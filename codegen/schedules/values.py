@@ -8,7 +8,7 @@ from typing import Any
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.sharing import share
 from brasa.codegen.schedules.writer import Writer
-from brasa.ir.dim import Size
+from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
 from brasa.ir.kernel import Buffer, Expr, cast, const, select
@@ -99,7 +99,8 @@ class Values:
             case "input":
                 return self.writer.load_input(node, index, mask)
             case "constant":
-                return const(node.attrs["value"], node.tensor.dtype)
+                value, dtype = node.attrs["value"], node.tensor.dtype
+                return cast(self.writer.expr(value), dtype) if isinstance(value, Dim) else const(value, dtype)
             case "iota":
                 return self.writer.expr(index[node.attrs["axis"]])
         raise ValueError(f"{node.op.name} cannot be computed element by element")
