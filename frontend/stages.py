@@ -8,6 +8,7 @@ from functools import cached_property
 from time import perf_counter
 
 from brasa import passes
+from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph
 from brasa.ir.program import Program
 from brasa.ir.program_text import print_program
@@ -131,8 +132,15 @@ class Stages:
         """Every stage and every pass's result, by numbered names for files."""
         texts = [("traced.txt", self.text("traced"))]
         texts += [(f"{name}.txt", str(graph)) for name, graph in self._pipeline]
-        texts += [(f"{stage}.{ending}", self.text(stage)) for stage, ending in CODE_STAGES.items()]
+        texts += [(f"{stage}.{ending}", self._text_or_reason(stage)) for stage, ending in CODE_STAGES.items()]
         return {f"{number:02}-{name}": text for number, (name, text) in enumerate(texts)}
+
+    def _text_or_reason(self, stage: str) -> str:
+        """The text, or why there is none: not everything has a schedule for a GPU."""
+        try:
+            return self.text(stage)
+        except DeviceError as error:
+            return f"// {error}"
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
