@@ -20,7 +20,7 @@ Emitters know this page and nothing of the ops above it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from brasa.ir.dtype import DType, bool_, int64
@@ -106,12 +106,12 @@ class Expr:
         return binary("div", other, self)
 
     def __floordiv__(self, other: Number) -> Expr:
-        """Division of sizes and indices, which are not negative: rounding is toward zero."""
-        return binary("quotient", self, other)
+        """Division of sizes and indices, which are neither negative nor as large as 2**51."""
+        return replace(binary("quotient", self, other), attr="index")
 
     def __mod__(self, other: Number) -> Expr:
-        """Remainder of sizes and indices, which are not negative."""
-        return binary("modulo", self, other)
+        """Remainder of sizes and indices, which are neither negative nor as large as 2**51."""
+        return replace(binary("modulo", self, other), attr="index")
 
     def __and__(self, other: Number) -> Expr:
         return binary("and", self, other)
@@ -149,8 +149,10 @@ class Expr:
 
 
 # Scalar operations that every emitter prints. Arithmetic is IEEE with one rounding, integers wrap; `quotient` and
-# `modulo` are C's integer / and %; `minimum`/`maximum` propagate NaN and order -0 below +0; comparisons with NaN are
-# false but for `ne`; `round` is half to even; casts from float to integer saturate, NaN gives 0.
+# `modulo` are C's integer / and %, by 0 any number but no trap, and those of indices, written // and %, say so in their
+# attr; `minimum`/`maximum` propagate NaN and order -0 below +0; comparisons with NaN are false but for
+# `ne`; `round` is half to even; shifts beyond the width shift everything out; casts from float to integer saturate,
+# NaN gives 0.
 UNARY = ("neg", "abs", "not", "sqrt", "floor", "ceil", "trunc", "round")
 BINARY = ("add", "sub", "mul", "div", "quotient", "modulo", "minimum", "maximum", "and", "or", "xor", "shl", "shr")
 COMPARE = ("eq", "ne", "lt", "le")

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from brasa.codegen.llvm.conversions import convert, instruction, suffix
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, register_type
 from brasa.codegen.llvm.writer import Writer
-from brasa.ir.dtype import DType, float32, int64
+from brasa.ir.dtype import DType, float32
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
 
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _ROUNDING = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
 _INTRINSICS = {"fma": "fma"}
-# The bits of 2**52.
-_DOUBLE_BITS = 0x433 << 52
+# The bits of the double 2**52 + 2**51; those of that number plus an index are these plus the index.
+_OFFSET_BITS = 0x4338 << 48
 
 
 def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
@@ -42,7 +42,7 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
     if expr.op in COMPARE:
         return _compare(writer, expr.op, dtype, *level(writer, args))
     if expr.op in BINARY:
-        return _binary(writer, expr.op, dtype, args[0], args[1])
+        return _binary(writer, expr, dtype, args[0], args[1])
     if expr.op == "intrinsic" and expr.attr in _INTRINSICS:
         values = level(writer, args)
         kind = register_type(expr.dtype)
@@ -136,7 +136,8 @@ def _compare(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value
     return writer.pure("i1", x.lanes, f"{code} {x}, {y.text}", x, y)
 
 
-def _binary(writer: Writer, op: str, dtype: DType, lhs: Result, rhs: Result) -> Result:
+def _binary(writer: Writer, expr: Expr, dtype: DType, lhs: Result, rhs: Result) -> Result:
+    op = expr.op
     if dtype.name == "i64" and op in ("add", "sub", "mul", "shl"):
         kept = _index_arithmetic(writer, op, lhs, rhs)
         if kept is not None:
@@ -147,6 +148,8 @@ def _binary(writer: Writer, op: str, dtype: DType, lhs: Result, rhs: Result) -> 
     if op in ("minimum", "maximum"):
         return _extremum(writer, op, dtype, x, y)
     if op in ("quotient", "modulo"):
+        if expr.attr == "index" and x.type == "i64" and x.lanes > 1:
+            return _divide_indices(writer, op, x, y)
         return _divide(writer, op, dtype, x, y)
     name = (_FLOAT if dtype.kind == "float" else _INTEGER)[op]
     return writer.pure(x.type, x.lanes, f"{name} {x}, {y.text}", x, y)
@@ -222,36 +225,29 @@ def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
     return _choose(writer, is_minus, negated, result)
 
 
-def divide_indices(writer: Writer, op: str, lhs: Result, rhs: Result) -> Result:
-    """Division of indices, which are not negative and below 2**52, in double precision: that is exact.
+def _divide_indices(writer: Writer, op: str, x: Value, y: Value) -> Value:
+    """Division of vectors of indices, which are below 2**51, in double precision: that is exact.
 
     Processors divide integers one by one; vectors of doubles take a quarter of the time.
     """
-    x, y = level(writer, [lhs, rhs])
-    power = rhs.number if isinstance(rhs, Linear) else None
-    if x.lanes == 1 or (power is not None and power > 0 and power & (power - 1) == 0):
-        if x.lanes == 1:
-            return _divide(writer, op, int64, x, y)
-        name, by = ("lshr", power.bit_length() - 1) if op == "quotient" else ("and", power - 1)
+    size = int(y.number or 0)
+    if size > 0 and size & (size - 1) == 0:
+        name, by = ("lshr", size.bit_length() - 1) if op == "quotient" else ("and", size - 1)
         return writer.pure("i64", LANES, f"{name} {x}, {constant_of(by, 'i64', LANES).text}", x)
-    dividend, divisor = (_index_to_double(writer, each) for each in (x, y))
+    bits, offset = constant_of(_OFFSET_BITS, "i64", LANES), constant_of(1.5 * 2.0**52, "double", LANES)
 
-    def pure(name: str, a: Value, b: Value) -> Value:
-        return writer.pure("double", LANES, f"{name} {a}, {b.text}", a, b)
+    def pure(type: str, name: str, a: Value, b: Value) -> Value:
+        return writer.pure(type, LANES, f"{name} {a}, {b.text}", a, b)
 
-    ratio = pure("fdiv", dividend, divisor)
-    whole = writer.call(f"llvm.floor.{suffix('double', LANES)}", "double", LANES, ratio)
+    def to_double(index: Value) -> Value:
+        return pure("double", "fsub", instruction(writer, "bitcast", pure("i64", "add", index, bits), "double"), offset)
+
+    dividend, divisor = to_double(x), to_double(y)
+    ratio = pure("double", "fdiv", dividend, divisor)
+    whole = writer.call(f"llvm.trunc.{suffix('double', LANES)}", "double", LANES, ratio)
     if op == "modulo":
-        whole = pure("fsub", dividend, pure("fmul", whole, divisor))
-    raised = instruction(writer, "bitcast", pure("fadd", whole, constant_of(2.0**52, "double", LANES)), "i64")
-    return writer.pure("i64", LANES, f"xor {raised}, {constant_of(_DOUBLE_BITS, 'i64', LANES).text}", raised)
-
-
-def _index_to_double(writer: Writer, x: Value) -> Value:
-    """The double 2**52 + x has x as its lowest bits."""
-    raised = writer.pure("i64", LANES, f"or {x}, {constant_of(_DOUBLE_BITS, 'i64', LANES).text}", x)
-    double = instruction(writer, "bitcast", raised, "double")
-    return writer.pure("double", LANES, f"fsub {double}, {constant_of(2.0**52, 'double', LANES).text}", double)
+        whole = pure("double", "fsub", dividend, pure("double", "fmul", whole, divisor))
+    return pure("i64", "sub", instruction(writer, "bitcast", pure("double", "fadd", whole, offset), "i64"), bits)
 
 
 def _extremum(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:

@@ -82,7 +82,6 @@ class Emitter(Expressions):
         match statement:
             case Let(var, value):
                 self.bind(var, self.value(value))
-                self.reading.name(var, value)
             case Assign(local, index, value):
                 self._assign(self.register(local, index), value)
             case Store():

@@ -70,8 +70,6 @@ class Expressions:
             case "load":
                 return self._load(expr)
         args = [self.value(arg) for arg in expr.args]
-        if expr.op in ("quotient", "modulo") and expr.lanes > 1 and all(map(self.reading.is_index, expr.args)):
-            return arithmetic.divide_indices(self.writer, expr.op, *args)
         return arithmetic.apply(self.writer, expr, args)
 
     def _load(self, expr: Expr) -> Value:

@@ -82,9 +82,9 @@ def _load_neighbours(writer: Writer, place: Value, type: str, mask: Value | None
 def _load_spaced(writer: Writer, pointer: Value, type: str, index: Linear, version: str) -> Value:
     """Neighbours backwards, or every second element: whole vectors with no element beyond the last, and a shuffle."""
     if index.fixed_step == -1:
-        starts, places = (-LANES + 1,), list(reversed(range(LANES)))
+        starts, places = [-LANES + 1], list(reversed(range(LANES)))
     else:
-        starts, places = (0, LANES - 1), [*range(0, LANES, 2), *range(LANES + 1, 2 * LANES, 2)]
+        starts, places = [0, LANES - 1], [*range(0, LANES, 2), *range(LANES + 1, 2 * LANES, 2)]
     parts = [
         _load_neighbours(
             writer, address(writer, pointer, type, index.base.plus(Linear({}, start))), type, None, version

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from brasa.ir.dtype import int64
 from brasa.ir.kernel import Assign, Buffer, Check, Expr, For, If, Let, Local, Statement, Store
 
 
@@ -24,7 +23,6 @@ class Reading:
 
     def __init__(self) -> None:
         self._state: dict[Expr, bool] = {}
-        self._index: dict[Expr, bool] = {}
         self._effects: dict[int, Effects] = {}
 
     def depends_on_state(self, expr: Expr) -> bool:
@@ -34,18 +32,6 @@ class Reading:
             known = expr.op in ("load", "local") or any(map(self.depends_on_state, expr.args))
             self._state[expr] = known
         return known
-
-    def is_index(self, expr: Expr) -> bool:
-        """Whether the value is made of nothing but sizes, loop variables and constants."""
-        known = self._index.get(expr)
-        if known is None:
-            plain = expr.dtype is int64 and expr.op not in ("load", "local", "cast", "bitcast", "select")
-            known = self._index[expr] = plain and all(map(self.is_index, expr.args))
-        return known
-
-    def name(self, var: Expr, value: Expr) -> None:
-        """The variable stands for the value."""
-        self._index[var] = self.is_index(value)
 
     def effects(self, statements: Sequence[Statement]) -> Effects:
         """What the statements, and those inside them, read and write."""

@@ -154,7 +154,7 @@ class Grower:
                 case 2:
                     index, bound = index % (factor + 3), min(bound, factor + 3)
                 case 3 if bound <= ELEMENTS:
-                    index, bound = (bound - 1) - index, bound
+                    index = (bound - 1) - index
         return index, bound
 
     def stored(self, dtype: DType, many: bool) -> Expr:
