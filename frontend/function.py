@@ -353,10 +353,15 @@ def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str,
 def _entry(made: Function) -> Callable[..., Any]:
     """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
     table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
+    defaults = [parameter.default for parameter in made.parameters]
+    required = sum(default is inspect.Parameter.empty for default in defaults)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if STATE.trace is not None or kwargs or len(args) != arity:
+        given = len(args)
+        if STATE.trace is not None or kwargs or not required <= given <= arity:
             return made(*args, **kwargs)
+        if given < arity:
+            args = (*args, *defaults[given:])
         key: list[Any] = []
         pointers: list[Any] = []
         for value, is_operand in zip(args, operand_flags, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa import creation, indexing, random, views
+from brasa._state import bump_epoch
 from brasa.functions import joining, matrix, pointwise, reduction
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
@@ -155,6 +156,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
         assign(self, value.detach(), "data")  # type: ignore[attr-defined]
     else:
         self._buffer, self._ptr, self._spec = value._buffer, value._ptr, value._spec
+        bump_epoch()
 
 
 def _transposed(self: Tensor) -> Tensor:

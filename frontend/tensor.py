@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brasa._state import STATE
+from brasa._state import STATE, bump_epoch
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ValueError
@@ -147,6 +147,7 @@ class Tensor:
             raise GradientError("only a leaf can stop requiring gradients", op="requires_grad_",
                                 hint="use .detach() for a copy that is cut off from the graph")  # fmt: skip
         self._requires_grad = bool(requires_grad)
+        bump_epoch()
         return self
 
     @property

@@ -17,7 +17,7 @@ from brasa.ir.errors import BrasaError, GradientError
 from brasa.ir.graph import Graph, Node, Op, set_location, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
-from brasa.ir.sizes import substitute_graph
+from brasa.ir.sizes import substitute_attrs, substitute_graph
 from brasa.ir.types import TensorType
 from brasa.places import user_location
 from brasa.sizes import Guard, SizeScope
@@ -336,8 +336,9 @@ class Capture(Trace):
         """Turn a traced tensor into an eager one over the memory that its cell has got."""
         real = self.bindings[cell.node]
         needs, freed = tensor._requires_grad, cell.node in self.freed
+        path = [(op, substitute_attrs(attrs, self.scope.hints)) for op, attrs in tensor._path]
         with tracing(None):
-            final = replay(real, tensor._path) if tensor._path else real
+            final = replay(real, path) if path else real
         tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
         tensor._cell, tensor._path = None, ()
         tensor._requires_grad = needs

@@ -10,6 +10,7 @@ from brasa.capture.follow import Capture, FreedNode
 from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
 from brasa.execution import Runner
 from brasa.ir.graph import Graph
+from brasa.ir.sizes import substitute_attrs
 from brasa.random import default_generator
 from brasa.tape import Edge, run_graph
 from brasa.tensor import Tensor
@@ -56,6 +57,7 @@ class Sealed:
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads = facts, tuple(grads)
+        self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner = Runner(graph)
         self.specs: set[tuple[Any, ...]] = set()
         self.epoch = DEFAULTS.epoch
@@ -67,7 +69,7 @@ class Sealed:
         if key not in self.specs or self.mode != (STATE.grad_enabled, DEFAULTS.dtype):
             return False
         if self.epoch != DEFAULTS.epoch:
-            if not self.facts.steady_hold():
+            if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
                 return False
             self.epoch = DEFAULTS.epoch
         for tensor, present in self.grads:
@@ -104,6 +106,11 @@ class Sealed:
         if template.__class__ is _Output and not template.path:
             return results[template.index]
         return _fill(template, results, tensors)
+
+
+def _is_as_noted(note: tuple[Tensor, Any, bool]) -> bool:
+    tensor, spec, requires_grad = note
+    return tensor._spec is spec and tensor._requires_grad is requires_grad
 
 
 class OutputNote:
@@ -182,7 +189,10 @@ def _outcome(
         if isinstance(value, Tensor):
             if id(value) in settled:
                 used.add(id(value))
-                return _Output(*settled[id(value)])
+                index, path = settled[id(value)]
+                if any(substitute_attrs(attrs, capture.scope.hints) != attrs for _, attrs in path):
+                    raise Impure("it returns a view whose place depends on sizes")
+                return _Output(index, path)
             if id(value) in places:
                 return _Argument(places[id(value)])
             if any(value is tensor for tensor in tensors):

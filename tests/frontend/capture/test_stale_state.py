@@ -1,0 +1,177 @@
+"""A compiled function never uses Python state that has changed since it was captured."""
+
+import brasa
+import pytest
+
+SCALE = 2.0
+TABLE = {"scale": 2.0}
+NESTED = [[2.0]]
+
+
+class Holder:
+    shared = 2.0
+
+    def __init__(self):
+        self.scale = 2.0
+        self.option = None
+
+    def by_attribute(self, x):
+        return x * self.scale
+
+    def by_class(self, x):
+        return x * self.shared
+
+    def by_none(self, x):
+        return x if self.option is None else x * self.option
+
+
+def run(function, x=3.0, times=6):
+    """The results of enough calls to record, follow, observe and seal."""
+    return [function(brasa.tensor([x])).item() for _ in range(times)]
+
+
+def by_global(x):
+    return x * SCALE
+
+
+def by_dict(x):
+    return x * TABLE["scale"]
+
+
+def by_nested(x):
+    return x * NESTED[0][0]
+
+
+def by_default(x, scale=2.0):
+    return x * scale
+
+
+def helper(x):
+    return x * 2.0
+
+
+def by_helper(x):
+    return helper(x)
+
+
+def test_attribute():
+    holder = Holder()
+    function = brasa.compile(holder.by_attribute)
+    assert set(run(function)) == {6.0}
+    holder.scale = 5.0
+    assert set(run(function)) == {15.0}
+
+
+def test_class_attribute():
+    holder = Holder()
+    function = brasa.compile(holder.by_class)
+    assert set(run(function)) == {6.0}
+    Holder.shared = 5.0
+    try:
+        assert set(run(function)) == {15.0}
+    finally:
+        Holder.shared = 2.0
+
+
+def test_attribute_that_shadows_the_class():
+    holder = Holder()
+    function = brasa.compile(holder.by_class)
+    assert set(run(function)) == {6.0}
+    holder.shared = 7.0
+    assert set(run(function)) == {21.0}
+
+
+def test_none_to_object():
+    holder = Holder()
+    function = brasa.compile(holder.by_none)
+    assert set(run(function)) == {3.0}
+    holder.option = 4.0
+    assert set(run(function)) == {12.0}
+
+
+def test_global(monkeypatch):
+    function = brasa.compile(by_global)
+    assert set(run(function)) == {6.0}
+    monkeypatch.setitem(globals(), "SCALE", 5.0)
+    assert set(run(function)) == {15.0}
+
+
+def test_dict(monkeypatch):
+    function = brasa.compile(by_dict)
+    assert set(run(function)) == {6.0}
+    monkeypatch.setitem(TABLE, "scale", 5.0)
+    assert set(run(function)) == {15.0}
+
+
+def test_nested_list():
+    function = brasa.compile(by_nested)
+    assert set(run(function)) == {6.0}
+    NESTED[0][0] = 5.0
+    try:
+        assert set(run(function)) == {15.0}
+    finally:
+        NESTED[0][0] = 2.0
+
+
+def test_cell():
+    scale = 2.0
+
+    def by_cell(x):
+        return x * scale
+
+    function = brasa.compile(by_cell)
+    assert set(run(function)) == {6.0}
+    scale = 5.0
+    assert set(run(function)) == {15.0}
+
+
+def test_default(monkeypatch):
+    function = brasa.compile(by_default)
+    assert set(run(function)) == {6.0}
+    monkeypatch.setattr(by_default, "__defaults__", (5.0,))
+    assert set(run(function)) == {15.0}
+
+
+def test_code(monkeypatch):
+    function = brasa.compile(by_helper)
+    assert set(run(function)) == {6.0}
+    monkeypatch.setattr(helper, "__code__", (lambda x: x * 5.0).__code__)
+    assert set(run(function)) == {15.0}
+
+
+def test_monkeypatched_function(monkeypatch):
+    function = brasa.compile(by_helper)
+    assert set(run(function)) == {6.0}
+    monkeypatch.setitem(globals(), "helper", lambda x: x * 5.0)
+    assert set(run(function)) == {15.0}
+
+
+def test_requires_grad_and_gradient_mode():
+    weight = brasa.tensor([2.0])
+
+    def by_weight(x):
+        return x * weight
+
+    function = brasa.compile(by_weight)
+    assert set(run(function)) == {6.0}
+    weight.requires_grad_()
+    assert function(brasa.tensor([3.0])).requires_grad
+    with brasa.no_grad():
+        assert not function(brasa.tensor([3.0])).requires_grad
+    function(brasa.tensor([3.0])).sum().backward()
+    assert weight.grad.tolist() == [3.0]
+
+
+def test_replaced_data():
+    weight = brasa.tensor([2.0])
+    function = brasa.compile(lambda x: x * weight)
+    assert set(run(function)) == {6.0}
+    weight.data = brasa.tensor([5.0])
+    assert set(run(function)) == {15.0}
+
+
+@pytest.mark.parametrize("function", [by_global, by_dict, by_nested, by_default, by_helper])
+def test_these_programs_are_sealed(function):
+    compiled = brasa.compile(function)
+    run(compiled)
+    assert compiled.sealed, compiled.reasons
