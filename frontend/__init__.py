@@ -27,7 +27,7 @@ from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
-from brasa.ir.dtype import DType as dtype  # noqa: N813
+from brasa.ir.dtype import DType as dtype
 from brasa.ir.dtype import bfloat16 as bfloat16
 from brasa.ir.dtype import bool_ as bool
 from brasa.ir.dtype import float16 as float16

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from brasa._state import DEFAULTS, STATE
+from brasa.devices import device_name
 from brasa.function import function
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, DeviceError, DTypeError, ValueError
+from brasa.ir.errors import ArgumentError, DTypeError, ValueError
 from brasa.ir.ops import elementwise
 from brasa.ir.ops.source import full as full_node
 from brasa.ir.ops.source import iota
@@ -24,17 +25,6 @@ from brasa.sizes import plain_size
 from brasa.spec import spec_of
 from brasa.tensor import Tensor, copied, empty_of, make, over_array, unread
 from brasa.views import flatten_sizes
-
-
-def device_name(device: Any) -> str:
-    """The name of a device that exists; DeviceError names the ones there are."""
-    name = "cpu" if device is None else str(device)
-    if name != "cpu":
-        from brasa.runtime import devices
-
-        if name not in devices():
-            raise DeviceError(f"there is no device '{name}'", hint=f"the devices are {', '.join(devices())}")
-    return name
 
 
 def _finished(tensor: Tensor, requires_grad: bool) -> Tensor:
@@ -115,7 +105,8 @@ def _filled(like: Tensor, value: Number) -> Tensor:
     return expand(cast(value, type.dtype), type.shape)
 
 
-def _shape(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
+def sizes_of(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
+    """Sizes of a new tensor, given as several arguments or one sequence; none may be negative."""
     shape = flatten_sizes(sizes, op)
     for size in shape:
         if not size >= 0:
@@ -130,13 +121,13 @@ def full(
     if dtype is None:
         dtype = {bool: dtypes.bool_, int: dtypes.int64}.get(type(fill_value), DEFAULTS.dtype)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    shape = _shape((size,) if isinstance(size, tuple | list) else (size,), "full")
+    shape = sizes_of((size,) if isinstance(size, tuple | list) else (size,), "full")
     return _finished(_filled(carrier(shape, dtype, device_name(device)), value), requires_grad)
 
 
 def _filler(name: str, value: int) -> Any:
     def fill(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        like = carrier(_shape(size, name), dtype or DEFAULTS.dtype, device_name(device))
+        like = carrier(sizes_of(size, name), dtype or DEFAULTS.dtype, device_name(device))
         return _finished(_filled(like, value), requires_grad)
 
     fill.__name__ = fill.__qualname__ = name
@@ -150,7 +141,7 @@ ones = _filler("ones", 1)
 
 def empty(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor that holds anything: for memory that is written before it is read."""
-    shape = _shape(size, "empty")
+    shape = sizes_of(size, "empty")
     if STATE.trace is not None:
         return zeros(*shape, dtype=dtype, device=device, requires_grad=requires_grad)
     made = empty_of(spec_of(dtype or DEFAULTS.dtype, tuple(map(int, shape)), None, device_name(device)))

@@ -19,9 +19,9 @@ from brasa.ir.ops import control
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.places import user_location
+from brasa.runtime import allocate
 from brasa.sizes import Guard, SymbolicSize, plain_size
 from brasa.tape import run_graph
-from brasa.runtime import allocate
 from brasa.tensor import Tensor, make
 from brasa.tracing import Trace, tracing
 
@@ -292,7 +292,7 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
 
 def _is_operand(parameter: inspect.Parameter) -> bool:
     text = str(parameter.annotation)
-    return "Tensor" in text or "Number" in text or text.split(" ")[0] == "float"
+    return "Tensor" in text or "Number" in text or text.split(" ", maxsplit=1)[0] == "float"
 
 
 def _number_operand(value: int | float) -> Operand:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from brasa import views
+from brasa.creation import tensor
 from brasa.functions import joining, pointwise
 from brasa.inplace import assign
 from brasa.ir.errors import ArgumentError, IndexError
@@ -29,8 +30,6 @@ def get_item(source: Tensor, key: Any) -> Tensor:
 def set_item(target: Tensor, key: Any, value: Any) -> None:
     """Write to the elements that the key names."""
     if not isinstance(value, Tensor):
-        from brasa.creation import tensor
-
         value = tensor(value, dtype=target.dtype)
     if isinstance(key, Tensor) and key.dtype.kind == "bool":
         assign(target, pointwise.where(_mask(target, key), value, target), "setitem")
@@ -50,8 +49,6 @@ def _mask(target: Tensor, mask: Tensor) -> Tensor:
 
 def _gathered(source: Tensor, axis: int, index: Tensor) -> Tensor:
     if index.dtype.kind == "bool":
-        from brasa.creation import tensor
-
         places = np.flatnonzero(index.numpy().reshape(-1))
         merged = views.flatten(source, axis, axis + index.ndim - 1) if index.ndim > 1 else source
         return joining.index_select(merged, axis, tensor(places))
@@ -102,8 +99,6 @@ def _normal(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, slice | SymbolicSize):
         return part
     if isinstance(part, bool | list | np.ndarray):
-        from brasa.creation import tensor
-
         return tensor(part)
     if isinstance(part, Tensor):
         return int(part) if part.ndim == 0 and part.dtype.kind in ("int", "uint") else part

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
+from brasa.creation import carrier
 from brasa.execution import Runner
 from brasa.function import function
+from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.ir.graph import Graph
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.primitive import cast, expand, type_of
+from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode, edge_of
-from brasa.tensor import Tensor
+from brasa.tensor import Tensor, make, zero_filled
 from brasa.views import type_text
 
 
@@ -40,8 +43,6 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
     """Write a value to the tensor's memory, as in-place ops do: views see it, the tape follows."""
     _check(target, value, name)
     if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
-        from brasa.creation import carrier
-
         value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
     trace = STATE.trace
     if trace is not None:
@@ -86,8 +87,6 @@ def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, .
     key = (dtype, rank, into, source)
     runner = _copiers.get(key)
     if runner is None:
-        from brasa.ir.dim import symbol
-
         type = TensorType(tuple(symbol(f"n{axis}") for axis in range(rank)), dtype)
         target = make_input("target", type, strides=into)
         value = make_input("value", type, strides=source)
@@ -117,9 +116,6 @@ class _WrittenView(ViewNode):
         self.offset = (view._ptr - base._ptr) // base._spec.dtype.itemsize
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
-        from brasa.spec import spec_of
-        from brasa.tensor import make, zero_filled
-
         assert grads[0] is not None
         whole = grads[0].clone()  # type: ignore[attr-defined]
         place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa import creation, indexing, random, views
-from brasa._state import bump_epoch
+from brasa._state import DEFAULTS, bump_epoch
+from brasa.autograd.engine import backward
+from brasa.devices import device_name, moved_to
 from brasa.functions import joining, matrix, pointwise, reduction
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
 from brasa.ir.dtype import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from brasa.ir.dtype import bfloat16 as bfloat16_dtype
 from brasa.ir.errors import ArgumentError
+from brasa.representation import represent
+from brasa.tape import add_hook
 from brasa.tensor import Device, Tensor
 
 _NUMBERS = (int, float, bool)
@@ -24,16 +28,16 @@ _ELEMENTWISE = (
     "bitwise_xor bitwise_left_shift bitwise_right_shift"
 )
 _IN_PLACE = (
-    "neg exp expm1 log log1p sqrt rsqrt reciprocal tanh sin cos erf floor ceil trunc round abs sign square sigmoid relu "
-    "add sub mul div floor_divide remainder pow clamp logical_not bitwise_and bitwise_or bitwise_xor"
+    "neg exp expm1 log log1p sqrt rsqrt reciprocal tanh sin cos erf floor ceil trunc round abs sign square sigmoid "
+    "relu add sub mul div floor_divide remainder pow clamp logical_not bitwise_and bitwise_or bitwise_xor"
 )
 _TABLE: dict[Any, str] = {
     pointwise: _ELEMENTWISE,
     reduction: "sum prod mean var std amax amin argmax argmin max min any all softmax log_softmax logsumexp",
     matrix: "matmul mm mv dot bmm outer",
     joining: "split chunk flip gather index_select masked_fill",
-    views: "view reshape permute transpose t movedim expand expand_as squeeze unsqueeze flatten unflatten narrow select "
-           "detach clone contiguous broadcast_to",
+    views: "view reshape permute transpose t movedim expand expand_as squeeze unsqueeze flatten unflatten narrow "
+           "select detach clone contiguous broadcast_to",
 }  # fmt: skip
 
 
@@ -81,10 +85,8 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         elif not isinstance(argument, bool):
             raise ArgumentError(f"expected a dtype, a device or a tensor, found {type(argument).__name__}", op="to")
     moved = self
-    if device is not None and creation.device_name(device) != str(self.device):
-        from brasa.devices import moved_to
-
-        moved = moved_to(self, str(device))
+    if device is not None and device_name(device) != str(self.device):
+        moved = moved_to(self, device)
     result = moved if dtype is None else views.cast(moved, dtype)
     return views.clone(result) if kwargs.get("copy") and result is self else result
 
@@ -163,7 +165,14 @@ def _transposed(self: Tensor) -> Tensor:
     return views.permute(self, tuple(reversed(range(self.ndim))))
 
 
+def _init(self: Tensor, data: Any = ()) -> None:
+    """Tensor(data): as brasa.tensor, in the default dtype."""
+    made = creation.tensor(data, dtype=DEFAULTS.dtype)
+    self._buffer, self._ptr, self._spec = made._buffer, made._ptr, made._spec
+
+
 _METHODS: dict[str, Any] = {
+    "__init__": _init, "__repr__": represent, "backward": backward, "register_hook": add_hook,
     "__add__": _operator(add), "__radd__": _operator(add, swap=True),
     "__sub__": _operator(sub), "__rsub__": _operator(sub, swap=True),
     "__mul__": _operator(mul), "__rmul__": _operator(mul, swap=True),

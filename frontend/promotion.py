@@ -10,7 +10,16 @@ from collections.abc import Iterable
 
 from brasa._state import DEFAULTS
 from brasa.ir.dtype import (
-    DType, bool_, complex64, complex128, float32, float64, int8, int16, int32, int64,
+    DType,
+    bool_,
+    complex64,
+    complex128,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
 )  # fmt: skip
 
 _INTEGERS = (int8, int16, int32, int64)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from brasa._state import DEFAULTS
-from brasa.creation import _shape, carrier, device_name
+from brasa.creation import carrier, sizes_of, tensor
+from brasa.devices import device_name
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dtype import DType, float32, float64, int64, uint32, uint64
@@ -16,7 +17,7 @@ from brasa.ir.errors import ValueError
 from brasa.ir.ops.elementwise import shift_right
 from brasa.ir.ops.source import random_bits
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, apply, cast, constant, current, elementwise_op, type_of
+from brasa.primitive import Number, cast, constant, current, elementwise_op, type_of
 from brasa.tensor import Tensor
 
 
@@ -47,8 +48,6 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state as an int64 tensor."""
-        from brasa.creation import tensor
-
         return tensor([self.seed_value, self.offset], dtype=int64)
 
     def set_state(self, state: Tensor) -> Generator:
@@ -151,7 +150,7 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in [0, 1)."""
-    like = carrier(_shape(size, "rand"), dtype or DEFAULTS.dtype, device_name(device))
+    like = carrier(sizes_of(size, "rand"), dtype or DEFAULTS.dtype, device_name(device))
     made: Tensor = _uniform(like, *next_draw(generator), 0.0, 1.0)
     return made.requires_grad_() if requires_grad else made
 
@@ -161,7 +160,7 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Numbers from the normal distribution with mean 0 and variance 1."""
-    like = carrier(_shape(size, "randn"), dtype or DEFAULTS.dtype, device_name(device))
+    like = carrier(sizes_of(size, "randn"), dtype or DEFAULTS.dtype, device_name(device))
     made: Tensor = _normal(like, *next_draw(generator), 0.0, 1.0)
     return made.requires_grad_() if requires_grad else made
 
@@ -175,7 +174,7 @@ def randint(
         low, high, size = 0, low, high
     if high <= low:
         raise ValueError(f"no number is at least {low} and below {high}", op="randint")
-    like = carrier(_shape(tuple(size), "randint"), dtype or int64, device_name(device))
+    like = carrier(sizes_of(tuple(size), "randint"), dtype or int64, device_name(device))
     return _integers(like, *next_draw(generator), low, high - low)  # type: ignore[no-any-return]
 
 
@@ -191,8 +190,6 @@ def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None,
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The numbers 0..n-1 in random order."""
-    from brasa.creation import tensor
-
     keys = rand(n, dtype=float64, generator=generator)
     return tensor(np.argsort(keys.numpy(), kind="stable"), dtype=dtype or int64, device=device)
 

@@ -42,12 +42,6 @@ class Tensor:
     _hooks: dict[int, Any] | None = None
     _is_parameter: bool = False
 
-    def __init__(self, data: Any = ()) -> None:
-        from brasa.creation import tensor
-
-        made = tensor(data, dtype=dtypes.float32)
-        self._buffer, self._ptr, self._spec = made._buffer, made._ptr, made._spec
-
     # facts
 
     @property
@@ -167,24 +161,6 @@ class Tensor:
             raise GradientError("the tensor does not require gradients", op="retain_grad")
         self._retains_grad = not self.is_leaf
 
-    def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Any = None,
-    ) -> None:
-        """Add the gradient of this value by every leaf that it was computed from to the leaf's `.grad`."""
-        from brasa.autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs)
-
-    def register_hook(self, hook: Any) -> Any:
-        """Call `hook(gradient)` when this value's gradient is known; a tensor that it returns takes its place."""
-        from brasa.tape import add_hook
-
-        return add_hook(self, hook)
-
     # values
 
     def _materialized(self) -> Tensor:
@@ -249,11 +225,6 @@ class Tensor:
 
     def __hash__(self) -> int:
         return id(self)
-
-    def __repr__(self) -> str:
-        from brasa.representation import represent
-
-        return represent(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and self.ndim == 0 else str(self)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from brasa._state import STATE
 from brasa.autograd.modes import set_grad_enabled
+from brasa.creation import ones_like, zeros_like
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.tape import Edge, LeafNode, TapeNode, edge_of
@@ -58,8 +60,6 @@ def grad(
     results = [sums.get(edge) for edge in edges]  # type: ignore[arg-type]
     for i, result in enumerate(results):
         if result is None and materialize_grads:
-            from brasa.creation import zeros_like
-
             results[i] = zeros_like(wanted[i])
         elif result is None and not allow_unused:
             raise GradientError(f"input {i} was not used in computing the outputs", op="grad",
@@ -69,8 +69,6 @@ def grad(
 
 def seed_of(root: Tensor, weight: Tensor | None, op: str = "backward") -> Tensor:
     """The gradient that a walk starts with: the weight, or 1 for a scalar."""
-    from brasa.creation import ones_like
-
     if not root._requires_grad:
         raise GradientError("the value does not depend on anything that requires gradients", op=op)
     if weight is None:
@@ -153,8 +151,6 @@ def _accumulate(tensor: Tensor, total: Tensor, create_graph: bool) -> None:
 
 def owned(value: Tensor) -> Tensor:
     """The value cut off from the graph, in memory that no other tensor shares."""
-    import sys
-
     if value._base is None and value._spec.row_major and sys.getrefcount(value._buffer) <= 2:
         return value
     return value.detach().clone()  # type: ignore[attr-defined, no-any-return]

@@ -37,7 +37,7 @@ class _GradMode:
         return ()
 
 
-class no_grad(_GradMode):  # noqa: N801
+class no_grad(_GradMode):
     """Nothing inside is recorded for backward."""
 
     def __new__(cls, function: Any = None) -> Any:
@@ -51,18 +51,18 @@ class no_grad(_GradMode):  # noqa: N801
         super().__init__(False)
 
 
-class inference_mode(no_grad):  # noqa: N801
+class inference_mode(no_grad):
     """As no_grad."""
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """What is inside is recorded again, inside a no_grad block."""
 
     def __init__(self) -> None:
         super().__init__(True)
 
 
-class set_grad_enabled(_GradMode):  # noqa: N801
+class set_grad_enabled(_GradMode):
     """Sets the mode at once; as a context manager it is set back at the end."""
 
     def __init__(self, mode: bool) -> None:

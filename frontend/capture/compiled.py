@@ -16,7 +16,6 @@ from brasa.places import user_location
 from brasa.tensor import Tensor
 from brasa.tracing import tracing
 
-
 _ATTEMPTS = 4  # calls that are observed in the hope of sealing
 _SIGNATURES = 4096  # argument signatures that a sealed form remembers
 _FORMS = 16  # sealed forms of one function

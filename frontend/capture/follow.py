@@ -357,7 +357,7 @@ class FreedNode(TapeNode):
                             hint="pass retain_graph=True to the first backward")  # fmt: skip
 
 
-class _no_grad:  # noqa: N801
+class _no_grad:
     def __enter__(self) -> None:
         self.outer = STATE.grad_enabled
         STATE.grad_enabled = False

@@ -31,7 +31,7 @@ _MATH = ("math", "builtins", "functools", "operator", "collections", "_operator"
 _MISSING = object()
 
 
-class Impure(Exception):  # noqa: N818
+class Impure(Exception):
     """Why a call cannot be proven pure."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from brasa.function import function
+from brasa.functions.pointwise import where
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.ir.ops import move
@@ -117,7 +118,5 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 @function
 def masked_fill(input: Tensor, mask: Tensor, value: Number) -> Tensor:
     """The value where the mask holds, else the input."""
-    from brasa.functions.pointwise import where
-
     kind = type_of(input).dtype
     return cast(where(mask, cast(value, kind) if isinstance(value, Tensor) else value, input), kind)

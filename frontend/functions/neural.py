@@ -279,7 +279,6 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """nll_loss of log_softmax over the classes; target holds class numbers."""
-    from brasa.functions.reduction import log_softmax
 
     axis = 1 if input.ndim > 1 else 0
     logs = log_softmax(input, axis)

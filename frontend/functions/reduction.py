@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from typing import Any, NamedTuple
 
-from brasa._state import DEFAULTS
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dim import product

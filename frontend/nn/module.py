@@ -174,15 +174,15 @@ class Module(metaclass=ModuleType):
             found = getattr(found, part, None)
             if not isinstance(found, Module):
                 raise AttributeError(f"there is no module '{target}' in {type(self).__name__}", op="get_submodule")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
-        return self._member(target, "_parameters")  # type: ignore[no-any-return]
+        return self._member(target, "_parameters")
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a dotted path."""
-        return self._member(target, "_buffers")  # type: ignore[no-any-return]
+        return self._member(target, "_buffers")
 
     def _member(self, target: str, kind: str) -> Any:
         path, _, name = target.rpartition(".")
@@ -295,7 +295,7 @@ class Module(metaclass=ModuleType):
             for parameter in self._parameters.values():
                 if parameter is not None:
                     parameter.data = fn(parameter.data)
-                    parameter._grad = None if parameter._grad is None else fn(parameter._grad.detach())  # type: ignore[attr-defined]
+                    parameter._grad = None if parameter._grad is None else fn(parameter._grad.detach())
             for name, buffer in self._buffers.items():
                 if buffer is not None:
                     self._buffers[name] = fn(buffer)
@@ -310,16 +310,16 @@ class Module(metaclass=ModuleType):
             raise DTypeError(f"a module can only become a float dtype, not {dtype.name}", op="to")
 
         def change(tensor: Tensor) -> Tensor:
-            converted = tensor if dtype is None or not _is_float(tensor) else tensor.to(dtype)  # type: ignore[attr-defined]
+            converted = tensor if dtype is None or not _is_float(tensor) else tensor.to(dtype)
             device = [value.device if isinstance(value, Tensor) else value for value in every
                       if not isinstance(value, DType | bool)]  # fmt: skip
-            return converted.to(*device[:1]) if device else converted  # type: ignore[no-any-return]
+            return converted.to(*device[:1]) if device else converted
 
         return self._apply(change)
 
     def type(self: _M, dst_type: DType) -> _M:
         """Convert all parameters and buffers to a dtype."""
-        return self._apply(lambda tensor: tensor.to(dst_type))  # type: ignore[attr-defined, no-any-return]
+        return self._apply(lambda tensor: tensor.to(dst_type))
 
     def cpu(self: _M) -> _M:
         """Move to the CPU."""
@@ -350,7 +350,7 @@ class Module(metaclass=ModuleType):
         state = OrderedDict() if destination is None else destination
         for name, tensor in (*self._parameters.items(), *self._buffers.items()):
             if tensor is not None and name not in self._non_persistent_buffers_set:
-                state[prefix + name] = tensor if keep_vars else tensor.detach()  # type: ignore[attr-defined]
+                state[prefix + name] = tensor if keep_vars else tensor.detach()
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)

@@ -34,11 +34,11 @@ class Parameter(Tensor):
     @property
     def data(self) -> Tensor:
         """The same memory, cut off from gradients."""
-        return self.detach()  # type: ignore[attr-defined, no-any-return]
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
-        super(Parameter, type(self)).data.__set__(self, value)  # type: ignore[misc]
+        super(Parameter, type(self)).data.__set__(self, value)
         bump_epoch()
 
 
@@ -47,4 +47,4 @@ def clear_gradient(parameter: Tensor, set_to_none: bool) -> None:
     if set_to_none or parameter._grad is None:
         parameter._grad = None
     else:
-        parameter._grad = parameter._grad.detach().zero_()  # type: ignore[attr-defined]
+        parameter._grad = parameter._grad.detach().zero_()

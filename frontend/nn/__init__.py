@@ -1,0 +1,32 @@
+"""Neural networks: modules, their functions, and initial values."""
+
+from brasa.nn import functional as functional
+from brasa.nn import init as init
+from brasa.nn import utils as utils
+from brasa.nn.activation import GELU as GELU
+from brasa.nn.activation import LeakyReLU as LeakyReLU
+from brasa.nn.activation import LogSoftmax as LogSoftmax
+from brasa.nn.activation import ReLU as ReLU
+from brasa.nn.activation import Sigmoid as Sigmoid
+from brasa.nn.activation import SiLU as SiLU
+from brasa.nn.activation import Softmax as Softmax
+from brasa.nn.activation import Tanh as Tanh
+from brasa.nn.container import ModuleDict as ModuleDict
+from brasa.nn.container import ModuleList as ModuleList
+from brasa.nn.container import Sequential as Sequential
+from brasa.nn.convolution import Conv2d as Conv2d
+from brasa.nn.dropout import Dropout as Dropout
+from brasa.nn.embedding import Embedding as Embedding
+from brasa.nn.flatten import Flatten as Flatten
+from brasa.nn.linear import Identity as Identity
+from brasa.nn.linear import Linear as Linear
+from brasa.nn.loss import CrossEntropyLoss as CrossEntropyLoss
+from brasa.nn.loss import L1Loss as L1Loss
+from brasa.nn.loss import MSELoss as MSELoss
+from brasa.nn.loss import NLLLoss as NLLLoss
+from brasa.nn.module import Module as Module
+from brasa.nn.normalization import BatchNorm1d as BatchNorm1d
+from brasa.nn.normalization import BatchNorm2d as BatchNorm2d
+from brasa.nn.normalization import LayerNorm as LayerNorm
+from brasa.nn.parameter import Parameter as Parameter
+from brasa.nn.pooling import MaxPool2d as MaxPool2d

@@ -1,0 +1,151 @@
+"""Initial values: every function writes to its tensor, unrecorded, and returns it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from brasa import creation
+from brasa.autograd import no_grad
+from brasa.function import function
+from brasa.functions import pointwise
+from brasa.ir.dtype import float64
+from brasa.ir.errors import ShapeError, ValueError
+from brasa.random import Generator, uniform
+from brasa.tensor import Tensor
+
+_GAINS = {
+    "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4,
+}  # fmt: skip
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights before this nonlinearity are larger, so that variances stay the same."""
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if not isinstance(slope, int | float) or isinstance(slope, bool):
+            raise ValueError(f"the negative slope must be a number, not {slope!r}", op="calculate_gain")
+        return math.sqrt(2.0 / (1 + slope**2))
+    if nonlinearity not in _GAINS:
+        raise ValueError(f"there is no gain for '{nonlinearity}'", op="calculate_gain",
+                         hint=f"known are {', '.join(_GAINS)} and leaky_relu")  # fmt: skip
+    return _GAINS[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform numbers in [a, b)."""
+    with no_grad():
+        return tensor.uniform_(a, b, generator)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal numbers."""
+    with no_grad():
+        return tensor.normal_(mean, std, generator)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """One value everywhere."""
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """1 everywhere."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """0 everywhere."""
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Ones on a matrix's diagonal, zeros elsewhere."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"only a matrix has a diagonal, the tensor has {tensor.ndim} axes", op="eye_")
+    with no_grad():
+        return tensor.copy_(creation.eye(*tensor.shape, dtype=tensor.dtype))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform within gain * sqrt(6 / (fan_in + fan_out))."""
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    bound = math.sqrt(3.0) * gain * math.sqrt(2.0 / (fan_in + fan_out))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out))."""
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Uniform within gain * sqrt(3 / fan)."""
+    if 0 in tensor.shape:
+        return _left_empty(tensor)
+    bound = math.sqrt(3.0) * _kaiming_deviation(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Normal with standard deviation gain / sqrt(fan)."""
+    if 0 in tensor.shape:
+        return _left_empty(tensor)
+    return normal_(tensor, 0.0, _kaiming_deviation(tensor, a, mode, nonlinearity), generator)
+
+
+def _kaiming_deviation(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    fans = dict(zip(("fan_in", "fan_out"), _calculate_fan_in_and_fan_out(tensor), strict=True))
+    if mode.lower() not in fans:
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', not '{mode}'", op="kaiming")
+    return calculate_gain(nonlinearity, a) / math.sqrt(fans[mode.lower()])
+
+
+def _left_empty(tensor: Tensor) -> Tensor:
+    warnings.warn("a tensor without elements has nothing to initialise", UserWarning, stacklevel=3)
+    return tensor
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """How many inputs one output of a weight has, and how many outputs one input."""
+    if tensor.ndim < 2:
+        raise ShapeError(f"a weight needs at least two axes, the tensor has {tensor.ndim}", op="init")
+    field = math.prod(tensor.shape[2:])
+    return int(tensor.shape[1]) * field, int(tensor.shape[0]) * field
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Normal numbers, none of them outside [a, b]."""
+    low, high = (math.erf((bound - mean) / std / math.sqrt(2.0)) for bound in (a, b))
+    share = uniform(creation.empty(*tensor.shape, dtype=float64, device=tensor.device), low, high, generator)
+    with no_grad():
+        return tensor.copy_(_normal_quantile(share, mean, std, a, b))
+
+
+@function
+def _normal_quantile(share: Tensor, mean: float, std: float, low: float, high: float) -> Tensor:
+    """mean + std * sqrt(2) * erfinv(share), within bounds.
+
+    The inverse is Winitzki's formula ("A handy approximation for the error function and its inverse", 2008),
+    made exact by two of Halley's steps.
+    """
+    y = pointwise.clamp(share, 2.0**-53 - 1, 1 - 2.0**-53)
+    logs = pointwise.log1p(-y * y)
+    inner = logs * 0.5 + 2 / (math.pi * 0.147)
+    x = pointwise.sign(y) * pointwise.sqrt(pointwise.sqrt(inner * inner - logs / 0.147) - inner)
+    for _ in range(2):
+        gap = (pointwise.erf(x) - y) * pointwise.exp(x * x) * (math.sqrt(math.pi) / 2)
+        x = x - gap / (x * gap + 1)
+    return pointwise.clamp(x * math.sqrt(2.0) * std + mean, low, high)
