@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from textwrap import wrap
 
 from brasa.codegen.cuda.prelude import prelude
+from brasa.codegen.cuda.registers import Registers, is_zero_fill
 from brasa.codegen.cuda.scalars import (
     ATOM,
     CHOICE,
@@ -51,6 +52,7 @@ class _Writer:
         self.depth = 1
         self.names: dict[str, str] = {}
         self.taken = set(_RESERVED.split())
+        self.registers = Registers()
         self.declared: set[Local] = set()
         self.indices: set[Expr] = set(kernel.sizes)  # variables that hold nothing but indices
         self.has_checks = False
@@ -67,18 +69,25 @@ class _Writer:
                 parameters.append(f"{'const ' if buffer.access == 'in' else ''}{element}* {name}")
             else:
                 self.line(f"{'__shared__ ' if buffer.access == 'shared' else ''}{element} {name}[{buffer.extent}];")
-        parameters += [f"i64 {self.name(size.attr)}" for size in kernel.sizes]
+        parameters += [self.size_parameter(size) for size in kernel.sizes]
         self.block(kernel.body)
         if self.has_checks:
             parameters.insert(0, "i64* checks")
+        whole = ", ".join(parameter.replace(" ", "\0") for parameter in parameters)
         indent = "    "
         return "\n".join([
             f"// {print_expr(grid.blocks)} blocks of {grid.threads} threads",
             f'extern "C" __global__ void __launch_bounds__({grid.threads}) {kernel.name}(',
-            *wrap(", ".join(parameters) + ") {", 118, initial_indent=indent, subsequent_indent=indent),
+            *(each.replace("\0", " ") for each in wrap(indent + whole, 117, subsequent_indent=indent)),
+            ") {",
             *self.lines,
             "}\n",
         ])  # fmt: skip
+
+    def size_parameter(self, size: Expr) -> str:
+        """The parameter, with the formula that it holds if it is not a size of its own."""
+        name, formula = self.name(size.attr), str(size.attr)
+        return f"i64 {name}" if name == formula else f"i64 {name} /* {formula.removeprefix('(').removesuffix(')')} */"
 
     def line(self, text: str) -> None:
         self.lines.append("  " * self.depth + text)
@@ -106,35 +115,16 @@ class _Writer:
     # statements
 
     def block(self, statements: Sequence[Statement]) -> None:
-        position = 0
-        while position < len(statements):
-            zeros = self.zeros(statements[position:])
-            if not zeros:
-                self.statement(statements[position])
-            position += max(zeros, 1)
-
-    def zeros(self, statements: Sequence[Statement]) -> int:
-        """How many statements, from the first on, do no more than declare an array of zeros, which is one in C++."""
-        first = statements[0]
-        if not isinstance(first, Assign) or not first.local.shape or first.local in self.declared:
-            return 0
-        local, places = first.local, set()
-        for statement in statements:
-            if not isinstance(statement, Assign) or statement.local is not local or not _is_zero(statement.value):
-                break
-            places.add(tuple(index.attr for index in statement.index if index.op == "const"))
-        count = 1
-        for extent in local.shape:
-            count *= extent
-        if len(places) != count:
-            return 0
-        self.declare(local, " = {}")
-        return count
-
-    def declare(self, local: Local, value: str) -> None:
-        self.declared.add(local)
-        shape = "".join(f"[{extent}]" for extent in local.shape)
-        self.line(f"{type_name(local.dtype)} {self.name(local.name)}{shape}{value};")
+        for statement, starting in zip(statements, self.registers.starting(statements), strict=True):
+            zeroed = [local for local in starting if is_zero_fill(statement, local)]
+            for local in starting:
+                if local.shape or not isinstance(statement, Assign):
+                    shape = "".join(f"[{extent}]" for extent in local.shape)
+                    value = " = {}" if local in zeroed else ""
+                    self.line(f"{type_name(local.dtype)} {self.name(local.name)}{shape}{value};")
+                    self.declared.add(local)
+            if not zeroed:
+                self.statement(statement)
 
     def statement(self, statement: Statement) -> None:
         match statement:
@@ -172,12 +162,9 @@ class _Writer:
     def assign(self, statement: Assign) -> None:
         local = statement.local
         *places, value = self.texts(*statement.index, statement.value)
-        if local not in self.declared and not local.shape:
-            self.declare(local, f" = {value.text}")
-            return
-        if local not in self.declared:
-            self.declare(local, "")
-        self.line(f"{self.name(local.name)}{''.join(f'[{place.text}]' for place in places)} = {value.text};")
+        type = "" if local in self.declared else f"{type_name(local.dtype)} "
+        self.declared.add(local)
+        self.line(f"{type}{self.name(local.name)}{''.join(f'[{place.text}]' for place in places)} = {value.text};")
 
     def loop(self, loop: For) -> None:
         extent, var = self.text(loop.extent).inside(ORDER + 1), self.name(loop.var.attr)
@@ -217,6 +204,9 @@ class _Writer:
             known[expr] = self.expression(expr, [known[arg] for arg in expr.args])
             if uses[expr] > 1 and expr.args:
                 known[expr] = self.named(expr, known[expr])
+        while len(exprs) > 1 and sum(len(known[expr].text) for expr in exprs) > _WIDTH:
+            longest = max(exprs, key=lambda expr: len(known[expr].text))
+            known[longest] = self.named(longest, known[longest])
         return [known[expr] for expr in exprs]
 
     def named(self, expr: Expr, text: Text) -> Text:
@@ -246,10 +236,6 @@ class _Writer:
         if len(args) == 1:
             return element
         return Text(f"{args[1].inside(CHOICE + 1)} ? {element.text} : {constant(0, expr.dtype).text}", CHOICE)
-
-
-def _is_zero(expr: Expr) -> bool:
-    return expr.op == "const" and str(expr.attr) in ("0", "0.0", "False")
 
 
 def _operands_first(exprs: Iterable[Expr]) -> list[Expr]:

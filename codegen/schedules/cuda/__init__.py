@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brasa.codegen.schedules.cuda.contract import write_contract
 from brasa.codegen.schedules.cuda.map import write_map
 from brasa.codegen.schedules.cuda.rows import write_rows
 from brasa.codegen.schedules.lowering import lower
@@ -10,7 +11,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.program import Program
 from brasa.ir.target import Target
 
-_SCHEDULES: Schedules = {"map": write_map, "rows": write_rows}
+_SCHEDULES: Schedules = {"map": write_map, "rows": write_rows, "contract": write_contract}
 _GPU = Target("nvptx64-nvidia-cuda", "sm_80", "", vector_bits=32, vector_registers=255)
 
 

@@ -36,8 +36,14 @@ def named_digits(writer: Writer, name: str, extents: Sequence[Size], place: Size
 
 
 def where(writer: Writer, *conditions: Expr | None) -> AbstractContextManager[None]:
-    """Statements that run where all conditions hold; one that is None always does."""
+    """Statements that run where all conditions hold."""
+    condition = both(*conditions)
+    return nullcontext() if condition is None else writer.when(condition)
+
+
+def both(*conditions: Expr | None) -> Expr | None:
+    """Whether all conditions hold; None always does."""
     total: Expr | None = None
     for condition in conditions:
         total = condition if total is None else total if condition is None else total & condition
-    return nullcontext() if total is None else writer.when(total)
+    return total

@@ -17,7 +17,8 @@ __device__ inline double maximum(double a, double b) {
 
 // (n + 63) // 64 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64) polynomial(
-    const float* x0, float* out, i64 n) {
+    const float* x0, float* out, i64 n
+) {
   const i64 block = blockIdx.x;
   const i64 thread = threadIdx.x;
   const i64 i = block * 64 + thread;
@@ -43,7 +44,8 @@ extern "C" __global__ void __launch_bounds__(64) polynomial(
 
 // (n + 63) // 64 blocks of 64 threads
 extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
-    const float* x, float* out, i64 n) {
+    const float* x, float* out, i64 n
+) {
   __shared__ float tile[64];
   const i64 block = blockIdx.x;
   const i64 begin = block * 64;
@@ -57,14 +59,19 @@ extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
 
 // (rows + 1) // 2 * 2 blocks of 1 threads
 extern "C" __global__ void __launch_bounds__(1) sums_of_rows(
-    i64* checks, const float* x, float* float_, u8* large, i64 rows, i64 n) {
+    i64* checks, const float* x, float* float_, u8* large, i64 rows, i64 n
+) {
   const i64 pair = blockIdx.x / 2;
   const i64 half = blockIdx.x % 2;
   const i64 thread = threadIdx.x;
   const i64 row = pair * 2 + half;
   if (row < rows) {
     if (!(0.0f <= x[row * n * 4])) atomicMin(&checks[1], row);
-    float chains[4] = {};
+    float chains[4];
+    chains[0] = 0.0f;
+    chains[1] = 0.0f;
+    chains[2] = 0.0f;
+    chains[3] = 0.0f;
     for (i64 k = 0; k < n; ++k) {
       #pragma unroll
       for (i64 chain = 0; chain < 4; ++chain) {
@@ -85,7 +92,8 @@ extern "C" __global__ void __launch_bounds__(1) sums_of_rows(
 
 // n blocks of 8 threads
 extern "C" __global__ void __launch_bounds__(8) prefixes(
-    const i64* x, i64* out, i64 n) {
+    const i64* x, i64* out, i64 n
+) {
   i64 own[8];
   const i64 block = blockIdx.x;
   const i64 thread = threadIdx.x;
