@@ -1,8 +1,10 @@
 """Documents that are programs: their Python blocks run, and their generated blocks are made by the commands they name.
 
-A generated block follows a comment that holds its command, and perhaps which part of the output it shows:
+A generated block follows a comment that holds its command, and perhaps which part of the output it shows; or that
+names a file to be shown:
 
-    <!-- brasa ir tests/house/tour.py:Tour --input "f32[n,4]" --stage llvm | from "define" to "}" -->
+    <!-- brasa ir examples/tiny.py:Tiny --input "f32[n,64]" --stage llvm | from "define" to "}" -->
+    <!-- show examples/tiny.py -->
 """
 
 from __future__ import annotations
@@ -11,16 +13,16 @@ import re
 import shlex
 from collections.abc import Callable
 
-_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PYTHON = re.compile(r"(?<!-->\n)^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(
-    r'^<!-- (?P<command>brasa .*?)(?: \| from "(?P<start>.*?)" to "(?P<end>.*?)")? -->\n'
+    r'^<!-- (?P<command>(?:brasa|show) .*?)(?: \| from "(?P<start>.*?)" to "(?P<end>.*?)")? -->\n'
     r"```\w*\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 
 
 def python_of(document: str) -> str:
-    """The document's Python blocks as one program, each line where it stands in the document."""
+    """The document's own Python blocks as one program, each line where it stands in the document."""
     lines = [""] * (document.count("\n") + 1)
     for block in _PYTHON.finditer(document):
         first = document[: block.start(1)].count("\n")
@@ -30,15 +32,15 @@ def python_of(document: str) -> str:
 
 
 def commands_of(document: str) -> list[list[str]]:
-    """The arguments of each command whose output the document shows."""
-    return [shlex.split(block["command"])[1:] for block in _GENERATED.finditer(document)]
+    """Each command whose output the document shows, as words."""
+    return [shlex.split(block["command"]) for block in _GENERATED.finditer(document)]
 
 
 def regenerate(document: str, run: Callable[[list[str]], str]) -> str:
-    """The document with its generated blocks made anew; `run` gives the output of a command's arguments."""
+    """The document with its generated blocks made anew; `run` gives the output of a command, given as words."""
 
     def block(match: re.Match[str]) -> str:
-        output = run(shlex.split(match["command"])[1:])
+        output = run(shlex.split(match["command"]))
         if match["start"] is not None:
             output = excerpt(output, match["start"], match["end"])
         head = match.group()[: match.start("text") - match.start()]
@@ -48,8 +50,8 @@ def regenerate(document: str, run: Callable[[list[str]], str]) -> str:
 
 
 def excerpt(text: str, start: str, end: str) -> str:
-    """The lines from the first that starts with `start` to the next that starts with `end`."""
+    """The lines from the first that starts like the pattern `start` to the next that starts like `end`."""
     lines = text.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith(start))
-    last = next(number for number, line in enumerate(lines) if number > first and line.startswith(end))
+    first = next(number for number, line in enumerate(lines) if re.match(start, line))
+    last = next(number for number, line in enumerate(lines) if number > first and re.match(end, line))
     return "\n".join(lines[first : last + 1])

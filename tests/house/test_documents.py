@@ -31,12 +31,13 @@ def test_python_runs(path: Path, tmp_path: Path) -> None:
 def test_generated_blocks(
     path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(arguments: list[str]) -> str:
-        assert main(arguments) == 0, capsys.readouterr().err
+    def run(words: list[str]) -> str:
+        if words[0] == "show":
+            return (ROOT / words[1]).read_text()
+        assert main(words[1:]) == 0, capsys.readouterr().err
         return capsys.readouterr().out
 
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("BRASA_CPU", "x86-64-v3")
     made = regenerate(path.read_text(), run)
     if request.config.getoption("--update-golden"):
         path.write_text(made)
@@ -57,6 +58,10 @@ text
 ```text
 old
 ```
+<!-- show b.py -->
+```python
+shown
+```
 ```python
 assert x == 2
 ```
@@ -66,15 +71,17 @@ assert x == 2
 def test_python_keeps_its_lines() -> None:
     with pytest.raises(AssertionError) as caught:
         exec(compile(python_of(DOCUMENT), "README.md", "exec"), {})
-    assert caught.traceback[-1].lineno + 1 == 11
+    assert caught.traceback[-1].lineno + 1 == 15
 
 
 def test_generated_blocks_are_replaced() -> None:
-    made = regenerate(DOCUMENT, lambda arguments: " ".join(arguments) + "\n")
-    assert made == DOCUMENT.replace("old", "ir a.py:A --input f32[n, 2]")
+    made = regenerate(DOCUMENT, lambda words: " ".join(words) + "\n")
+    expected = DOCUMENT.replace("old", "brasa ir a.py:A --input f32[n, 2]").replace("shown", "show b.py")
+    assert made == expected
 
 
 def test_excerpts() -> None:
     assert excerpt("a\ndefine x {\n  b\n}\nc\n}\n", "define", "}") == "define x {\n  b\n}"
     document = DOCUMENT.replace('2]" -->', '2]" | from "b" to "c" -->')
     assert "```text\nb\nc\n```" in regenerate(document, lambda _: "a\nb\nc\nd")
+    assert excerpt("a:\n  b\n\tjl x\n", "a:", r"\s+jl") == "a:\n  b\n\tjl x"
