@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -15,10 +17,12 @@ from brasa.ir.program import CheckNote, Signature, signature_from_json, signatur
 from brasa.ir.target import Target
 from brasa.runtime import Executable, allocate
 from brasa.spec import Spec, spec_of
+from brasa.stages import Stages
 from brasa.tensor import Tensor, make
 
 _executables: dict[str, Executable] = {}
 _lock = RLock()
+LOGGER = logging.getLogger("brasa")
 COMPILED: list[str] = []  # names of the graphs that were compiled, not taken from a cache: what tests count
 
 
@@ -55,14 +59,27 @@ def _load_or_compile(graph: Graph, text: str) -> Executable:
 
 def compile_graph(graph: Graph) -> tuple[Signature, bytes]:
     """A graph through passes, schedules and LLVM to object code."""
-    from brasa import passes
-    from brasa.codegen.llvm import compile_text, emit_program
-    from brasa.codegen.schedules import lower
-
     COMPILED.append(graph.name)
-    program = passes.plan_memory(lower(passes.run(graph), target()))
-    code = compile_text(emit_program(program, target()), target(), 3)
-    return program.signature, code
+    wishes = runtime.settings()
+    stages = Stages(graph, check=wishes.check)
+    signature, code = stages.signature, stages.object_code
+    if wishes.time:
+        LOGGER.info("%s: %s", graph.name, ", ".join(f"{name} {1e3 * t:.1f} ms" for name, t in stages.times.items()))
+    if wishes.dump:
+        _dump(graph.name, stages.all_texts(), wishes.dump_folder)
+    return signature, code
+
+
+def _dump(name: str, texts: dict[str, str], folder: Path | None) -> None:
+    """All stages of a program: to the log, or to files of a folder of their own."""
+    if folder is None:
+        for stage, text in texts.items():
+            LOGGER.info("%s %s\n%s", name, stage, text)
+        return
+    place = folder / f"{len(COMPILED):04}-{name}"
+    place.mkdir(parents=True, exist_ok=True)
+    for stage, text in texts.items():
+        (place / stage).write_text(text + "\n")
 
 
 class Bound:

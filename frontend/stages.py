@@ -10,7 +10,7 @@ from time import perf_counter
 from brasa import passes
 from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph
-from brasa.ir.program import Program
+from brasa.ir.program import Program, Signature
 from brasa.ir.program_text import print_program
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.target import Target
@@ -30,9 +30,9 @@ PASSES = dict(PIPELINE)
 class Stages:
     """A program at all its stages, each made when it is asked for. times: the seconds that each step took."""
 
-    def __init__(self, traced: Graph, processor: str = "") -> None:
+    def __init__(self, traced: Graph, processor: str = "", check: bool = True) -> None:
         self.times: dict[str, float] = {}
-        self._traced, self._processor = traced, processor
+        self._traced, self._processor, self._check = traced, processor, check
 
     # graphs
 
@@ -56,7 +56,7 @@ class Stages:
             found.append((name, graph))
             self._note_time(name, graph, seconds)
 
-        passes.run(self._traced, observe=observe, check=True)
+        passes.run(self._traced, observe=observe, check=self._check)
         return found
 
     def _note_time(self, name: str, graph: Graph, seconds: float) -> None:
@@ -69,6 +69,20 @@ class Stages:
         from brasa.codegen.llvm import host_target
 
         return host_target(self._processor)
+
+    @property
+    def signature(self) -> Signature:
+        """How the program is called."""
+        return self._program.signature
+
+    @cached_property
+    def object_code(self) -> bytes:
+        """The machine code of the program."""
+        from brasa.codegen.llvm import compile_text
+
+        text = self._llvm
+        with self._timed("object"):
+            return compile_text(text, self._target, 3)
 
     @cached_property
     def _program(self) -> Program:
