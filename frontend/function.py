@@ -13,7 +13,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
-from brasa.ir.graph import Graph, Node, set_location
+from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.layout import stride_marks, strides_of
 from brasa.ir.ops import control
 from brasa.ir.sizes import substitute_attrs, substitute_type
@@ -188,7 +188,7 @@ class Function:
             for value, is_operand in zip(values, self.operand, strict=True)
         ]  # fmt: skip
         try:
-            with tracing(trace):
+            with tracing(trace), located(""):  # the graph is cached: it belongs to no line of its first user
                 result = self.build(*arguments)
         except BrasaError as error:
             error.op = self.name
