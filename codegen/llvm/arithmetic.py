@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from brasa.codegen.llvm.conversions import convert, instruction, suffix
-from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, register_type
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, numbers, register_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType, float32
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
 
+_COMPARE = {"eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le}
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _ROUNDING = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
@@ -129,6 +131,8 @@ def _unary(writer: Writer, op: str, dtype: DType, arg: Result) -> Result:
 
 
 def _compare(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
+    if dtype.name == "i64" and x.constants and y.constants and x.lanes > 1:
+        return numbers([_COMPARE[op](*pair) for pair in zip(x.constants, y.constants, strict=True)], "i1")
     if dtype.kind == "float":
         code = "fcmp " + {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole"}[op]
     else:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from brasa.codegen.llvm import arithmetic, memory
 from brasa.codegen.llvm.reading import Reading
-from brasa.codegen.llvm.values import Linear, Result, Value, constant, linear, memory_type
+from brasa.codegen.llvm.values import Linear, Result, Value, constant, linear, memory_type, numbers
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
@@ -117,6 +117,8 @@ class Expressions:
         if own is None or loop is None:
             return own or loop
         own = self.writer.vector(own)
+        if own.constants and loop.constants:
+            return numbers([a and b for a, b in zip(own.constants, loop.constants, strict=True)], "i1")
         return self.writer.pure("i1", LANES, f"and {own}, {loop.text}", own, loop)
 
     def changed(self, writes: frozenset[Buffer]) -> None:

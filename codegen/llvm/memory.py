@@ -159,6 +159,12 @@ def _store_neighbours(writer: Writer, place: Value, type: str, value: Value, mas
         writer.effect(f"store {value}, {place}, align {_bytes(type)}")
         return
     mask = writer.vector(mask)
+    if mask.numbers is not None and sum(mask.numbers) == 1:
+        # LLVM 22 here stores all four bytes of an i32 that was cut to i8.
+        lane = mask.numbers.index(True)
+        place = address(writer, place, type, Linear({}, lane))
+        _store_one(writer, place, type, _lane(writer, value, lane), None)
+        return
     name = f"llvm.masked.store.{suffix(type, LANES)}.p0"
     writer.declare(f"declare void @{name}({value.full_type}, ptr, {mask.full_type})")
     writer.effect(f"call void @{name}({value}, ptr align {_bytes(type)} {place.text}, {mask})")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -32,6 +34,11 @@ class Value:
     @property
     def full_type(self) -> str:
         return self.type if self.lanes == 1 else f"<{self.lanes} x {self.type}>"
+
+    @property
+    def constants(self) -> Sequence[Number]:
+        """What each lane holds, if that is constant."""
+        return self.numbers or (() if self.number is None else (self.number,) * self.lanes)
 
     def __str__(self) -> str:
         """The operand with its type, as calls and stores write it."""
@@ -147,13 +154,15 @@ def _literal(value: Number, type: str) -> str:
         value = round_to_float(value)
     if abs(value) < 1e4 and (value * 1024).is_integer() and (value or str(value) == "0.0"):
         return repr(value)
-    return f"0x{int(np.float64(value).view(np.uint64)):016X}"
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
 def round_to_float(value: float) -> float:
     """The nearest value of 32-bit precision."""
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def bfloat16_bits(value: float) -> int:
@@ -162,7 +171,7 @@ def bfloat16_bits(value: float) -> int:
     return 0x7FC0 if math.isnan(value) else (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
 
 
-def numbers(values: list[Number], type: str) -> Value:
+def numbers(values: Sequence[Number], type: str) -> Value:
     """A vector of constants, lane by lane."""
     assert len(values) == LANES
     text = "<" + ", ".join(f"{type} {_literal(value, type)}" for value in values) + ">"

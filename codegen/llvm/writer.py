@@ -174,7 +174,9 @@ class Writer:
 
     def ramp(self, index: Linear, type: str) -> Value:
         """base + lane * step in integers of that type, whose width may cut it."""
-        step = index.fixed_step
+        step, first = index.fixed_step, index.base.number
+        if step is not None and first is not None:
+            return numbers([_wrap(first + lane * step, type) for lane in range(LANES)], type)
         if step is not None:
             rises = numbers([_wrap(lane * step, type) for lane in range(LANES)], type)
         else:
@@ -182,7 +184,7 @@ class Writer:
             every = self.vector(self._cut(self.scalar(index.step), type))
             lanes = numbers(list(range(LANES)), type)
             rises = self.pure(type, LANES, f"mul {every}, {lanes.text}", every)
-        if index.base.number == 0:
+        if first == 0:
             return rises
         base = self.vector(self._cut(self.scalar(index.base), type))
         return self.pure(type, LANES, f"add {base}, {rises.text}", base, rises)

@@ -94,6 +94,18 @@ def test_the_last_of_equal_places_wins() -> None:
     assert_agrees(permuted(float32, mask=False), {**arrays, "to": (np.arange(n) % 2).astype(np.int32)}, n=n)
 
 
+@pytest.mark.parametrize("dtype", (int8, bfloat16, int32, bool_), ids=repr)
+def test_a_last_round_of_one_lane(dtype: DType) -> None:
+    """Nothing beside the one element is touched, also where it is cut from a wider one."""
+    builder = KernelBuilder("one")
+    x, out = builder.buffer("x", float32, "in"), builder.buffer("out", dtype, "out")
+    with builder.loop("i", LANES + 1, "vector") as i:
+        builder.store(out, i, cast(x.load(i), dtype))
+    builder.store(out, LANES + 1 + lane(), cast(x.load(lane()), dtype), lane() < 1)
+    builder.store(out, LANES + 3 + lane(), cast(x.load(lane()), dtype), kernel.eq(lane(), 5))
+    assert_agrees(builder.finish(), {"x": some(float32, 17), "out": some(dtype, 40)})
+
+
 def test_one_place_for_all_lanes() -> None:
     """An index without the variable is loaded once and spread; under a false mask it is not touched."""
     builder = KernelBuilder("spread")
