@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +22,8 @@ from brasa.runtime.settings import settings
 LIMIT = 1 << 30  # bytes that a cache may hold
 _KEPT_SHARE = 0.75  # of the limit, after an eviction
 _BYTES_BETWEEN_EVICTIONS = 64 << 20  # that one process writes
-_MAGIC, _SUFFIX = "brasa1", ".brasa"
+_LONGEST_WRITE = 3600.0  # seconds after which an unfinished file is taken to be abandoned
+_MAGIC, _SUFFIX, _UNFINISHED = "brasa1", ".brasa", "unfinished-"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class DiskCache:
             return
         data = _pack(notes, code)
         try:
-            descriptor, temporary = tempfile.mkstemp(_SUFFIX, "tmp-", self._folder)
+            descriptor, temporary = tempfile.mkstemp(_SUFFIX, _UNFINISHED, self._folder)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
@@ -122,7 +124,8 @@ class DiskCache:
                 if item.name.endswith(_SUFFIX):
                     with suppress(FileNotFoundError):  # another process may have removed it
                         status = item.stat()
-                        found.append((status.st_mtime, status.st_size, Path(item.path)))
+                        if not item.name.startswith(_UNFINISHED) or status.st_mtime < time.time() - _LONGEST_WRITE:
+                            found.append((status.st_mtime, status.st_size, Path(item.path)))
         return sorted(found)
 
     def _evict(self) -> None:

@@ -6,7 +6,6 @@ import ctypes
 import mmap
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from brasa.ir.errors import OutOfMemoryError, ValueError
@@ -61,9 +60,7 @@ class _FreeList(list[int]):
 class _BigFreeList(_FreeList):
     """As above. When all big blocks together would exceed the bound, those kept so far go back to the system."""
 
-    def append(self, ptr: int, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if is_finalizing():  # this module may be gone, and the process soon will be
-            return
+    def append(self, ptr: int) -> None:
         if self.size + sum(len(home) * home.size for home in _big_lists()) > _BOUND:
             release_unused()
         if self.size > _BOUND:

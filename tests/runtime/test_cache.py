@@ -103,6 +103,15 @@ def test_a_process_that_writes_much_evicts_again(tmp_path: Path, monkeypatch: py
         assert disk.info().nbytes <= 8_000 + 6_000
 
 
+def test_only_abandoned_writes_are_removed(disk: DiskCache, entry_file: Path) -> None:
+    unfinished, abandoned = entry_file.with_name("unfinished-a.brasa"), entry_file.with_name("unfinished-b.brasa")
+    unfinished.write_bytes(b"")
+    abandoned.write_bytes(b"")
+    os.utime(abandoned, (time.time() - 10_000,) * 2)
+    assert disk.clear() == 2
+    assert list(entry_file.parent.iterdir()) == [unfinished]
+
+
 @pytest.fixture
 def one_warning() -> Iterator[None]:
     """Exactly one warning, about the cache, must be given."""
@@ -208,7 +217,7 @@ def test_processes_and_threads_at_once(tmp_path: Path) -> None:
     found = disk.read(KEY)
     assert found is not None
     assert len(found.code) == 10_000
-    assert not list((tmp_path / "brasa").glob("tmp-*"))
+    assert not list((tmp_path / "brasa").glob("unfinished-*"))
 
 
 def test_keys_depend_on_everything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,25 @@ def test_threads_work_at_the_same_time(pause: float) -> None:
         assert present[1] == 2
 
 
+def test_jobs_in_quick_succession() -> None:
+    """Workers that come late find another job, or none."""
+    set_num_threads(4)
+    executable = counting()
+    assert all(count(executable, extent, 1)[0] for extent in (2, 17, 3, 40) * 1000)
+
+
+def test_idle_threads_sleep() -> None:
+    set_num_threads(8)
+    assert count(counting(), 100_000, 1)[0]
+    for threads in (8, 2, 1):
+        set_num_threads(threads)
+        assert count(counting(), 100_000, 1)[0]
+        time.sleep(0.02)
+        before = time.process_time()
+        time.sleep(0.1)
+        assert time.process_time() - before < 0.05
+
+
 @pytest.mark.usefixtures("each_entry")
 def test_nested_jobs() -> None:
     set_num_threads(4)
@@ -133,8 +152,7 @@ def test_an_interrupt_is_seen_when_the_call_returns() -> None:
 
 
 FORK = """
-import os, sys, threading
-import numpy as np
+import os, threading, time
 from brasa.runtime import set_num_threads
 from tests.runtime.test_cpu_pool import count, counting, run, wait_for_flag, zeros
 
@@ -145,7 +163,9 @@ assert count(executable, 100_000, 10)[0]
 def check_in_child(depth):
     child = os.fork()
     if child == 0:
-        good = all(count(executable, 100_000, 10)[0] for _ in range(50))
+        good = len(os.listdir("/proc/self/task")) == 1
+        good = good and all(count(executable, 100_000, 10)[0] for _ in range(50))
+        good = good and len(os.listdir("/proc/self/task")) == 4
         if depth:
             check_in_child(depth - 1)
         os._exit(0 if good else 1)
@@ -154,6 +174,7 @@ def check_in_child(depth):
 check_in_child(1)
 waiting = threading.Thread(target=run, args=(frame, flag, 1))
 waiting.start()
+time.sleep(0.1)
 check_in_child(0)  # while another thread's job holds the pool
 flag[()] = 1
 waiting.join()

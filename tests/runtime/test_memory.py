@@ -153,10 +153,10 @@ def test_collected_cycles_free_their_buffers() -> None:
 
 def test_buffers_that_outlive_the_interpreter_are_silent() -> None:
     script = """
-import sys
+import builtins
 from brasa.runtime import allocate
 big, small = allocate(1 << 20), allocate(10)
-sys.kept = [allocate(1 << 20), allocate(10)]
+builtins.kept = [allocate(1 << 20), allocate(10)]
 cycle = [allocate(1 << 20)]
 cycle.append(cycle)
 """
