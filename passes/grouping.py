@@ -10,7 +10,7 @@ from brasa.ir.dim import Size, product
 from brasa.ir.graph import Kind, Node
 from brasa.ir.region import Form
 from brasa.passes.costs import is_trivial, nominal
-from brasa.passes.flow import Flow, Read, restores
+from brasa.passes.flow import Flow, Read, restores, seen_through
 
 # Where a group computes a value: once per element of the domain, once per element of the reduced shape, or inside other
 # values, at the places where those read it.
@@ -37,7 +37,13 @@ class Group:
         return tuple(self.domain[axis] for axis in self.kept)
 
     @property
+    def ones(self) -> tuple[Size, ...]:
+        """The domain's sizes with 1 for the reduced axes."""
+        return tuple(1 if axis in self.axes else size for axis, size in enumerate(self.domain))
+
+    @property
     def kept(self) -> tuple[int, ...]:
+        """The axes of the domain that are not reduced."""
         return tuple(axis for axis in range(len(self.domain)) if axis not in self.axes)
 
 
@@ -193,16 +199,26 @@ def _checked(host: Group, spaces: dict[Node, Space]) -> Group | None:
     if len(spaces) > _MOST_NODES:
         return None
     joined = replace(host, spaces=spaces)
-    moves = [node for node in spaces if node.op.kind in (Kind.MOVE, Kind.INDEX)]
-    if joined.form == "map" or not moves or joined.closed:
+    if joined.form == "map":
         return joined
-    picked = joined.form == "rows" and all(_picks(node, joined) for node in moves)
-    return joined if picked else None
+    placed = (node for node in spaces if _has_a_place(node, spaces[node]) and node not in host.spaces)
+    return joined if all(_picks(node, joined) for node in placed) else None
+
+
+def _has_a_place(node: Node, space: Space) -> bool:
+    """Whether what the node computes depends on where it stands, so that only maps can have it anywhere."""
+    kind = node.op.kind
+    return kind in (Kind.MOVE, Kind.INDEX) or (kind is Kind.RANDOM and space == "inside")
 
 
 def _picks(node: Node, group: Group) -> bool:
-    """Whether the node picks one element of each row."""
-    return node.op.name == "gather" and group.spaces[node] == "reduced" and group.axes == (node.attrs["axis"],)
+    """Whether the node picks one element of each row of a rows group."""
+    if group.form != "rows" or node.op.name != "gather" or group.axes != (node.attrs["axis"],):
+        return False
+    source = node.operands[0]
+    if source.tensor.shape != group.domain and seen_through(source)[0].op.kind is Kind.ELEMENTWISE:
+        return False
+    return group.spaces[node] == "reduced" and node.tensor.shape == group.ones
 
 
 def _guest_spaces(guest: Group, host: Group) -> Iterable[Space]:

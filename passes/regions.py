@@ -105,7 +105,9 @@ class _Builder:
             if node.op.kind is Kind.REDUCE:
                 made = node.op(self.build(node.operands[0]), **node.attrs)
             elif node.op.kind is Kind.INDEX:
-                made = node.op(*map(self.build, node.operands), **node.attrs)
+                source, index = node.operands
+                place = self.build(index, _reshaping(index.tensor.shape, shape))
+                made = node.op(self.build(source), reshape(place, shape=self.group.ones), **node.attrs)
             elif node.op.kind is Kind.RANDOM:
                 made = self._random(node, _reshaping(node.tensor.shape, shape))
             else:
@@ -120,9 +122,7 @@ class _Builder:
         if all(op is reshape for op, _ in steps):
             shape = dict(steps[-1][1])["shape"] if steps else node.tensor.shape
             return value if value.tensor.shape == shape else reshape(value, shape=shape)
-        group = self.group
-        ones = tuple(1 if axis in group.axes else size for axis, size in enumerate(group.domain))
-        return expand(reshape(value, shape=ones), shape=group.domain)
+        return expand(reshape(value, shape=self.group.ones), shape=self.group.domain)
 
     def _random(self, node: Node, steps: tuple[Step, ...]) -> Node:
         """Random bits are numbered in row-major order, whatever the shape."""
