@@ -77,3 +77,11 @@ class GradientError(BrasaError):
 
 class OutOfMemoryError(BrasaError, MemoryError):
     """Memory that the machine does not have."""
+
+
+class AttributeError(BrasaError, builtins.AttributeError):
+    """An attribute that an object does not have, or does not have yet."""
+
+
+class NotImplementedError(BrasaError, builtins.NotImplementedError):
+    """A method that a subclass has to define."""
