@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from brasa.codegen.schedules.contract import write_contract
 from brasa.codegen.schedules.map import write_map
 from brasa.codegen.schedules.rows import write_rows
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
@@ -21,6 +22,7 @@ Schedules: TypeAlias = Mapping[Form, Callable[[Writer], None]]
 CPU_SCHEDULES: Schedules = {
     "map": write_map,
     "rows": write_rows,
+    "contract": write_contract,
 }
 
 

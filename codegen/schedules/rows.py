@@ -188,8 +188,7 @@ class Rows:
 
     def bind(self, node: Node, value: Callable[[At], Expr]) -> None:
         """Compute a value of the row, once."""
-        (made,) = self.values.settle([value(())])
-        var = self.writer.let(node.op.name, made)
+        var = self.values.name(node.op.name, value(()))
         self.values.bound[node] = lambda index, mask: var
 
     def bind_staged(self, pass_: int) -> None:

@@ -18,8 +18,11 @@ _COSTS: Mapping[str, float] = {"load": 1.0, "div": 3.0, "sqrt": 4.0, "quotient":
 _LEAF_COST, _OTHER_COST = 0.0, 0.3
 
 
-def share(writer: Writer, roots: Sequence[Expr]) -> list[Expr]:
-    """The same values, after `let`s for the parts that are used twice and for loads that an outer block can make."""
+def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
+    """The same values, after `let`s for the parts that are used twice and for loads that an outer block can make.
+
+    hold: stores come between the uses of the values, so what is read of memory that the kernel writes is read now.
+    """
     order = _operands_first(roots)
     uses: dict[Expr, int] = {}
     for expr in (*roots, *(arg for each in order for arg in each.args)):
@@ -42,7 +45,7 @@ def share(writer: Writer, roots: Sequence[Expr]) -> list[Expr]:
                 name(arg)
         args = tuple(made[arg] for arg in expr.args)
         made[expr] = expr if args == expr.args else replace(expr, args=args)
-        if (uses[expr] > 1 and not _is_cheap(expr)) or _may_change(expr):
+        if (uses[expr] > 1 and not _is_cheap(expr)) or (hold and _may_change(expr)):
             name(expr)
     for root in roots:
         if root in heavy and levels[root] < writer.level:
@@ -51,7 +54,7 @@ def share(writer: Writer, roots: Sequence[Expr]) -> list[Expr]:
 
 
 def _may_change(expr: Expr) -> bool:
-    """A load of memory that the kernel writes: it is made before the stores that follow."""
+    """A load of memory that the kernel writes."""
     return expr.op == "load" and expr.attr.access != "in"
 
 

@@ -48,15 +48,25 @@ class Values:
         """Compute everything anew from here on: where earlier values were named is out of reach."""
         self._known.clear()
 
-    def settle(self, roots: Sequence[Expr]) -> list[Expr]:
-        """The values with names for their shared parts, after the checks that came up on the way to them."""
+    def settle(self, roots: Sequence[Expr], *, hold: bool = False) -> list[Expr]:
+        """The values with names for their shared parts, after the checks that came up on the way to them.
+
+        hold: stores come between the uses of the values.
+        """
         positions = [self.writer.expr(position) for _, position, _ in self._checks]
-        made = share(self.writer, [*(ok for ok, _, _ in self._checks), *positions, *roots])
+        made = share(self.writer, [*(ok for ok, _, _ in self._checks), *positions, *roots], hold=hold)
         count = len(positions)
         for (_, _, code), ok, position in zip(self._checks, made, made[count:], strict=False):
             self.writer.check(ok, position, code)
         self._checks.clear()
         return made[2 * count :]
+
+    def name(self, label: str, value: Expr) -> Expr:
+        """The value under a name, computed here and once."""
+        if value.op == "load":
+            self.writer.labels[value] = label
+        (made,) = self.settle([value])
+        return made if made.op == "var" else self.writer.let(label, made)
 
     def store(self, output: int, node: Node, index: Index, mask: Expr | None = None) -> Store:
         """The store of a node's element in an output's memory at the same index."""
@@ -67,7 +77,8 @@ class Values:
         """Store values, all of them computed before the first is stored; also settle others, and give those."""
         offsets = [self.writer.expr(offset) for _, offset, _, _ in stores]
         masks = [mask for _, _, _, mask in stores if mask is not None]
-        made = iter(self.settle([*offsets, *(value for _, _, value, _ in stores), *masks, *others]))
+        hold = len(stores) > 1 or bool(others)
+        made = iter(self.settle([*offsets, *(value for _, _, value, _ in stores), *masks, *others], hold=hold))
         places, values = ([next(made) for _ in stores] for _ in range(2))
         shared_masks = [None if mask is None else next(made) for _, _, _, mask in stores]
         for (buffer, _, _, _), place, value, mask in zip(stores, places, values, shared_masks, strict=True):

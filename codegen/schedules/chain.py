@@ -1,0 +1,206 @@
+"""Products summed one after the other in k: a tile of the result in registers, its columns along the lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.products import Blocks, Panel, Product, Tiles, blocks, registers_per_vector, tiles
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.dtype import DType, bool_
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
+
+_ROW_BLOCK = 252
+_FLOPS_PER_NANOSECOND = 50
+
+
+# Fills a panel with a chunk's part of rhs: (cell, chunk, first column, columns, panel).
+Pack = Callable[[Index, Size, Size, Size, Panel], None]
+
+
+class Chain:
+    """Writes the loops.
+
+    depth: the most steps a chunk has. pack: how rhs is copied to a panel in fast memory first, where there are at
+    least `pack_from` rows to use it; it is read where it lies for fewer rows, or where there is no pack.
+    """
+
+    def __init__(
+        self, product: Product, depth: int, column_block: int = 0, pack: Pack | None = None, pack_from: int = 0
+    ) -> None:
+        self.product = product
+        self.writer = product.writer
+        self.depth = depth
+        self.pack = pack
+        self.pack_from = pack_from
+        self.height, self.vectors = self._tile_shape()
+        self.row_blocks = blocks(product.rows, _ROW_BLOCK)
+        width = self.vectors * LANES
+        self.column_blocks = self._column_blocks(max(width, column_block // width * width))
+        self.pitch = -(-self.column_blocks.size // LANES) * LANES
+        self.total: Buffer | None = None
+        self.panel: Panel | None = None
+        self.left: Buffer | None = None
+        self.left_pitch = depth + LANES
+
+    def write(self) -> None:
+        """Write the kernel."""
+        product, writer = self.product, self.writer
+        axes = [*product.batch, ("row_block", self.row_blocks.count), ("column_block", self.column_blocks.count)]
+        rows = self.row_blocks.size
+        cost = rows * self.column_blocks.size * self.depth / _FLOPS_PER_NANOSECOND
+        with writer.cells(axes, cost, product.chunks) as (*cell, row_block, column_block):
+            self.cell = tuple(cell)
+            self.first_row, self.first_column = self.row_blocks.start(row_block), self.column_blocks.start(column_block)
+            self.rows = writer.let_index("rows", self.row_blocks.length(row_block), rows + 1)
+            self.columns = writer.let_index("columns", self.column_blocks.length(column_block), self.pitch + 1)
+            if product.chunks == 1 and not product.is_heavy:
+                self._chunk(0)
+                return
+            self.total = writer.buffer("total", product.dtype, "stack", rows * self.pitch)
+            with self._elements() as (row, column):
+                writer.store(self.total, self._place(row, column), zero(product.dtype))
+            with writer.over("chunk", product.chunks) as chunk:
+                self._chunk(chunk)
+            with self._elements() as (row, column):
+                value = self.total.load(self._place(row, column))
+                product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
+
+    def _tile_shape(self) -> tuple[int, int]:
+        """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
+        registers = registers_per_vector(self.writer.target, self.product.dtype)
+        room = max(1, self.writer.target.vector_registers * 3 // 4 // registers)
+        rows, columns = self.product.rows, self.product.columns
+        vectors = 2 if registers == 1 else 1
+        if isinstance(rows, int) and rows * vectors < room:
+            vectors = min(8, room // max(rows, 1))
+        if isinstance(columns, int):
+            vectors = max(1, min(vectors, -(-columns // LANES)))
+        return max(1, min(12, room // vectors)), vectors
+
+    def _column_blocks(self, limit: int) -> Blocks:
+        columns = self.product.columns
+        if isinstance(columns, int) and columns <= max(limit, 4 * LANES):
+            return Blocks(columns, 1, max(columns, 1))
+        return Blocks(columns, dim.ceil_divide(columns, limit), limit)
+
+    @contextmanager
+    def _elements(self) -> Iterator[tuple[Size, Size]]:
+        """Loops over the elements of the block."""
+        with self.writer.over("row", self.rows) as row, self.writer.over("column", self.columns, "vector") as column:
+            yield row, column
+
+    def _place(self, row: Size, column: Size) -> Expr:
+        return self.writer.expr(row * self.pitch + column)
+
+    def _chunk(self, chunk: Size) -> None:
+        """Add a chunk's sums to the total, or store them where there is no total."""
+        if self.pack is None or (isinstance(self.rows, int) and self.rows < self.pack_from):
+            self._tiles(chunk)
+            return
+        with ExitStack() as arm:
+            if not isinstance(self.rows, int) and self.pack_from > 0:
+                arm.enter_context(self.writer.when(self.writer.expr(self.rows) >= self.pack_from))
+            self.panel = self._make_panel()
+            self.pack(self.cell, chunk, self.first_column, self.columns, self.panel)
+            self._tiles(chunk)
+            self.panel = None
+        if not isinstance(self.rows, int) and self.pack_from > 0:
+            with self.writer.when(self.writer.expr(self.rows) < self.pack_from):
+                self._tiles(chunk)
+
+    def _tiles(self, chunk: Size) -> None:
+        for down in tiles(self.rows, self.height, (4, 1)):
+            with self.writer.over("tile_row", down.count) as below:
+                row = down.start + below * down.size
+                if self.panel is not None and self.product.copies_left:
+                    self._copy_left(chunk, row, down.size)
+                for across in self._across():
+                    with self.writer.over("tile_column", across.count) as right:
+                        self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
+                self.left = None
+
+    def _across(self) -> list[Tiles]:
+        """The tiles of a block from left to right, in vectors."""
+        return tiles(self.pitch // LANES, self.vectors, ())
+
+    def _make_panel(self) -> Panel:
+        """A panel whose tiles follow each other if all of its columns are copied, else its lines."""
+        across = self._across()
+        width, number = across[0].size * LANES, len(across) - 1 + across[0].count
+        line, tile = (width, self.depth * width) if self.product.copies_left else (self.pitch, width)
+        extent = self.depth * max(self.pitch, number * width if self.product.copies_left else 0)
+        buffer = self.writer.buffer("panel", self.product.dtype, "stack", extent)
+        return Panel(buffer, number, width, line, tile)
+
+    def _copy_left(self, chunk: Size, row: Size, height: int) -> None:
+        """Copy a tile's rows of lhs next to each other, for where they lie they may share places of the cache."""
+        writer, product = self.writer, self.product
+        self.left = writer.buffer("left_rows", product.dtype, "stack", height * self.left_pitch)
+        ((name, extent),) = product.steps(chunk)
+        with writer.over("i", height) as i, writer.over(name, extent, "vector") as k:
+            value = product.lhs(self.cell, self.first_row + row + i, chunk, (k,))
+            product.values.put([(self.left, i * self.left_pitch + k, value, None)])
+
+    def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
+        """The sums of one tile, which starts at a row and column of the block."""
+        writer, product = self.writer, self.product
+        sums = writer.local("sum", product.dtype, 0, lanes=LANES, shape=(height, vectors))
+        right = Local(writer.unique("right"), product.dtype, (vectors,), LANES)
+        masks = self._masks(column, vectors)
+        with ExitStack() as loops:
+            step = tuple(loops.enter_context(writer.over(*each)) for each in product.steps(chunk))
+            with writer.over("v", vectors, "unrolled") as v:
+                at = writer.expr(v)
+                mask = masks[at] if masks is not None and self.panel is None else None
+                value = self._right(chunk, step, column, v * LANES + writer.lane, mask)
+                writer.assign(right, *product.values.settle([value]), (at,))
+            with writer.over("i", height, "unrolled") as i:
+                left = product.values.name("left", self._left(chunk, step, row, i))
+                with writer.over("v", vectors, "unrolled") as v:
+                    place = (writer.expr(i), writer.expr(v))
+                    writer.assign(sums, multiply_add(left, right[place[1]], sums[place]), place)
+        with writer.over("i", height, "unrolled") as i, writer.over("v", vectors, "unrolled") as v:
+            value = sums[writer.expr(i), writer.expr(v)]
+            here = column + v * LANES + writer.lane
+            if self.total is None:
+                mask = masks[writer.expr(v)] if masks is not None else None
+                product.put(self.cell, self.first_row + row + i, self.first_column + here, value, mask)
+            else:
+                at = self._place(row + i, here)
+                writer.store(self.total, at, self.total.load(at) + value)
+
+    def _masks(self, column: Size, vectors: int) -> Local | None:
+        """Which lanes of each vector of a tile are columns; None when all are."""
+        writer = self.writer
+        if writer.below(column + (vectors - 1) * LANES + writer.lane, self.columns) is None:
+            return None
+        masks = Local(writer.unique("inside"), bool_, (vectors,), LANES)
+        with writer.over("v", vectors, "unrolled") as v:
+            inside = writer.expr(column + v * LANES + writer.lane) < writer.expr(self.columns)
+            writer.assign(masks, inside, (writer.expr(v),))
+        return masks
+
+    def _left(self, chunk: Size, step: Index, row: Size, i: Size) -> Expr:
+        if self.left is None:
+            return self.product.lhs(self.cell, self.first_row + row + i, chunk, step)
+        return self.left.load(self.writer.expr(i * self.left_pitch + step[0]))
+
+    def _right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
+        if self.panel is None:
+            return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, mask)
+        panel, row = self.panel, flatten(step, [extent for _, extent in self.product.steps(chunk)])
+        tile = dim.floor_divide(column, panel.width)
+        return panel.buffer.load(self.writer.expr(tile * panel.tile + row * panel.line + inside))
+
+
+def zero(dtype: DType) -> float | int:
+    """What changes nothing when it is added."""
+    return -0.0 if dtype.kind == "float" else 0
+
+
+def multiply_add(left: Expr, right: Expr, sum_: Expr) -> Expr:
+    """left * right + sum, rounded once."""
+    return fma(left, right, sum_) if sum_.dtype.kind == "float" else left * right + sum_

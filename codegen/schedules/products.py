@@ -1,0 +1,241 @@
+"""Sums of products as out[m, n] = sum over k of lhs[m, k] * rhs[k, n]: matrix products; tiles and blocks; epilogues."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brasa.codegen.schedules.indices import Index, coefficient
+from brasa.codegen.schedules.map import Trial, output_parts, output_stores, spread, unflatten
+from brasa.codegen.schedules.values import Values, accumulator
+from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.dtype import DType
+from brasa.ir.graph import Node
+from brasa.ir.kernel import LANES, Buffer, Expr, cast, const
+from brasa.ir.region import anchor
+from brasa.ir.target import Target
+
+# An epilogue that costs more nanoseconds per vector is not unrolled with the tile.
+_HEAVY_EPILOGUE = 6.0
+# Lines of rhs that lie further apart than this fall on the same few places of a cache.
+_FAR_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Fast memory for a chunk's part of rhs: `tiles` tiles of `width` columns, one after the other.
+
+    line: elements from one step of k to the next; tile: from one tile to the next.
+    """
+
+    buffer: Buffer
+    tiles: int
+    width: int
+    line: int
+    tile: int
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """`count` tiles of `size` rows (or vectors of columns), the first of them at `start`."""
+
+    count: Size
+    size: int
+    start: Size
+
+
+def tiles(extent: Size, most: int, rest: Sequence[int]) -> list[Tiles]:
+    """Cuts an extent into tiles of at most `most`; what a size that is not known leaves is cut into the sizes `rest`."""
+    if isinstance(extent, int):
+        number = max(1, -(-extent // most))
+        size = max(1, -(-extent // number))
+        whole = [Tiles(extent // size, size, 0)] if extent >= size else []
+        return whole + ([Tiles(1, extent % size, extent - extent % size)] if extent % size else [])
+    made, start, left = [], 0, extent
+    for size in (most, *(size for size in rest if size < most)):
+        made.append(Tiles(dim.floor_divide(left, size), size, start))
+        left = dim.remainder(left, size)
+        start = extent - left
+    return made
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """An extent cut into `count` blocks of `size`; the last one is shorter where `size` does not divide."""
+
+    extent: Size
+    count: Size
+    size: int
+
+    def start(self, number: Size) -> Size:
+        return number * self.size
+
+    def length(self, number: Size) -> Size:
+        """How much of the extent a block holds."""
+        if isinstance(self.extent, int) and self.extent % self.size == 0:
+            return self.size
+        return self.extent if self.count == 1 else dim.smallest(self.size, self.extent - number * self.size)
+
+
+def blocks(extent: Size, limit: int) -> Blocks:
+    """Cuts an extent into blocks of about `limit`: of one size, where a divisor is near."""
+    if not isinstance(extent, int):
+        return Blocks(extent, dim.ceil_divide(extent, limit), limit)
+    if extent <= limit:
+        return Blocks(extent, 1, max(extent, 1))
+    size = next((n for n in range(limit, limit // 2, -1) if extent % n == 0), limit)
+    return Blocks(extent, -(-extent // size), size)
+
+
+def registers_per_vector(target: Target, dtype: DType) -> int:
+    """How many of the target's registers LANES lanes take."""
+    return max(1, LANES * dtype.bits // target.vector_bits)
+
+
+class Product(ABC):
+    """A contraction seen as products of matrices, one for each index of `batch`.
+
+    k is walked in `chunks`, each summed by itself. copies_left: lhs can be copied row by row, where rhs is.
+    """
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        self.writer = writer
+        self.node = node
+        self.values = Values(writer)
+        self.dtype = accumulator(node.tensor.dtype)
+        self._result: Expr | None = None
+        self.values.bound[node] = lambda index, mask: self._bound()
+        trial = Trial(writer, node.tensor.shape, self._evaluate)
+        self.epilogue_cost = trial.cost
+        self.result_groups = trial.joint_groups(range(node.tensor.rank))
+
+    batch: Sequence[tuple[str, Size]]
+    rows: Size
+    columns: Size
+    chunks: Size
+    copies_left = False
+
+    @abstractmethod
+    def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+        """The loops over k inside a chunk: names and extents."""
+
+    @abstractmethod
+    def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
+        """An element of lhs."""
+
+    @abstractmethod
+    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
+        """An element of rhs."""
+
+    @abstractmethod
+    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
+        """Where the result's element is."""
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether the epilogue should run in a loop of its own."""
+        return self.epilogue_cost > _HEAVY_EPILOGUE
+
+    def put(self, cell: Index, row: Size, column: Size, value: Expr, mask: Expr | None) -> None:
+        """Store the outputs at an element of the result, given its sum."""
+        index = self.result_index(cell, row, column)
+        self._result = value
+        self.values.forget()
+        self.values.put(output_stores(self.values, lambda _: index, mask))
+
+    def operand(self, number: int, index: Index, mask: Expr | None = None) -> Expr:
+        """An element of an operand, in the dtype of the sums."""
+        return cast(self.values.at(self.node.operands[number], index, mask), self.dtype)
+
+    def joint(self, number: int, axes: Sequence[int]) -> bool:
+        """Whether one variable can walk these axes of an operand."""
+        operand = self.node.operands[number]
+        trial = Trial(self.writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
+        return len(trial.joint_groups(axes)) <= 1
+
+    def lane_stride(self, number: int) -> Size | None:
+        """How far apart in memory neighbours along an operand's last axis are; None if not in one way."""
+        operand = self.node.operands[number]
+        trial = Trial(self.writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
+        steps = {coefficient(offset, str(trial.axes[-1])) for _, offset in trial.writer.loads}
+        return steps.pop() if len(steps) == 1 else None
+
+    def spread_columns(self, column: Size, axes: Sequence[int]) -> Index:
+        """The index along the result's axes of a flat place in them."""
+        shape = [self.node.tensor.shape[axis] for axis in axes]
+        groups = [group for group in self.result_groups if set(group) <= set(axes)]
+        if sum(1 for size in shape if size != 1) == sum(map(len, groups)) and len(groups) <= 1:
+            return spread([[len(shape) - 1]], [column], len(shape))
+        return unflatten(self.writer.ranges, column, shape)
+
+    def _bound(self) -> Expr:
+        assert self._result is not None
+        return cast(self._result, self.node.tensor.dtype)
+
+    def _evaluate(self, values: Values, index: Index) -> list[Expr]:
+        values.bound[self.node] = lambda *_: const(0, self.node.tensor.dtype)
+        return output_parts(values, lambda _: index)
+
+
+class MatrixProduct(Product):
+    """matmul."""
+
+    copies_left = True
+
+    def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
+        super().__init__(writer, node)
+        shape = node.tensor.shape
+        self.batch = [(f"b{axis}" if axis else "b", size) for axis, size in enumerate(shape[:-2])]
+        self.rows, self.columns = shape[-2:]
+        self.depth = node.operands[0].tensor.shape[-1]
+        self.chunk = chunk
+        self.chunks = dim.largest(dim.ceil_divide(self.depth, chunk), 1)
+
+    def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+        return [("k", dim.smallest(self.chunk, self.depth - chunk * self.chunk))]
+
+    def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
+        return self.operand(0, (*cell, row, chunk * self.chunk + step[0]))
+
+    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
+        return self.operand(1, (*cell, chunk * self.chunk + step[0], column), mask)
+
+    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
+        return (*cell, row, column)
+
+    @property
+    def pack_from(self) -> int:
+        """How many rows must use a panel of rhs before it pays to copy it."""
+        rhs = self.node.operands[1].tensor
+        if self.lane_stride(1) != 1:
+            return 0
+        if rhs.dtype is not self.dtype:
+            return 24
+        line = rhs.shape[-1]
+        far = not isinstance(line, int) or line * rhs.dtype.itemsize >= _FAR_BYTES
+        return 48 if far or self._left_collides() else 1 << 30
+
+    def _left_collides(self) -> bool:
+        """Whether rows of lhs lie so that they fall on the same place of a cache."""
+        lhs = self.node.operands[0].tensor
+        return isinstance(self.depth, int) and self.depth * lhs.dtype.itemsize % _FAR_BYTES == 0
+
+    def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
+        """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
+        writer = self.writer
+        ((name, extent),) = self.steps(chunk)
+        with writer.over(name, extent) as k, writer.over("tile", panel.tiles) as tile:
+            with writer.over("column", panel.width, "vector") as column:
+                here = tile * panel.width + column
+                value = self.rhs(cell, chunk, (k,), first + here, writer.below(here, columns))
+                self.values.put([(panel.buffer, tile * panel.tile + k * panel.line + column, value, None)])
+
+
+def contraction(writer: Writer) -> Node:
+    """The node that a contract region is built around."""
+    node = anchor(writer.region)
+    assert node is not None
+    return node
