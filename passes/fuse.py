@@ -9,7 +9,6 @@ from brasa.ir.ops.control import fused, items
 from brasa.ir.ops.view import reshape
 from brasa.passes.flow import Flow, seen_through
 from brasa.passes.grouping import Group, Grouping
-from brasa.passes.order_updates import order_updates
 from brasa.passes.regions import Operand, Region, Shape, build_region
 
 
@@ -19,9 +18,10 @@ def fuse(graph: Graph) -> Graph:
     %0 = matmul(x, w); %1 = expand(b); %2 = add(%0, %1); %3 = tanh(%2); return %3
     -> %0 = fused(x, w, b, graph=@matmul_add_tanh); return %0
 
-    What remains between them are reshapes, which only rename memory. Every output of the graph is a region's own.
+    What remains between them are reshapes of row-major values, which only rename memory. Every output of the graph is a
+    region's result or a reshape of one, and no two are the same: where that needs a copy, a region makes it.
     """
-    return order_updates(_Fusion(graph).run())
+    return _Fusion(graph).run()
 
 
 class _Fusion:
@@ -35,11 +35,9 @@ class _Fusion:
     def run(self) -> Graph:
         for group in Grouping(self.flow).ordered():
             self.add_group(group)
-        outputs: list[Node] = []
-        for output in self.graph.outputs:
-            outputs.append(self.output(output, outputs))
-        graph = self.graph
-        return Graph(graph.name, graph.inputs, tuple(self.nodes), tuple(outputs), graph.updates)
+        graph, taken = self.graph, set[Node]()
+        outputs = tuple(self.output(output, taken) for output in graph.outputs)
+        return Graph(graph.name, graph.inputs, tuple(self.nodes), outputs, graph.updates)
 
     def add_group(self, group: Group) -> None:
         """Add the group's region; its outputs are the values that others read."""
@@ -50,18 +48,9 @@ class _Fusion:
             if node in flow.returned or any(user not in group.spaces for user in flow.users[node])
         ]
         main = _main_node(group.spaces)
-        region = build_region(_name(group), group, outputs, self.computed, self.domain(group))
+        region = build_region(_name(group), group, outputs, self.computed)
         with located(main.where):
             self.values.update(zip(outputs, self.add_region(region), strict=True))
-
-    def domain(self, group: Group) -> Shape:
-        """The domain's shape: for maps that of an output of the graph, so that it need not be copied."""
-        if group.form == "map":
-            for output in self.graph.outputs:
-                base, views = seen_through(output)
-                if group.spaces.get(base) == "domain" and all(view.op is reshape for view in views):
-                    return output.tensor.shape
-        return group.domain
 
     def add_region(self, region: Region) -> tuple[Node, ...]:
         node = fused(*map(self.operand, region.operands), graph=region.graph)
@@ -80,14 +69,14 @@ class _Fusion:
             self.nodes.append(self.reshaped[key])
         return self.reshaped[key]
 
-    def output(self, node: Node, taken: list[Node]) -> Node:
+    def output(self, node: Node, taken: set[Node]) -> Node:
         """The value that the graph returns: a region's result that no other output is, else a copy."""
         base, views = seen_through(node)
-        value = self.values.get(base) if base in self.computed else None
-        if value is not None and value.type == node.type and value not in taken and all(v.op is reshape for v in views):
-            return value
+        if base in self.computed and base not in taken and all(view.op is reshape for view in views):
+            taken.add(base)
+            return self.operand(Operand(base, node.tensor.shape))
         nothing = Group({}, "map", node.tensor.shape)
-        (copy,) = self.add_region(build_region("copy", nothing, [node], self.computed, node.tensor.shape))
+        (copy,) = self.add_region(build_region("copy", nothing, [node], self.computed))
         return copy
 
 

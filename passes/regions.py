@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from brasa.ir.dim import Size
 from brasa.ir.graph import Graph, Kind, Node, Op, graph_of, located, topological
+from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import make_input
-from brasa.ir.ops.view import expand, reshape
+from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
 from brasa.passes.eliminate_common import eliminate_common
 from brasa.passes.grouping import Group
@@ -33,13 +34,13 @@ class Region(NamedTuple):
     operands: tuple[Operand, ...]
 
 
-def build_region(name: str, group: Group, outputs: Sequence[Node], computed: set[Node], shape: Shape) -> Region:
-    """The region that computes these values of the group. shape: of the domain, or another with as many elements.
+def build_region(name: str, group: Group, outputs: Sequence[Node], computed: set[Node]) -> Region:
+    """The region that computes these values of the group, in the shape of the domain or of its rows.
 
     computed: all values that are in memory when they are not the group's own.
     """
     builder = _Builder(group, computed)
-    results = [builder.output(node, shape) for node in outputs]
+    results = [builder.output(node) for node in outputs]
     graph = eliminate_common(simplify(graph_of(name, builder.inputs.values(), results)))
     return _trimmed(graph, {input: value for value, input in builder.inputs.items()})
 
@@ -51,11 +52,11 @@ class _Builder:
         self.known: dict[tuple[Node, tuple[Step, ...]], Node] = {}
         self.rows: dict[Node, Node] = {}
 
-    def output(self, node: Node, shape: Shape) -> Node:
+    def output(self, node: Node) -> Node:
         """An output of the region, in the shape that all outputs of its space have."""
         if self.group.spaces.get(node) == "reduced":
             return self.reduced(node)
-        return self.build(node, _reshaping(node.tensor.shape, shape))
+        return self.build(node, _reshaping(node.tensor.shape, self.group.domain))
 
     def build(self, node: Node, steps: tuple[Step, ...] = ()) -> Node:
         """The node inside the region, seen through the steps."""

@@ -15,8 +15,10 @@ from brasa.ir.ops import OPS
 from brasa.ir.ops.contract import window_count
 from brasa.ir.ops.control import call, gradient, items
 from brasa.ir.ops.elementwise import cast
+from brasa.ir.ops.move import slice_
+from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import full, iota, make_input
-from brasa.ir.ops.view import expand, permute, reshape, slice_
+from brasa.ir.ops.view import permute, reshape
 from brasa.ir.types import TensorType
 
 _SHAPES: tuple[tuple[Size, ...], ...] = (
@@ -71,7 +73,9 @@ class Grower:
         narrow = [node for node in self.values if node.tensor.dtype is dtype and _expands(node.tensor, type)]
         if narrow:
             return expand(self.random.choice(narrow), shape=type.shape)
-        return full(TensorType(type.shape, dtype), self.random.choice((0, 1, 2, -1) if dtype is not bool_ else (True, False)))
+        return full(
+            TensorType(type.shape, dtype), self.random.choice((0, 1, 2, -1) if dtype is not bool_ else (True, False))
+        )
 
     def elementwise(self) -> Node:
         op, first = self.random.choice(_ELEMENTWISE), self.pick()
@@ -95,7 +99,9 @@ class Grower:
 
     def broadcast(self) -> Node:
         node = self.pick()
-        return expand(node, shape=self.random.choice([s for s in _SHAPES if _expands(node.tensor, TensorType(s, int64))]))
+        return expand(
+            node, shape=self.random.choice([s for s in _SHAPES if _expands(node.tensor, TensorType(s, int64))])
+        )
 
     def reshape(self) -> Node:
         node = self.pick()
@@ -264,7 +270,7 @@ def random_graph(seed: int, differentiate: bool) -> Graph:
     if differentiate:
         value = grower.number()
         loss = value if not value.tensor.shape else OPS["sum"](value, axes=tuple(range(value.tensor.rank)))
-        by = random.sample([node for node in grower.inputs if node.tensor.dtype is float32], 1) + [grower.number()]
+        by = [*random.sample([x for x in grower.inputs if x.tensor.dtype is float32], 1), grower.number()]
         outputs += items(gradient(loss, full(loss.tensor, 1.0), *by, outputs=1))
     nodes = graph_of("grown", grower.inputs, outputs).nodes
     updates = ()
@@ -273,4 +279,3 @@ def random_graph(seed: int, differentiate: bool) -> Graph:
             if output.type == node.type and random.random() < 0.5:
                 updates = ((i, j),)
     return Graph("grown", tuple(grower.inputs), nodes, tuple(outputs), updates)
-
