@@ -26,13 +26,13 @@ from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, 
 from brasa.ir.kernel_text import print_expr
 from brasa.ir.program import Program
 
-_WIDTH = 88  # arguments that are longer together are named one by one
+_WIDTH = 80  # arguments that are longer together are named one by one
 _PLACES = {"block": "blockIdx.x", "thread": "threadIdx.x"}
 _RESERVED = (
     "asm auto bool break case char class const continue default delete do double else enum extern float for goto if "
     "inline int long new operator private public register return short signed sizeof static struct switch template "
     "this throw true false try typedef typename union unsigned using void volatile while i8 i16 i32 i64 u8 u32 u64 "
-    "minimum maximum least greatest absolute saturate checks blockIdx threadIdx"
+    "minimum maximum least greatest absolute saturate quotient modulo shl shr checks blockIdx threadIdx"
 )
 
 
@@ -201,7 +201,9 @@ class _Writer:
             while sum(len(known[arg].text) for arg in expr.args) > _WIDTH:
                 longest = max(expr.args, key=lambda arg: len(known[arg].text))
                 known[longest] = self.named(longest, known[longest])
-            known[expr] = self.expression(expr, [known[arg] for arg in expr.args])
+            alone = expr.op != "local" and all(arg.op == "const" for arg in expr.args)  # nothing else tells their width
+            args = [constant(arg.attr, arg.dtype, typed=True) if alone else known[arg] for arg in expr.args]
+            known[expr] = self.expression(expr, args)
             if uses[expr] > 1 and expr.args:
                 known[expr] = self.named(expr, known[expr])
         while len(exprs) > 1 and sum(len(known[expr].text) for expr in exprs) > _WIDTH:
@@ -211,7 +213,7 @@ class _Writer:
 
     def named(self, expr: Expr, text: Text) -> Text:
         self.temporaries += 1
-        name = self.fresh(f"t{self.temporaries}")
+        name = self.fresh(f"v{self.temporaries}")
         self.line(f"const {type_name(expr.dtype)} {name} = {text.text};")
         return Text(name, ATOM, text.index)
 

@@ -43,6 +43,30 @@ template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
     "greatest": """
 template <class I> __device__ inline I greatest(I a, I b) { return a < b ? b : a; }
 """,
+    "quotient": """
+// Any divisor, also 0 and the -1 that makes the least integer overflow.
+template <class I> __device__ inline I quotient(I a, I b) {
+  return b == I(0) ? I(0) : I(-1) < I(0) && b == I(-1) ? I(0 - u64(a)) : I(a / b);
+}
+""",
+    "modulo": """
+// Any divisor, also 0 and the -1 that makes the least integer overflow.
+template <class I> __device__ inline I modulo(I a, I b) {
+  return b == I(0) || (I(-1) < I(0) && b == I(-1)) ? I(0) : I(a % b);
+}
+""",
+    "shl": """
+// Counts beyond the width shift everything out.
+template <class I, class N> __device__ inline I shl(I a, N count) {
+  return u64(count) < 8 * sizeof(I) ? I(u64(a) << u64(count)) : I(0);
+}
+""",
+    "shr": """
+// Counts beyond the width shift everything out.
+template <class I, class N> __device__ inline I shr(I a, N count) {
+  return u64(count) < 8 * sizeof(I) ? I(a >> u64(count)) : a < I(0) ? I(-1) : I(0);
+}
+""",
     "absolute": """
 template <class I> __device__ inline I absolute(I x) { return x < 0 ? I(0 - u64(x)) : x; }
 """,

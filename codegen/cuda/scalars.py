@@ -24,6 +24,7 @@ _LOGIC = _INFIX | {
 }  # fmt: skip
 _ROUNDED = ("add", "sub", "mul", "div", "sqrt")
 _MAY_OVERFLOW = ("add", "sub", "mul", "shl")
+_GUARDED = ("quotient", "modulo", "shl", "shr")
 _NAMED = {"abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 _INDEX_OPERATIONS = ("add", "sub", "mul", "quotient", "modulo", "shr", "minimum", "maximum")
 _EXTREMA = {"minimum": "least", "maximum": "greatest"}
@@ -74,8 +75,8 @@ def constant(value: float, dtype: DType, typed: bool = False) -> Text:
     if dtype.kind == "float":
         return _float_constant(np.asarray(value, dtype.numpy), dtype)
     whole = int(value)
-    if whole == -(1 << 63):
-        return Text("(-9223372036854775807LL - 1)")
+    if whole == -(1 << (dtype.bits - 1)) and dtype.bits >= 32:  # which C++ has no literal for
+        return Text(f"(-{-whole - 1}{'ll' if dtype.bits == 64 else ''} - 1)")
     wide = not -(1 << 31) < whole < 1 << 31 and dtype.bits == 64
     text = f"{whole}{'u' if dtype.kind == 'uint' and dtype.bits >= 32 else ''}{'ll' if wide else ''}"
     if typed:
@@ -106,10 +107,20 @@ def format_operation(expr: Expr, args: Sequence[Text]) -> Text:
     if expr.op not in (*UNARY, *BINARY, *COMPARE):
         raise NotImplementedError(f"{expr.op} {expr.attr or ''} has no CUDA text")
     dtype = expr.args[0].dtype
+    if expr.op in _GUARDED and not _is_harmless(expr):
+        return _call(f"{expr.op}<{dtype.name}>", *args)
     if dtype.name not in _WIDEN:
         return _arithmetic(expr.op, dtype, args)
     result = _arithmetic(expr.op, float32, [_call(_WIDEN[dtype.name], arg) for arg in args])
     return result if expr.op in COMPARE else _call(_NARROW["f32", dtype.name], result)
+
+
+def _is_harmless(expr: Expr) -> bool:
+    """Whether C++ defines the result of a division or a shift: the divisor is a size, the count is within the width."""
+    if expr.op in ("quotient", "modulo"):
+        return expr.attr == "index"
+    count = expr.args[1]
+    return count.op == "const" and bool(0 <= count.attr < expr.dtype.bits)
 
 
 def _call(function: str, *args: Text) -> Text:
@@ -158,7 +169,11 @@ def _integer_arithmetic(op: str, dtype: DType, args: Sequence[Text]) -> Text:
 
 
 def _infix(mark: str, level: int, args: Sequence[Text]) -> Text:
-    return Text(f"{args[0].inside(level)} {mark} {args[1].inside(level + 1)}", level)
+    """Parentheses stand where C++ wants them, and around what is inside of & ^ |, whose rank few know."""
+    least = PREFIX if level in (AND, XOR, OR) else level
+    left = args[0].text if args[0].level == level else args[0].inside(least)
+    right = args[1].inside(max(least, level + 1))
+    return Text(f"{left} {mark} {right}", level)
 
 
 def _cast(x: Text, source: DType, result: DType) -> Text:

@@ -23,22 +23,23 @@ extern "C" __global__ void __launch_bounds__(64) polynomial(
   const i64 thread = threadIdx.x;
   const i64 i = block * 64 + thread;
   if (i < n) {
-    const float t1 = x0[i];
-    const float t2 = maximum(__fmul_rn(t1, t1), -2.5f);
-    const float t3 = maximum(__fmul_rn(t2, t1), -2.5f);
-    const float t4 = maximum(__fmul_rn(t3, t1), -2.5f);
-    const float t5 = maximum(__fmul_rn(t4, t1), -2.5f);
-    const float t6 = maximum(__fmul_rn(t5, t1), -2.5f);
-    const float t7 = maximum(__fmul_rn(t6, t1), -2.5f);
-    const float t8 = maximum(__fmul_rn(t7, t1), -2.5f);
-    const float t9 = maximum(__fmul_rn(t8, t1), -2.5f);
-    const float t10 = maximum(__fmul_rn(t9, t1), -2.5f);
-    const float t11 = maximum(__fmul_rn(t10, t1), -2.5f);
-    const float t12 = maximum(__fmul_rn(t11, t1), -2.5f);
-    const float t13 = __fmaf_rn(t5, 0.16666667f, __fmaf_rn(t4, 0.2f, __fmaf_rn(t3, 0.25f, __fmaf_rn(t2, 0.33333334f, t1))));
-    const float t14 = __fmaf_rn(t9, 0.1f, __fmaf_rn(t8, 0.11111111f, __fmaf_rn(t7, 0.125f, __fmaf_rn(t6, 0.14285715f, t13))));
-    const float t15 = __fmaf_rn(t12, 0.07692308f, __fmaf_rn(t11, 0.083333336f, __fmaf_rn(t10, 0.09090909f, t14)));
-    out[i] = __fmaf_rn(maximum(__fmul_rn(t12, t1), -2.5f), 0.071428575f, t15);
+    const float v1 = x0[i];
+    const float v2 = maximum(__fmul_rn(v1, v1), -2.5f);
+    const float v3 = maximum(__fmul_rn(v2, v1), -2.5f);
+    const float v4 = maximum(__fmul_rn(v3, v1), -2.5f);
+    const float v5 = maximum(__fmul_rn(v4, v1), -2.5f);
+    const float v6 = maximum(__fmul_rn(v5, v1), -2.5f);
+    const float v7 = maximum(__fmul_rn(v6, v1), -2.5f);
+    const float v8 = maximum(__fmul_rn(v7, v1), -2.5f);
+    const float v9 = maximum(__fmul_rn(v8, v1), -2.5f);
+    const float v10 = maximum(__fmul_rn(v9, v1), -2.5f);
+    const float v11 = maximum(__fmul_rn(v10, v1), -2.5f);
+    const float v12 = maximum(__fmul_rn(v11, v1), -2.5f);
+    const float v13 = __fmaf_rn(v4, 0.2f, __fmaf_rn(v3, 0.25f, __fmaf_rn(v2, 0.33333334f, v1)));
+    const float v14 = __fmaf_rn(v7, 0.125f, __fmaf_rn(v6, 0.14285715f, __fmaf_rn(v5, 0.16666667f, v13)));
+    const float v15 = __fmaf_rn(v10, 0.09090909f, __fmaf_rn(v9, 0.1f, __fmaf_rn(v8, 0.11111111f, v14)));
+    const float v16 = __fmaf_rn(v12, 0.07692308f, __fmaf_rn(v11, 0.083333336f, v15));
+    out[i] = __fmaf_rn(maximum(__fmul_rn(v12, v1), -2.5f), 0.071428575f, v16);
   }
 }
 
