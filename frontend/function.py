@@ -23,7 +23,7 @@ from brasa.runtime import allocate
 from brasa.sizes import Guard, SymbolicSize, plain_size
 from brasa.tape import run_graph
 from brasa.tensor import Tensor, make
-from brasa.tracing import Trace, tracing
+from brasa.tracing import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 _PLAIN = (int, float)
@@ -122,7 +122,11 @@ class Function:
         key, operands = self.signature(values)
         trace = STATE.trace
         if trace is not None:
-            return self._traced(trace, values, operands)
+            try:
+                return self._traced(trace, values, operands)
+            except CaptureError as error:
+                trace.leave(error)
+                key, operands = self.signature(values)
         found = self.bound.get(tuple(key))
         if found is None:
             found = self._bind(tuple(key), values, operands)

@@ -19,6 +19,7 @@ from brasa.primitive import cast, expand, type_of
 from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode, edge_of
 from brasa.tensor import Tensor, make, zero_filled
+from brasa.tracing import CaptureError
 from brasa.views import type_text
 
 
@@ -46,7 +47,11 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
     trace = STATE.trace
     if trace is not None:
-        trace.write(target, trace.node_of(value))
+        try:
+            trace.write(target, trace.node_of(value))
+        except CaptureError as error:
+            trace.leave(error)
+            return assign(target, value, name)
         if value._requires_grad and STATE.grad_enabled:
             target._requires_grad = True
         return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,6 @@ class Tensor:
     _grad: Tensor | None = None
     _edge: Edge | None = None  # where gradients of this value go; None for leaves until one is needed
     _base: Tensor | None = None  # the tensor that this is a view of
-    _retains_grad: bool = False
-    _hooks: dict[int, Any] | None = None
     _is_parameter: bool = False
 
     # facts
@@ -115,6 +114,8 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded function made this value."""
+        if self._cell is not None:
+            return not self._requires_grad or self._cell.node in self._cell.trace.leaves
         return not self._requires_grad or self._edge is None or self._edge.node.is_leaf
 
     @property
@@ -141,6 +142,8 @@ class Tensor:
             raise GradientError("only a leaf can stop requiring gradients", op="requires_grad_",
                                 hint="use .detach() for a copy that is cut off from the graph")  # fmt: skip
         self._requires_grad = bool(requires_grad)
+        if self._cell is not None:
+            self._cell.trace.leaves[self._cell.node] = self
         bump_epoch()
         return self
 
@@ -159,7 +162,10 @@ class Tensor:
         """Keep the gradient of this value in `.grad` although it is not a leaf."""
         if not self._requires_grad:
             raise GradientError("the tensor does not require gradients", op="retain_grad")
-        self._retains_grad = not self.is_leaf
+        if self._cell is not None:
+            self._cell.trace.leaves[self._cell.node] = self
+        elif self._edge is not None and not self._edge.node.is_leaf:
+            self._edge.node.retained[self._edge.index] = weakref.ref(self)
 
     # values
 

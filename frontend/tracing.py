@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import Any, TypeVar
@@ -22,6 +22,10 @@ from brasa.spec import Size
 from brasa.tensor import Tensor
 
 _T = TypeVar("_T")
+
+
+class CaptureError(BrasaError):
+    """Something that a program cannot be captured through; from there on the call runs eagerly."""
 
 
 class Cell:
@@ -81,6 +85,22 @@ class Trace:
         dtype = bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else float64
         return self.record(full(TensorType((), dtype), value))
 
+    def leave(self, error: CaptureError) -> None:
+        """Stop tracing where a program cannot be captured, so that the rest runs eagerly."""
+        raise error
+
+    def backward(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
+    ) -> None:
+        """backward() inside the program."""
+        raise BrasaError("a function of tensors cannot call backward()")
+
+    def grad(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
+    ) -> Any:
+        """autograd.grad() inside the program."""
+        raise BrasaError("a function of tensors cannot call grad()")
+
     # recording
 
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
@@ -133,7 +153,7 @@ class Trace:
         return tensor._cell
 
     def _unview(self, op: Op, attrs: dict[str, Any], under: Node, value: Node) -> Node:
-        if op is view.slice_:
+        if op is move.slice_:
             return self.apply(move.update, under, value, starts=attrs["starts"], steps=attrs["steps"])
         if op is view.permute:
             axes = attrs["axes"]

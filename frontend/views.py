@@ -13,15 +13,15 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Op
 from brasa.ir.layout import expanded_strides, reshaped_strides
-from brasa.ir.ops import control
+from brasa.ir.ops import control, move, reduce
 from brasa.ir.ops import view as ops
 from brasa.ir.ops.elementwise import cast as cast_op
-from brasa.ir.ops.move import update
 from brasa.primitive import apply, axis_of, constant, type_of
 from brasa.sizes import SymbolicSize, plain_size
 from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode
 from brasa.tensor import Tensor, make
+from brasa.tracing import CaptureError
 
 
 def _eager(
@@ -43,8 +43,13 @@ def _view(
     source: Tensor, op: Op, attrs: dict[str, Any], eager: Callable[[], tuple[Any, Any, int]],
     back: Callable[[Tensor], Tensor],
 ) -> Tensor:  # fmt: skip
-    if STATE.trace is not None:
-        made = STATE.trace.view(source, op, **attrs)
+    trace = STATE.trace
+    if trace is not None:
+        try:
+            made = trace.view(source, op, **attrs)
+        except CaptureError as error:
+            trace.leave(error)
+            return _view(source, op, attrs, eager, back)
         return made if STATE.grad_enabled or not source._requires_grad else detach(made)
     _check_type(source, op, attrs)
     shape, strides, offset = eager()
@@ -176,7 +181,7 @@ def expand(source: Tensor, *sizes: Any) -> Tensor:
         raise ShapeError(f"{len(want)} sizes are fewer than the {len(have)} axes", op="expand")
     shape = tuple(have[i - missing] if (p := plain_size(s)) == -1 and i >= missing else p for i, s in enumerate(want))
     return _view(
-        source, ops.expand, {"shape": shape},
+        source, reduce.expand, {"shape": shape},
         lambda: (shape, expanded_strides(have, source._spec.strides, shape), 0),
         lambda g: sum_to(g, have),
     )  # fmt: skip
@@ -271,7 +276,7 @@ def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
         return attrs["sizes"], steps, offset if source._spec.numel else 0  # type: ignore[return-value]
 
     starts, steps = attrs["starts"], attrs["steps"]
-    return _view(source, ops.slice_, attrs, eager, lambda g: embed(g, have, starts, steps))
+    return _view(source, move.slice_, attrs, eager, lambda g: embed(g, have, starts, steps))
 
 
 def embed(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
@@ -284,7 +289,7 @@ def embed(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
 @function(inline=True)
 def _embed(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
     type = type_of(whole)
-    return apply(update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
+    return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
 
 
 def detach(source: Tensor) -> Tensor:
@@ -327,14 +332,14 @@ def cast(source: Tensor, dtype: Any) -> Tensor:
 def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
     """The views of a trace, applied to an eager tensor."""
     for op, attrs in path:
-        if op is ops.slice_:
+        if op is move.slice_:
             full = zip(attrs["starts"], attrs["sizes"], attrs["steps"], strict=True)
             source = sliced(source, dict(enumerate(full)))
         elif op is ops.permute:
             source = permute(source, attrs["axes"])
         elif op is ops.reshape:
             source = view(source, attrs["shape"])
-        elif op is ops.expand:
+        elif op is reduce.expand:
             source = expand(source, attrs["shape"])
         else:
             source = detach(source)

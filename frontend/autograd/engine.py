@@ -14,6 +14,7 @@ from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.tape import Edge, LeafNode, TapeNode, edge_of
 from brasa.tensor import Tensor
+from brasa.tracing import CaptureError
 
 Sums = dict[Edge, Tensor]
 
@@ -25,12 +26,16 @@ def backward(
     """Add the gradients of outputs, weighted by seeds, to `.grad` of all leaves (or of `inputs` alone)."""
     roots = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
     weights = list(seeds) if isinstance(seeds, tuple | list) else [seeds]
-    if STATE.trace is not None:
-        STATE.trace.backward(roots, weights, inputs)
-        return
+    keep = create_graph if retain_graph is None else retain_graph
+    trace = STATE.trace
+    if trace is not None:
+        try:
+            trace.backward(roots, weights, inputs, keep, create_graph)
+            return
+        except CaptureError as error:
+            trace.leave(error)
     chosen = None if inputs is None else [inputs] if isinstance(inputs, Tensor) else list(inputs)
     targets = None if chosen is None else {edge for edge in map(edge_of, chosen) if edge is not None}
-    keep = create_graph if retain_graph is None else retain_graph
     sums, leaves = _walk(roots, weights, create_graph, keep, set() if targets is None else targets)
     for leaf, total in leaves:
         if targets is None or Edge(leaf, 0) in targets:
@@ -49,8 +54,12 @@ def grad(
     roots = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
     wanted = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     weights = list(grad_outputs) if isinstance(grad_outputs, tuple | list) else [grad_outputs] * len(roots)
-    if STATE.trace is not None:
-        return STATE.trace.grad(roots, weights, wanted)  # type: ignore[no-any-return]
+    trace = STATE.trace
+    if trace is not None:
+        try:
+            return trace.grad(roots, weights, wanted, create_graph)
+        except CaptureError as error:
+            trace.leave(error)
     edges = [edge_of(tensor) for tensor in wanted]
     if any(edge is None for edge in edges):
         raise GradientError("an input does not require gradients", op="grad")

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
-from brasa.capture.follow import Capture, CaptureError
+from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
-from brasa.places import user_location
 from brasa.tensor import Tensor
-from brasa.tracing import tracing
+from brasa.tracing import CaptureError, tracing
 
 _ATTEMPTS = 4  # calls that are observed in the hope of sealing
 _SIGNATURES = 4096  # argument signatures that a sealed form remembers
@@ -64,14 +63,13 @@ class CompiledFunction:
             with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
                 capture.flush()
-        except CaptureError as error:
-            if self.fullgraph:
-                raise
-            return self._eagerly(error, args, kwargs)
         except BaseException:
             with tracing(capture):
                 capture.flush()
             raise
+        if capture.left is not None:
+            self._warn(capture.left)
+            return result
         self._settled = not capture.recorded
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
@@ -105,12 +103,12 @@ class CompiledFunction:
         self.sealed.insert(0, made)
         del self.sealed[_FORMS:]
 
-    def _eagerly(self, error: CaptureError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        where = user_location()
-        if error.fact not in self._warned:
-            self._warned.add(error.fact)
-            warnings.warn(f"{self.__name__} runs eagerly: {error.fact} ({where})", CompileWarning, stacklevel=3)
-        return self.function(*args, **kwargs)
+    def _warn(self, error: CaptureError) -> None:
+        """Say once for each line that the function runs eagerly from there on."""
+        text = f"{self.__name__} runs eagerly from {error.op or 'here'} on: {error.fact}"
+        if text not in self._warned:
+            self._warned.add(text)
+            warnings.warn(text, CompileWarning, stacklevel=4)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -23,14 +23,10 @@ from brasa.places import user_location
 from brasa.sizes import Guard, SizeScope
 from brasa.tape import Edge, TapeNode, run_graph
 from brasa.tensor import Tensor
-from brasa.tracing import Cell, Trace, tracing
+from brasa.tracing import CaptureError, Cell, Trace, tracing
 from brasa.views import replay
 
 _T = TypeVar("_T")
-
-
-class CaptureError(BrasaError):
-    """Something that cannot be captured; the call then runs eagerly."""
 
 
 class _TreeScope(SizeScope):
@@ -76,6 +72,7 @@ class Capture(Trace):
         self.tensors: list[Tensor] = []
         self.freed: set[Node] = set()
         self.flushes = 0
+        self.left: CaptureError | None = None
         self.recorded = False
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
@@ -196,34 +193,46 @@ class Capture(Trace):
 
     # gradients
 
-    def backward(self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any) -> None:
+    def backward(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
+    ) -> None:
         """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
         seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
         nodes = tuple(self.node_of(root) for root in roots)
         found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
+        if any(self.leaves[leaf]._edge is not None and self.leaves[leaf]._edge.node.hooks for leaf in found):
+            raise CaptureError("a hook on a gradient")
         wanted = found if inputs is None else tuple(
             self.node_of(tensor) for tensor in ([inputs] if isinstance(inputs, Tensor) else inputs))
-        for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted), strict=True):
+        for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
             tensor = self.leaves[leaf]
-            if tensor._hooks:
-                raise CaptureError("hooks on gradients run eagerly")
             with _no_grad():
                 tensor._grad = grad if tensor._grad is None else add(tensor._grad, grad)
-        self.freed.update(topological(nodes))
+        if not keep:
+            self.freed.update(topological(nodes))
 
-    def grad(self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> Any:
+    def grad(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
+    ) -> Any:
         """autograd.grad() inside the program."""
         seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
         nodes = tuple(self.node_of(root) for root in roots)
-        return tuple(self._gradients(nodes, seeds, tuple(self.node_of(tensor) for tensor in inputs)))
+        wanted = tuple(self.node_of(tensor) for tensor in inputs)
+        return tuple(self._gradients(nodes, seeds, wanted, create_graph))
 
     def _leaves_of(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         """The leaves that the values depend on, not looking behind what was detached."""
+        for node in topological(nodes):
+            bound = self.bindings.get(node)
+            if isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input":
+                raise CaptureError("a backward that goes on outside the compiled function")
         cut = [node for node in topological(nodes) if node.op is control.stop_gradient and node not in self.leaves]
         reached = set(topological(nodes, cut))
         return tuple(leaf for leaf in self.leaves if leaf in reached)
 
-    def _gradients(self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...]) -> list[Tensor]:
+    def _gradients(
+        self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...], create_graph: bool
+    ) -> list[Tensor]:
         seed_nodes = tuple(self.node_of(seed) for seed in seeds)
 
         def make() -> tuple[Node, ...]:
@@ -232,14 +241,24 @@ class Capture(Trace):
 
         if not wanted:
             return []
-        return [self.fresh(node) for node in self.step(("gradient", nodes, seed_nodes, wanted), make)]
+        found = self.step(("gradient", nodes, seed_nodes, wanted), make)
+        return [self.fresh(node, create_graph) for node in found]
 
     # running
 
     def materialize(self, tensor: Tensor) -> None:
         if self.fullgraph:
-            raise CaptureError("a value is needed in the middle of the program", hint="leave out fullgraph=True")
+            raise CaptureError("a value is needed in the middle of the program", op=user_location(),
+                               hint="leave out fullgraph=True")  # fmt: skip
         self.flush()
+
+    def leave(self, error: CaptureError) -> None:
+        if self.fullgraph:
+            raise error
+        error.op = user_location()
+        self.flush()
+        STATE.trace = None
+        self.left = error
 
     def flush(self) -> None:
         """Run what has been recorded: live tensors get their memory, written ones their new values."""
@@ -251,6 +270,8 @@ class Capture(Trace):
             sys.setprofile(observer)
 
     def _flush(self) -> None:
+        if self.left is not None:
+            return
         alive = [tensor for tensor in self.tensors if sys.getrefcount(tensor) > 3]
         self.tensors = []
         wanted: dict[Node, Cell] = {}
@@ -335,14 +356,14 @@ class Capture(Trace):
     def _settle(self, tensor: Tensor, cell: Cell) -> None:
         """Turn a traced tensor into an eager one over the memory that its cell has got."""
         real = self.bindings[cell.node]
-        needs, freed = tensor._requires_grad, cell.node in self.freed
+        needs, freed, leaf = tensor._requires_grad, cell.node in self.freed, cell.node in self.leaves
         path = [(op, substitute_attrs(attrs, self.scope.hints)) for op, attrs in tensor._path]
         with tracing(None):
             final = replay(real, path) if path else real
         tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
         tensor._cell, tensor._path = None, ()
         tensor._requires_grad = needs
-        if needs:
+        if needs and not leaf:
             tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
 
 

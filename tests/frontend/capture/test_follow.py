@@ -219,3 +219,40 @@ def test_nested_structures():
         assert result["rest"][0].tolist() == [2.0] * 3
         assert result["rest"][1] == 7
     assert compiled.sealed
+
+
+def test_what_cannot_be_captured_runs_eagerly_with_one_warning():
+    state = brasa.zeros(4)
+
+    def function(x):
+        y = x * 2.0
+        first, rest = state[:2], state[1:]
+        first.add_(y.sum())
+        return rest * 1.0
+
+    compiled = brasa.compile(function)
+    part = state[1:]
+
+    def aliased(x):
+        part.add_(x)
+        state.mul_(2.0)
+        return part * 1.0
+
+    compiled = brasa.compile(aliased)
+    with pytest.warns(UserWarning, match=r"runs eagerly from test_follow.py:\d+ on: memory"):
+        assert compiled(brasa.ones(3)).tolist() == [2.0, 2.0, 2.0]
+    assert compiled(brasa.ones(3)).tolist() == [6.0, 6.0, 6.0]
+    assert function(brasa.ones(1)).tolist() == [8.0, 6.0, 6.0]
+
+
+def test_gradient_inside_and_second_order():
+    def penalty(x):
+        x = x.detach().requires_grad_()
+        (slope,) = brasa.autograd.grad((x * x * x).sum(), x, create_graph=True)
+        (curve,) = brasa.autograd.grad(slope.sum(), x)
+        return slope, curve
+
+    compiled = brasa.compile(penalty)
+    for i in range(4):
+        for ours, eager in zip(compiled(brasa.tensor([1.0, i])), penalty(brasa.tensor([1.0, i])), strict=True):
+            assert bits(ours) == bits(eager)
