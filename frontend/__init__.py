@@ -2,6 +2,8 @@
 
 from brasa import autograd as autograd
 from brasa import methods as _methods
+from brasa import nn as nn
+from brasa import optim as optim
 from brasa._state import DEFAULTS as _DEFAULTS
 from brasa.autograd import enable_grad as enable_grad
 from brasa.autograd import inference_mode as inference_mode
@@ -39,6 +41,22 @@ from brasa.ir.dtype import int32 as int32
 from brasa.ir.dtype import int64 as int64
 from brasa.ir.dtype import uint8 as uint8
 from brasa.ir.errors import BrasaError as BrasaError
+from brasa.random import Generator as Generator
+from brasa.random import bernoulli as bernoulli
+from brasa.random import default_generator as default_generator
+from brasa.random import get_rng_state as get_rng_state
+from brasa.random import initial_seed as initial_seed
+from brasa.random import manual_seed as manual_seed
+from brasa.random import rand as rand
+from brasa.random import rand_like as rand_like
+from brasa.random import randint as randint
+from brasa.random import randn as randn
+from brasa.random import randn_like as randn_like
+from brasa.random import randperm as randperm
+from brasa.random import seed as seed
+from brasa.random import set_rng_state as set_rng_state
+from brasa.serialization import load as load
+from brasa.serialization import save as save
 from brasa.tensor import Device as device
 from brasa.tensor import Tensor as Tensor
 

@@ -11,7 +11,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Node, Op
-from brasa.ir.ops import elementwise, view
+from brasa.ir.ops import elementwise, reduce, view
 from brasa.ir.ops.source import full
 from brasa.ir.types import TensorType
 from brasa.promotion import number_dtype, result_dtype
@@ -58,7 +58,7 @@ def reshape(tensor: Tensor, shape: Sequence[Size]) -> Tensor:
 
 def expand(tensor: Tensor, shape: Sequence[Size]) -> Tensor:
     """The tensor broadcast to a shape, itself if it has that already."""
-    return tensor if type_of(tensor).shape == tuple(shape) else apply(view.expand, tensor, shape=tuple(shape))
+    return tensor if type_of(tensor).shape == tuple(shape) else apply(reduce.expand, tensor, shape=tuple(shape))
 
 
 def permute(tensor: Tensor, axes: Sequence[int]) -> Tensor:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Node
-from brasa.ir.ops.view import matching_runs
 
 Strides: TypeAlias = "tuple[Size | None, ...]"
 
@@ -32,6 +32,33 @@ def is_row_major(shape: Sequence[Size], strides: Strides) -> bool:
         all(size == 1 or have == want for size, have, want in zip(shape, strides, row_major(shape), strict=True))
         or 0 in shape
     )
+
+
+def matching_runs(source: tuple[Size, ...], result: tuple[Size, ...]) -> list[tuple[list[int], list[int]]]:
+    """Cuts two shapes of equal size into the shortest runs of axes with provably equal products."""
+    runs: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(source) or j < len(result):
+        ins, outs = [i] if i < len(source) else [], [j] if j < len(result) else []
+        i, j = i + len(ins), j + len(outs)
+        while (a := dim.product(source[k] for k in ins)) != (b := dim.product(result[k] for k in outs)):
+            more_in = i < len(source) and (j >= len(result) or _goes_into(a, b))
+            if more_in:
+                ins.append(i)
+                i += 1
+            elif j < len(result):
+                outs.append(j)
+                j += 1
+            else:
+                break
+        runs.append((ins, outs))
+    return runs
+
+
+def _goes_into(a: Size, b: Size) -> bool:
+    if isinstance(a, int) and isinstance(b, int):
+        return a < b
+    return dim.divide_exactly(b, a) is not None if isinstance(a, int) or len(a.terms) == 1 else False
 
 
 def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:

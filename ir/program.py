@@ -27,6 +27,7 @@ from typing import Any, Literal, TypeAlias
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.kernel import Kernel
+from brasa.ir.parsing import parse_size, parse_type
 from brasa.ir.types import TensorType
 
 
@@ -147,8 +148,6 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
 
 def signature_from_json(data: Mapping[str, Any]) -> Signature:
     """The inverse; raises KeyError, TypeError or ParseError for data that is not a signature."""
-    from brasa.ir.parsing import parse_size, parse_type
-
     return Signature(
         data["name"],
         tuple(Input(name, parse_type(type), tuple(strides)) for name, type, strides in data["inputs"]),

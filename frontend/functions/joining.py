@@ -10,7 +10,6 @@ from brasa.functions.pointwise import where
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.ir.ops import move
-from brasa.ir.ops import view as view_ops
 from brasa.ir.ops.index import gather as gather_op
 from brasa.primitive import Number, apply, axis_of, cast, common_dtype, constant, expand, reshape, type_of
 from brasa.tensor import Tensor
@@ -66,7 +65,7 @@ def flip(input: Tensor, dims: Any) -> Tensor:
     shape = type_of(input).shape
     turned = {axis_of(axis, len(shape), "flip") for axis in (dims if isinstance(dims, tuple) else (dims,))}
     return apply(
-        view_ops.slice_, input,
+        move.slice_, input,
         starts=tuple(n - 1 if a in turned else 0 for a, n in enumerate(shape)), sizes=shape,
         steps=tuple(-1 if a in turned else 1 for a in range(len(shape))),
     )  # fmt: skip
@@ -83,7 +82,7 @@ def pad(input: Tensor, pad: Any, value: float = 0.0) -> Tensor:
     kind = type_of(input).dtype
     border = cast(value, kind) if isinstance(value, Tensor) else constant(value, kind)
     inner = apply(
-        view_ops.slice_, input, starts=tuple(max(0, -n) for n in low),
+        move.slice_, input, starts=tuple(max(0, -n) for n in low),
         sizes=tuple(n + min(0, a) + min(0, b) for n, a, b in zip(type_of(input).shape, low, high, strict=True)),
         steps=(1,) * rank,
     ) if any(n < 0 for n in (*low, *high)) else input  # fmt: skip
@@ -100,7 +99,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     cut = tuple(n if a == axis else m for a, (n, m) in enumerate(zip(have, want, strict=True)))
     source = input
     if cut != have:
-        source = apply(view_ops.slice_, input, starts=(0,) * len(have), sizes=cut, steps=(1,) * len(have))
+        source = apply(move.slice_, input, starts=(0,) * len(have), sizes=cut, steps=(1,) * len(have))
     return apply(gather_op, source, cast(index, int64), axis=axis)
 
 

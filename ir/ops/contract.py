@@ -16,6 +16,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size, floor_divide
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
+from brasa.ir.layout import strides_of
 from brasa.ir.ops.view import permute
 from brasa.ir.types import TensorType
 
@@ -56,8 +57,6 @@ def transposed(x: Node) -> Node:
 
 
 def _contiguous_along(x: Node, axis: int) -> bool:
-    from brasa.ir.layout import strides_of
-
     return x.tensor.shape[axis] == 1 or strides_of(x)[axis] == 1
 
 

@@ -9,13 +9,12 @@ from typing import Any
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, Op
+from brasa.ir.interpret import interpret
 from brasa.ir.sizes import call_type
 from brasa.ir.types import TensorType, TupleType, Type
 
 
 def _call_value(*arrays: Any, graph: Graph, known: Mapping[str, Size] = MappingProxyType({})) -> Any:
-    from brasa.ir.interpret import interpret
-
     results = interpret(graph, arrays, known)
     return results[0] if len(results) == 1 else results
 

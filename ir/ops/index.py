@@ -10,6 +10,7 @@ from brasa.ir import dim
 from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, IndexError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
+from brasa.ir.ops.source import full_like
 from brasa.ir.types import TensorType
 
 
@@ -39,8 +40,6 @@ def _gather_value(x: Any, index: Any, *, axis: int) -> Any:
 
 
 def _gather_vjp(node: Node, g: Node) -> tuple[Node, None]:
-    from brasa.ir.ops.source import full_like
-
     x, index = node.operands
     return scatter_add(full_like(x, 0), index, g, axis=node.attrs["axis"]), None
 

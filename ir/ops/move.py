@@ -1,7 +1,8 @@
-"""Moves: each element of the result is one element of one of several operands, chosen by its place.
+"""Moves: each element of the result is one element of one of several operands, chosen by its place. And slice, which
+reads what update writes.
 
 body(index, operand types, result type, size, **attrs) -> cases (condition, operand number, index), the last one
-with condition None; the first case that holds gives the element.
+with condition None; the first case that holds gives the element. That of slice is as of any view.
 """
 
 from __future__ import annotations
@@ -17,10 +18,52 @@ from brasa.ir.dtype import bool_
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, const, eq
-from brasa.ir.ops.view import Index, SizeExpr, slice_
+from brasa.ir.ops.elementwise import sub
+from brasa.ir.ops.reduce import sum_
+from brasa.ir.ops.source import full_like
+from brasa.ir.ops.view import Index, SizeExpr
 from brasa.ir.types import TensorType
 
 Case: TypeAlias = tuple[Expr | None, int, Index]
+
+
+def _slice_type(
+    x: TensorType, *, starts: tuple[Size, ...], sizes: tuple[Size, ...], steps: tuple[int, ...]
+) -> TensorType:
+    if not len(starts) == len(sizes) == len(steps) == x.rank:
+        raise ShapeError(f"starts, sizes and steps must have one entry for each of the {x.rank} axes")
+    for axis, (start, size, step) in enumerate(zip(starts, sizes, steps, strict=True)):
+        last = start + (size - 1) * step
+        low, high = (start, last) if step > 0 else (last, start)
+        if step == 0 or (size != 0 and not (dim.at_most(0, low) and dim.at_most(high + 1, x.shape[axis]))):
+            raise ShapeError(f"elements {start}, {start + step}, ..., {last} are not all within axis {axis} of {x}")
+    return TensorType(sizes, x.dtype, x.device)
+
+
+def _slice_value(x: Any, *, starts: Any, sizes: Any, steps: Any) -> Any:
+    for axis, (start, size, step) in enumerate(zip(starts, sizes, steps, strict=True)):
+        x = np.take(x, start + step * np.arange(size), axis=axis)
+    return x
+
+
+def _slice_body(
+    index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, starts: Any, sizes: Any, steps: Any
+) -> Index:
+    return tuple(
+        (i if step == 1 else i * step) + size(start) if start != 0 else (i if step == 1 else i * step)
+        for i, start, step in zip(index, starts, steps, strict=True)
+    )
+
+
+def _slice_vjp(node: Node, g: Node) -> tuple[Node]:
+    attrs = node.attrs
+    return (update(full_like(node.operands[0], 0), g, starts=attrs["starts"], steps=attrs["steps"]),)
+
+
+# `sizes` elements of each axis from `starts` on, `steps` apart (negative steps walk backwards: flip).
+slice_ = Op(
+    "slice", Kind.VIEW, ("x",), _slice_type, _slice_value, _slice_vjp, body=_slice_body,
+)  # fmt: skip
 
 
 def _pad_type(x: TensorType, value: TensorType, *, low: tuple[Size, ...], high: tuple[Size, ...]) -> TensorType:
@@ -48,9 +91,6 @@ def _pad_body(
 
 
 def _pad_vjp(node: Node, g: Node) -> tuple[Node, Node | None]:
-    from brasa.ir.ops.elementwise import sub
-    from brasa.ir.ops.reduce import sum_
-
     x, low = node.operands[0], node.attrs["low"]
     inner = slice_(g, starts=low, sizes=x.tensor.shape, steps=(1,) * x.tensor.rank)
     axes = tuple(range(x.tensor.rank))
@@ -145,8 +185,6 @@ def _update_body(
 
 
 def _update_vjp(node: Node, g: Node) -> tuple[Node, Node]:
-    from brasa.ir.ops.source import full_like
-
     starts, steps, value = node.attrs["starts"], node.attrs["steps"], node.operands[1]
     kept = update(g, full_like(value, 0), starts=starts, steps=steps)
     return kept, slice_(g, starts=starts, sizes=value.tensor.shape, steps=steps)

@@ -1,6 +1,6 @@
-"""Reductions: elements along some axes combine to one; those axes are gone from the result.
+"""Reductions: elements along some axes combine to one; those axes are gone from the result. And expand, the way back.
 
-body(dtype) -> Combiner: what one element contributes, and how two partial results meet.
+body(dtype) -> Combiner: what one element contributes, and how two partial results meet; of expand, as of any view.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from brasa.ir import kernel
+from brasa.ir import dim, kernel
+from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
-from brasa.ir.kernel import Expr, Number
+from brasa.ir.kernel import Expr, Number, as_expr
 from brasa.ir.ops.elementwise import div, eq, mul, select
 from brasa.ir.ops.source import full_like
-from brasa.ir.ops.view import expand, reshape
+from brasa.ir.ops.view import Index, SizeExpr, reshape
 from brasa.ir.types import TensorType
 
 State = tuple[Expr, ...]
@@ -38,6 +39,39 @@ class Combiner:
     lift: Callable[[Expr, Expr], State]
     combine: Callable[[State, State], State]
     result: Callable[[State], Expr]
+
+
+def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
+    missing = len(shape) - x.rank
+    if missing < 0:
+        raise ShapeError(f"{x} has more axes than the shape [{','.join(map(str, shape))}]")
+    for axis, (have, want) in enumerate(zip(x.shape, shape[missing:], strict=True)):
+        if have != want and have != 1 and not (dim.equal(have, want) or dim.equal(have, 1)):
+            raise ShapeError(f"axis {axis} of {x} is {have}; only 1 can be expanded to {want}")
+    return TensorType(shape, x.dtype, x.device)
+
+
+def _expand_body(index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, shape: Any) -> Index:
+    kept = index[len(index) - source.rank :]
+    return tuple(
+        as_expr(0, int64) if have == 1 and want != 1 else i
+        for i, have, want in zip(kept, source.shape, result.shape[len(index) - source.rank :], strict=True)
+    )
+
+
+def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
+    source, shape = node.operands[0].tensor.shape, node.tensor.shape
+    missing = len(shape) - len(source)
+    axes = tuple(a for a, want in enumerate(shape) if a < missing or (source[a - missing] == 1 and want != 1))
+    total = sum_(g, axes=axes) if axes else g
+    return (reshape(total, shape=source) if total.tensor.shape != source else total,)
+
+
+# Right-aligned, as broadcasting is: new axes come first, and axes of size 1 are repeated.
+expand = Op(
+    "expand", Kind.VIEW, ("x",), _expand_type, lambda x, shape: np.broadcast_to(x, shape), _expand_vjp,
+    body=_expand_body,
+)  # fmt: skip
 
 
 def _reduced(x: TensorType, axes: Sequence[int], dtype: DType) -> TensorType:

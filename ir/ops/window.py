@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim
-from brasa.ir.dtype import DType, int64
+from brasa.ir.dtype import DType, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops.contract import _patches
@@ -60,8 +60,6 @@ def _max_value(x: Any, **options: Any) -> Any:
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
-    from brasa.ir.dtype import from_numpy
-
     return np.asarray(lowest(from_numpy(dtype)), dtype)
 
 
