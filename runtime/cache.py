@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from brasa.runtime.cpu_object import llvmlite_version
@@ -87,14 +87,13 @@ class DiskCache:
         if self._folder is None:
             return
         data = _pack(notes, code)
+        temporary = self._folder / f"{_UNFINISHED}{os.getpid()}-{get_ident()}-{time.time_ns()}{_SUFFIX}"
         try:
-            descriptor, temporary = tempfile.mkstemp(_SUFFIX, _UNFINISHED, self._folder)
             try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
+                temporary.write_bytes(data)
                 os.replace(temporary, self._folder / (key + _SUFFIX))
             except OSError:
-                os.unlink(temporary)
+                temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
             self._warn(str(error))

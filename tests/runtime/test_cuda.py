@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from brasa.ir.kernel_builder import KernelBuilder
 from brasa.ir.program import CheckNote, Input, Launch, Place, Program, Signature, Stride
 from brasa.ir.types import TensorType
 from brasa.runtime.cuda import CudaExecutable
-from tests.codegen.cuda.host import HostModule, needs_compiler
+from tests.codegen.cuda.host import cupy_on_host, needs_compiler
 from tests.codegen.cuda.kernels import elementwise, sums_of_rows
 
 ROWS, COLUMNS = symbol("rows"), symbol("columns")
@@ -57,8 +56,7 @@ def strided_program(planned: bool) -> Program:
 
 @pytest.fixture(params=[False, True], ids=["unplanned", "planned"])
 def executable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> CudaExecutable:
-    functions = {name: getattr(np, name) for name in ("asarray", "ascontiguousarray", "empty", "full", "int64")}
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(RawModule=HostModule, **functions))
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_host())
     program = strided_program(request.param)
     return CudaExecutable(program, emit_cuda(program))
 
