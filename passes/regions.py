@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 from brasa.ir.dim import Size
 from brasa.ir.graph import Graph, Kind, Node, Op, graph_of, located, topological
 from brasa.ir.ops.reduce import expand
-from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import make_input
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType

@@ -15,7 +15,6 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.graph import Node
 from brasa.ir.layout import matching_runs
-from brasa.ir.layout import matching_runs
 from brasa.passes.patterns import Pattern, read_patterns
 
 
