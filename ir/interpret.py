@@ -15,9 +15,7 @@ from brasa.ir.sizes import bind, substitute_attrs
 from brasa.ir.types import TensorType
 
 
-def interpret(
-    graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = MappingProxyType({})
-) -> tuple[Any, ...]:
+def interpret(graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = MappingProxyType({})) -> tuple[Any, ...]:
     """The graph's outputs for these input arrays, by each op's `evaluate`; named sizes come from the arrays.
 
     known: sizes that the arrays do not tell, as a region's, whose names are those of the graph around it.
