@@ -34,6 +34,7 @@ class Tensor:
     _spec: Spec
     _cell: Cell | None = None
     _path: tuple[Any, ...] = ()
+    _seen: tuple[int, Any] | None = None  # the version of the cell when the views were last applied, and their node
     _weak: bool = False  # a Python number that takes part in tracing
     _requires_grad: bool = False
     _grad: Tensor | None = None
@@ -115,7 +116,7 @@ class Tensor:
     def is_leaf(self) -> bool:
         """Whether no recorded function made this value."""
         if self._cell is not None:
-            return not self._requires_grad or self._cell.node in self._cell.trace.leaves
+            return not self._requires_grad or self._cell.trace.node_of(self) in self._cell.trace.leaves
         return not self._requires_grad or self._edge is None or self._edge.node.is_leaf
 
     @property
@@ -143,7 +144,7 @@ class Tensor:
                                 hint="use .detach() for a copy that is cut off from the graph")  # fmt: skip
         self._requires_grad = bool(requires_grad)
         if self._cell is not None:
-            self._cell.trace.leaves[self._cell.node] = self
+            self._cell.trace.leaves[self._cell.trace.node_of(self)] = self
         bump_epoch()
         return self
 
@@ -163,7 +164,7 @@ class Tensor:
         if not self._requires_grad:
             raise GradientError("the tensor does not require gradients", op="retain_grad")
         if self._cell is not None:
-            self._cell.trace.leaves[self._cell.node] = self
+            self._cell.trace.leaves[self._cell.trace.node_of(self)] = self
         elif self._edge is not None and not self._edge.node.is_leaf:
             self._edge.node.retained[self._edge.index] = weakref.ref(self)
 

@@ -71,10 +71,15 @@ class Trace:
         cell = tensor._cell
         if cell is None or cell.trace is not self:
             return self.adopt(tensor)
-        node = cell.node
-        for op, attrs in tensor._path:
-            node = self.apply(op, node, **attrs)
-        return node
+        if not tensor._path:
+            return cell.node
+        seen = tensor._seen
+        if seen is None or seen[0] != cell.version:
+            node = cell.node
+            for op, attrs in tensor._path:
+                node = self.apply(op, node, **attrs)
+            seen = tensor._seen = (cell.version, node)
+        return seen[1]
 
     def adopt(self, tensor: Tensor) -> Node:
         """The node of a tensor that was not made in this trace."""
