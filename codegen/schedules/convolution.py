@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from math import prod
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.products import Panel, Product
+from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Node
-from brasa.ir.kernel import Expr, eq
+from brasa.ir.kernel import Buffer, Expr, eq
 
 # A chunk of k holds about this many steps: whole windows of as many channels as fit.
 _CHUNK = 512
 
 
-def chunk_channels(window: int) -> int:
-    """How many channels a chunk of k holds."""
-    return max(1, _CHUNK // max(window, 1))
-
-
 class Patches:
-    """What a window sees: which source element is at a place of a window at a position.
+    """What windows see: which source element is at a place of a window, the tap, at a position.
 
-    forward: positions are those of windows and sources elements of x; else positions are elements of x and sources
-    windows, as the input gradient needs it.
+    positions, sizes: the shapes of all positions and of the source. forward: positions are those of windows and sources
+    elements of x; else positions are elements of x and sources windows, as the input gradient needs it.
     """
 
-    def __init__(self, writer: Writer, node: Node, window: Sequence[int], sizes: Sequence[Size], forward: bool) -> None:
+    def __init__(
+        self, writer: Writer, node: Node, positions: Sequence[Size], sizes: Sequence[Size], *, forward: bool
+    ) -> None:
         self.writer = writer
-        self.window = tuple(window)
+        self.positions = tuple(positions)
         self.sizes = tuple(sizes)
         self.forward = forward
-        self.options = tuple(
-            zip(node.attrs["stride"], node.attrs["padding"], node.attrs["dilation"], strict=True)
-        )
+        names = ("stride", "padding", "dilation")
+        self.options = tuple(zip(*(node.attrs[name] for name in names), strict=True))
 
     def source(self, position: Index, tap: Index) -> tuple[Index, Expr | None]:
-        """The source's spatial index, and where it is inside; None where it always is."""
+        """The source's index, and where it is inside; None where it always is."""
         index: list[Size] = []
         inside: Expr | None = None
         for i, k, size, (stride, padding, dilation) in zip(position, tap, self.sizes, self.options, strict=True):
@@ -49,12 +47,34 @@ class Patches:
             if not self.forward and stride > 1:
                 condition = condition & eq(leaf(place) % leaf(stride), 0)
                 place = dim.floor_divide(place, stride)
-            condition = condition & (leaf(place) < leaf(size))
-            holds = self.writer.condition(condition)
+            holds = self.writer.condition(condition & (leaf(place) < leaf(size)))
             if holds.op != "const":
                 inside = holds if inside is None else inside & holds
             index.append(place)
         return tuple(index), inside
+
+    def copy(
+        self, values: Values, load: Callable[[Index, Expr | None], Expr], tap: Index,
+        first: Size, count: Size, panel: Buffer, start: Size,
+    ) -> None:  # fmt: skip
+        """Copy what the tap sees at `count` positions from `first` on, a row of positions at a time."""
+        writer, length = self.writer, self.positions[-1]
+        whole = count == dim.product(self.positions)
+        begin: Size = 0 if whole else writer.let_index("first_line", dim.floor_divide(first, length))
+        end = dim.product(self.positions[:-1]) if whole else dim.floor_divide(first + count - 1, length) + 1
+        with writer.over("line", end - begin) as number:
+            row = number + begin
+            low = row * length if whole else writer.let_index("low", dim.largest(first, row * length))
+            high = dim.smallest(first + count, row * length + length)
+            with writer.over("column", length if whole else high - low, "vector") as column:
+                position = (*unflatten(writer.ranges, row, self.positions[:-1]), low - row * length + column)
+                index, inside = self.source(position, tap)
+                values.put([(panel, start + low - first + column, load(index, inside), None)])
+
+
+def window_of(shape: Sequence[Size]) -> tuple[int, ...]:
+    """The sizes of a window, which are constants."""
+    return tuple(dim.evaluate(size, {}) for size in shape)
 
 
 class Convolution(Product):
@@ -65,24 +85,19 @@ class Convolution(Product):
         source, weight = (operand.tensor.shape for operand in node.operands)
         forward = node.op.name == "conv"
         groups: int = node.attrs["groups"]
-        window = [size for size in weight[2:] if isinstance(size, int)]
-        self.window = tuple(window)
+        self.window = window_of(weight[2:])
+        self.taps = prod(self.window)
         self.spatial = node.tensor.shape[2:]
         self.batch = [("sample", node.tensor.shape[0]), ("group", groups)]
         self.rows = dim.floor_divide(node.tensor.shape[1], groups)
         self.columns = dim.product(self.spatial)
         self.channels = dim.floor_divide(source[1], groups)
-        self.per_chunk = chunk_channels(int(dim.evaluate(dim.product(window), {})))
+        self.per_chunk = max(1, _CHUNK // max(self.taps, 1))
         self.chunks = dim.largest(dim.ceil_divide(self.channels, self.per_chunk), 1)
         self.forward = forward
-        self.patches = Patches(writer, node, window, source[2:], forward)
+        self.patches = Patches(writer, node, self.spatial, source[2:], forward=forward)
         axes = range(1 if forward else 2, len(weight))
         self.is_flat = self.joint(1, axes)
-
-    @property
-    def taps(self) -> int:
-        """The elements of a window."""
-        return int(dim.evaluate(dim.product(self.window), {}))
 
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
@@ -119,23 +134,11 @@ class Convolution(Product):
             tap = [loops.enter_context(writer.over("tap", size)) for size in self.window]
             line = (channel * self.taps + flatten(tuple(tap), self.window)) * panel.line
             here = (cell[0], cell[1] * self.channels + chunk * self.per_chunk + channel)
-            self.copy_patches(here, tuple(tap), first, columns, panel, line)
 
-    def copy_patches(self, here: Index, tap: Index, first: Size, columns: Size, panel: Panel, line: Size) -> None:
-        """Copy one element of each window at positions first, ..., a row of positions at a time."""
-        writer, length = self.writer, self.spatial[-1]
-        whole = columns == self.columns
-        begin: Size = 0 if whole else writer.let_index("first_line", dim.floor_divide(first, length))
-        end = dim.product(self.spatial[:-1]) if whole else dim.floor_divide(first + columns - 1, length) + 1
-        with writer.over("line", end - begin) as number:
-            row = number + begin
-            low = row * length if whole else writer.let_index("low", dim.largest(first, row * length))
-            high = dim.smallest(first + columns, row * length + length)
-            with writer.over("column", length if whole else high - low, "vector") as column:
-                position = (*unflatten(writer.ranges, row, self.spatial[:-1]), low - row * length + column)
-                index, inside = self.patches.source(position, tap)
-                value = self.operand(0, (*here, *index), inside)
-                self.values.put([(panel.buffer, line + low - first + column, value, None)])
+            def load(index: Index, mask: Expr | None) -> Expr:
+                return self.operand(0, (*here, *index), mask)
+
+            self.patches.copy(self.values, load, tuple(tap), first, columns, panel.buffer, line)
 
     def _unflatten_tap(self, tap: Size) -> Index:
         return unflatten(self.writer.ranges, tap, self.window)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brasa.codegen.schedules.indices import Index, coefficient
-from brasa.codegen.schedules.map import Trial, output_parts, output_stores, spread, unflatten
+from brasa.codegen.schedules.map import Trial, output_parts, output_stores, unflatten
 from brasa.codegen.schedules.values import Values, accumulator
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -108,9 +108,8 @@ class Product(ABC):
         self.dtype = accumulator(node.tensor.dtype)
         self._result: Expr | None = None
         self.values.bound[node] = lambda index, mask: self._bound()
-        trial = Trial(writer, node.tensor.shape, self._evaluate)
-        self.epilogue_cost = trial.cost
-        self.result_groups = trial.joint_groups(range(node.tensor.rank))
+        self._trial = Trial(writer, node.tensor.shape, self._evaluate)
+        self.epilogue_cost = self._trial.cost
 
     batch: Sequence[tuple[str, Size]]
     rows: Size
@@ -166,9 +165,8 @@ class Product(ABC):
     def spread_columns(self, column: Size, axes: Sequence[int]) -> Index:
         """The index along the result's axes of a flat place in them."""
         shape = [self.node.tensor.shape[axis] for axis in axes]
-        groups = [group for group in self.result_groups if set(group) <= set(axes)]
-        if sum(1 for size in shape if size != 1) == sum(map(len, groups)) and len(groups) <= 1:
-            return spread([[len(shape) - 1]], [column], len(shape))
+        if len(self._trial.joint_groups(axes)) <= 1:
+            return (*[0] * (len(shape) - 1), column)
         return unflatten(self.writer.ranges, column, shape)
 
     def _bound(self) -> Expr:

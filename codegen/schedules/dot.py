@@ -1,0 +1,130 @@
+"""Products summed in lanes along k: a tile of the result whose every element has LANES partial sums in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from brasa.codegen.schedules.chain import multiply_add, zero
+from brasa.codegen.schedules.indices import Index
+from brasa.codegen.schedules.products import Product, blocks, registers_per_vector, tiles
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, first, shifted
+
+_ROW_BLOCK, _COLUMN_BLOCK = 32, 48
+_FLOPS_PER_NANOSECOND = 40
+
+
+class Dot:
+    """Writes the loops. depth: about how many steps a chunk of k has, for the estimate of costs."""
+
+    def __init__(self, product: Product, depth: int, row_block: int = _ROW_BLOCK, column_block: int = _COLUMN_BLOCK) -> None:
+        self.product = product
+        self.writer = product.writer
+        self.depth = depth
+        self.height, self.width = self._tile_shape()
+        self.row_blocks = blocks(product.rows, row_block)
+        self.column_blocks = blocks(product.columns, column_block)
+
+    def write(self) -> None:
+        """Write the kernel."""
+        product, writer = self.product, self.writer
+        axes = [*product.batch, ("row_block", self.row_blocks.count), ("column_block", self.column_blocks.count)]
+        size = self.row_blocks.size * self.column_blocks.size
+        with writer.cells(axes, size * self.depth / _FLOPS_PER_NANOSECOND, product.chunks) as (*cell, down, across):
+            self.cell = tuple(cell)
+            self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
+            self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)
+            self.columns = writer.let_index("columns", self.column_blocks.length(across), self.column_blocks.size + 1)
+            self.total = writer.buffer("total", product.dtype, "stack", size)
+            if product.chunks != 1:
+                with self._elements() as at:
+                    writer.store(self.total, self.place(*at), zero(product.dtype))
+            with writer.over("chunk", product.chunks) as chunk:
+                self.chunk(chunk)
+            with self._elements() as (row, column):
+                value = self.total.load(self.place(row, column))
+                product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
+
+    def chunk(self, chunk: Size) -> None:
+        """Add a chunk's sums to the total."""
+        for tile in self.each_tile():
+            self.tile(tile, chunk, self.product.steps(chunk))
+
+    def each_tile(self) -> Iterator[tuple[Size, Size, int, int]]:
+        """Loops over the tiles of the block: first row and column, height and width of each."""
+        for across in tiles(self.columns, self.width, (1,)):
+            with self.writer.over("tile_column", across.count) as right:
+                for down in tiles(self.rows, self.height, (1,)):
+                    with self.writer.over("tile_row", down.count) as below:
+                        yield down.start + below * down.size, across.start + right * across.size, down.size, across.size
+
+    def tile(self, tile: tuple[Size, Size, int, int], chunk: Size, steps: Sequence[tuple[str, Size]]) -> None:
+        """The sums of one tile over some steps of k, the last of which runs along the lanes."""
+        writer, (row, column, height, width) = self.writer, tile
+        sums = self.begin_sums(tile)
+        left = Local(writer.unique("left"), self.product.dtype, (height,), LANES)
+        with ExitStack() as loops:
+            step = tuple(
+                loops.enter_context(writer.over(name, extent, "vector" if number == len(steps) - 1 else "serial"))
+                for number, (name, extent) in enumerate(steps)
+            )
+            with writer.over("i", height, "unrolled") as i:
+                value = self.left(chunk, step, row + i)
+                writer.assign(left, *self.product.values.settle([value]), (writer.expr(i),))
+            with writer.over("j", width, "unrolled") as j:
+                right = self.product.values.name("right", self.right(chunk, step, column + j))
+                with writer.over("i", height, "unrolled") as i:
+                    at = (writer.expr(i), writer.expr(j))
+                    writer.assign(sums, multiply_add(left[at[0]], right, sums[at]), at)
+        self.end_sums(tile, sums)
+
+    def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
+        """The registers of a tile before its first step."""
+        return self.writer.local("sum", self.product.dtype, 0, lanes=LANES, shape=tile[2:])
+
+    def end_sums(self, tile: tuple[Size, Size, int, int], sums: Local) -> None:
+        """Keep what the registers of a tile hold after its last step."""
+        with self.elements_of(tile) as (i, j, row, column):
+            self.add(row, column, sums[i, j])
+
+    @contextmanager
+    def elements_of(self, tile: tuple[Size, Size, int, int]) -> Iterator[tuple[Expr, Expr, Size, Size]]:
+        """Unrolled loops over a tile: where an element is in it and in the block."""
+        row, column, height, width = tile
+        with self.writer.over("i", height, "unrolled") as i, self.writer.over("j", width, "unrolled") as j:
+            yield self.writer.expr(i), self.writer.expr(j), row + i, column + j
+
+    def add(self, row: Size, column: Size, sums: Expr) -> None:
+        """Add the lanes of an element's sums, 8, 4, 2, 1 apart, to the total."""
+        for apart in (8, 4, 2, 1):
+            sums = self.writer.let("sums", sums + shifted(sums, apart))
+        at, value = self.place(row, column), first(sums)
+        self.writer.store(self.total, at, value if self.product.chunks == 1 else self.total.load(at) + value)
+
+    def left(self, chunk: Size, step: Index, row: Size) -> Expr:
+        """An element of lhs in a row of the block."""
+        return self.product.lhs(self.cell, self.first_row + row, chunk, step)
+
+    def right(self, chunk: Size, step: Index, column: Size) -> Expr:
+        """An element of rhs in a column of the block."""
+        return self.product.rhs(self.cell, chunk, step, self.first_column + column, None)
+
+    def place(self, row: Size, column: Size) -> Expr:
+        """Where the total of an element of the block lies."""
+        return self.writer.expr(row * self.column_blocks.size + column)
+
+    @contextmanager
+    def _elements(self) -> Iterator[tuple[Size, Size]]:
+        with self.writer.over("row", self.rows) as row, self.writer.over("column", self.columns, "vector") as column:
+            yield row, column
+
+    def _tile_shape(self) -> tuple[int, int]:
+        """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers."""
+        registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
+        height, width = (4, 6) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
+        rows, columns = self.product.rows, self.product.columns
+        if isinstance(rows, int) and rows < height:
+            height, width = max(rows, 1), min(8, width * 4 // max(rows, 1)) if registers >= 29 else width
+        return height, min(width, columns) if isinstance(columns, int) and columns else width
