@@ -287,11 +287,7 @@ def isinf(input: Tensor) -> Tensor:
 # activations
 
 
-@function
-def relu(input: Tensor) -> Tensor:
-    """max(input, 0), with gradient 0 at 0."""
-    value, zero = together(input, 0)
-    return apply(ops.select, apply(ops.le, value, zero), zero, value)
+relu = _unary(ops.relu, doc="max(input, 0), with gradient 0 at 0; NaN stays.")
 
 
 @function

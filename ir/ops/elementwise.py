@@ -166,6 +166,16 @@ floor: Op = _op("floor", ("float",), np.floor, _unary("floor"), _zero)
 ceil = _op("ceil", ("float",), np.ceil, _unary("ceil"), _zero)
 trunc = _op("trunc", ("float",), np.trunc, _unary("trunc"), _zero)
 round_ = _op("round", ("float",), np.rint, _unary("round"), _zero)
+
+
+def _relu_vjp(node: Node, g: Node) -> tuple[Node]:
+    """From the result alone, so that neither the operand is kept for backward nor changing it in place is an error."""
+    zero = full_like(node, 0)
+    return (select(le(node, zero), zero, g),)
+
+
+relu = _op("relu", _REAL, lambda x: np.where(x <= 0, np.zeros_like(x), x), lambda x: kernel.select(x <= 0, 0, x),
+           _relu_vjp)  # fmt: skip
 sqrt = _op("sqrt", ("float",), np.sqrt, _unary("sqrt"), lambda node, g: (div(g, mul(full_like(node, 2), node)),))
 
 # transcendental functions, at most 2 ULP
