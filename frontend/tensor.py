@@ -19,10 +19,13 @@ from brasa.spec import Size, Spec, spec_of
 
 if TYPE_CHECKING:
     from brasa.tape import Edge, TapeNode
+    from brasa.tensor_methods import TensorMethods
     from brasa.tracing import Cell
+else:
+    TensorMethods = object
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """A multi-dimensional array of one dtype. Make one with `brasa.tensor`, `brasa.zeros`, `brasa.from_numpy`, ...
 
     Eager tensors have `_buffer`, `_ptr` and `_spec`. Traced ones have `_cell` (the memory that they stand for) and
