@@ -8,13 +8,13 @@ from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import index_select
 from brasa.functions.reduction import log_softmax
-from brasa.ir.dim import Size, floor_divide, product
-from brasa.ir.dtype import int64
+from brasa.ir.dim import Size, equal, floor_divide, product, solving
+from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
-from brasa.ir.ops import contract, window
+from brasa.ir.ops import contract, elementwise, window
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
-from brasa.primitive import Number, apply, cast, constant, expand, reshape, type_of
+from brasa.primitive import Number, apply, cast, constant, current, elementwise_op, expand, reshape, type_of
 from brasa.random import next_draw, uniform_bits
 from brasa.tensor import Tensor
 from brasa.views import reshape as reshape_tensor
@@ -117,7 +117,10 @@ def layer_norm(
 ) -> Tensor:
     """Normalised to mean 0 and variance 1 over the last axes, then scaled and shifted."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if type_of(input).shape[-len(shape) :] != shape:
+    sizes = type_of(input).shape[-len(shape) :]
+    with solving(current().scope):
+        fits = len(sizes) == len(shape) and all(map(equal, sizes, shape))
+    if not fits:
         raise ShapeError(f"the last sizes of {type_of(input)} are not {list(shape)}", op="layer_norm")
     axes = tuple(range(input.ndim - len(shape), input.ndim))
     center = reduction.mean(input, axes, True)
@@ -172,7 +175,7 @@ def _batch_norm_eval(
 
 @function
 def _moved_average(old: Tensor, new: Tensor, momentum: Number) -> Tensor:
-    return pointwise.add(pointwise.mul(old, pointwise.sub(1, momentum)), pointwise.mul(new, momentum))
+    return pointwise.add(old, pointwise.mul(pointwise.sub(new, old), momentum))
 
 
 def batch_norm(
@@ -197,7 +200,9 @@ def batch_norm(
 @function
 def _dropout(input: Tensor, p: float, seed: Number, call: Number) -> Tensor:
     kept = pointwise.ge(uniform_bits(input, seed, call), p)
-    return pointwise.mul(pointwise.mul(input, kept), pointwise.true_divide(1, pointwise.sub(1, p)))
+    share = elementwise_op(elementwise.sub, 1.0, p, dtype=float64)
+    scale = cast(elementwise_op(elementwise.div, 1.0, share, dtype=float64), type_of(input).dtype)
+    return pointwise.mul(pointwise.mul(input, kept), scale)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -212,10 +217,19 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return input.copy_(result) if inplace else result  # type: ignore[no-any-return, attr-defined]
 
 
+@function(inline=True)
+def _frozen_where(rows: Tensor, numbers: Tensor, number: int) -> Tensor:
+    """The rows, without a gradient where they have this number."""
+    named = pointwise.eq(reshape(numbers, (*type_of(numbers).shape, 1)), number)
+    return pointwise.where(named, apply(stop_gradient, rows), rows)
+
+
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of weight that the integers in input name."""
+    """The rows of weight that the integers in input name; the row padding_idx gets no gradient."""
     flat = reshape_tensor(input, (-1,)) if input.ndim != 1 else input
     rows = index_select(weight, 0, flat)
+    if padding_idx is not None:
+        rows = _frozen_where(rows, flat, padding_idx if padding_idx >= 0 else padding_idx + int(weight.shape[0]))
     return reshape_tensor(rows, (*input.shape, weight.shape[1]))
 
 
@@ -251,7 +265,9 @@ def nll_loss(
     return _nll(input, target, weight, ignore_index, reduction)
 
 
-def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str) -> Tensor:
+def _nll(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str, smoothing: float | None = None
+) -> Tensor:  # fmt: skip
     if type_of(target).dtype is not int64:
         raise DTypeError(f"class numbers must be i64, not {type_of(target).dtype.name}", op="nll_loss")
     shape = type_of(input).shape
@@ -259,27 +275,59 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
     places = reshape(target, (*shape[:axis], 1, *shape[axis + 1 :]))
     ignored = pointwise.eq(places, ignore_index)
     safe = pointwise.where(ignored, 0, places)
-    picked = pointwise.neg(apply(gather, input, safe, axis=axis))
-    scale = pointwise.where(ignored, 0.0, 1.0)
-    scale = cast(scale, type_of(input).dtype)
+    scale = cast(pointwise.where(ignored, 0.0, 1.0), type_of(input).dtype)
+    scores = input
     if weight is not None:
-        row = reshape(weight, [type_of(weight).shape[0] if a == axis else 1 for a in range(len(shape))])
-        whole = expand(row, shape)
-        scale = pointwise.mul(scale, apply(gather, whole, safe, axis=axis))
-    loss = pointwise.where(ignored, 0.0, pointwise.mul(picked, scale))
-    if how == "none":
-        return reshape(loss, type_of(target).shape)
-    total = reduction.sum(loss)
-    return pointwise.true_divide(total, reduction.sum(scale)) if how == "mean" else total
+        row = _row(weight, axis, len(shape))
+        scale = pointwise.mul(scale, apply(gather, expand(row, shape), safe, axis=axis))
+        scores = pointwise.mul(input, row)
+    loss = pointwise.mul(pointwise.neg(apply(gather, input, safe, axis=axis)), scale)
+    if smoothing is not None:
+        spread = pointwise.neg(reduction.mean(scores, axis, True))
+        loss = pointwise.add(loss, pointwise.mul(pointwise.sub(spread, loss), smoothing))
+    loss = pointwise.where(ignored, 0.0, loss)
+    if how == "mean":
+        return pointwise.true_divide(reduction.sum(loss), reduction.sum(scale))
+    return reshape(_reduced(loss, how, "nll_loss"), type_of(target).shape if how == "none" else ())
+
+
+def _row(weight: Tensor, axis: int, rank: int) -> Tensor:
+    return reshape(weight, [type_of(weight).shape[0] if a == axis else 1 for a in range(rank)])
 
 
 @function
+def _cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float | None
+) -> Tensor:
+    return _nll(log_softmax(input, min(1, input.ndim - 1)), target, weight, ignore_index, reduction, smoothing)
+
+
+@function
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, how: str, smoothing: float | None
+) -> Tensor:  # fmt: skip
+    axis = min(1, input.ndim - 1)
+    logs = log_softmax(input, axis)
+    if smoothing is not None:
+        even = pointwise.reciprocal(constant(type_of(input).shape[axis], type_of(input).dtype))
+        target = pointwise.add(target, pointwise.mul(pointwise.sub(even, target), smoothing))
+    scores = pointwise.mul(logs, target)
+    if weight is not None:
+        scores = pointwise.mul(scores, _row(weight, axis, input.ndim))
+    return _reduced(pointwise.neg(reduction.sum(scores, axis)), how, "cross_entropy")
+
+
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """nll_loss of log_softmax over the classes; target holds class numbers."""
+    """nll_loss of log_softmax over the classes; target holds class numbers, or a probability for each class.
 
-    axis = 1 if input.ndim > 1 else 0
-    logs = log_softmax(input, axis)
-    return _nll(logs, target, weight, ignore_index, reduction)
+    label_smoothing: the share of every target that is spread evenly over all classes.
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"label_smoothing must be in 0..1, not {label_smoothing}", op="cross_entropy")
+    smoothing = label_smoothing or None
+    if target.dtype.kind == "float":
+        return _soft_cross_entropy(input, target, weight, reduction, smoothing)
+    return _cross_entropy(input, target, weight, ignore_index, reduction, smoothing)

@@ -6,24 +6,20 @@ import warnings
 from typing import Any
 
 from brasa.functions import pointwise, reduction
-from brasa.functions.joining import pad as pad
-from brasa.functions.matrix import linear as linear
-from brasa.functions.neural import batch_norm as batch_norm
-from brasa.functions.neural import conv2d as conv2d
-from brasa.functions.neural import cross_entropy as cross_entropy
-from brasa.functions.neural import dropout as dropout
-from brasa.functions.neural import embedding as embedding
-from brasa.functions.neural import l1_loss as l1_loss
-from brasa.functions.neural import layer_norm as layer_norm
-from brasa.functions.neural import max_pool2d as max_pool2d
-from brasa.functions.neural import mse_loss as mse_loss
-from brasa.functions.neural import nll_loss as nll_loss
-from brasa.functions.pointwise import gelu as gelu
-from brasa.functions.pointwise import sigmoid as sigmoid
-from brasa.functions.pointwise import softplus as softplus
-from brasa.functions.pointwise import tanh as tanh
+from brasa.functions.joining import pad
+from brasa.functions.matrix import linear
+from brasa.functions.neural import (
+    batch_norm, conv2d, cross_entropy, dropout, embedding, l1_loss, layer_norm, max_pool2d, mse_loss, nll_loss,
+)  # fmt: skip
+from brasa.functions.pointwise import gelu, sigmoid, softplus, tanh
 from brasa.inplace import in_place
 from brasa.tensor import Tensor
+
+__all__ = [
+    "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "gelu", "l1_loss", "layer_norm", "leaky_relu",
+    "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "sigmoid", "silu", "softmax",
+    "softplus", "tanh",
+]  # fmt: skip
 
 _relu_ = in_place(pointwise.relu, "relu_")
 _silu_ = in_place(pointwise.silu, "silu_")

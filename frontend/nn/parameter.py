@@ -38,7 +38,7 @@ class Parameter(Tensor):
 
     @data.setter
     def data(self, value: Any) -> None:
-        super(Parameter, type(self)).data.__set__(self, value)
+        Tensor.data.fset(self, value)
         bump_epoch()
 
 

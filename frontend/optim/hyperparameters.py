@@ -1,0 +1,24 @@
+"""Hyperparameters: numbers that may change from step to step, and arithmetic on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from brasa.ir.dtype import float64
+from brasa.ir.errors import ValueError
+from brasa.ir.graph import Op
+from brasa.primitive import Number, elementwise_op
+from brasa.tensor import Tensor
+
+
+def exactly(op: Op, *operands: Number) -> Tensor:
+    """Arithmetic in float64, as Python's own is: for 1 - beta, which float32 would round too early."""
+    return elementwise_op(op, *operands, dtype=float64)
+
+
+def check_not_negative(name: str, values: Mapping[str, Any]) -> None:
+    """Raise an error for a number below 0, or for NaN."""
+    for key, value in values.items():
+        if not isinstance(value, Tensor) and not value >= 0:
+            raise ValueError(f"{key} must not be negative, found {value}", op=name)

@@ -1,0 +1,84 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brasa.creation import zeros, zeros_like
+from brasa.function import function
+from brasa.functions import pointwise
+from brasa.ir.dtype import float32
+from brasa.ir.errors import ValueError
+from brasa.ir.ops import elementwise
+from brasa.optim.hyperparameters import check_not_negative, exactly
+from brasa.optim.optimizer import Optimizer
+from brasa.tensor import Tensor
+
+
+@function
+def _sgd(param: Tensor, grad: Tensor, lr: float, weight_decay: float | None, maximize: bool) -> Tensor:
+    return pointwise.sub(param, pointwise.mul(_descent(param, grad, weight_decay, maximize), lr))
+
+
+@function
+def _sgd_momentum(
+    param: Tensor, grad: Tensor, buffer: Tensor, step: Tensor | None, lr: float, momentum: float,
+    dampening: float | None, weight_decay: float | None, nesterov: bool, maximize: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    grad = _descent(param, grad, weight_decay, maximize)
+    added = grad
+    if dampening is not None:
+        share = exactly(elementwise.sub, 1.0, dampening)
+        if step is not None:  # the first step is not dampened
+            share = pointwise.where(pointwise.eq(step, 0.0), 1.0, share)
+        added = pointwise.mul(grad, share)
+    buffer = pointwise.add(pointwise.mul(buffer, momentum), added)
+    direction = pointwise.add(grad, pointwise.mul(buffer, momentum)) if nesterov else buffer
+    moved = pointwise.sub(param, pointwise.mul(direction, lr))
+    return (moved, buffer) if step is None else (moved, buffer, pointwise.add(step, 1.0))
+
+
+def _descent(param: Tensor, grad: Tensor, weight_decay: float | None, maximize: bool) -> Tensor:
+    """The gradient of what is minimised, the penalty on large weights included."""
+    downhill = pointwise.neg(grad) if maximize else grad
+    return downhill if weight_decay is None else pointwise.add(downhill, pointwise.mul(param, weight_decay))
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and Nesterov's form of it."""
+
+    def __init__(
+        self, params: Any, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:  # fmt: skip
+        check_not_negative("SGD", {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("nesterov needs a momentum and no dampening", op="SGD")
+        super().__init__(params, {
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+            "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
+            "fused": fused,
+        })  # fmt: skip
+
+    def _state_of(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return super()._state_of(parameter, group) if group["momentum"] else {}
+
+    def _initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state = {"momentum_buffer": zeros_like(parameter)}
+        if group["dampening"]:
+            state["step"] = zeros(dtype=float32, device=parameter.device)
+        return state
+
+    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        lr, decay, maximize = group["lr"], group["weight_decay"] or None, group["maximize"]
+        if not state:
+            parameter.copy_(_sgd(parameter, grad, lr, decay, maximize))
+            return
+        step = state.get("step")
+        moved = _sgd_momentum(
+            parameter, grad, state["momentum_buffer"], step, lr, group["momentum"], group["dampening"] or None, decay,
+            group["nesterov"], maximize,
+        )  # fmt: skip
+        for tensor, value in zip((parameter, state["momentum_buffer"], step), moved, strict=False):
+            tensor.copy_(value)
