@@ -20,10 +20,9 @@ from brasa.ir.ops.source import full as full_node
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
 from brasa.primitive import Number, cast, constant, current, elementwise_op, expand, type_of
-from brasa.runtime import allocate
 from brasa.sizes import plain_size
 from brasa.spec import spec_of
-from brasa.tensor import Tensor, copied, empty_of, make, over_array, unread
+from brasa.tensor import Tensor, copied, empty_of, over_array, unread
 from brasa.views import flatten_sizes
 
 
@@ -94,7 +93,7 @@ def carrier(shape: Sequence[Any], dtype: DType, device: str = "cpu") -> Tensor:
     sizes = tuple(plain_size(size) for size in shape)
     if STATE.trace is not None:
         return STATE.trace.fresh(STATE.trace.record(full_node(TensorType(sizes, dtype, device), 0)))
-    return unread(make(allocate(0), spec_of(dtype, sizes, (0,) * len(sizes), device)))  # type: ignore[arg-type, no-any-return]
+    return unread(spec_of(dtype, sizes, (0,) * len(sizes), device))  # type: ignore[arg-type, no-any-return]
 
 
 @function(inline=True)

@@ -108,17 +108,15 @@ class Runner:
         self._bound: dict[tuple[Any, ...], Bound] = {}
         self._simple = not self._updates and all(given is None for given in self._given)
 
-    def bind(self, operands: Sequence[Any]) -> Bound:
-        """The executable ready for operands like these."""
-        key = tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
-        bound = self._bound.get(key)
+    def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
+        """The executable ready for operands of these specs, None for numbers."""
+        bound = self._bound.get(specs)
         if bound is None:
-            bound = self._bound[key] = self._make_bound(operands)
+            bound = self._bound[specs] = self._make_bound(specs)
         return bound
 
-    def _make_bound(self, operands: Sequence[Any]) -> Bound:
+    def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
         code = executable(self._run)
-        specs = [o._spec if isinstance(o, Tensor) else None for o in operands]
         frame = code.prepare(
             tuple(() if spec is None else tuple(spec.shape) for spec in specs),
             tuple(() if spec is None else tuple(spec.strides) for spec in specs),
@@ -131,11 +129,15 @@ class Runner:
 
     def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs; one that updates an input is that input."""
+        return self.run(operands, tuple([o._spec if isinstance(o, Tensor) else None for o in operands]))
+
+    def run(self, operands: Sequence[Any], specs: tuple[Spec | None, ...]) -> list[Tensor]:
+        """As a call, with the operands' specs at hand."""
         if self._simple:
-            return self.launch(self.bind(operands), operands)
+            return self.launch(self.bind(specs), operands)
         computed: list[Tensor] = []
         if self._run.outputs:
-            bound = self.bind(operands)
+            bound = self.bind(specs)
             pointers = [o._ptr if isinstance(o, Tensor) else o for o in operands]
             for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
                 landing = self._updates.get(index)

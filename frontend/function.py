@@ -145,7 +145,8 @@ class Function:
             for i, o in enumerate(operands)
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
-        found = self.bound[key] = (specialization, specialization.runner.bind(operands))
+        specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
+        found = self.bound[key] = (specialization, specialization.runner.bind(specs))
         return found
 
     def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ from brasa.execution import Runner
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import split, vjp_graph
-from brasa.tensor import Tensor, make, unread, version_of, zero_filled
+from brasa.tensor import Tensor, make, unread, zero_filled
 
 _sequence = itertools.count()
 
@@ -27,12 +27,12 @@ class TapeNode:
     """One executed function. Gradients of its outputs come in, gradients of its inputs go along `edges`."""
 
     is_leaf = False
+    hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] | None = None
+    retained: dict[int, Any] | None = None  # weak references to outputs that want their gradient in .grad
 
     def __init__(self, name: str, edges: Sequence[Edge | None], outputs: int) -> None:
-        self._name, self.edges, self.outputs = name, tuple(edges), outputs
+        self._name, self.edges, self.outputs = name, edges, outputs
         self.sequence = next(_sequence)
-        self.hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] = {}
-        self.retained: dict[int, Any] = {}
 
     def name(self) -> str:
         """The function's name, as `grad_fn` shows it."""
@@ -76,32 +76,39 @@ class ViewNode(TapeNode):
         return (self.back(grads[0]),)
 
 
-class _Kept(NamedTuple):
-    """A tensor kept for backward, and the version of its memory when it was."""
-
-    tensor: Tensor
-    version: int
-
-
 class FunctionNode(TapeNode):
-    """A compiled function: backward runs the graph that autodiff derived from it."""
+    """A compiled function: backward runs the graph that autodiff derived from it.
 
-    def __init__(self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor]) -> None:
-        edges = [edge_of(o) if wanted else None for o, wanted in zip(operands, plan.wanted, strict=True)]
-        super().__init__(name, edges, plan.outputs)
+    kept: what backward reads, tensors with the version of their memory. again: the same for a backward that is
+    itself recorded, which starts from the operands. specs: of the operands, None for numbers.
+    """
+
+    def __init__(
+        self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...]
+    ) -> None:
+        self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
         self.plan: GradientPlan | None = plan
-        self.specs = [output._spec for output in outputs[: plan.outputs]]
-        self.kept = [self._keep(role, index, operands, outputs) for role, index in plan.places]
-        self.operands = [
-            _keep_tensor(o) if used else unread(o) for o, used in zip(operands, plan.used_again, strict=True)
+        self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
+        self.specs, self.output_specs = specs, [output._spec for output in outputs]
+        self.kept = []
+        for role, index in plan.places:
+            if role == "input":
+                value = operands[index]
+                self.kept.append((value, value._buffer.version) if isinstance(value, Tensor) else (value, -1))
+            else:
+                source = outputs[index if role == "output" else index + plan.outputs]
+                buffer = source._buffer
+                assert buffer is not None
+                self.kept.append((make(buffer, source._spec, source._ptr), buffer.version))
+        self.again = [
+            (operands[i], operands[i]._buffer.version if isinstance(operands[i], Tensor) else -1)
+            for i in plan.again_places
         ]
 
-    def _keep(self, role: str, index: int, operands: Sequence[Any], outputs: Sequence[Tensor]) -> Any:
-        if role == "input":
-            return _keep_tensor(operands[index])
-        source = outputs[index] if role == "output" else outputs[self.outputs + index]
-        assert source._buffer is not None
-        return _keep_tensor(make(source._buffer, source._spec, source._ptr))
+    def keep_apart(self, tensor: Tensor) -> None:
+        """Keep a copy of what was read from the tensor's memory, which will be overwritten by this node's result."""
+        self.kept = [_apart(kept, tensor) for kept in self.kept]
+        self.again = [_apart(kept, tensor) for kept in self.again]
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
         if self.plan is None:
@@ -111,31 +118,37 @@ class FunctionNode(TapeNode):
             self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]
         ]
         if create_graph:
-            return self.plan.run_again([*map(self._checked, self.operands)], seeds, self.name())
+            read = dict(zip(self.plan.again_places, map(self._checked, self.again), strict=True))
+            operands = [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
+            return self.plan.run_again(operands, seeds, self.name())
         return self.plan.run([*map(self._checked, self.kept), *seeds])
 
-    def _checked(self, kept: Any) -> Any:
-        if isinstance(kept, _Kept):
-            if version_of(kept.tensor) != kept.version:
-                raise GradientError(
-                    "a value that backward needs has been changed in place since it was computed "
-                    f"(version {version_of(kept.tensor)}, expected {kept.version})", op=self.name(),
-                    hint="use the out-of-place form of the op that changed it",
-                )  # fmt: skip
-            return kept.tensor
-        return kept
+    def _checked(self, kept: tuple[Any, int]) -> Any:
+        value, version = kept
+        if version >= 0 and value._buffer.version != version:
+            raise GradientError(
+                "a value that backward needs has been changed in place since it was computed "
+                f"(version {value._buffer.version}, expected {version})", op=self.name(),
+                hint="use the out-of-place form of the op that changed it",
+            )  # fmt: skip
+        return value
 
     def _seed(self, index: int, grad: Tensor | None) -> Tensor:
         if grad is None:
-            return zero_filled(self.specs[index])
+            return zero_filled(self.output_specs[index])
         return grad.contiguous()  # type: ignore[attr-defined, no-any-return]
 
     def release(self) -> None:
-        self.plan, self.kept, self.operands = None, [], []
+        self.plan, self.kept, self.again = None, [], []
 
 
-def _keep_tensor(value: Any) -> Any:
-    return _Kept(value, version_of(value)) if isinstance(value, Tensor) else value
+def _apart(kept: tuple[Any, int], tensor: Tensor) -> tuple[Any, int]:
+    value, version = kept
+    if version < 0 or value._buffer is not tensor._buffer:
+        return kept
+    copy = value.detach().clone()
+    copy._requires_grad, copy._edge = value._requires_grad, value._edge
+    return copy, copy._buffer.version
 
 
 def edge_of(value: Any) -> Edge | None:
@@ -158,7 +171,11 @@ class GradientPlan:
         self.forward, self.backward = Runner(parts.forward), Runner(parts.backward, pass_through=True)
         self.again = vjp_graph(graph, wanted)
         read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
-        self.used_again = tuple(node in read for node in self.again.inputs[: len(graph.inputs)])
+        numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
+        self.again_places = tuple(
+            i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
+        )
+        self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
     def run(self, values: list[Any]) -> list[Tensor | None]:
         """The gradients of all operands, None for those that want none."""
@@ -191,8 +208,9 @@ def _record(graph: Graph, name: str, operands: Sequence[Any], wanted: tuple[bool
     plan = _plans.get((graph, wanted))
     if plan is None:
         plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted)
-    outputs = plan.forward(operands)
-    node = FunctionNode(plan, name, operands, outputs)
+    specs = tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
+    outputs = plan.forward.run(operands, specs)
+    node = FunctionNode(plan, name, operands, outputs, specs)
     for index in range(plan.outputs):
         if plan.differentiable[index]:
             outputs[index]._requires_grad = True
@@ -205,6 +223,8 @@ def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     edge = edge_of(tensor)
     if edge is None:
         raise GradientError("the tensor does not require gradients", op="register_hook")
+    if edge.node.hooks is None:
+        edge.node.hooks = {}
     hooks = edge.node.hooks.setdefault(edge.index, {})
     return RemovableHandle(hooks, hook)
 

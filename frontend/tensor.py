@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brasa._state import STATE, bump_epoch
+from brasa._state import bump_epoch
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ValueError
@@ -169,7 +169,8 @@ class Tensor(TensorMethods):
         if self._cell is not None:
             self._cell.trace.leaves[self._cell.trace.node_of(self)] = self
         elif self._edge is not None and not self._edge.node.is_leaf:
-            self._edge.node.retained[self._edge.index] = weakref.ref(self)
+            node = self._edge.node
+            node.retained = {**(node.retained or {}), self._edge.index: weakref.ref(self)}
 
     # values
 
@@ -302,9 +303,9 @@ def zero_filled(spec: Spec) -> Tensor:
     return made
 
 
-def unread(value: Any) -> Any:
-    """A stand-in with the same spec for a tensor whose memory will not be read; numbers stay."""
-    return make(_placeholder(), value._spec) if isinstance(value, Tensor) else value
+def unread(spec: Spec) -> Tensor:
+    """A stand-in with this spec for a tensor whose memory will not be read."""
+    return make(_placeholder(), spec)
 
 
 @cache
@@ -370,14 +371,3 @@ def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: boo
     tensor.__class__ = kind
     tensor._requires_grad = requires_grad
     return tensor
-
-
-def version_of(tensor: Tensor) -> int:
-    """How often the tensor's memory has been written through in-place ops."""
-    assert tensor._buffer is not None
-    return tensor._buffer.version
-
-
-def recording(*tensors: Tensor) -> bool:
-    """Whether a function of these tensors must be recorded for backward."""
-    return STATE.grad_enabled and any(tensor._requires_grad for tensor in tensors)

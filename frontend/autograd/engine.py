@@ -119,7 +119,8 @@ def _walk(
         while queue:
             _, _, node = heapq.heappop(queue)
             grads = pending.pop(node)
-            _run_hooks(node, grads)
+            if node.hooks or node.retained:
+                _run_hooks(node, grads)
             for edge in targets:
                 if edge.node is node and grads[edge.index] is not None:
                     found[edge] = grads[edge.index]  # type: ignore[assignment]
@@ -138,13 +139,13 @@ def _walk(
 
 
 def _run_hooks(node: TapeNode, grads: list[Tensor | None]) -> None:
-    for index, hooks in node.hooks.items():
+    for index, hooks in (node.hooks or {}).items():
         for hook in list(hooks.values()):
             value = grads[index]
             if value is not None:
                 changed = hook(value)
                 grads[index] = value if changed is None else changed
-    for index, reference in node.retained.items():
+    for index, reference in (node.retained or {}).items():
         tensor = reference()
         if tensor is not None and grads[index] is not None:
             tensor._grad = grads[index] if tensor._grad is None else add(tensor._grad, grads[index])
