@@ -15,32 +15,36 @@ from brasa.ir.kernel import LANES, Expr
 
 # One thread takes at least this many elements of a long row at a time.
 _PIECE = 4096
-_NAMES = "ijklmnopqrstuvw"
+AXIS_NAMES = "ijklmnopqrstuvw"
 
 
 def write_map(writer: Writer) -> None:
     """Write the kernel of a map region."""
     domain = writer.region.outputs[0].tensor.shape
     trial = Trial(writer, domain, lambda values, index: output_parts(values, lambda _: index))
-    groups = trial.joint_groups(range(len(domain)))
-    extents = [dim.product(domain[axis] for axis in group) for group in groups]
     values = Values(writer)
+    walk(writer, trial, lambda index: values.put(output_stores(values, lambda _: index)))
+
+
+def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
+    """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along the last axis."""
+    domain = trial.domain
+    groups = trial.joint_groups(range(len(domain)))
     if not groups:
-        values.put(output_stores(values, lambda _: (0,) * len(domain)))
+        body((0,) * len(domain))
         return
+    extents = [dim.product(domain[axis] for axis in group) for group in groups]
     *outer, length = extents
-    cost = trial.cost / LANES
     count = dim.product(outer)
     in_pieces = not (isinstance(length, int) and length <= 2 * _PIECE) and isinstance(count, int) and count < 64
     piece: Size = _PIECE if in_pieces else length
-    axes = [(_NAMES[group[0]], extent) for group, extent in zip(groups, extents, strict=True)]
+    axes = [(AXIS_NAMES[group[0]], extent) for group, extent in zip(groups, extents, strict=True)]
     rows = [*axes[:-1], ("piece", dim.ceil_divide(length, piece))] if in_pieces else axes[:-1]
-    with writer.cells(rows, cost, piece) as cell:
+    with writer.cells(rows, trial.cost / LANES, piece) as cell:
         start: Size = cell[-1] * piece if in_pieces else 0
         here = dim.smallest(piece, length - start) if in_pieces else length
         with writer.over(axes[-1][0], here, "vector") as i:
-            index = spread(groups, [*cell[: len(outer)], start + i], len(domain))
-            values.put(output_stores(values, lambda _: index))
+            body(spread(groups, [*cell[: len(outer)], start + i], len(domain)))
 
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:

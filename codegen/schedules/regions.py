@@ -8,6 +8,8 @@ from typing import TypeAlias
 from brasa.codegen.schedules.contract import write_contract
 from brasa.codegen.schedules.map import write_map
 from brasa.codegen.schedules.rows import write_rows
+from brasa.codegen.schedules.scatter import write_scatter
+from brasa.codegen.schedules.window import write_window
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
 from brasa.ir.dim import Dim
@@ -23,6 +25,8 @@ CPU_SCHEDULES: Schedules = {
     "map": write_map,
     "rows": write_rows,
     "contract": write_contract,
+    "window": write_window,
+    "scatter": write_scatter,
 }
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.map import AXIS_NAMES
 from brasa.codegen.schedules.row_plan import RowPlan
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
@@ -26,7 +27,6 @@ from brasa.ir.program import Place
 _LANE_CHUNK = 4096
 _CHAIN_CHUNK = 256
 _CHEAP = 4.0  # nanoseconds per vector
-_AXIS_NAMES = "ijklmnopqrstuvw"
 
 At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
 Read: TypeAlias = Callable[[At], State]
@@ -64,7 +64,7 @@ class Rows:
 
     def axes(self) -> list[tuple[str, Size]]:
         """Names and extents of the loops over rows."""
-        return [(_AXIS_NAMES[group[0]], extent) for group, extent in self.plan.kept]
+        return [(AXIS_NAMES[group[0]], extent) for group, extent in self.plan.kept]
 
     def write_row(self) -> None:
         """Write all passes over one row."""

@@ -87,7 +87,7 @@ class Values:
 
     def through(self, view: Node, index: Index) -> Index:
         """Where the element of a view at the index lies in its operand."""
-        source, body = view.operands[0], _body(view)
+        source, body = view.operands[0], body_of(view)
         mapped: Any = body(tuple(map(leaf, index)), source.tensor, view.tensor, leaf, **view.attrs)
         return tuple(self.writer.ranges.fold(part) for part in mapped)
 
@@ -105,7 +105,7 @@ class Values:
                 seed, call = (self.at(operand, (), None) for operand in node.operands)
                 element = self.writer.expr(flatten(index, node.tensor.shape))
                 attrs = {key: value for key, value in node.attrs.items() if key != "type"}
-                return _body(node)(seed, call, element, **attrs)
+                return body_of(node)(seed, call, element, **attrs)
         match node.op.name:
             case "input":
                 return self.writer.load_input(node, index, mask)
@@ -120,13 +120,13 @@ class Values:
         """Half precision is computed in float32 and rounded once."""
         if node.op.name != "cast":
             args = [cast(arg, accumulator(arg.dtype)) for arg in args]
-        result: Expr = _body(node)(*args, **node.attrs)
+        result: Expr = body_of(node)(*args, **node.attrs)
         return cast(result, node.tensor.dtype)
 
     def _move(self, node: Node, index: Index, mask: Expr | None) -> Expr:
         """Operands are read under the conditions that choose them, for elsewhere their index is outside."""
         types = [operand.tensor for operand in node.operands]
-        cases = _body(node)(tuple(map(leaf, index)), types, node.tensor, leaf, **node.attrs)
+        cases = body_of(node)(tuple(map(leaf, index)), types, node.tensor, leaf, **node.attrs)
         chosen: list[tuple[Expr | None, Expr]] = []
         open_ = mask
         for condition, number, place in cases:
@@ -136,10 +136,10 @@ class Values:
                     continue
                 holds = None
             at = tuple(self.writer.ranges.fold(part) for part in place)
-            chosen.append((holds, self.at(node.operands[number], at, _both(open_, holds))))
+            chosen.append((holds, self.at(node.operands[number], at, both(open_, holds))))
             if holds is None:
                 break
-            open_ = _both(open_, ~holds)
+            open_ = both(open_, ~holds)
         result = chosen[-1][1]
         for holds, value in reversed(chosen[:-1]):
             assert holds is not None
@@ -172,12 +172,14 @@ class Values:
         return places, index
 
 
-def _body(node: Node) -> Callable[..., Any]:
+def body_of(node: Node) -> Callable[..., Any]:
+    """The body of a node's op."""
     assert node.op.body is not None
     return node.op.body
 
 
-def _both(first: Expr | None, second: Expr | None) -> Expr | None:
+def both(first: Expr | None, second: Expr | None) -> Expr | None:
+    """Both conditions; None stands for one that always holds."""
     if first is None or second is None:
         return first if second is None else second
     return first & second

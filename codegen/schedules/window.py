@@ -1,0 +1,169 @@
+"""Schedule of window regions: each element of the result walks its own window, or the windows that see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from brasa.codegen.schedules.indices import Index, flatten, leaf
+from brasa.codegen.schedules.map import AXIS_NAMES, Trial, output_parts, output_stores, spread
+from brasa.codegen.schedules.products import contraction
+from brasa.codegen.schedules.values import Values, accumulator, both
+from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.dtype import DType
+from brasa.ir.graph import Node, Op
+from brasa.ir.kernel import LANES, Expr, LoopKind, cast, const, eq, select
+from brasa.ir.ops.reduce import Combiner, argmax, max_
+
+# Rows shorter than this leave lanes unused: then the lanes run along the leading axes.
+_SHORT = 12
+# Windows of at most so many elements are unrolled.
+_SMALL = 16
+
+
+def write_window(writer: Writer) -> None:
+    """Write the kernel of a window region."""
+    _Window(writer, contraction(writer)).write()
+
+
+class _Window:
+    """rank: how many axes windows slide along, the last ones of the result; lead: those before."""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        self.writer = writer
+        self.node = node
+        self.shape = node.tensor.shape
+        self.window: tuple[int, ...] = tuple(node.attrs["window"])
+        self.lead = len(self.shape) - len(self.window)
+        names = ("stride", "padding", "dilation")
+        self.options = tuple(zip(*(node.attrs[name] for name in names), strict=True))
+        self.values = Values(writer)
+        self.is_scatter = node.op.name == "window_scatter"
+
+    def write(self) -> None:
+        """Write the kernel."""
+        writer, shape, lead = self.writer, self.shape, self.lead
+        trial = Trial(writer, shape, self._evaluate)
+        groups = trial.joint_groups(range(lead))
+        axes = [(AXIS_NAMES[group[0]], dim.product(shape[axis] for axis in group)) for group in groups]
+        spatial = [(AXIS_NAMES[axis], shape[axis]) for axis in range(lead, len(shape))]
+        taps = dim.product(count for _, count in self._taps())
+        cost = trial.cost * (taps if isinstance(taps, int) else 1)
+        short = isinstance(shape[-1], int) and shape[-1] < _SHORT
+        if groups and short:
+            *outer, (_, extent) = axes
+            blocks = [*outer, ("block", dim.ceil_divide(extent, LANES))]
+            with writer.cells(blocks, cost, dim.product(shape[lead:])) as (*cell, block), ExitStack() as loops:
+                place = block * LANES + writer.lane
+                at = [loops.enter_context(writer.over(*axis)) for axis in spatial]
+                index = (*spread(groups, [*cell, place], lead), *at)
+                self._element(index, writer.below(place, extent), LANES)
+            return
+        with writer.cells([*axes, *spatial[:-1]], cost / LANES, shape[-1]) as cell:
+            with writer.over(*spatial[-1], "vector") as last:
+                index = (*spread(groups, cell[: len(groups)], lead), *cell[len(groups) :], last)
+                self._element(index, None, LANES if isinstance(last, dim.Dim) else 1)
+
+    def _evaluate(self, values: Values, index: Index) -> list[Expr]:
+        """What an element needs, at a general place of a window, for the trial."""
+        writer = values.writer
+        at = tuple(writer.track(writer.let(f"tap{n}", writer.expr(0)), None) for n in range(len(self.window)))
+        place = (*index[: self.lead], *at)
+        values.bound[self.node] = lambda *_: const(0, self.node.tensor.dtype)
+        reads = [values.at(operand, place) for operand in self.node.operands]
+        return [*reads, *output_parts(values, lambda _: index)]
+
+    def _element(self, index: Index, mask: Expr | None, lanes: int) -> None:
+        """Compute one element of the result (in each lane) and store the outputs there."""
+        value = (self._scatter if self.is_scatter else self._largest)(index, mask, lanes)
+        self.values.forget()
+        self.values.bound[self.node] = lambda *_: value
+        self.values.put(output_stores(self.values, lambda _: index, mask))
+
+    def _largest(self, index: Index, mask: Expr | None, lanes: int) -> Expr:
+        """The largest element of a window, or where it is."""
+        operand = self.node.operands[0]
+        is_place = self.node.op.name == "window_argmax"
+        combiner = _combiner(argmax if is_place else max_, operand.tensor.dtype)
+        state = [
+            self.writer.local(name, dtype, init, lanes=lanes)
+            for name, dtype, init in zip(("best", "place"), combiner.dtypes, combiner.init, strict=False)
+        ]
+        sizes = operand.tensor.shape[self.lead :]
+        for tap in self._each_tap():
+            steps = zip(index[self.lead :], tap, self.options, strict=True)
+            place = tuple(i * stride + k * dilation - padding for i, k, (stride, padding, dilation) in steps)
+            inside = self._inside(place, sizes)
+            value = self.values.at(operand, (*index[: self.lead], *place), both(mask, inside))
+            new = combiner.lift(value, self.writer.expr(flatten(place, sizes)))
+            if inside is not None:
+                start = [const(init, dtype) for init, dtype in zip(combiner.init, combiner.dtypes, strict=True)]
+                new = tuple(select(inside, part, other) for part, other in zip(new, start, strict=True))
+            made = combiner.combine(tuple(local.value for local in state), new)
+            settled = self.values.settle(made)
+            if len(settled) > 1:  # all is computed before the first local changes
+                settled = [self.writer.let(local.name, part) for local, part in zip(state, settled, strict=True)]
+            for local, part in zip(state, settled, strict=True):
+                self.writer.assign(local, part)
+        return combiner.result(tuple(local.value for local in state))
+
+    def _scatter(self, index: Index, mask: Expr | None, lanes: int) -> Expr:
+        """The sum of what the windows around an element give to it, in their order."""
+        gradient, places = self.node.operands
+        dtype = self.node.tensor.dtype
+        total = self.writer.local("total", accumulator(dtype), 0, lanes=lanes)
+        here = self.writer.expr(flatten(index[self.lead :], self.shape[self.lead :]))
+        sizes = gradient.tensor.shape[self.lead :]
+        for tap in self._each_tap():
+            position: list[Size] = []
+            inside: Expr | None = None
+            for i, t, window, (stride, padding, dilation) in zip(
+                index[self.lead :], tap, self.window, self.options, strict=True
+            ):
+                if dilation == 1:
+                    first = self.writer.ranges.quotient(i + padding, stride) - (-(-window // stride) - 1)
+                    position.append(first + t)
+                    continue
+                reached = i + padding - (window - 1 - t) * dilation
+                inside = both(inside, self._holds(eq(leaf(reached) % leaf(stride), 0) & (leaf(0) <= leaf(reached))))
+                position.append(dim.floor_divide(reached, stride))
+            inside = both(inside, self._inside(position, sizes))
+            wanted = both(mask, inside)
+            at = (*index[: self.lead], *position)
+            hit = eq(self.values.at(places, at, wanted), here)
+            hit = hit if inside is None else hit & inside
+            value = cast(self.values.at(gradient, at, wanted), total.dtype)
+            self.writer.assign(total, *self.values.settle([select(hit, total.value + value, total.value)]))
+        return cast(total.value, dtype)
+
+    def _taps(self) -> Sequence[tuple[str, int]]:
+        """The loops over a window, or over the windows that may see an element: names and counts."""
+        if not self.is_scatter:
+            return [("tap", count) for count in self.window]
+        options = zip(self.window, self.options, strict=True)
+        return [("tap", -(-count // stride) if dilation == 1 else count) for count, (stride, _, dilation) in options]
+
+    def _each_tap(self) -> Iterator[Index]:
+        taps = self._taps()
+        kind: LoopKind = "unrolled" if dim.evaluate(dim.product(n for _, n in taps), {}) <= _SMALL else "serial"
+        with ExitStack() as loops:
+            yield tuple(loops.enter_context(self.writer.over(name, count, kind)) for name, count in taps)
+
+    def _inside(self, place: Sequence[Size], sizes: Sequence[Size]) -> Expr | None:
+        """Whether the place is inside; None where it always is."""
+        inside: Expr | None = None
+        for i, size in zip(place, sizes, strict=True):
+            inside = both(inside, self._holds((leaf(0) <= leaf(i)) & (leaf(i) < leaf(size))))
+        return inside
+
+    def _holds(self, condition: Expr) -> Expr | None:
+        made = self.writer.condition(condition)
+        return None if made.op == "const" else made
+
+
+def _combiner(op: Op, dtype: DType) -> Combiner:
+    assert op.body is not None
+    made: Combiner = op.body(dtype)
+    return made
