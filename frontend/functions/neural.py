@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from brasa.autograd.modes import no_grad
 from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import index_select
@@ -192,8 +193,9 @@ def batch_norm(
                          op="batch_norm")  # fmt: skip
     result, mean, variance = _batch_norm_train(input, weight, bias, eps)
     if running_mean is not None and running_var is not None:
-        running_mean.copy_(_moved_average(running_mean, mean, momentum))  # type: ignore[attr-defined]
-        running_var.copy_(_moved_average(running_var, variance, momentum))  # type: ignore[attr-defined]
+        with no_grad():
+            running_mean.copy_(_moved_average(running_mean, mean, momentum))
+            running_var.copy_(_moved_average(running_var, variance, momentum))
     return result  # type: ignore[no-any-return]
 
 

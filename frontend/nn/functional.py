@@ -9,7 +9,16 @@ from brasa.functions import pointwise, reduction
 from brasa.functions.joining import pad
 from brasa.functions.matrix import linear
 from brasa.functions.neural import (
-    batch_norm, conv2d, cross_entropy, dropout, embedding, l1_loss, layer_norm, max_pool2d, mse_loss, nll_loss,
+    batch_norm,
+    conv2d,
+    cross_entropy,
+    dropout,
+    embedding,
+    l1_loss,
+    layer_norm,
+    max_pool2d,
+    mse_loss,
+    nll_loss,
 )  # fmt: skip
 from brasa.functions.pointwise import gelu, sigmoid, softplus, tanh
 from brasa.inplace import in_place

@@ -276,3 +276,20 @@ def test_softmax_without_a_dim_warns() -> None:
     with pytest.warns(UserWarning, match="softmax without dim chooses one"):
         result = nn.Softmax()(brasa.zeros(2, 4))
     assert result.tolist() == [[0.25] * 4] * 2
+
+
+def test_in_place_twice() -> None:
+    leaf = brasa.tensor([0.5, -1.5], dtype=brasa.float64, requires_grad=True)
+    value = leaf * 1
+    value.exp_()
+    nn.functional.silu(value, inplace=True)
+    (first,) = brasa.autograd.grad(value.sum(), leaf, create_graph=True)
+    (second,) = brasa.autograd.grad(first.sum(), leaf)
+
+    def expected(x: brasa.Tensor) -> brasa.Tensor:
+        return nn.functional.silu(x.exp())
+
+    other = leaf.detach().requires_grad_()
+    (plain,) = brasa.autograd.grad(expected(other).sum(), other, create_graph=True)
+    assert first.tolist() == plain.tolist()
+    assert second.tolist() == brasa.autograd.grad(plain.sum(), other)[0].tolist()
