@@ -17,7 +17,7 @@ from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.primitive import cast, expand, type_of
 from brasa.spec import spec_of
-from brasa.tape import Edge, ViewNode, edge_of
+from brasa.tape import Edge, FunctionNode, ViewNode, edge_of
 from brasa.tensor import Tensor, make, zero_filled
 from brasa.tracing import CaptureError
 from brasa.views import type_text
@@ -57,6 +57,8 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]
+    if value._edge is not None and isinstance(value._edge.node, FunctionNode):
+        value._edge.node.keep_apart(target)
     store(target, value)
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
         _follow(target, value)
