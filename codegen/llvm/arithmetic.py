@@ -161,8 +161,9 @@ def _binary(writer: Writer, expr: Expr, dtype: DType, lhs: Result, rhs: Result) 
 
 def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Linear | None:
     """The result as a linear form, if it has one."""
-    if any(isinstance(side, Value) and (side.lanes > 1 or side.type != "i64") for side in (lhs, rhs)):
-        return None
+    for side in (lhs, rhs):
+        if isinstance(side, Value) and (side.lanes > 1 or side.type != "i64"):
+            return None
     x, y = writer.linear(lhs), writer.linear(rhs)
     if op in ("add", "sub"):
         return x.plus(y, 1 if op == "add" else -1)

@@ -273,7 +273,7 @@ class Emitter(Expressions):
         ends: list[tuple[Block, dict[Register, Result]]] = []
         for label, write in ((f"then{number}", write_then), (f"else{number}", write_orelse)):
             self.registers = dict(start)
-            with writer.region(label, is_arm=True), self.frame():
+            with writer.region(label, is_arm=True), self.frame(is_arm=True):
                 write()
                 for register in self.registers:
                     if register[0] in assigned:

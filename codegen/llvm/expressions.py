@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from brasa.codegen.llvm import arithmetic, memory
 from brasa.codegen.llvm.reading import Reading
@@ -15,17 +15,26 @@ from brasa.ir.kernel import LANES, Buffer, Expr, Local
 Register: TypeAlias = tuple[Local, tuple[int, ...]]
 
 
+class _Known(NamedTuple):
+    """What an expression is worth: until the state of memory and locals changes (0: for longer), or its frame ends."""
+
+    state: int
+    frame: int
+    result: Result
+
+
 class Expressions:
     """What variables, locals and memory hold at the point where the function is being written.
 
-    bound: variables and expressions, in nested frames: a frame ends where its names may be bound again.
     registers: the locals. mask: the lanes that the incomplete round of a vector loop works on.
     """
 
     def __init__(self, writer: Writer, reading: Reading) -> None:
         self.writer = writer
         self.reading = reading
-        self.bound: list[dict[Expr, tuple[int, Result]]] = [{}]
+        self._known: dict[Expr, _Known] = {}
+        self._frames: list[list[Expr]] = [[]]
+        self._arm = 0
         self.pointers: dict[Buffer, Value] = {}
         self.registers: dict[Register, Result] = {}
         self.mask: Value | None = None
@@ -34,18 +43,23 @@ class Expressions:
 
     def value(self, expr: Expr) -> Result:
         """What the expression is worth here."""
-        state = self._state if self.reading.depends_on_state(expr) else 0
-        for frame in reversed(self.bound):
-            found = frame.get(expr)
-            if found is not None and found[0] == state:
-                return found[1]
+        known = self._known.get(expr)
+        if known is not None and known.state in (0, self._state):
+            return known.result
         result = self._evaluate(expr)
-        self.bound[-1][expr] = state, result
+        if self.reading.depends_on_state(expr):
+            self._remember(expr, result, self._state, len(self._frames) - 1)
+        else:
+            self._remember(expr, result, 0, max([self._arm, *(self._known[arg].frame for arg in expr.args)]))
         return result
+
+    def _remember(self, expr: Expr, result: Result, state: int, frame: int) -> None:
+        self._known[expr] = _Known(state, frame, result)
+        self._frames[frame].append(expr)
 
     def bind(self, var: Expr, result: Result) -> None:
         """Set a variable, until the end of the frame."""
-        self.bound[-1][var] = 0, result
+        self._remember(var, result, 0, len(self._frames) - 1)
 
     def scalar(self, expr: Expr) -> Value:
         """What an expression of one lane is worth."""
@@ -128,11 +142,16 @@ class Expressions:
             self._memory[_family(buffer)] = self._state
 
     @contextmanager
-    def frame(self) -> Iterator[None]:
-        """Names bound inside are forgotten at the end."""
-        self.bound.append({})
+    def frame(self, *, is_arm: bool = False) -> Iterator[None]:
+        """Names bound inside are forgotten at the end, and all that was found out inside the arm of a branch."""
+        outer = self._arm
+        self._frames.append([])
+        if is_arm:
+            self._arm = len(self._frames) - 1
         yield
-        self.bound.pop()
+        self._arm = outer
+        for expr in self._frames.pop():
+            self._known.pop(expr, None)
 
 
 def _family(buffer: Buffer) -> Buffer | None:

@@ -74,6 +74,8 @@ class Linear:
 
     def plus(self, other: Linear, factor: int = 1) -> Linear:
         """self + factor * other."""
+        if not other.terms and other.step is None:
+            return linear(self.terms, self.constant + factor * other.constant, self.step)
         terms = dict(self.terms)
         for term, count in other.terms.items():
             total = terms.get(term, 0) + factor * count
@@ -95,8 +97,9 @@ class Linear:
 
 def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None) -> Linear:
     """The form with its constant brought into the range of i64 and without a step of zero."""
-    wrapped = (constant + (1 << 63)) % (1 << 64) - (1 << 63)
-    return Linear(terms, wrapped, None if step is None or step.number == 0 else step)
+    if not -(1 << 63) <= constant < 1 << 63:
+        constant = (constant + (1 << 63)) % (1 << 64) - (1 << 63)
+    return Linear(terms, constant, None if step is None or step.number == 0 else step)
 
 
 ZERO = Linear()
