@@ -1,0 +1,226 @@
+"""Optimisers: 50 steps against the same loop in NumPy float64; groups, states, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import brasa
+from brasa import optim
+
+Array = np.ndarray[Any, Any]
+Update = Callable[..., Array]
+Judge = Callable[..., Iterator[Array]]
+
+RANDOM = np.random.default_rng(5)
+MATRIX = RANDOM.standard_normal((6, 4))
+TARGET = RANDOM.standard_normal(6)
+START = RANDOM.standard_normal(4)
+
+
+def gradient(w: Array) -> Array:
+    """Of sum((MATRIX @ w - TARGET) ** 2) / 6."""
+    return MATRIX.T @ (MATRIX @ w - TARGET) / 3
+
+
+def sgd(
+    w: Array, steps: int, lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
+    nesterov: bool = False, maximize: bool = False,
+) -> Iterator[Array]:  # fmt: skip
+    """As PyTorch documents SGD."""
+    buffer = None
+    for _ in range(steps):
+        g = (-1 if maximize else 1) * gradient(w) + weight_decay * w
+        if momentum:
+            buffer = g if buffer is None else momentum * buffer + (1 - dampening) * g
+            g = g + momentum * buffer if nesterov else buffer
+        w = w - lr * g
+        yield w
+
+
+def adam(
+    w: Array, steps: int, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+    weight_decay: float = 0.0, amsgrad: bool = False, maximize: bool = False, decoupled: bool = False,
+) -> Iterator[Array]:  # fmt: skip
+    """As PyTorch documents Adam and AdamW."""
+    m, v, largest = np.zeros(4), np.zeros(4), np.zeros(4)
+    for t in range(1, steps + 1):
+        g = (-1 if maximize else 1) * gradient(w)
+        if decoupled:
+            w = w - lr * weight_decay * w
+        else:
+            g = g + weight_decay * w
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g * g
+        largest = np.maximum(largest, v)
+        second = (largest if amsgrad else v) / (1 - betas[1] ** t)
+        w = w - lr * (m / (1 - betas[0] ** t)) / (np.sqrt(second) + eps)
+        yield w
+
+
+def adamw(w: Array, steps: int, lr: float, weight_decay: float = 0.01, **options: Any) -> Iterator[Array]:
+    """Adam with decoupled weight decay."""
+    return adam(w, steps, lr, weight_decay=weight_decay, decoupled=True, **options)
+
+
+CASES: list[tuple[Any, Judge, dict[str, Any]]] = [
+    (optim.SGD, sgd, {"lr": 0.1}),
+    (optim.SGD, sgd, {"lr": 0.05, "weight_decay": 0.1, "maximize": True}),
+    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
+    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}),
+    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.8, "nesterov": True}),
+    (optim.Adam, adam, {"lr": 0.02}),
+    (optim.Adam, adam, {"lr": 0.02, "betas": (0.7, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
+    (optim.Adam, adam, {"lr": 0.02, "amsgrad": True, "maximize": True}),
+    (optim.AdamW, adamw, {"lr": 0.02}),
+    (optim.AdamW, adamw, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True}),
+]
+
+
+def train(optimizer: optim.Optimizer, w: brasa.Tensor, steps: int) -> Iterator[Array]:
+    """The values of w after each step."""
+    matrix, target = brasa.tensor(MATRIX, dtype=w.dtype), brasa.tensor(TARGET, dtype=w.dtype)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        ((matrix @ w - target) ** 2).mean().backward()
+        optimizer.step()
+        yield w.detach().numpy().copy()
+
+
+def parameter(dtype: brasa.dtype = brasa.float64) -> brasa.nn.Parameter:
+    """The start, as a parameter."""
+    return brasa.nn.Parameter(brasa.tensor(START, dtype=dtype))
+
+
+@pytest.mark.parametrize(("kind", "judge", "options"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(brasa.float64, 1e-11), (brasa.float32, 1e-5)])
+def test_trajectories(kind: Any, judge: Judge, options: dict[str, Any], dtype: Any, tolerance: float) -> None:
+    w = parameter(dtype)
+    memory = w.data_ptr()
+    found = list(train(kind([w], **options), w, 50))
+    np.testing.assert_allclose(found, list(judge(START, 50, **options)), rtol=tolerance, atol=tolerance)
+    assert w.data_ptr() == memory
+    assert w.requires_grad
+    assert w.is_leaf
+
+
+@pytest.mark.parametrize(("kind", "judge", "options"), CASES)
+def test_a_saved_state_continues(kind: Any, judge: Judge, options: dict[str, Any]) -> None:
+    w = parameter()
+    optimizer = kind([w], **options)
+    list(train(optimizer, w, 5))
+    other = brasa.nn.Parameter(w.detach().clone())
+    restored = kind([other], **{**options, "lr": 99.0})
+    restored.load_state_dict(optimizer.state_dict())
+    assert repr(restored) == repr(optimizer)
+    assert list(map(list, train(restored, other, 5))) == list(map(list, train(optimizer, w, 5)))
+
+
+def test_state_dict() -> None:
+    first, second = parameter(), parameter()
+    optimizer = optim.Adam([{"params": [first]}, {"params": second, "lr": 0.5}], lr=0.25)
+    assert optimizer.state_dict()["state"] == {}
+    second.grad = brasa.ones(4, dtype=brasa.float64)
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert [group["params"] for group in state["param_groups"]] == [[0], [1]]
+    assert [group["lr"] for group in state["param_groups"]] == [0.25, 0.5]
+    assert list(state["state"]) == [1]
+    assert list(state["state"][1]) == ["step", "exp_avg", "exp_avg_sq"]
+    assert state["state"][1]["step"].dtype is brasa.float32
+    assert first.tolist() == START.tolist()
+
+
+def test_loading_keeps_the_dtype_of_parameters() -> None:
+    wide, narrow = parameter(), parameter(brasa.float32)
+    optimizer = optim.Adam([wide])
+    list(train(optimizer, wide, 1))
+    other = optim.Adam([narrow])
+    other.load_state_dict(optimizer.state_dict())
+    assert {key: value.dtype for key, value in other.state[narrow].items()} == {
+        "step": brasa.float32, "exp_avg": brasa.float32, "exp_avg_sq": brasa.float32,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"load_state_dict: the state is of groups of \[1\] parameters, .* has \[2\]"):
+        optim.Adam([parameter(), parameter()]).load_state_dict(optimizer.state_dict())
+
+
+def test_hyperparameters_are_run_time_numbers() -> None:
+    w = parameter()
+    optimizer = optim.Adam([w], lr=0.1)
+    list(train(optimizer, w, 2))
+    compiled = len(brasa.execution.COMPILED)
+    for lr in (0.05, 0.01, 1):
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.param_groups[0]["betas"] = (0.8, 0.9)
+        list(train(optimizer, w, 1))
+    assert len(brasa.execution.COMPILED) == compiled
+
+
+def test_named_parameters_and_groups() -> None:
+    model = brasa.nn.Linear(2, 3)
+    optimizer = optim.SGD(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    extra = parameter()
+    optimizer.add_param_group({"params": [extra], "lr": 0.5})
+    extra.grad = brasa.ones(4, dtype=brasa.float64)
+    optimizer.step()
+    assert extra.tolist() == (START - 0.5).tolist()
+
+
+def test_closures() -> None:
+    w = parameter()
+    optimizer = optim.SGD([w], lr=0.1)
+
+    def closure() -> brasa.Tensor:
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with brasa.no_grad():
+        loss = optimizer.step(closure)
+    np.testing.assert_allclose(loss.item(), (START**2).sum(), rtol=1e-12)
+    np.testing.assert_allclose(w.tolist(), START * 0.8, rtol=1e-12)
+
+
+def test_zero_grad() -> None:
+    w = parameter()
+    optimizer = optim.SGD([w])
+    w.grad = brasa.ones(4, dtype=brasa.float64)
+    kept = w.grad
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0] * 4 == kept.tolist()
+    optimizer.zero_grad()
+    assert w.grad is None
+
+
+def test_representation() -> None:
+    text = repr(optim.SGD([parameter()], lr=0.1, momentum=0.9))
+    assert text == (
+        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
+        "    lr: 0.1\n    maximize: False\n    momentum: 0.9\n    nesterov: False\n    weight_decay: 0\n)"
+    )
+
+
+ERRORS: dict[str, Callable[[], Any]] = {
+    "SGD: lr must not be negative, found -1": lambda: optim.SGD([parameter()], lr=-1),
+    "SGD: momentum must not be negative, found nan": lambda: optim.SGD([parameter()], momentum=float("nan")),
+    "SGD: nesterov needs a momentum and no dampening": lambda: optim.SGD([parameter()], nesterov=True),
+    "Adam: betas must be at least 0 and below 1, found (0.9, 1.0)": lambda: optim.Adam([parameter()], betas=(0.9, 1.0)),
+    "AdamW: there are no parameters": lambda: optim.AdamW([]),
+    "add_param_group: expected tensors, found int": lambda: optim.SGD([1]),
+    "add_param_group: a computed tensor cannot be optimised, only a leaf": lambda: optim.SGD([parameter() * 2]),
+    "add_param_group: a parameter is given twice": lambda: optim.SGD([parameter()] * 2),
+    "Adam: expected parameters or groups of them, found one tensor\n  hint: put it in a list":
+        lambda: optim.Adam(parameter()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", ERRORS)
+def test_errors(message: str) -> None:
+    with pytest.raises(brasa.BrasaError) as caught:
+        ERRORS[message]()
+    assert str(caught.value) == message
