@@ -273,8 +273,8 @@ class Writer(KernelBuilder):
 
     @contextmanager
     def over(self, name: str, extent: Size, kind: LoopKind = "serial", cost: Expr | None = None) -> Iterator[Size]:
-        """A loop over 0..extent; gives its variable as an index. A single iteration needs no loop."""
-        if extent == 1:
+        """A loop over 0..extent; gives its variable as an index. A single iteration needs no loop, but for its lanes."""
+        if extent == 1 and kind != "vector":
             yield 0
             return
         with self.loop(name, self.expr(extent), kind, cost) as var:

@@ -11,19 +11,21 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from brasa.codegen.schedules.chain import multiply_add, zero
-from brasa.codegen.schedules.cuda.threads import THREADS, named_digits, where
-from brasa.codegen.schedules.indices import coefficient
+from brasa.codegen.schedules.contract import _CHAIN_CHUNK as CHAIN_CHUNK
+from brasa.codegen.schedules.contract import _DOT_CHUNK as DOT_CHUNK
+from brasa.codegen.schedules.cuda.patches import GatheredConvolution, GatheredWeights
+from brasa.codegen.schedules.cuda.threads import THREADS, both, named_digits, where
+from brasa.codegen.schedules.indices import Index, coefficient
 from brasa.codegen.schedules.map import Trial, unflatten
 from brasa.codegen.schedules.products import MatrixProduct, Product, contraction
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import int64
-from brasa.ir.errors import DeviceError
+from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, Local, const
 
 _SIDE = 4  # rows, and columns, of the results that one thread sums up
-_CHAIN_CHUNK, _DOT_CHUNK = 512, 4096
 
 # Where a result stands in a thread's registers, its row and its column.
 Result: TypeAlias = tuple[tuple[Expr, ...], Size, Size]
@@ -32,12 +34,25 @@ Result: TypeAlias = tuple[tuple[Expr, ...], Size, Size]
 def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
     node = contraction(writer)
-    if node.op.name != "matmul":
-        raise DeviceError("there is no schedule of it for a GPU", op=node.op.name)
-    if node.attrs["order"] == "dot":
-        _Dot(MatrixProduct(writer, node, _DOT_CHUNK)).write()
+    if node.op.name == "matmul" and node.attrs["order"] == "dot":
+        _Dot(MatrixProduct(writer, node, DOT_CHUNK), _sides(writer, node)).write()
+    elif node.op.name == "matmul":
+        _Chain(MatrixProduct(writer, node, CHAIN_CHUNK), _sides(writer, node)).write()
+    elif node.op.name == "conv_weight_grad":
+        _Dot(GatheredWeights(writer, node), (True, True)).write()
     else:
-        _Chain(MatrixProduct(writer, node, _CHAIN_CHUNK)).write()
+        _Chain(GatheredConvolution(writer, node), (True, False)).write()
+
+
+def _sides(writer: Writer, node: Node) -> tuple[bool, bool]:
+    """For both operands, whether neighbours along k are neighbours in memory."""
+
+    def runs_along(operand: Node, axis: int) -> bool:
+        trial = Trial(writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
+        index = trial.axes[axis]
+        return index is None or all(coefficient(offset, str(index)) == 1 for _, offset in trial.writer.loads)
+
+    return runs_along(node.operands[0], -1), runs_along(node.operands[1], -2)
 
 
 class _Chain:
@@ -48,13 +63,12 @@ class _Chain:
     depth = 16  # steps in a slab
     own_shape: tuple[int, ...] = (_SIDE, _SIDE)  # of the results that a thread stores
 
-    def __init__(self, product: Product) -> None:
-        self.product, self.writer = product, product.writer
+    def __init__(self, product: Product, along_steps: tuple[bool, bool]) -> None:
+        self.product, self.writer, self.along_steps = product, product.writer, along_steps
         self.tile = self.across * _SIDE
         self.pitch = self.tile + 1  # of a slab: neighbouring steps then lie in different banks
         names, extent = ("left_slab", "right_slab"), self.depth * self.pitch
         self.slabs = [self.writer.buffer(name, product.dtype, "shared", extent) for name in names]
-        self.along_steps = [_runs_along(product, 0, -1), _runs_along(product, 1, -2)]
 
     def write(self) -> None:
         """Sum up chunk by chunk, then store what is computed from the sums."""
@@ -94,19 +108,33 @@ class _Chain:
             at = self.writer.expr(i), self.writer.expr(j)
             yield at, i * self.across + self.row, j * self.across + self.column
 
+    def steps(self, chunk: Size) -> list[Size]:
+        """The extents of the loops over a chunk; the last one goes on until all lanes have done as much."""
+        *outer, last = [extent for _, extent in self.product.steps(chunk)]
+        return [*outer, dim.ceil_divide(last, self.lanes) * self.lanes]
+
+    def step_at(self, chunk: Size, number: Size) -> tuple[Index, Expr | None]:
+        """A step of a chunk, and whether the product has it; None where that is certain."""
+        step = unflatten(self.writer.ranges, number, self.steps(chunk))
+        extents = [extent for _, extent in self.product.steps(chunk)]
+        return step, self.writer.below(step[-1], extents[-1]) if self.lanes > 1 else None
+
     def sum_chunk(self, chunk: Size) -> Local:
         """The sums of the products of one chunk."""
         writer = self.writer
         part = writer.local("part", self.product.dtype, 0, shape=(_SIDE, _SIDE))
-        length = dim.product(extent for _, extent in self.product.steps(chunk))
+        length = dim.product(self.steps(chunk))
         with writer.over("slab", dim.ceil_divide(length, self.depth)) as slab:
             start = slab * self.depth
             for side in (0, 1):
                 self.load_slab(side, chunk, start, length)
             writer.barrier()
-            steps = dim.smallest(self.depth // self.lanes, dim.ceil_divide(length - start, self.lanes))
-            with writer.over("step", steps) as step:
-                self.multiply(part, step * self.lanes + self.lane)
+            rounds = dim.smallest(self.depth // self.lanes, dim.ceil_divide(length - start, self.lanes))
+            with writer.over("round", rounds) as round_:
+                place = round_ * self.lanes + self.lane
+                _, inside = self.step_at(chunk, start + place)
+                with where(writer, inside):
+                    self.multiply(part, place)
             writer.barrier()
         return part
 
@@ -117,33 +145,31 @@ class _Chain:
         with writer.over("piece", self.depth * self.tile // THREADS, "unrolled") as piece:
             number = piece * THREADS + self.thread
             if self.along_steps[side]:
-                across, step = named_digits(writer, "at", (self.tile, self.depth), number)
+                across, place = named_digits(writer, "at", (self.tile, self.depth), number)
             else:
-                step, across = named_digits(writer, "at", (self.depth, self.tile), number)
-            place = writer.expr(step * self.pitch + across)
-            inside = writer.below(start + step, length)
-            if inside is not None and self.lanes > 1:
-                writer.store(self.slabs[side], place, 0)  # for the lanes of the last step that have no element
+                place, across = named_digits(writer, "at", (self.depth, self.tile), number)
             line = first + across
-            if writer.below(line, extent) is not None:
+            if writer.below(line, extent) is not None:  # what lies beyond the last row or column is not stored
                 line = dim.smallest(line, extent - 1)
+            step, inside = self.step_at(chunk, start + place)
+            if inside is None or len(step) > 1:
+                inside = both(writer.below(start + place, length), inside)
             with where(writer, inside):
-                steps = unflatten(writer.ranges, start + step, [extent for _, extent in product.steps(chunk)])
                 if side == 0:
-                    value = product.lhs(self.cell, line, chunk, steps)
+                    value = product.lhs(self.cell, line, chunk, step)
                 else:
-                    value = product.rhs(self.cell, chunk, steps, line, None)
+                    value = product.rhs(self.cell, chunk, step, line, None)
                 (value,) = product.values.settle([value])
-                writer.store(self.slabs[side], place, value)
+                writer.store(self.slabs[side], writer.expr(place * self.pitch + across), value)
 
-    def multiply(self, part: Local, step: Size) -> None:
-        """Add the products of one step to this thread's sums."""
+    def multiply(self, part: Local, place: Size) -> None:
+        """Add the products of one step, at a place of the slabs, to this thread's sums."""
         writer = self.writer
         sides = [writer.local(name, self.product.dtype, 0, shape=(_SIDE,)) for name in ("left", "right")]
         for slab, local, own in zip(self.slabs, sides, (self.row, self.column), strict=True):
             with writer.over("i", _SIDE, "unrolled") as i:
-                place = step * self.pitch + i * self.across + own
-                writer.assign(local, slab.load(writer.expr(place)), (writer.expr(i),))
+                value = slab.load(writer.expr(place * self.pitch + i * self.across + own))
+                writer.assign(local, value, (writer.expr(i),))
         with self.square() as (at, _, _):
             writer.assign(part, multiply_add(sides[0][at[0]], sides[1][at[1]], part[at]), at)
 
@@ -151,7 +177,8 @@ class _Chain:
         """Store what the region computes from this thread's results."""
         writer, product = self.writer, self.product
         with self.each_result() as (at, row, column):
-            with where(writer, writer.below(row, product.rows), writer.below(column, product.columns)):
+            inside = both(writer.below(row, product.rows), writer.below(column, product.columns))
+            with where(writer, inside):
                 product.put(self.cell, row, column, total[at], None)
 
 
@@ -161,8 +188,8 @@ class _Dot(_Chain):
     lanes, across, depth = LANES, 4, 32
     own_shape = ()
 
-    def __init__(self, product: Product) -> None:
-        super().__init__(product)
+    def __init__(self, product: Product, along_steps: tuple[bool, bool]) -> None:
+        super().__init__(product, along_steps)
         self.lane_sums = self.writer.buffer("lane_sums", product.dtype, "shared", self.tile * self.tile * LANES)
 
     @contextmanager
@@ -185,11 +212,3 @@ class _Dot(_Chain):
     def lane_place(self, row: Size, column: Size) -> Expr:
         """Where this thread's lane of a result of the tile lies in shared memory."""
         return self.writer.expr((row * self.tile + column) * LANES + self.lane)
-
-
-def _runs_along(product: Product, number: int, axis: int) -> bool:
-    """Whether neighbours along an axis of an operand are neighbours in memory."""
-    operand = product.node.operands[number]
-    trial = Trial(product.writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
-    index = trial.axes[axis]
-    return index is None or all(coefficient(offset, str(index)) == 1 for _, offset in trial.writer.loads)

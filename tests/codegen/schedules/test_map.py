@@ -1,0 +1,180 @@
+"""Tests of map regions: every kind of node, dtypes, shapes and layouts, against the NumPy meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brasa.ir.dtype import BY_NAME
+from brasa.ir.interpret import interpret
+from brasa.ir.ops import OPS
+from brasa.ir.parsing import parse
+from tests.codegen.schedules.running import Array, machine, reference, region, ulps
+
+SIZES = [0, 1, 5, 16, 33, 100]
+_random = np.random.default_rng(7)
+
+
+def floats(*shape: int) -> Array:
+    return _random.standard_normal(shape).astype(np.float32)
+
+
+def exact(text: str, *arrays: Array) -> None:
+    """The machine code gives the very bits of the NumPy meaning in the same dtypes."""
+    result = machine(text).run(*arrays)
+    assert result.status == 0
+    with np.errstate(all="ignore"):
+        wanted = interpret(parse(text, OPS), arrays)
+    for found, want in zip(result.outputs, wanted, strict=True):
+        np.testing.assert_array_equal(found, want)
+
+
+ADD_ROW = region(
+    " %0: f32[n,c] = expand(b, shape=[n,c])\n %1: f32[n,c] = add(x, %0)\n %2: f32[n,c] = sqrt(%1)\n return %2",
+    inputs="x: f32[n,c], b: f32[c]", results=["f32[n,c]"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("columns", [0, 1, 7, 64])
+def test_broadcast_at_several_sizes(rows: int, columns: int) -> None:
+    x, b = abs(floats(rows, columns)), abs(floats(columns))
+    assert ulps(machine(ADD_ROW).run(x, b).outputs[0], reference(ADD_ROW, x, b)[0]) <= 1
+
+
+def test_dense_operands_are_walked_as_one_axis() -> None:
+    text = region(" %0: f32[n,3,8] = mul(x, y)\n return %0", inputs="x: f32[n,3,8], y: f32[n,3,8]", results=["f32[n,3,8]"])
+    kernel = str(machine(text).program.kernels[0])
+    assert "0..minimum(4096, n*24 - piece * 4096) vector" in kernel
+    exact(text, floats(5, 3, 8), floats(5, 3, 8))
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u32", "u64"])
+def test_arithmetic_in_every_dtype_is_exact(dtype: str) -> None:
+    """Half precision is computed in float32 and rounded once per op."""
+    text = region(
+        f" %0: {dtype}[n] = mul(x, y)\n %1: {dtype}[n] = add(%0, x)\n %2: {dtype}[n] = maximum(%1, y)\n"
+        f" %3: bool[n] = lt(%2, x)\n %4: {dtype}[n] = select(%3, %0, %2)\n return %4, %3",
+        inputs=f"x: {dtype}[n], y: {dtype}[n]", results=[f"{dtype}[n]", "bool[n]"],
+    )  # fmt: skip
+    kind = BY_NAME[dtype].numpy
+    for size in (1, 40):
+        exact(text, *(_random.integers(0, 50, size).astype(kind) for _ in range(2)))
+
+
+def test_two_outputs_and_strided_inputs() -> None:
+    text = region(
+        " %0: f32[n,c] = sub(x, y)\n %1: f32[n,c] = mul(%0, %0)\n return %1, %0",
+        inputs="x: f32[n,c], y: f32[n,c]", results=["f32[n,c]", "f32[n,c]"],
+        strides="x: f32[n,c] strides(1,s), y: f32[n,c] strides(s,0)",
+    )  # fmt: skip
+    x = floats(50, 9).T
+    y = np.broadcast_to(floats(20, 1)[::2][:9], (9, 50))
+    exact(text, x, y)
+
+
+VIEWS = {
+    "permute": (" %0: f32[c,n] = permute(x, axes=[1,0])\n", "f32[c,n]"),
+    "flip": (" %0: f32[n,c] = slice(x, starts=[n-1,0], sizes=[n,c], steps=[-1,1])\n", "f32[n,c]"),
+    "slice": (" %0: f32[n,4] = slice(x, starts=[0,1], sizes=[n,4], steps=[1,2])\n", "f32[n,4]"),
+    "reshape": (" %1: f32[c,n] = permute(x, axes=[1,0])\n %0: f32[n*c] = reshape(%1, shape=[n*c])\n", "f32[n*c]"),
+    "split": (" %1: f32[n*c] = reshape(x, shape=[n*c])\n %0: f32[c,n] = reshape(%1, shape=[c,n])\n", "f32[c,n]"),
+    "pad": (
+        " %1: f32[] = constant(value=1.5)\n %0: f32[n+3,c+2] = pad(x, %1, low=[1,0], high=[2,2])\n", "f32[n+3,c+2]"
+    ),
+    "concat": (" %0: f32[n*2+2,c] = concat(x, y, x, axis=0)\n", "f32[n*2+2,c]"),
+    "concat last": (" %1: f32[n,4] = slice(x, starts=[0,0], sizes=[n,4], steps=[1,1])\n"
+                    " %0: f32[n,c+4] = concat(x, %1, axis=1)\n", "f32[n,c+4]"),
+    "update": (" %0: f32[n,c] = update(x, y, starts=[1,0], steps=[2,1])\n", "f32[n,c]"),
+    "update backwards": (" %0: f32[n,c] = update(x, y, starts=[3,0], steps=[-2,1])\n", "f32[n,c]"),
+}  # fmt: skip
+
+
+def _numbered(body: str, type: str) -> str:
+    """Values in the order in which the body defines them."""
+    names = [line.split(":")[0].strip() for line in body.strip().splitlines()]
+    made = body + f" return {names[-1]}"
+    for position, name in enumerate(names):
+        made = made.replace(f"{name}:", f"%{position}#:").replace(f"{name},", f"%{position}#,")
+        made = made.replace(f"{name})", f"%{position}#)").replace(f"return {name}", f"return %{position}#")
+    return region(made.replace("#", ""), inputs="x: f32[n,c], y: f32[2,c]", results=[type])
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(("rows", "columns"), [(5, 20), (4, 9), (33, 17)])
+def test_views_and_moves(name: str, rows: int, columns: int) -> None:
+    body, type = VIEWS[name]
+    exact(_numbered(body, type), floats(rows, columns), floats(2, columns))
+
+
+def test_constant_reshape_needs_no_division() -> None:
+    """Bounds of the loops show what a flat index divides into."""
+    text = region(
+        " %0: f32[n,6,4] = reshape(x, shape=[n,6,4])\n %1: f32[n,4,6] = permute(%0, axes=[0,2,1])\n return %1",
+        inputs="x: f32[n,24]", results=["f32[n,4,6]"],
+    )  # fmt: skip
+    (kernel,) = machine(text).program.kernels
+    assert str(kernel).count("//") == 1, "only the parallel loop's own index is divided"
+    exact(text, floats(7, 24))
+
+
+def test_counters_and_random_bits_do_not_depend_on_pieces() -> None:
+    text = region(
+        " %0: i64[n,7] = iota(axis=1)\n %1: u32[n,7] = random_bits(seed, call, word=2, draw=3)\n return %0, %1",
+        inputs="seed: i64[], call: i64[], x: f32[n]", results=["i64[n,7]", "u32[n,7]"],
+    )  # fmt: skip
+    seed, call = np.int64(-7), np.int64(1 << 33)
+    arrays = (np.asarray(seed), np.asarray(call), floats(100))
+    wanted = interpret(parse(text, OPS), arrays)
+    for piece in (1, 1000):
+        for found, want in zip(machine(text).run(*arrays, piece=piece).outputs, wanted, strict=True):
+            np.testing.assert_array_equal(found, want)
+
+
+GATHER = region(
+    " %0: i64[t,1] = reshape(i, shape=[t,1])\n %1: i64[t,d] = expand(%0, shape=[t,d])\n"
+    " %2: f32[t,d] = gather(x, %1, axis=0)\n return %2",
+    inputs="x: f32[v,d], i: i64[t]", results=["f32[t,d]"],
+)  # fmt: skip
+
+
+def test_gather_checks_every_place_and_reports_the_first() -> None:
+    table, places = floats(10, 20), _random.integers(0, 10, 40)
+    np.testing.assert_array_equal(machine(GATHER).run(table, places).outputs[0], table[places])
+    note = machine(GATHER).program.signature.checks[0]
+    assert (note.op, str(note.bound), note.input) == ("gather", "v", 1)
+    places[[13, 30]] = 10
+    places[25] = -1
+    for piece in (1, 7, 1000):
+        result = machine(GATHER).run(table, places, piece=piece)
+        assert (result.status, result.position) == (1, 13)
+
+
+def test_gather_of_nothing() -> None:
+    empty = np.zeros(0, np.int64)
+    assert machine(GATHER).run(floats(0, 5), empty).status == 0
+    assert machine(GATHER).run(floats(3, 0), empty).outputs[0].shape == (0, 0)
+
+
+def test_gather_inside_a_move_is_checked_where_it_counts() -> None:
+    """The place that the padding hides may be anything."""
+    text = region(
+        " %0: f32[n] = gather(x, i, axis=0)\n %1: f32[n*2] = concat(y, %0, axis=0)\n return %1",
+        inputs="x: f32[v], i: i64[n], y: f32[n]", results=["f32[n*2]"],
+    )  # fmt: skip
+    exact(text, floats(9), _random.integers(0, 9, 21), floats(21))
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.0, np.inf])
+def test_special_values_pass_through(value: float) -> None:
+    text = region(" %0: f32[n] = maximum(x, y)\n return %0", inputs="x: f32[n], y: f32[n]", results=["f32[n]"])
+    found = machine(text).run(np.full(20, value, np.float32), np.zeros(20, np.float32)).outputs[0]
+    want = np.maximum(np.float32(value), np.float32(0))
+    np.testing.assert_array_equal(found, np.full(20, want))
+    assert not np.signbit(found[0]) or np.isnan(value)
+
+
+def test_scalars_have_no_loop() -> None:
+    text = region(" %0: f32[] = add(x, x)\n return %0", inputs="x: f32[]", results=["f32[]"])
+    assert "for " not in str(machine(text).program.kernels[0])
+    exact(text, np.asarray(np.float32(3)))

@@ -1,0 +1,205 @@
+"""Tests of row regions: the order of every reduction bit for bit, and what is computed from reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from brasa.ir.dtype import BY_NAME
+from tests.codegen.schedules.orders import same_bits, sum_of
+from tests.codegen.schedules.running import Array, machine, reference, region
+
+_random = np.random.default_rng(11)
+
+
+def floats(*shape: int) -> Array:
+    return _random.standard_normal(shape).astype(np.float32)
+
+
+def reduction(op: str, shape: Sequence[object], axes: Sequence[int], dtype: str = "f32", marks: str = "") -> str:
+    kept = ",".join(str(size) for axis, size in enumerate(shape) if axis not in axes)
+    result = f"{'i64' if op.startswith('arg') else dtype}[{kept}]"
+    inputs = f"x: {dtype}[{','.join(map(str, shape))}]"
+    return region(f" %0: {result} = {op}(x, axes={list(axes)})\n return %0", inputs=inputs, results=[result],
+                  name=op, strides=f"{inputs} strides({marks})" if marks else "")  # fmt: skip
+
+
+CASES = [
+    ((5, 100), (1,)), ((3, 5000), (1,)), ((700, 40), (0,)), ((600, 1), (0,)), ((7, 20000), (1,)), ((3, 9000), (0, 1)),
+    ((300, 3, 5, 7), (0, 2, 3)), ((4, 5, 6), (1,)), ((4, 300, 6), (1, 2)), ((9, 4, 10), (0, 2)), ((1, 1), (0,)),
+    ((40, 2, 70), (0,)), ((0, 5), (0,)), ((5, 0), (1,)), ((1,), (0,)), ((33,), (0,)), ((3, 1, 4), (1,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "axes"), CASES)
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_sums_in_the_defined_order(shape: tuple[int, ...], axes: tuple[int, ...], symbolic: bool) -> None:
+    sizes = [f"d{axis}" if size != 1 else 1 for axis, size in enumerate(shape)] if symbolic else shape
+    x = floats(*shape)
+    kernel = machine(reduction("sum", sizes, axes))
+    wanted = sum_of(x, axes)
+    for piece in (1, 1000):
+        same_bits(kernel.run(x, piece=piece).outputs[0], wanted)
+
+
+@pytest.mark.parametrize("shape", [(12, 40), (3, 20000), (300, 30)])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_layout_does_not_change_the_bits(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    x = floats(shape[1] * 2, shape[0]).T[:, ::2]
+    strided = machine(reduction("sum", ("n", "c"), axes, marks="s,s")).run(x).outputs[0]
+    same_bits(strided, machine(reduction("sum", ("n", "c"), axes)).run(np.ascontiguousarray(x)).outputs[0])
+
+
+@pytest.mark.parametrize("op", ["max", "min", "prod", "argmax", "argmin"])
+@pytest.mark.parametrize(("shape", "axes"), [((5, 40), (1,)), ((40, 5), (0,)), ((3, 20000), (1,)), ((6, 7, 8), (0, 2))])
+def test_other_reductions(op: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    x = np.round(floats(*shape) * 4) / 4 + (op == "prod")
+    text = reduction(op, shape, axes)
+    found, wanted = machine(text).run(x).outputs[0], reference(text, x)[0]
+    if op == "prod":
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-30)
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_nan_wins_and_the_first_of_equals_is_named() -> None:
+    x = floats(6, 50)
+    x[1, [7, 30]] = np.nan
+    x[2, [3, 4, 40]] = 9
+    x[3] = -np.inf
+    places = machine(reduction("argmax", ("n", 50), (1,))).run(x).outputs[0]
+    np.testing.assert_array_equal(places, np.argmax(x, axis=1))
+    largest = machine(reduction("max", ("n", 50), (1,))).run(x).outputs[0]
+    np.testing.assert_array_equal(largest, np.max(x, axis=1))
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f16", "bf16", "i32", "i64", "u8"])
+def test_sums_in_other_dtypes(dtype: str) -> None:
+    """Half precision is summed in float32 and rounded once, integers wrap."""
+    kind = BY_NAME[dtype].numpy
+    x = (floats(7, 300) * 9).astype(kind)
+    for axes in ((0,), (1,), (0, 1)):
+        found = machine(reduction("sum", ("n", 300), axes, dtype)).run(x).outputs[0]
+        half = dtype in ("f16", "bf16")
+        wide = x.astype(np.float32) if half else x
+        with np.errstate(over="ignore"):
+            wanted = sum_of(wide, axes).astype(kind)
+        same_bits(found, wanted)
+
+
+def test_any_as_a_maximum_of_truth_values() -> None:
+    x = _random.random((6, 50)) > 0.97
+    found = machine(reduction("max", ("n", "c"), (1,), "bool")).run(x).outputs[0]
+    np.testing.assert_array_equal(found, x.any(axis=1))
+
+
+SOFTMAX = region(
+    """ %0: f32[n] = max(x, axes=[1])
+ %1: f32[n,1] = reshape(%0, shape=[n,1])
+ %2: f32[n,c] = expand(%1, shape=[n,c])
+ %3: f32[n,c] = sub(x, %2)
+ %4: f32[n,c] = exp(%3)
+ %5: f32[n] = sum(%4, axes=[1])
+ %6: f32[n,1] = reshape(%5, shape=[n,1])
+ %7: f32[n,1] = constant(value=1.0)
+ %8: f32[n,1] = div(%7, %6)
+ %9: f32[n,c] = expand(%8, shape=[n,c])
+ %10: f32[n,c] = mul(%4, %9)
+ return %10""",
+    inputs="x: f32[n,c]", results=["f32[n,c]"], name="softmax",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [1, 10, 100, 5000])
+def test_softmax_in_one_launch(columns: int) -> None:
+    x = floats(9, columns) * 3
+    for text in (SOFTMAX, SOFTMAX.replace("c]", f"{columns}]")):
+        assert len(machine(text).program.launches) == 1
+        found = machine(text).run(x).outputs[0]
+        np.testing.assert_allclose(found, reference(text, x)[0], rtol=3e-6)
+        same_bits(found[4:5], machine(text).run(x[4:5].copy()).outputs[0])
+
+
+def test_softmax_along_columns_and_over_everything() -> None:
+    """The same region with the row along the first axis, and with one long row, gives what the formula says."""
+    down = SOFTMAX.replace("axes=[1]", "axes=[0]").replace("f32[n] =", "f32[c] =").replace("[n,1]", "[1,c]")
+    x = floats(40, 33)
+    np.testing.assert_allclose(machine(down).run(x).outputs[0], reference(down, x)[0], rtol=3e-6)
+    whole = region(
+        """ %0: f32[] = max(x, axes=[0,1])
+ %1: f32[1,1] = reshape(%0, shape=[1,1])
+ %2: f32[n,c] = expand(%1, shape=[n,c])
+ %3: f32[n,c] = sub(x, %2)
+ %4: f32[n,c] = exp(%3)
+ %5: f32[] = sum(%4, axes=[0,1])
+ %6: f32[1,1] = reshape(%5, shape=[1,1])
+ %7: f32[n,c] = expand(%6, shape=[n,c])
+ %8: f32[n,c] = div(%4, %7)
+ return %8, %5""",
+        inputs="x: f32[n,c]", results=["f32[n,c]", "f32[]"],
+    )  # fmt: skip
+    for shape in ((300, 40), (3, 3)):
+        x = floats(*shape)
+        results = [machine(whole).run(x, piece=piece).outputs for piece in (1, 100)]
+        same_bits(results[0][0], results[1][0])
+        for found, want in zip(results[0], reference(whole, x), strict=True):
+            np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
+LAYER_NORM = region(
+    """ %0: f32[n] = sum(x, axes=[1])
+ %1: f32[n] = constant(value=0.02)
+ %2: f32[n] = mul(%0, %1)
+ %3: f32[n,1] = reshape(%2, shape=[n,1])
+ %4: f32[n,50] = expand(%3, shape=[n,50])
+ %5: f32[n,50] = sub(x, %4)
+ %6: f32[n,50] = mul(%5, %5)
+ %7: f32[n] = sum(%6, axes=[1])
+ %8: f32[n] = mul(%7, %1)
+ %9: f32[n] = sqrt(%8)
+ %10: f32[n,1] = reshape(%9, shape=[n,1])
+ %11: f32[n,50] = expand(%10, shape=[n,50])
+ %12: f32[n,50] = div(%5, %11)
+ %13: f32[n,50] = expand(w, shape=[n,50])
+ %14: f32[n,50] = mul(%12, %13)
+ return %14, %2, %9""",
+    inputs="x: f32[n,50], w: f32[50]", results=["f32[n,50]", "f32[n]", "f32[n]"], name="layer_norm",
+)  # fmt: skip
+
+
+def test_layer_norm_with_row_outputs() -> None:
+    x, w = floats(20, 50), floats(50)
+    result = machine(LAYER_NORM).run(x, w)
+    for found, want in zip(result.outputs, reference(LAYER_NORM, x, w), strict=True):
+        np.testing.assert_allclose(found, want, rtol=3e-5, atol=1e-6)
+
+
+def test_sample_alone_gives_the_same_bits_as_in_a_batch() -> None:
+    x, w = floats(20, 50), floats(50)
+    whole = machine(LAYER_NORM).run(x, w, piece=7).outputs
+    for row in (0, 13, 19):
+        alone = machine(LAYER_NORM).run(x[row : row + 1].copy(), w).outputs
+        for part, one in zip(whole, alone, strict=True):
+            same_bits(part[row : row + 1], one)
+
+
+def test_two_reductions_of_one_pass_and_a_gather() -> None:
+    """The rows of a cross entropy: a maximum, a sum, and the element that a class names."""
+    text = region(
+        """ %0: f32[n,1] = gather(x, i, axis=1)
+ %1: f32[n] = max(x, axes=[1])
+ %2: f32[n] = sum(x, axes=[1])
+ %3: f32[n] = reshape(%0, shape=[n])
+ %4: f32[n] = sub(%3, %1)
+ %5: f32[n] = sub(%4, %2)
+ return %5""",
+        inputs="x: f32[n,c], i: i64[n,1]", results=["f32[n]"],
+    )  # fmt: skip
+    x, i = floats(12, 30), _random.integers(0, 30, (12, 1))
+    found = machine(text).run(x, i).outputs[0]
+    np.testing.assert_allclose(found, reference(text, x, i)[0], rtol=1e-5, atol=1e-5)
+    i[[5, 9]] = 30
+    result = machine(text).run(x, i)
+    assert (result.status, result.position) == (1, 5)
