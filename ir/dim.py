@@ -36,7 +36,8 @@ class Compound:
 
 
 def _wrapped(size: Size) -> str:
-    return str(size) if isinstance(size, int) or size.is_symbol else f"({size})"
+    plain = size >= 0 if isinstance(size, int) else size.is_symbol
+    return str(size) if plain else f"({size})"
 
 
 def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
@@ -276,25 +277,24 @@ def lower_bound(size: Size) -> int | None:
     for monomial, factor in _terms(size):
         if factor < 0 and monomial:
             return None
-        if monomial and any(isinstance(a, Compound) and (_atom_bound(a) or -1) < 0 for a in monomial):
+        if not all(_is_not_negative(atom) for atom in monomial):
             return None
         total += factor if not monomial else 0
     return total
 
 
-def _atom_bound(atom: Compound) -> int | None:
-    left, right = lower_bound(atom.lhs), lower_bound(atom.rhs)
-    if atom.function == "%":
-        return 0 if right is not None and right > 0 else None
-    if left is None or right is None:
-        return None
-    return (
-        min(left, right, 0)
-        if atom.function == "min"
-        else max(left, right)
-        if atom.function == "max"
-        else (0 if left >= 0 and right > 0 else None)
-    )
+def _is_not_negative(atom: Atom) -> bool:
+    if isinstance(atom, str):
+        return True
+    left, right = (-1 if bound is None else bound for bound in map(lower_bound, (atom.lhs, atom.rhs)))
+    match atom.function:
+        case "%":
+            return right > 0
+        case "//":
+            return left >= 0 and right > 0
+        case "min":
+            return left >= 0 and right >= 0
+    return left >= 0 or right >= 0
 
 
 class Solver(Protocol):

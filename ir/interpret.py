@@ -29,7 +29,8 @@ def interpret(graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = M
         attrs = substitute_attrs(node.attrs, sizes)
         if node.op.kind is Kind.CONTROL and "graph" in attrs:
             attrs["known"] = sizes
-        result = node.op.evaluate(*(values[operand] for operand in node.operands), **attrs)
+        with np.errstate(all="ignore"):  # infinities and NaN are values like others
+            result = node.op.evaluate(*(values[operand] for operand in node.operands), **attrs)
         if isinstance(node.type, TensorType):
             result = np.asarray(result, dtype=node.type.dtype.numpy, order="C")
         values[node] = result

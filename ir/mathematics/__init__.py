@@ -7,6 +7,7 @@ from brasa.ir.mathematics.exponential import tanh as tanh
 from brasa.ir.mathematics.logarithm import log as log
 from brasa.ir.mathematics.logarithm import log1p as log1p
 from brasa.ir.mathematics.power import power as power
-from brasa.ir.mathematics.power import remainder as remainder
+from brasa.ir.mathematics.remainder import floor_divide as floor_divide
+from brasa.ir.mathematics.remainder import remainder as remainder
 from brasa.ir.mathematics.trigonometry import cos as cos
 from brasa.ir.mathematics.trigonometry import sin as sin

@@ -8,6 +8,7 @@ max(1, 512 // window) channels; their weight gradient walks (sample, position), 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,15 @@ def _matmul_type(lhs: TensorType, rhs: TensorType, *, order: str) -> TensorType:
     return TensorType((*lhs.shape[:-1], rhs.shape[-1]), lhs.dtype, lhs.device)
 
 
-def _matmul_value(lhs: Any, rhs: Any, *, order: str) -> Any:
-    lhs, rhs = np.asarray(lhs), np.asarray(rhs)
-    if lhs.dtype.itemsize == 2 and lhs.dtype.kind not in "iu":
-        return np.matmul(lhs.astype(np.float32), rhs.astype(np.float32)).astype(lhs.dtype)
-    return np.matmul(lhs, rhs)
+def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of two arrays, half precision summed in single."""
+
+    def evaluate(lhs: Any, rhs: Any, **attrs: Any) -> Any:
+        dtype = np.asarray(lhs).dtype
+        sums = np.float32 if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype
+        return function(np.asarray(lhs).astype(sums), np.asarray(rhs).astype(sums), **attrs).astype(dtype)
+
+    return evaluate
 
 
 def transposed(x: Node) -> Node:
@@ -73,7 +78,14 @@ def _matmul_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return to_lhs, matmul(transposed(lhs), g, order="chain")
 
 
-matmul = Op("matmul", Kind.CONTRACT, ("lhs", "rhs"), _matmul_type, _matmul_value, _matmul_vjp)
+matmul = Op(
+    "matmul",
+    Kind.CONTRACT,
+    ("lhs", "rhs"),
+    _matmul_type,
+    _wide(lambda lhs, rhs, order: np.matmul(lhs, rhs)),
+    _matmul_vjp,
+)
 
 # Convolutions: x[n, c, *spatial], w[o, c / groups, *window]; stride, padding, dilation per spatial axis.
 
@@ -92,16 +104,30 @@ def _window(type: TensorType) -> tuple[int, ...]:
 
 def _check_windows(x: TensorType, window: tuple[int, ...], padding: Any, dilation: Any) -> None:
     for axis, (size, k, p, d) in enumerate(zip(x.shape[2:], window, padding, dilation, strict=True)):
-        if not dim.at_most(d * (k - 1) + 1, size + 2 * p):
+        if k < 1 or not dim.at_most(d * (k - 1) + 1, size + 2 * p):
             raise ShapeError(
                 f"the window spans {d * (k - 1) + 1} along spatial axis {axis}, the padded input {size + 2 * p}"
             )
 
 
+def _check(lhs: TensorType, rhs: TensorType, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
+    """What the operands and options of all three convolutions must be."""
+    _same_dtype(lhs, rhs)
+    if not 3 <= lhs.rank <= 5 or lhs.rank != rhs.rank:
+        raise ShapeError(f"needs two tensors of the same rank, 3 to 5; they have {lhs.rank} and {rhs.rank}")
+    if not len(stride) == len(padding) == len(dilation) == lhs.rank - 2:
+        raise ShapeError(
+            f"stride, padding and dilation must have one entry for each of the {lhs.rank - 2} spatial axes"
+        )
+    if min(*stride, *dilation, groups) < 1 or min(padding) < 0:
+        raise ShapeError(
+            f"stride {list(stride)}, dilation {list(dilation)} and groups {groups} must be positive, "
+            f"padding {list(padding)} not negative"
+        )
+
+
 def _conv_type(x: TensorType, w: TensorType, *, stride: Any, padding: Any, dilation: Any, groups: int) -> TensorType:
-    _same_dtype(x, w)
-    if x.rank < 3 or x.rank != w.rank or not len(stride) == len(padding) == len(dilation) == x.rank - 2:
-        raise ShapeError(f"x {x} and w {w} must have the same rank, 3 or more, and an entry of each option per axis")
+    _check(x, w, stride, padding, dilation, groups)
     if not dim.equal(x.shape[1], w.shape[1] * groups):
         raise ShapeError(f"x has {x.shape[1]} channels, w takes {w.shape[1] * groups}")
     if w.shape[0] % groups != 0:
@@ -130,7 +156,7 @@ def _conv_value(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, gro
     patches = _grouped(_patches(x, w.shape[2:], stride, padding, dilation), groups, 1)
     spatial, window = "hdw"[: w.ndim - 2], "xyz"[: w.ndim - 2]
     result = np.einsum(f"ngc{spatial}{window},goc{window}->ngo{spatial}", patches, _grouped(w, groups, 0))
-    return result.reshape(x.shape[0], w.shape[0], *result.shape[3:]).astype(x.dtype)
+    return result.reshape(x.shape[0], w.shape[0], *result.shape[3:])
 
 
 def _options(node: Node) -> dict[str, Any]:
@@ -144,13 +170,13 @@ def _conv_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return conv_input_grad(g, w, spatial=x.tensor.shape[2:], **options), to_w
 
 
-conv = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _conv_value, _conv_vjp)
+conv = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _wide(_conv_value), _conv_vjp)
 
 
 def _input_grad_type(
     g: TensorType, w: TensorType, *, spatial: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> TensorType:
-    _same_dtype(g, w)
+    _check(g, w, stride, padding, dilation, groups)
     x = TensorType((g.shape[0], w.shape[1] * groups, *spatial), g.dtype, g.device)
     want = _conv_type(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if not all(map(dim.equal, want.shape, g.shape)):
@@ -172,7 +198,7 @@ def _input_grad_value(g: Any, w: Any, *, spatial: Any, stride: Any, padding: Any
         )
         result[(slice(None), slice(None), slice(None), *where)] += tap
     crop = tuple(slice(p, p + size) for p, size in zip(padding, spatial, strict=True))
-    return result.reshape(g.shape[0], -1, *padded)[(slice(None), slice(None), *crop)]
+    return result.reshape(g.shape[0], groups * w.shape[1], *padded)[(slice(None), slice(None), *crop)]
 
 
 def _input_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
@@ -182,13 +208,15 @@ def _input_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
 
 
 # The gradient of conv with respect to x: also the transposed convolution. `spatial` is x's.
-conv_input_grad = Op("conv_input_grad", Kind.CONTRACT, ("g", "w"), _input_grad_type, _input_grad_value, _input_grad_vjp)
+conv_input_grad = Op(
+    "conv_input_grad", Kind.CONTRACT, ("g", "w"), _input_grad_type, _wide(_input_grad_value), _input_grad_vjp
+)
 
 
 def _weight_grad_type(
     x: TensorType, g: TensorType, *, window: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> TensorType:
-    _same_dtype(x, g)
+    _check(x, g, stride, padding, dilation, groups)
     w = TensorType((g.shape[1], floor_divide(x.shape[1], groups), *window), x.dtype, x.device)
     want = _conv_type(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if not all(map(dim.equal, want.shape, g.shape)):
@@ -200,7 +228,7 @@ def _weight_grad_value(x: Any, g: Any, *, window: Any, stride: Any, padding: Any
     patches = _grouped(_patches(x, window, stride, padding, dilation), groups, 1)
     axes, taps = "hdw"[: len(window)], "xyz"[: len(window)]
     result = np.einsum(f"ngc{axes}{taps},ngo{axes}->goc{taps}", patches, _grouped(g, groups, 1))
-    return result.reshape(g.shape[1], -1, *window).astype(x.dtype)
+    return result.reshape(g.shape[1], x.shape[1] // groups, *window)
 
 
 def _weight_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
@@ -211,5 +239,5 @@ def _weight_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
 
 # The gradient of conv with respect to w, whose window has the sizes `window`.
 conv_weight_grad = Op(
-    "conv_weight_grad", Kind.CONTRACT, ("x", "g"), _weight_grad_type, _weight_grad_value, _weight_grad_vjp
+    "conv_weight_grad", Kind.CONTRACT, ("x", "g"), _weight_grad_type, _wide(_weight_grad_value), _weight_grad_vjp
 )

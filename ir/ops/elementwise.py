@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim, kernel, mathematics
-from brasa.ir.dtype import DType, bool_
+from brasa.ir.dtype import DType, bool_, from_numpy
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
@@ -24,6 +24,7 @@ _ARITHMETIC = ("int", "uint", "float", "complex")
 _REAL = ("int", "uint", "float")
 _BITS = ("bool", "int", "uint")
 _ALL = ("bool", *_ARITHMETIC)
+_ORDERED = ("bool", *_REAL)
 
 
 def _same_shape(types: tuple[TensorType, ...]) -> None:
@@ -104,12 +105,20 @@ def _pow_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return to_base, select(and_(eq(base, zero), ge(exponent, zero)), zero, growth)
 
 
-pow_ = _op("pow", _REAL, np.power, mathematics.power, _pow_vjp)
+def _pow_value(x: Any, y: Any) -> Any:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.dtype.kind != "i":
+        return np.power(x, y)
+    inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0)).astype(x.dtype)
+    return np.where(y < 0, inverse, np.power(x, np.maximum(y, 0)))
+
+
+pow_ = _op("pow", _REAL, _pow_value, mathematics.power, _pow_vjp)
 
 
 def _floor_divide_body(x: Expr, y: Expr) -> Expr:
     if x.dtype.kind == "float":
-        return kernel.unary("floor", x / y)
+        return mathematics.floor_divide(x, y)
     quotient = kernel.binary("quotient", x, y)
     return quotient if x.dtype.kind == "uint" else quotient - kernel.cast(_rounds_up(x, y), x.dtype)
 
@@ -117,20 +126,21 @@ def _floor_divide_body(x: Expr, y: Expr) -> Expr:
 def _rounds_up(x: Expr, y: Expr) -> Expr:
     """Whether C's division of integers rounds the quotient up: a remainder whose sign is not the divisor's."""
     rest = kernel.binary("modulo", x, y)
-    return kernel.ne(rest, 0) & (kernel.ne(rest, 0) & ((rest ^ y) < 0))
+    return kernel.ne(rest, 0) & ((rest ^ y) < 0) & kernel.ne(y, 0)
 
 
 def _remainder_body(x: Expr, y: Expr) -> Expr:
     if x.dtype.kind == "float":
         return mathematics.remainder(x, y)
-    rest = kernel.binary("modulo", x, y)
+    rest = kernel.select(kernel.eq(y, 0), kernel.const(0, x.dtype), kernel.binary("modulo", x, y))
     return rest if x.dtype.kind == "uint" else kernel.select(_rounds_up(x, y), rest + y, rest)
 
 
+# Both give 0 where an integer is divided by 0.
 floor_divide = _op("floor_divide", _REAL, np.floor_divide, _floor_divide_body,
                    lambda node, g: (full_like(g, 0), full_like(g, 0)))  # fmt: skip
 remainder = _op("remainder", _REAL, np.remainder, _remainder_body,
-                lambda node, g: (g, neg(mul(g, floor(div(*node.operands))))))  # fmt: skip
+                lambda node, g: (g, neg(mul(g, floor_divide(*node.operands)))))  # fmt: skip
 
 
 def _extremum_vjp(wins: Callable[[], Op]) -> Callable[[Node, Node], tuple[Node, Node]]:
@@ -145,8 +155,8 @@ def _extremum_vjp(wins: Callable[[], Op]) -> Callable[[Node, Node], tuple[Node, 
     return vjp
 
 
-maximum = _op("maximum", _ALL, np.maximum, _binary("maximum"), _extremum_vjp(lambda: gt))
-minimum = _op("minimum", _ALL, np.minimum, _binary("minimum"), _extremum_vjp(lambda: lt))
+maximum = _op("maximum", _ORDERED, np.maximum, _binary("maximum"), _extremum_vjp(lambda: gt))
+minimum = _op("minimum", _ORDERED, np.minimum, _binary("minimum"), _extremum_vjp(lambda: lt))
 
 neg: Op = _op("neg", _ARITHMETIC, np.negative, _unary("neg"), lambda node, g: (neg(g),))
 abs_ = _op("abs", _REAL, np.abs, _unary("abs"), lambda node, g: (mul(g, sign(node.operands[0])),))
@@ -219,10 +229,10 @@ def _comparison(name: str, kinds: tuple[str, ...], evaluate: np.ufunc, body: Cal
 
 eq = _comparison("eq", _ALL, np.equal, kernel.eq)
 ne = _comparison("ne", _ALL, np.not_equal, kernel.ne)
-lt: Op = _comparison("lt", ("bool", *_REAL), np.less, lambda x, y: x < y)
-le = _comparison("le", ("bool", *_REAL), np.less_equal, lambda x, y: x <= y)
-gt: Op = _comparison("gt", ("bool", *_REAL), np.greater, lambda x, y: x > y)
-ge = _comparison("ge", ("bool", *_REAL), np.greater_equal, lambda x, y: x >= y)
+lt: Op = _comparison("lt", _ORDERED, np.less, lambda x, y: x < y)
+le = _comparison("le", _ORDERED, np.less_equal, lambda x, y: x <= y)
+gt: Op = _comparison("gt", _ORDERED, np.greater, lambda x, y: x > y)
+ge = _comparison("ge", _ORDERED, np.greater_equal, lambda x, y: x >= y)
 
 
 def _select_type(condition: TensorType, yes: TensorType, no: TensorType) -> TensorType:
@@ -244,7 +254,17 @@ select = Op("select", Kind.ELEMENTWISE, ("condition", "yes", "no"), _select_type
 
 
 def _cast_value(x: Any, *, dtype: DType) -> Any:
-    return np.asarray(x).astype(dtype.numpy)
+    """As kernels convert: floats saturate to integers and NaN gives 0, complex values lose their imaginary part."""
+    x = np.asarray(x)
+    source, target = from_numpy(x.dtype), dtype.numpy
+    if source.kind == "complex" and dtype.kind in ("int", "uint", "float"):
+        x = x.real
+    if source.kind in ("float", "complex") and dtype.kind in ("int", "uint"):
+        x, bounds = np.nan_to_num(x.astype(np.float64), posinf=np.inf, neginf=-np.inf), np.iinfo(target)
+        low, high = x <= bounds.min, x >= bounds.max
+        inner = np.where(low | high, 0, x).astype(target)
+        return np.where(low, target.type(bounds.min), np.where(high, target.type(bounds.max), inner))
+    return x.astype(target)
 
 
 def _cast_vjp(node: Node, g: Node) -> tuple[Node | None]:

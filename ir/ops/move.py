@@ -33,10 +33,12 @@ def _slice_type(
     if not len(starts) == len(sizes) == len(steps) == x.rank:
         raise ShapeError(f"starts, sizes and steps must have one entry for each of the {x.rank} axes")
     for axis, (start, size, step) in enumerate(zip(starts, sizes, steps, strict=True)):
+        if step == 0 or not dim.at_most(0, size):
+            raise ShapeError(f"cannot take {size} elements {step} apart from axis {axis} of {x}")
         last = start + (size - 1) * step
         low, high = (start, last) if step > 0 else (last, start)
-        if step == 0 or (size != 0 and not (dim.at_most(0, low) and dim.at_most(high + 1, x.shape[axis]))):
-            raise ShapeError(f"elements {start}, {start + step}, ..., {last} are not all within axis {axis} of {x}")
+        if size != 0 and not (dim.at_most(0, low) and dim.at_most(high + 1, x.shape[axis])):
+            raise ShapeError(f"elements {low} to {high} are not all within axis {axis} of {x}")
     return TensorType(sizes, x.dtype, x.device)
 
 
@@ -71,6 +73,8 @@ def _pad_type(x: TensorType, value: TensorType, *, low: tuple[Size, ...], high: 
         raise DTypeError(f"the padding value must be a scalar of dtype {x.dtype.name}, it is {value}")
     if not len(low) == len(high) == x.rank:
         raise ShapeError(f"low and high must have one entry for each of the {x.rank} axes")
+    if not all(dim.at_most(0, size) for size in (*low, *high)):
+        raise ShapeError(f"cannot pad by less than nothing: low {list(low)}, high {list(high)}")
     return TensorType(tuple(n + a + b for n, a, b in zip(x.shape, low, high, strict=True)), x.dtype, x.device)
 
 
@@ -103,6 +107,8 @@ pad = Op("pad", Kind.MOVE, ("x", "value"), _pad_type, _pad_value, _pad_vjp, body
 
 
 def _concat_type(*xs: TensorType, axis: int) -> TensorType:
+    if not xs:
+        raise ShapeError("needs one tensor or more")
     first = xs[0]
     if not 0 <= axis < first.rank:
         raise ShapeError(f"axis {axis} of {first} does not exist")

@@ -5,6 +5,7 @@ body(dtype) -> Combiner: what one element contributes, and how two partial resul
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from brasa.ir import dim, kernel
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, float32, int64
+from brasa.ir.dtype import DType, float32, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, Number, as_expr
@@ -141,7 +142,13 @@ def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
 prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=_simple(1, lambda a, b: a * b))
 
 
-def _any_dtype(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+def _check_ordered(x: TensorType) -> None:
+    if x.dtype.kind == "complex":
+        raise DTypeError(f"is not defined for {x.dtype.name}")
+
+
+def _extremum_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    _check_ordered(x)
     return _reduced(x, axes, x.dtype)
 
 
@@ -174,13 +181,23 @@ def _extremum_body(init: Callable[[DType], Number], combine: Callable[..., Expr]
     )
 
 
-max_ = Op("max", Kind.REDUCE, ("x",), _any_dtype, lambda x, axes: np.max(x, axis=axes), _extremum_vjp,
+def _extremum_value(function: Callable[..., Any], of_none: Callable[[DType], Number]) -> Callable[..., Any]:
+    def evaluate(x: Any, *, axes: tuple[int, ...]) -> Any:
+        x = np.asarray(x)
+        return function(x, axis=axes, initial=np.asarray(of_none(from_numpy(x.dtype)), x.dtype))
+
+    return evaluate
+
+
+# Of no elements: the least and the greatest value of the dtype.
+max_ = Op("max", Kind.REDUCE, ("x",), _extremum_type, _extremum_value(np.max, lowest), _extremum_vjp,
           body=_extremum_body(lowest, kernel.maximum))  # fmt: skip
-min_ = Op("min", Kind.REDUCE, ("x",), _any_dtype, lambda x, axes: np.min(x, axis=axes), _extremum_vjp,
+min_ = Op("min", Kind.REDUCE, ("x",), _extremum_type, _extremum_value(np.min, highest), _extremum_vjp,
           body=_extremum_body(highest, kernel.minimum))  # fmt: skip
 
 
 def _index_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    _check_ordered(x)
     return _reduced(x, axes, int64)
 
 
@@ -188,8 +205,9 @@ def _arg_value(function: Callable[..., Any]) -> Callable[..., Any]:
     def evaluate(x: Any, *, axes: tuple[int, ...]) -> Any:
         x = np.asarray(x)
         kept = [axis for axis in range(x.ndim) if axis not in axes]
-        flat = np.transpose(x, (*kept, *axes)).reshape([x.shape[axis] for axis in kept] + [-1])
-        return function(flat, axis=-1)
+        shape, count = [x.shape[axis] for axis in kept], math.prod(x.shape[axis] for axis in axes)
+        flat = np.transpose(x, (*kept, *axes)).reshape([*shape, count])
+        return function(flat, axis=-1) if count else np.full(shape, -1)
 
     return evaluate
 
@@ -209,6 +227,7 @@ def _arg_body(init: Callable[[DType], Number], better: Callable[[Expr, Expr], Ex
     )
 
 
+# The flat place among the reduced axes, of the first of equal ones; NaN is better than anything. Of no elements: -1.
 argmax = Op("argmax", Kind.REDUCE, ("x",), _index_type, _arg_value(np.argmax), no_vjp="a place has no gradient",
             body=_arg_body(lowest, lambda a, b: a > b))  # fmt: skip
 argmin = Op("argmin", Kind.REDUCE, ("x",), _index_type, _arg_value(np.argmin), no_vjp="a place has no gradient",

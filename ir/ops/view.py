@@ -29,7 +29,7 @@ def _with_shape(x: TensorType, shape: Sequence[Size]) -> TensorType:
 
 def _reshape_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
     if not dim.equal(x.size, dim.product(shape)):
-        raise ShapeError(f"{x} has {x.size} elements, the shape [{','.join(map(str, shape))}] {dim.product(shape)}")
+        raise ShapeError(f"{x} has {x.size} elements, the shape [{','.join(map(str, shape))}] has {dim.product(shape)}")
     return _with_shape(x, shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,63 +11,68 @@ from brasa.ir import dim
 from brasa.ir.dtype import DType, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
-from brasa.ir.ops.contract import _patches
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.reduce import lowest
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
 
 
-def _window_type(x: TensorType, dtype: DType, window: Any, positions: Any, stride: Any, padding: Any) -> TensorType:
-    if x.rank < len(window) or not len(window) == len(positions) == len(stride) == len(padding):
-        raise ShapeError(f"{x} has no {len(window)} axes to slide along, or options of different lengths")
+def _window_type(
+    x: TensorType, dtype: DType, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any
+) -> TensorType:
+    if not 1 <= len(window) <= min(x.rank, 3):
+        raise ShapeError(f"windows slide along 1 to 3 of the last axes of {x}, not along {len(window)}")
+    if not len(window) == len(positions) == len(stride) == len(padding) == len(dilation):
+        raise ShapeError(
+            f"positions, stride, padding and dilation must have one entry for each of the {len(window)} axes"
+        )
+    if min(*window, *stride, *dilation) < 1 or min(padding) < 0:
+        raise ShapeError(
+            f"window {list(window)}, stride {list(stride)} and dilation {list(dilation)} must be positive, "
+            f"padding {list(padding)} not negative"
+        )
     return TensorType((*x.shape[: x.rank - len(window)], *positions), dtype, x.device)
 
 
 def _max_type(x: TensorType, *, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any) -> TensorType:
-    return _window_type(x, x.dtype, window, positions, stride, padding)
+    return _window_type(x, x.dtype, window, positions, stride, padding, dilation)
 
 
 def _argmax_type(x: TensorType, *, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any) -> TensorType:
-    return _window_type(x, int64, window, positions, stride, padding)
+    return _window_type(x, int64, window, positions, stride, padding, dilation)
 
 
-def _taps(x: Any, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any) -> tuple[Any, Any]:
-    """[..., *positions, taps] of elements and of their flat places; places outside are -1."""
+def _places(spatial: Any, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """[*positions, taps] of flat places among the windowed axes; -1 for taps outside."""
     rank = len(window)
-    lead, spatial = x.shape[: x.ndim - rank], x.shape[x.ndim - rank :]
-    place = np.arange(int(np.prod(spatial))).reshape(1, 1, *spatial) + 1
-    need = [
-        max(0, (n - 1) * s + d * (k - 1) + 1 - size - 2 * p)
-        for n, s, d, k, size, p in zip(positions, stride, dilation, window, spatial, padding, strict=True)
-    ]
-    extra = [(0, 0), (0, 0), *((0, n) for n in need)]
-    keep = (slice(None), slice(None), *(slice(0, n) for n in positions))
-    values = np.pad(
-        x.reshape(1, -1, *spatial),
-        [(0, 0), (0, 0), *((p, p + n) for p, n in zip(padding, need, strict=True))],
-        constant_values=0,
-    )
-    inner = _patches(values, window, stride, (0,) * rank, dilation)[keep]
-    places = _patches(np.pad(place, extra), window, stride, padding, dilation)[keep]
-    return inner.reshape(*lead, *positions, -1), np.broadcast_to(places, (1, 1, *places.shape[2:])).reshape(
-        *positions, -1
-    ) - 1
+    flat, inside = np.zeros((), np.int64), np.ones((), np.bool_)
+    for axis, (size, k, n, s, p, d) in enumerate(
+        zip(spatial, window, positions, stride, padding, dilation, strict=True)
+    ):
+        along = np.arange(n)[:, None] * s + np.arange(k) * d - p
+        along = along.reshape([n if a == axis else k if a == rank + axis else 1 for a in range(2 * rank)])
+        inside = inside & (along >= 0) & (along < size)
+        flat = flat * size + along
+    return np.where(inside, flat, -1).reshape(*positions, math.prod(window))
+
+
+def _taps(x: Any, window: Any, **options: Any) -> tuple[Any, Any]:
+    """[..., *positions, taps] of elements, the lowest value for taps outside, and the places of the taps."""
+    lead, spatial = x.shape[: x.ndim - len(window)], x.shape[x.ndim - len(window) :]
+    places = _places(spatial, window, **options)
+    outside = np.full((*lead, 1), lowest(from_numpy(x.dtype)), x.dtype)
+    return np.concatenate([x.reshape(*lead, math.prod(spatial)), outside], axis=-1)[..., places], places
 
 
 def _max_value(x: Any, **options: Any) -> Any:
-    values, places = _taps(np.asarray(x), **options)
-    return np.max(np.where(places >= 0, values, _lowest(values.dtype)), axis=-1)
-
-
-def _lowest(dtype: np.dtype[Any]) -> Any:
-    return np.asarray(lowest(from_numpy(dtype)), dtype)
+    return np.max(_taps(np.asarray(x), **options)[0], axis=-1)
 
 
 def _argmax_value(x: Any, **options: Any) -> Any:
     values, places = _taps(np.asarray(x), **options)
-    best = np.argmax(np.where(places >= 0, values, _lowest(values.dtype)), axis=-1)
-    return np.take_along_axis(np.broadcast_to(places, values.shape), best[..., None], axis=-1)[..., 0]
+    best = np.max(values, axis=-1, keepdims=True)
+    hit = (places >= 0) & ((values == best) | np.isnan(values))
+    return np.take_along_axis(np.broadcast_to(places, hit.shape), np.argmax(hit, axis=-1)[..., None], axis=-1)[..., 0]
 
 
 def _options(node: Node) -> dict[str, Any]:
@@ -83,7 +89,8 @@ def _max_vjp(node: Node, g: Node) -> tuple[Node]:
 # The largest element of each window; padding counts as -inf. `positions`: how many windows along each axis.
 window_max = Op("window_max", Kind.WINDOW, ("x",), _max_type, _max_value, _max_vjp)
 
-# The flat place (among the windowed axes of x) of the largest element: the first of equal ones, NaN above all.
+# The flat place (among the windowed axes of x) of the largest element: the first of equal ones, NaN above all; -1 where
+# a window holds no element.
 window_argmax = Op("window_argmax", Kind.WINDOW, ("x",), _argmax_type, _argmax_value,
                    no_vjp="a place has no gradient")  # fmt: skip
 
@@ -93,18 +100,17 @@ def _scatter_type(
 ) -> TensorType:
     if place.dtype is not int64:
         raise DTypeError(f"places are i64, not {place.dtype.name}")
-    if g.rank != place.rank or not all(map(dim.equal, g.shape, place.shape)):
+    if g.rank < len(spatial) or g.rank != place.rank or not all(map(dim.equal, g.shape, place.shape)):
         raise ShapeError(f"g {g} and place {place} differ in shape")
     return TensorType((*g.shape[: g.rank - len(spatial)], *spatial), g.dtype, g.device)
 
 
 def _scatter_value(g: Any, place: Any, *, spatial: Any, **_: Any) -> Any:
-    rank = len(spatial)
-    lead = g.shape[: g.ndim - rank]
-    flat = np.zeros((int(np.prod(lead)), int(np.prod(spatial))), dtype=g.dtype)
-    rows = np.arange(flat.shape[0])[:, None]
-    np.add.at(flat, (rows, place.reshape(flat.shape[0], -1)), g.reshape(flat.shape[0], -1))
-    return flat.reshape(*lead, *spatial)
+    lead = g.shape[: g.ndim - len(spatial)]
+    rows, columns = math.prod(lead), math.prod(g.shape[len(lead) :])
+    flat = np.zeros((rows, math.prod(spatial) + 1), dtype=g.dtype)
+    np.add.at(flat, (np.arange(rows)[:, None], place.reshape(rows, columns)), g.reshape(rows, columns))
+    return flat[:, :-1].reshape(*lead, *spatial)
 
 
 def _scatter_vjp(node: Node, g: Node) -> tuple[Node, None]:
@@ -116,5 +122,5 @@ def _scatter_vjp(node: Node, g: Node) -> tuple[Node, None]:
     return reshape(gather(flat, places, axis=len(lead)), shape=place.tensor.shape), None
 
 
-# Each window's g added at its place, windows in ascending order: the gradient of window_max.
+# Each window's g added at its place, if it has one, windows in ascending order: the gradient of window_max.
 window_scatter = Op("window_scatter", Kind.WINDOW, ("g", "place"), _scatter_type, _scatter_value, _scatter_vjp)
