@@ -13,7 +13,7 @@ from brasa.passes.costs import nominal
 Life = tuple[int, int]  # the first and the last launch that touches a value
 
 
-@dataclass
+@dataclass(eq=False)
 class _Slot:
     """A part of the arena: the bytes of the largest value in it, and the lives of all."""
 
