@@ -18,7 +18,6 @@ from brasa.ir.layout import stride_marks, strides_of
 from brasa.ir.ops import control
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
-from brasa.places import user_location
 from brasa.runtime import allocate
 from brasa.sizes import Guard, SymbolicSize, plain_size
 from brasa.tape import run_graph
@@ -193,7 +192,7 @@ class Function:
             for value, is_operand in zip(values, self.operand, strict=True)
         ]  # fmt: skip
         try:
-            with tracing(trace), located(""):  # the graph is cached: it belongs to no line of its first user
+            with tracing(trace), located(""):
                 result = self.build(*arguments)
         except BrasaError as error:
             error.op = self.name
@@ -236,7 +235,7 @@ class Function:
     def _record(
         self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...]
     ) -> tuple[Specialization, tuple[Node, ...]]:
-        set_location(user_location())
+        set_location(trace.location())
         flat_fixed = [self._is_fixed(values, operand) for operand in operands]
         described, shapes = [], []
         for node, operand, fixed in zip(nodes, operands, flat_fixed, strict=True):
@@ -291,7 +290,7 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
         attrs = substitute_attrs(node.attrs, sizes)
         operands = tuple(new[operand] for operand in node.operands)
         type = substitute_type(node.type, sizes)
-        new[node] = trace.record(Node(node.op, operands, attrs, type, user_location()))
+        new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
     return tuple(new[output] for output in graph.outputs)
 
 

@@ -108,6 +108,10 @@ class Trace:
 
     # recording
 
+    def location(self) -> str:
+        """The user's line that new nodes belong to: none, because a function's graph is cached for all its users."""
+        return ""
+
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         """One step of the program, known by its key: a trace that has seen it before need not make it again."""
         return make()

@@ -79,6 +79,9 @@ class Capture(Trace):
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
         self.settled: list[tuple[Tensor, int, tuple[Any, ...]]] = []
 
+    def location(self) -> str:
+        return user_location()
+
     # steps
 
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
@@ -102,7 +105,7 @@ class Capture(Trace):
         self.scope.known = dict(self.scope.known)
         self.making = self.recorded = True
         try:
-            set_location(user_location())
+            set_location(self.location())
             value = make()
         finally:
             self.making = False
