@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -22,6 +23,11 @@ class Grid:
 
     blocks: Expr
     threads: int
+
+
+def function_name(kernel: Kernel) -> str:
+    """The name of the kernel's function on a GPU: one that no language or library has taken."""
+    return re.sub(r"\W", "_", kernel.name) + "_kernel"
 
 
 def kernel_grid(kernel: Kernel) -> Grid:
@@ -55,10 +61,12 @@ def loop_nests(statements: Sequence[Statement], kind: LoopKind) -> list[tuple[Fo
 
 def total_extent(nest: Sequence[For]) -> Expr:
     """How often the innermost loop's body runs."""
-    total = const(1, int64)
+    known = prod(int(loop.extent.attr) for loop in nest if loop.extent.op == "const")
+    total: Expr | None = None if known == 1 else const(known, int64)
     for loop in nest:
-        total = loop.extent if total.op == "const" and total.attr == 1 else total * loop.extent
-    return total
+        if loop.extent.op != "const":
+            total = loop.extent if total is None else total * loop.extent
+    return const(1, int64) if total is None else total
 
 
 def evaluate_extent(extent: Expr, sizes: Mapping[str, int]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from brasa.ir import dim
 from brasa.ir.dtype import from_numpy
 from brasa.ir.errors import IndexError
-from brasa.ir.grid import evaluate_extent, kernel_grid
+from brasa.ir.grid import evaluate_extent, function_name, kernel_grid
 from brasa.ir.program import Launch, Place, Program, SizeValue, Stride, slot_offsets
 from brasa.ir.sizes import bind
 from brasa.ir.types import TensorType
@@ -25,7 +25,7 @@ class CudaExecutable:
         self.program = program
         self._cupy = import_module("cupy")
         module = self._cupy.RawModule(code=source, options=_OPTIONS)
-        self._functions = {kernel: module.get_function(kernel.name) for kernel in program.kernels}
+        self._functions = {kernel: module.get_function(function_name(kernel)) for kernel in program.kernels}
         self._grids = {kernel: kernel_grid(kernel) for kernel in program.kernels}
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
@@ -61,7 +61,7 @@ class _Run:
     def __init__(self, program: Program, cupy: Any, inputs: Sequence[Any]) -> None:
         signature = program.signature
         self.inputs = [
-            cupy.asarray(array) if given.strides else cupy.ascontiguousarray(array)
+            cupy.asarray(array) if given.strides else cupy.asarray(array, order="C")
             for given, array in zip(signature.inputs, inputs, strict=True)
         ]
         given = [TensorType(array.shape, from_numpy(array.dtype)) for array in self.inputs]

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from textwrap import wrap
 
 from brasa.codegen.cuda.prelude import prelude
@@ -21,7 +22,7 @@ from brasa.codegen.cuda.scalars import (
     memory_type,
     type_name,
 )
-from brasa.ir.grid import kernel_grid, loop_nests, total_extent
+from brasa.ir.grid import function_name, kernel_grid, loop_nests, total_extent
 from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
 from brasa.ir.kernel_text import print_expr
 from brasa.ir.program import Program
@@ -55,6 +56,7 @@ class _Writer:
         self.registers = Registers()
         self.declared: set[Local] = set()
         self.indices: set[Expr] = set(kernel.sizes)  # variables that hold nothing but indices
+        self.bounds: dict[Expr, int] = {}  # of loop variables
         self.has_checks = False
         self.spreading: list[str] = []  # the kinds of the grid loops around the current statement
         self.temporaries = 0
@@ -77,7 +79,7 @@ class _Writer:
         indent = "    "
         return "\n".join([
             f"// {print_expr(grid.blocks)} blocks of {grid.threads} threads",
-            f'extern "C" __global__ void __launch_bounds__({grid.threads}) {kernel.name}(',
+            f'extern "C" __global__ void __launch_bounds__({grid.threads}) {function_name(kernel)}(',
             *(each.replace("\0", " ") for each in wrap(indent + whole, 117, subsequent_indent=indent)),
             ") {",
             *self.lines,
@@ -169,6 +171,8 @@ class _Writer:
     def loop(self, loop: For) -> None:
         extent, var = self.text(loop.extent).inside(ORDER + 1), self.name(loop.var.attr)
         self.indices.add(loop.var)
+        if loop.extent.op == "const":
+            self.bounds[loop.var] = loop.extent.attr
         if loop.kind == "unrolled":
             self.line("#pragma unroll")
         with self.braces(f"for (i64 {var} = 0; {var} < {extent}; ++{var})"):
@@ -201,7 +205,8 @@ class _Writer:
             while sum(len(known[arg].text) for arg in expr.args) > _WIDTH:
                 longest = max(expr.args, key=lambda arg: len(known[arg].text))
                 known[longest] = self.named(longest, known[longest])
-            alone = expr.op != "local" and all(arg.op == "const" for arg in expr.args)  # nothing else tells their width
+            # Where all are constants, nothing else tells C++ their width.
+            alone = expr.op not in ("local", "load") and all(arg.op == "const" for arg in expr.args)
             args = [constant(arg.attr, arg.dtype, typed=True) if alone else known[arg] for arg in expr.args]
             known[expr] = self.expression(expr, args)
             if uses[expr] > 1 and expr.args:
@@ -224,7 +229,7 @@ class _Writer:
             case "const":
                 return constant(expr.attr, expr.dtype)
             case "var" | "size":
-                return Text(self.name(expr.attr), ATOM, expr in self.indices)
+                return Text(self.name(expr.attr), ATOM, expr in self.indices, self.bounds.get(expr, inf))
             case "local":
                 return Text(self.name(expr.attr.name) + "".join(f"[{arg.text}]" for arg in args))
             case "load":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ _LOGIC = _INFIX | {
 }  # fmt: skip
 _ROUNDED = ("add", "sub", "mul", "div", "sqrt")
 _MAY_OVERFLOW = ("add", "sub", "mul", "shl")
-_GUARDED = ("quotient", "modulo", "shl", "shr")
+_GUARDED = ("quotient", "modulo", "shl", "shr")  # in C++ undefined for some right operands
 _NAMED = {"abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 _INDEX_OPERATIONS = ("add", "sub", "mul", "quotient", "modulo", "shr", "minimum", "maximum")
 _EXTREMA = {"minimum": "least", "maximum": "greatest"}
@@ -44,11 +45,15 @@ _FROM_BITS = {
 
 @dataclass(frozen=True)
 class Text:
-    """An expression as text. index: whether it holds sizes and loop variables only, and so cannot overflow."""
+    """An expression as text.
+
+    index: whether it holds sizes and loop variables only, and so cannot overflow. below: a bound of a natural number.
+    """
 
     text: str
     level: int = ATOM
     index: bool = False
+    below: float = math.inf
 
     def inside(self, level: int) -> str:
         """The text as an operand of an operation that binds that tightly."""
@@ -79,9 +84,10 @@ def constant(value: float, dtype: DType, typed: bool = False) -> Text:
         return Text(f"(-{-whole - 1}{'ll' if dtype.bits == 64 else ''} - 1)")
     wide = not -(1 << 31) < whole < 1 << 31 and dtype.bits == 64
     text = f"{whole}{'u' if dtype.kind == 'uint' and dtype.bits >= 32 else ''}{'ll' if wide else ''}"
+    below = whole + 1 if whole >= 0 else math.inf
     if typed:
-        return Text(f"{dtype.name}({text})", ATOM, dtype is int64)
-    return Text(text, ATOM if whole >= 0 else PREFIX, dtype is int64)
+        return Text(f"{dtype.name}({text})", ATOM, dtype is int64, below)
+    return Text(text, ATOM if whole >= 0 else PREFIX, dtype is int64, below)
 
 
 def _float_constant(value: np.ndarray, dtype: DType) -> Text:
@@ -107,20 +113,12 @@ def format_operation(expr: Expr, args: Sequence[Text]) -> Text:
     if expr.op not in (*UNARY, *BINARY, *COMPARE):
         raise NotImplementedError(f"{expr.op} {expr.attr or ''} has no CUDA text")
     dtype = expr.args[0].dtype
-    if expr.op in _GUARDED and not _is_harmless(expr):
+    if expr.op in _GUARDED and expr.attr != "index" and args[-1].below > dtype.bits:
         return _call(f"{expr.op}<{dtype.name}>", *args)
     if dtype.name not in _WIDEN:
         return _arithmetic(expr.op, dtype, args)
     result = _arithmetic(expr.op, float32, [_call(_WIDEN[dtype.name], arg) for arg in args])
     return result if expr.op in COMPARE else _call(_NARROW["f32", dtype.name], result)
-
-
-def _is_harmless(expr: Expr) -> bool:
-    """Whether C++ defines the result of a division or a shift: the divisor is a size, the count is within the width."""
-    if expr.op in ("quotient", "modulo"):
-        return expr.attr == "index"
-    count = expr.args[1]
-    return count.op == "const" and bool(0 <= count.attr < expr.dtype.bits)
 
 
 def _call(function: str, *args: Text) -> Text:

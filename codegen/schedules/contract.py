@@ -9,7 +9,7 @@ from brasa.codegen.schedules.products import MatrixProduct, contraction
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
-_CHAIN_CHUNK, _DOT_CHUNK = 512, 4096
+CHAIN_CHUNK, DOT_CHUNK = 512, 4096
 _WIDE = 256  # columns of a panel that many rows use
 _PANEL = 32 << 10  # elements of a panel of patches
 
@@ -18,16 +18,16 @@ def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
     node = contraction(writer)
     if node.op.name == "matmul" and node.attrs["order"] == "dot":
-        Dot(MatrixProduct(writer, node, _DOT_CHUNK), 512).write()
+        Dot(MatrixProduct(writer, node, DOT_CHUNK), 512).write()
     elif node.op.name == "matmul":
-        product = MatrixProduct(writer, node, _CHAIN_CHUNK)
+        product = MatrixProduct(writer, node, CHAIN_CHUNK)
         wide = _WIDE if product.pack_from < 1 << 30 else 0
-        Chain(product, _CHAIN_CHUNK, wide, product.pack, product.pack_from).write()
+        Chain(product, CHAIN_CHUNK, wide, product.pack, product.pack_from).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
     else:
         convolution = Convolution(writer, node)
         depth = convolution.per_chunk * convolution.taps
         if isinstance(convolution.channels, int):
-            depth = min(depth, convolution.channels * convolution.taps)
+            depth = max(1, min(depth, convolution.channels * convolution.taps))
         Chain(convolution, depth, _PANEL // depth, convolution.pack).write()

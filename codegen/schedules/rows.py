@@ -24,8 +24,8 @@ from brasa.ir.kernel import LANES, Buffer, Expr, Local, first, shifted
 from brasa.ir.ops.reduce import State
 from brasa.ir.program import Place
 
-_LANE_CHUNK = 4096
-_CHAIN_CHUNK = 256
+LANE_CHUNK = 4096
+CHAIN_CHUNK = 256
 _CHEAP = 4.0  # nanoseconds per vector
 
 At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
@@ -89,7 +89,7 @@ class Rows:
             states = self.states(pass_, self.lanes)
             self.element(index, pass_, states)
             return [_reader(state) for state in states]
-        extent, chunk = self.plan.extents[number], _LANE_CHUNK if self.has_lanes(number) else _CHAIN_CHUNK
+        extent, chunk = self.plan.extents[number], LANE_CHUNK if self.has_lanes(number) else CHAIN_CHUNK
         if isinstance(extent, int) and extent <= chunk:
             return self.fold_chunk(number, index, pass_, 0, extent)
         totals = self.states(pass_, self.lanes)
@@ -267,7 +267,7 @@ class LongRows(Rows):
     def __init__(self, writer: Writer, plan: RowPlan) -> None:
         super().__init__(writer, plan)
         self.rows = dim.product(extent for _, extent in plan.kept)
-        self.chunks = dim.ceil_divide(plan.length, _LANE_CHUNK)
+        self.chunks = dim.ceil_divide(plan.length, LANE_CHUNK)
         self.results: dict[Node, Buffer] = {}
 
     def write(self) -> None:
@@ -283,10 +283,10 @@ class LongRows(Rows):
 
     def _write_chunks(self, number: int, partials: Sequence[Sequence[Buffer]]) -> None:
         axes = [*self.axes(), ("chunk", self.chunks)]
-        with self.writer.cells(axes, self.plan.cost / LANES, _LANE_CHUNK) as (*kept, chunk):
+        with self.writer.cells(axes, self.plan.cost / LANES, LANE_CHUNK) as (*kept, chunk):
             self._load_row(tuple(kept), number)
-            start = chunk * _LANE_CHUNK
-            length = dim.smallest(_LANE_CHUNK, self.plan.length - start)
+            start = chunk * LANE_CHUNK
+            length = dim.smallest(LANE_CHUNK, self.plan.length - start)
             if not partials:
                 with self.writer.over("r", length, "vector") as r:
                     self.element(self.plan.spread_group(self.writer.ranges, 0, start + r), number, [])

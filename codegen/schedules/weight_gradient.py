@@ -18,7 +18,7 @@ from brasa.ir.dim import Size
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
-_SAMPLES = 8
+SAMPLES = 8
 _ROW_BLOCK, _COLUMN_BLOCK = 32, 24
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
 _POSITIONS = 1024
@@ -37,20 +37,20 @@ class WeightProduct(Product):
         self.channels = dim.floor_divide(x[1], groups)
         self.columns = dim.product((self.channels, *self.window))
         self.samples = x[0]
-        self.chunks = dim.largest(dim.ceil_divide(self.samples, _SAMPLES), 1)
+        self.chunks = dim.largest(dim.ceil_divide(self.samples, SAMPLES), 1)
         self.spatial = g[2:]
         self.positions = dim.product(self.spatial)
         self.patches = Patches(writer, node, self.spatial, x[2:], forward=True)
         self.is_flat = self.joint(1, range(2, len(g)))
 
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
-        return [("sample", dim.smallest(_SAMPLES, self.samples - chunk * _SAMPLES)), ("position", self.positions)]
+        return [("sample", dim.smallest(SAMPLES, self.samples - chunk * SAMPLES)), ("position", self.positions)]
 
     def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
         sample, position = step
         flat = (*[0] * (len(self.spatial) - 1), position)
         at = flat if self.is_flat else unflatten(self.writer.ranges, position, self.spatial)
-        return self.operand(1, (chunk * _SAMPLES + sample, cell[0] * self.rows + row, *at))
+        return self.operand(1, (chunk * SAMPLES + sample, cell[0] * self.rows + row, *at))
 
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         raise ValueError("patches are read from a panel")
@@ -76,9 +76,9 @@ class WeightGradient(Dot):
     def __init__(self, product: WeightProduct) -> None:
         positions = product.positions
         self.weights = product
-        self.together = isinstance(positions, int) and positions * _SAMPLES <= _POSITIONS
+        self.together = isinstance(positions, int) and positions * SAMPLES <= _POSITIONS
         super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK)
-        self.step = _SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS
+        self.step = SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS
         self.offset: Size = 0
 
     def chunk(self, chunk: Size) -> None:
@@ -133,7 +133,7 @@ class WeightGradient(Dot):
         return self.panel.load(self.writer.expr(column * self.step + inside))
 
     def _pack(self, chunk: Size, sample: Size, column: Size, first: Size, count: Size, start: Size) -> None:
-        where = chunk * _SAMPLES + sample
+        where = chunk * SAMPLES + sample
         self.weights.pack(self.cell, where, self.first_column + column, first, count, self.panel, start)
 
     def _lanes(self, row: Size, column: Size) -> Expr:

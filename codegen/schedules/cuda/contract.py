@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from brasa.codegen.schedules.chain import multiply_add, zero
-from brasa.codegen.schedules.contract import _CHAIN_CHUNK as CHAIN_CHUNK
-from brasa.codegen.schedules.contract import _DOT_CHUNK as DOT_CHUNK
+from brasa.codegen.schedules.contract import CHAIN_CHUNK, DOT_CHUNK
 from brasa.codegen.schedules.cuda.patches import GatheredConvolution, GatheredWeights
 from brasa.codegen.schedules.cuda.threads import THREADS, both, named_digits, where
 from brasa.codegen.schedules.indices import Index, coefficient

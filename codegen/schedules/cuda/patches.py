@@ -5,8 +5,7 @@ from __future__ import annotations
 from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.map import unflatten
-from brasa.codegen.schedules.weight_gradient import _SAMPLES as SAMPLES
-from brasa.codegen.schedules.weight_gradient import WeightProduct
+from brasa.codegen.schedules.weight_gradient import SAMPLES, WeightProduct
 from brasa.ir.dim import Size
 from brasa.ir.kernel import Expr
 

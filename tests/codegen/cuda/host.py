@@ -1,4 +1,4 @@
-"""CUDA modules on the CPU: what cupy.RawModule does on a GPU, by g++ and host.h."""
+"""CUDA modules on the CPU: what cupy does on a GPU, by NumPy, g++ and host.h."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from brasa.ir.grid import evaluate_extent, kernel_grid
+from brasa.ir.grid import evaluate_extent, function_name, kernel_grid
 from brasa.ir.kernel import Kernel
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="CUDA on the CPU needs g++")
@@ -24,10 +25,11 @@ _KERNEL = re.compile(r"__launch_bounds__\(\d+\) (\w+)\(")
 
 
 class HostModule:
-    """A compiled CUDA source; with `reverse`, its blocks and threads take their turns in descending order."""
+    """A compiled CUDA source. reverse: whether blocks and threads take their turns in descending order."""
 
-    def __init__(self, code: str, options: tuple[str, ...] = (), *, reverse: bool = False) -> None:
-        self.reverse = reverse
+    reverse = False
+
+    def __init__(self, code: str, options: tuple[str, ...] = ()) -> None:
         body = re.sub(r"#include <cuda_\w+\.h>\n", "", code)
         exports = "".join(f"HOST_KERNEL({name})\n" for name in _KERNEL.findall(code))
         with tempfile.TemporaryDirectory() as folder:
@@ -54,11 +56,17 @@ class HostFunction:
         assert line == 0, f"{self.name}: not all threads reach the barrier at line {line}"
 
 
+def cupy_on_host() -> SimpleNamespace:
+    """What brasa.runtime.cuda takes from cupy."""
+    functions = {name: getattr(np, name) for name in ("asarray", "empty", "full", "int64")}
+    return SimpleNamespace(RawModule=HostModule, **functions)
+
+
 def run_kernel(module: HostModule, kernel: Kernel, buffers: Sequence[np.ndarray], sizes: Sequence[int]) -> None:
     """Launch one kernel on these buffers, in the grid that it asks for."""
     grid = kernel_grid(kernel)
     named = {size.attr: value for size, value in zip(kernel.sizes, sizes, strict=True)}
-    function = module.get_function(kernel.name)
+    function = module.get_function(function_name(kernel))
     function((evaluate_extent(grid.blocks, named),), (grid.threads,), (*buffers, *map(np.int64, sizes)))
 
 

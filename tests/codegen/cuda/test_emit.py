@@ -37,9 +37,15 @@ def test_nvidia_compiles_it() -> None:
     compile_for_gpu(emit_cuda(KERNELS))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["ascending", "descending"])
-def module(request: pytest.FixtureRequest) -> HostModule:
-    return HostModule(emit_cuda(KERNELS), reverse=request.param)
+@pytest.fixture(scope="module")
+def compiled() -> HostModule:
+    return HostModule(emit_cuda(KERNELS))
+
+
+@pytest.fixture(params=[False, True], ids=["ascending", "descending"])
+def module(compiled: HostModule, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> HostModule:
+    monkeypatch.setattr(HostModule, "reverse", request.param)
+    return compiled
 
 
 @needs_compiler

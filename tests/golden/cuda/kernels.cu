@@ -16,7 +16,7 @@ __device__ inline double maximum(double a, double b) {
 }
 
 // (n + 63) // 64 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64) polynomial(
+extern "C" __global__ void __launch_bounds__(64) polynomial_kernel(
     const float* x0, float* out, i64 n
 ) {
   const i64 block = blockIdx.x;
@@ -44,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(64) polynomial(
 }
 
 // (n + 63) // 64 blocks of 64 threads
-extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
+extern "C" __global__ void __launch_bounds__(64) reverse_tiles_kernel(
     const float* x, float* out, i64 n
 ) {
   __shared__ float tile[64];
@@ -59,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(64) reverse_tiles(
 }
 
 // (rows + 1) // 2 * 2 blocks of 1 threads
-extern "C" __global__ void __launch_bounds__(1) sums_of_rows(
+extern "C" __global__ void __launch_bounds__(1) sums_of_rows_kernel(
     i64* checks, const float* x, float* float_, u8* large, i64 rows, i64 n
 ) {
   const i64 pair = blockIdx.x / 2;
@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(1) sums_of_rows(
 }
 
 // n blocks of 8 threads
-extern "C" __global__ void __launch_bounds__(8) prefixes(
+extern "C" __global__ void __launch_bounds__(8) prefixes_kernel(
     const i64* x, i64* out, i64 n
 ) {
   i64 own[8];
