@@ -15,6 +15,10 @@ from brasa.primitive import Number, apply, axis_of, cast, common_dtype, constant
 from brasa.tensor import Tensor
 from brasa.views import narrow, unsqueeze
 
+__all__ = [
+    "cat", "chunk", "flip", "gather", "index_select", "masked_fill", "split", "stack",
+]  # fmt: skip
+
 
 @function(inline=True)
 def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:

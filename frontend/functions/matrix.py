@@ -10,6 +10,10 @@ from brasa.ir.ops.contract import product as matrix_product
 from brasa.primitive import broadcast_shapes, current, expand, permute, reshape, resolved, type_of
 from brasa.tensor import Tensor
 
+__all__ = [
+    "addmm", "bmm", "dot", "matmul", "mm", "mv", "outer",
+]  # fmt: skip
+
 
 def _product(lhs: Tensor, rhs: Tensor) -> Tensor:
     """The primitive on operands of equal rank: its order of summation follows from where their elements lie."""

@@ -28,6 +28,14 @@ from brasa.primitive import (
 )
 from brasa.tensor import Tensor
 
+__all__ = [
+    "abs", "add", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "ceil", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "floor", "floor_divide", "ge", "gt",
+    "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "lt", "maximum", "minimum", "mul", "ne", "neg", "negative", "pow", "reciprocal", "relu", "remainder", "round",
+    "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tanh", "true_divide", "trunc", "where",
+]  # fmt: skip
+
 
 def _unary(op: Op, *, real: bool = False, name: str = "", doc: str = "") -> Callable[[Tensor], Tensor]:
     """A function of one tensor; `real`: integers are turned into floats first."""

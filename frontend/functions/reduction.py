@@ -17,6 +17,11 @@ from brasa.ir.ops.index import gather
 from brasa.primitive import apply, axes_of, axis_of, cast, constant, floating, reshape, truth, type_of
 from brasa.tensor import Tensor
 
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "prod",
+    "softmax", "std", "sum", "var",
+]  # fmt: skip
+
 
 class ValuesAndIndices(NamedTuple):
     """What max, min, sort and topk along a dim give."""
