@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brasa._state import bump_epoch
+from brasa._state import STATE, bump_epoch
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ValueError
@@ -50,7 +50,8 @@ class Tensor(TensorMethods):
     @property
     def shape(self) -> Size:
         """The sizes of the axes; while traced, sizes may be symbolic."""
-        return self._spec.shape if self._cell is None else self._cell.trace.shape_of(self)
+        trace = STATE.trace if self._cell is None else self._cell.trace
+        return self._spec.shape if trace is None else trace.shape_of(self)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
@@ -76,9 +77,8 @@ class Tensor(TensorMethods):
 
     def numel(self) -> Any:
         """The number of elements."""
-        if self._cell is None:
-            return self._spec.numel
-        return self._cell.trace.numel_of(self)
+        trace = STATE.trace if self._cell is None else self._cell.trace
+        return self._spec.numel if trace is None else trace.shape_of(self).numel()
 
     nelement = numel
 

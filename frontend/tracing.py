@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
 from typing import Any, TypeVar
 
 from brasa._state import STATE
@@ -15,7 +14,7 @@ from brasa.ir.graph import Graph, Node, Op
 from brasa.ir.layout import Strides, is_row_major, strides_of
 from brasa.ir.ops import control, move, view
 from brasa.ir.ops.source import full, make_input
-from brasa.ir.sizes import substitute_graph
+from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.sizes import SizeScope, python_size
 from brasa.spec import Size
@@ -177,16 +176,14 @@ class Trace:
     # what tensors ask
 
     def type_of(self, tensor: Tensor) -> TensorType:
-        return self.node_of(tensor).tensor
+        return substitute_tensor(self.node_of(tensor).tensor, self.scope.known)
 
     def shape_of(self, tensor: Tensor) -> Size:
         return Size(python_size(size, self.scope) for size in self.type_of(tensor).shape)
 
-    def numel_of(self, tensor: Tensor) -> Any:
-        return prod(self.shape_of(tensor))
-
     def strides_of(self, tensor: Tensor) -> Strides:
-        return strides_of(self.node_of(tensor))
+        strides = strides_of(self.node_of(tensor))
+        return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
 
     def is_row_major(self, tensor: Tensor) -> bool:
         return is_row_major(self.type_of(tensor).shape, self.strides_of(tensor))

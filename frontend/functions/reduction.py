@@ -75,7 +75,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | N
 
 
 @function
-def var(input: Tensor, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+def var(input: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Tensor:
     """The variance over some dims: squared distances from the mean, over the count less the correction."""
     axes = axes_of(dim, input.ndim, "var")
     kind = type_of(input).dtype
@@ -86,7 +86,7 @@ def var(input: Tensor, dim: Any = None, correction: float = 1, keepdim: bool = F
 
 
 @function
-def std(input: Tensor, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+def std(input: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Tensor:
     """The square root of the variance."""
     return pointwise.sqrt(var(input, dim, correction, keepdim))
 
