@@ -28,10 +28,10 @@ def emit_kernel(module: Module, kernel: Kernel, name: str) -> None:
     emitter = Emitter(module, name, writer, Reading())
     parameters = [Value("%context", "ptr"), Value("%checks", "ptr")]
     for number, buffer in enumerate(kernel.arguments):
-        emitter.pointers[buffer] = Value(f"%b{number}.{_plain(buffer.name)}", "ptr")
+        emitter.pointers[buffer] = Value(f"%b{number}", "ptr")
         parameters.append(emitter.pointers[buffer])
     for number, size in enumerate(kernel.sizes):
-        parameters.append(Value(f"%s{number}.{_plain(size.attr)}", "i64"))
+        parameters.append(Value(f"%s{number}", "i64"))
         emitter.bind(size, parameters[-1])
     emitter.block(kernel.body)
     writer.effect("ret void")
@@ -41,6 +41,10 @@ def emit_kernel(module: Module, kernel: Kernel, name: str) -> None:
 def _plain(name: str) -> str:
     """The name without what LLVM does not take in names."""
     return re.sub(r"[^\w.]", "_", name, flags=re.ASCII)
+
+
+def _register_name(register: Register) -> str:
+    return ".".join([_plain(register[0].name), *map(str, register[1])])
 
 
 class Emitter(Expressions):
@@ -177,10 +181,11 @@ class Emitter(Expressions):
         effects = self.reading.effects(loop.body)
         before = tuple(self.registers)
         carried = [register for register in before if register[0] in effects.assigns]
-        values = [self.in_register(register) for register in carried]
+        values = {_register_name(register): self.in_register(register) for register in carried}
         self.changed(effects.writes)
         first = constant_of(0, "i64") if start is None else start
-        with self.writer.loop(first, self.writer.scalar(extent), step, values) as written, self.frame():
+        name = _plain(loop.var.attr)
+        with self.writer.loop(name, first, self.writer.scalar(extent), step, values) as written, self.frame():
             self.registers.update(zip(carried, written.carried, strict=True))
             body(Linear({written.counter: 1}))
             written.results = [self.in_register(register) for register in carried]
@@ -197,8 +202,8 @@ class Emitter(Expressions):
         def round_from(at: Linear) -> None:
             self._iteration(loop, linear(at.terms, at.constant, linear({}, 1)))
 
-        def masked_round(at: Linear) -> None:
-            self.mask, self.kept = self._lanes_below(extent.plus(at, -1)), frozenset(self.registers)
+        def masked_round(at: Linear, *, is_last: bool = False) -> None:
+            self.mask, self.kept = self._lanes_below(extent.plus(at, -1), is_last), frozenset(self.registers)
             round_from(at)
             self.mask, self.kept = None, frozenset()
 
@@ -217,14 +222,15 @@ class Emitter(Expressions):
             full = Linear({full_end: 1})
             self._counted(loop, full, LANES, round_from)
             rest = self.writer.pure("i1", 1, f"icmp slt {full_end}, {end.text}", full_end, end)
-            self._branch(rest, loop.body, lambda: masked_round(full), (), lambda: None)
+            self._branch(rest, loop.body, lambda: masked_round(full, is_last=True), (), lambda: None)
 
-    def _lanes_below(self, count: Linear) -> Value:
-        """The mask of the lanes whose number is below a positive count."""
+    def _lanes_below(self, count: Linear, is_last: bool) -> Value:
+        """The mask of the lanes whose number is below a positive count, in the last round no more than LANES."""
         if count.number is not None:
             return numbers([lane < count.constant for lane in range(LANES)], "i1")
-        most, left = constant_of(LANES, "i64"), self.writer.scalar(count)
-        left = self.writer.call("llvm.smin.i64", "i64", 1, left, most)
+        left = self.writer.scalar(count)
+        if not is_last:
+            left = self.writer.call("llvm.smin.i64", "i64", 1, left, constant_of(LANES, "i64"))
         narrow = self.writer.vector(self.writer.pure("i32", 1, f"trunc {left} to i32", left))
         lanes = numbers(list(range(LANES)), "i32")
         return self.writer.pure("i1", LANES, f"icmp slt {lanes}, {narrow.text}", narrow)

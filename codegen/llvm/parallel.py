@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from brasa.codegen.llvm.memory import address
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.kernel import Buffer, Expr
@@ -58,10 +59,11 @@ class Captures:
             offset = self.bytes
             self.bytes += 8 * outside.lanes
             self.passed.append((offset, outside))
-            inside = Value(f"%a{len(self.passed)}", outside.type, outside.lanes)
+            inside = Value(f"%in.{outside.text[1:]}", outside.type, outside.lanes)
+            place = f"%captured.{offset}"
             self.writer.allocations += [
-                f"%p{len(self.passed)} = getelementptr i8, ptr %captured, i64 {offset}",
-                f"{inside.text} = load {inside.full_type}, ptr %p{len(self.passed)}, align 8",
+                f"{place} = getelementptr i8, ptr %captured, i64 {offset}",
+                f"{inside.text} = load {inside.full_type}, ptr {place}, align 8",
             ]
             self._known[outside.text] = inside
         return self._known[outside.text]
@@ -89,11 +91,14 @@ def run_in_pieces(writer: Writer, name: str, captures: Captures, extent: Value, 
     """Call the body for all iterations: through the context's parallel_for if that pays, else at once."""
     packed = writer.allocate(f"[{max(captures.bytes, 8)} x i8]", 64)
     for offset, value in captures.passed:
-        place = writer.pure("ptr", 1, f"getelementptr i8, {packed}, i64 {offset}", packed)
-        writer.effect(f"store {value}, {place}, align 8")
-    cost = writer.call(
-        "llvm.smax.i64", "i64", 1, constant_of(_UNKNOWN_COST, "i64") if cost is None else cost, constant_of(1, "i64")
-    )
+        writer.effect(f"store {value}, {address(writer, packed, 'i8', linear({}, offset))}, align 8")
+    cost = cost or constant_of(_UNKNOWN_COST, "i64")
+    if cost.number is None:
+        cost = writer.call("llvm.smax.i64", "i64", 1, cost, constant_of(1, "i64"))
+        share = writer.pure("i64", 1, f"udiv i64 {_PIECE_NANOSECONDS}, {cost.text}", cost)
+        grain = writer.pure("i64", 1, f"add {share}, 1", share)
+    else:
+        grain = constant_of(_PIECE_NANOSECONDS // int(cost.number) + 1, "i64")
     work = writer.pure("i64", 1, f"mul {cost}, {extent.text}", cost, extent)
     small = writer.pure("i1", 1, f"icmp slt {work}, {_PARALLEL_NANOSECONDS}", work)
     number = writer.fresh("")
@@ -102,10 +107,7 @@ def run_in_pieces(writer: Writer, name: str, captures: Captures, extent: Value, 
     writer.effect(f'call void @"{name}"({packed}, i64 0, {extent})')
     writer.effect(f"br label %joined{number}")
     writer.continue_in(f"shared{number}")
-    grain = f"%grain{number}"
-    writer.effect(f"%share{number} = udiv i64 {_PIECE_NANOSECONDS}, {cost.text}")
-    writer.effect(f"{grain} = add i64 %share{number}, 1")
     writer.effect(f"%run{number} = load ptr, ptr %context, align 8")
-    writer.effect(f'call void %run{number}(ptr %context, ptr @"{name}", {packed}, {extent}, i64 {grain})')
+    writer.effect(f'call void %run{number}(ptr %context, ptr @"{name}", {packed}, {extent}, {grain})')
     writer.effect(f"br label %joined{number}")
     writer.continue_in(f"joined{number}")

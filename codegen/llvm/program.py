@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from brasa.codegen.llvm.emitter import emit_kernel
+from brasa.codegen.llvm.memory import address
 from brasa.codegen.llvm.parallel import Module
-from brasa.codegen.llvm.values import Value, constant_of
+from brasa.codegen.llvm.values import Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dim import Compound, Dim
 from brasa.ir.kernel import Kernel
@@ -47,9 +48,16 @@ def _emit_kernels(module: Module, program: Program) -> dict[Kernel, str]:
         text = tuple(single.functions)
         if text not in written:
             name = written[text] = module.unique(re.sub(r"[^\w.]", "_", kernel.name, flags=re.ASCII))
-            module.functions += [each.replace('@"kernel', f'@"{name}') for each in text]
+            module.functions += [_names(kernel), *(each.replace('@"kernel', f'@"{name}') for each in text)]
         names[kernel] = written[text]
     return names
+
+
+def _names(kernel: Kernel) -> str:
+    """A comment: what the parameters are called, which is no part of the function so that equal ones are equal."""
+    buffers = [f"%b{number} {buffer.name}" for number, buffer in enumerate(kernel.arguments)]
+    sizes = [f"%s{number} {size.attr}" for number, size in enumerate(kernel.sizes)]
+    return f"; {kernel.name}: {', '.join([*buffers, *sizes])}"
 
 
 class _Entry:
@@ -96,7 +104,7 @@ class _Entry:
         writer.continue_in(f"pass{label}")
 
     def _element(self, type: str, pointer: Value, index: int) -> Value:
-        return self.writer.pure("ptr", 1, f"getelementptr {type}, {pointer}, i64 {index}", pointer)
+        return address(self.writer, pointer, type, linear({}, index))
 
     def _load(self, type: str, pointer: str, index: int) -> Value:
         place = self._element(type, Value(pointer, "ptr"), index)

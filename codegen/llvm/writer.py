@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -139,24 +139,21 @@ class Writer:
         assert result.step is None, "an index of many lanes where one is expected"
         total: Value | None = None
         for term, factor in sorted(result.terms.items(), key=_order):
-            scaled, op = self._scaled(term, factor), "add"
             if total is None:
-                total = scaled
+                total = self._scaled(term, factor)
                 continue
-            if factor == -1:
-                scaled, op = term, "sub"
-            total = self.pure("i64", 1, f"{op} i64 {total.text}, {scaled.text}", total, scaled)
+            added = term if factor == -1 else self._scaled(term, factor)
+            total = self.pure("i64", 1, f"{'sub' if factor == -1 else 'add'} {total}, {added.text}", total, added)
         if total is None:
             return constant_of(result.constant, "i64")
         if result.constant:
-            return self.pure("i64", 1, f"add i64 {total.text}, {result.constant}", total)
+            return self.pure("i64", 1, f"add {total}, {result.constant}", total)
         return total
 
     def _scaled(self, term: Value, factor: int) -> Value:
         if factor == 1:
             return term
-        text = f"sub i64 0, {term.text}" if factor == -1 else f"mul i64 {term.text}, {factor}"
-        return self.pure("i64", 1, text, term)
+        return self.pure("i64", 1, f"sub i64 0, {term.text}" if factor == -1 else f"mul {term}, {factor}", term)
 
     def vector(self, result: Result) -> Value:
         """The value with LANES lanes."""
@@ -222,39 +219,38 @@ class Writer:
         return block
 
     @contextmanager
-    def loop(self, start: Value, end: Value, step: int, carried: Sequence[Value]) -> Iterator[Loop]:
+    def loop(self, name: str, start: Value, end: Value, step: int, carried: Mapping[str, Value]) -> Iterator[Loop]:
         """A loop from start to end; the body sets `results`, and after the loop `carried` holds the last ones."""
-        number = self.fresh("")
+        name = self.fresh(f"{name}.")
         before, depth = self.block, self.depth + 1
-        counter = Value(f"%i{number}", "i64", 1, depth)
-        inside = [Value(f"%c{number}.{n}", value.type, value.lanes, depth) for n, value in enumerate(carried)]
+        counter = Value(f"%{name}", "i64", 1, depth)
+        inside = [Value(f"%{own}.{name}", value.type, value.lanes, depth) for own, value in carried.items()]
         loop = Loop(counter, inside, list(inside))
-        with self.region(f"loop{number}", is_arm=False) as body:
+        with self.region(f"{name}.body", is_arm=False) as body:
             yield loop
             latch = self.block
             latch.lines += [
-                f"%n{number} = add i64 {counter.text}, {step}",
-                f"%m{number} = icmp slt i64 %n{number}, {end.text}",
-                f"br i1 %m{number}, label %{body.label}, label %done{number}",
+                f"%{name}.next = add i64 {counter.text}, {step}",
+                f"%{name}.more = icmp slt i64 %{name}.next, {end.text}",
+                f"br i1 %{name}.more, label %{body.label}, label %{name}.done",
             ]
-        body.phis.append(f"{counter.text} = phi i64 [ {start.text}, %{before.label} ], [ %n{number}, %{latch.label} ]")
-        for outer, inner, result in zip(carried, inside, loop.results, strict=True):
-            ways = f"[ {outer.text}, %{before.label} ], [ {result.text}, %{latch.label} ]"
-            body.phis.append(f"{inner.text} = phi {inner.full_type} {ways}")
+        from_start, from_latch = f", %{before.label} ]", f", %{latch.label} ]"
+        body.phis.append(f"{counter.text} = phi i64 [ {start.text}{from_start}, [ %{name}.next{from_latch}")
         always = start.number is not None and end.number is not None and start.number < end.number
         if always:
             before.lines.append(f"br label %{body.label}")
         else:
-            before.lines.append(f"%g{number} = icmp slt i64 {start.text}, {end.text}")
-            before.lines.append(f"br i1 %g{number}, label %{body.label}, label %done{number}")
-        done = self.continue_in(f"done{number}")
-        after = []
-        for outer, inner, result in zip(carried, inside, loop.results, strict=True):
-            value = Value(f"%x{inner.text[2:]}", inner.type, inner.lanes, self.depth)
-            skipped = "" if always else f"[ {outer.text}, %{before.label} ], "
-            done.phis.append(f"{value.text} = phi {inner.full_type} {skipped}[ {result.text}, %{latch.label} ]")
-            after.append(value)
-        loop.carried = after
+            before.lines.append(f"%{name}.any = icmp slt i64 {start.text}, {end.text}")
+            before.lines.append(f"br i1 %{name}.any, label %{body.label}, label %{name}.done")
+        done = self.continue_in(f"{name}.done")
+        loop.carried = []
+        for outer, inner, result in zip(carried.values(), inside, loop.results, strict=True):
+            phi = f"phi {inner.full_type}"
+            body.phis.append(f"{inner.text} = {phi} [ {outer.text}{from_start}, [ {result.text}{from_latch}")
+            after = Value(f"{inner.text}.done", inner.type, inner.lanes, self.depth)
+            skipped = "" if always else f"[ {outer.text}{from_start}, "
+            done.phis.append(f"{after.text} = {phi} {skipped}[ {result.text}{from_latch}")
+            loop.carried.append(after)
 
     def merge(self, arms: Sequence[tuple[Block, Value]]) -> Value:
         """In the block just begun: the value of whichever block control comes from."""
@@ -278,6 +274,7 @@ def _wrap(value: int, type: str) -> int:
     return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
 
 
-def _order(item: tuple[Value, int]) -> tuple[int, int, str]:
-    """Outermost first, so that what inner loops add is least; then by age, so that equal sums are written alike."""
-    return item[0].depth, len(item[0].text), item[0].text
+def _order(item: tuple[Value, int]) -> tuple[int, bool, int, str]:
+    """Outermost first, so that what inner loops add is least; then by sign and age, so that equal sums look alike."""
+    term, factor = item
+    return term.depth, factor < 0, len(term.text), term.text
