@@ -11,7 +11,7 @@ from tests.codegen.llvm.kernels import assert_agrees
 from tests.codegen.llvm.random_kernels import Grower
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_random_kernels(random: Random) -> None:
     grower = Grower(random)
