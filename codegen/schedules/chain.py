@@ -83,7 +83,7 @@ class Chain:
     def _column_blocks(self, limit: int) -> Blocks:
         columns = self.product.columns
         if isinstance(columns, int) and columns <= max(limit, 4 * LANES):
-            return Blocks(columns, 1, max(columns, 1))
+            return Blocks(columns, min(columns, 1), max(columns, 1))
         return Blocks(columns, dim.ceil_divide(columns, limit), limit)
 
     @contextmanager

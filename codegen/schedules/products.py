@@ -85,7 +85,7 @@ def blocks(extent: Size, limit: int) -> Blocks:
     if not isinstance(extent, int):
         return Blocks(extent, dim.ceil_divide(extent, limit), limit)
     if extent <= limit:
-        return Blocks(extent, 1, max(extent, 1))
+        return Blocks(extent, min(extent, 1), max(extent, 1))
     size = next((n for n in range(limit, limit // 2, -1) if extent % n == 0), limit)
     return Blocks(extent, -(-extent // size), size)
 

@@ -1,0 +1,172 @@
+"""Tests of matrix products: the order of summation bit for bit, sizes, layouts, dtypes and epilogues."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brasa.codegen.llvm import host_target
+from brasa.ir.dtype import BY_NAME
+from tests.codegen.schedules.orders import chained, laned, same_bits
+from tests.codegen.schedules.running import Array, machine, reference, region
+
+_random = np.random.default_rng(13)
+
+
+def floats(*shape: int) -> Array:
+    return _random.standard_normal(shape).astype(np.float32)
+
+
+def product(m: object, k: object, n: object, order: str = "chain", dtype: str = "f32") -> str:
+    """x @ w, or x @ w.T for dot."""
+    if order == "chain":
+        return region(
+            f' %0: {dtype}[{m},{n}] = matmul(x, w, order="chain")\n return %0',
+            inputs=f"x: {dtype}[{m},{k}], w: {dtype}[{k},{n}]", results=[f"{dtype}[{m},{n}]"], name="matmul",
+        )  # fmt: skip
+    return region(
+        f' %0: {dtype}[{k},{n}] = permute(w, axes=[1,0])\n %1: {dtype}[{m},{n}] = matmul(x, %0, order="dot")\n return %1',
+        inputs=f"x: {dtype}[{m},{k}], w: {dtype}[{n},{k}]", results=[f"{dtype}[{m},{n}]"], name="matmul",
+    )  # fmt: skip
+
+
+def close(text: str, *arrays: Array) -> None:
+    """Within 4 units of rounding of the sum of the terms' sizes."""
+    found, wanted = machine(text).run(*arrays).outputs[0], reference(text, *arrays)[0]
+    bound = reference(text, *map(np.abs, arrays))[0]
+    assert found.shape == wanted.shape
+    assert np.all(np.abs(found - wanted) <= 4 * np.finfo(np.float32).eps * np.maximum(bound, 1e-30))
+
+
+SIZES = [(1, 1, 1), (5, 7, 9), (13, 40, 33), (64, 20, 10), (37, 600, 70), (1, 100, 200), (3, 0, 5), (0, 4, 5), (4, 3, 0)]
+
+
+@pytest.mark.parametrize(("m", "k", "n"), SIZES)
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_sizes_known_and_unknown_give_the_same_bits(m: int, k: int, n: int, order: str) -> None:
+    x, w = floats(m, k), floats(k, n)
+    w = w if order == "chain" else np.ascontiguousarray(w.T)
+    close(product(m, k, n, order), x, w)
+    known = machine(product(m, k, n, order)).run(x, w).outputs[0]
+    for text in (product("m", "k", "n", order), product("m", k, n, order)):
+        for piece in (1, 1000):
+            same_bits(machine(text).run(x, w, piece=piece).outputs[0], known)
+
+
+@pytest.mark.parametrize("k", [1, 3, 513, 1100])
+def test_chain_order(k: int) -> None:
+    x, w = floats(2, k), floats(k, 3)
+    found = machine(product("m", "k", "n")).run(x, w).outputs[0]
+    for i, j in np.ndindex(2, 3):
+        chunks = [[(x[i, p], w[p, j]) for p in range(s, min(s + 512, k))] for s in range(0, k, 512)]
+        same_bits(found[i, j], chained(chunks))
+
+
+@pytest.mark.parametrize("k", [1, 17, 4100])
+def test_dot_order(k: int) -> None:
+    x, w = floats(2, k), floats(2, k)
+    found = machine(product("m", "k", "n", "dot")).run(x, w).outputs[0]
+    for i, j in [(0, 1), (1, 0)]:
+        chunks = [[(p % 16, x[i, p], w[j, p]) for p in range(s, min(s + 4096, k))] for s in range(0, k, 4096)]
+        same_bits(found[i, j], laned(chunks))
+
+
+def test_the_sign_of_zero_does_not_depend_on_what_is_known_of_the_sizes() -> None:
+    """A product that underflows is -0; the other lanes of a dot product make it +0."""
+    x, w = np.full((1, 1), -1e-30, np.float32), np.full((1, 1), 1e-30, np.float32)
+    for order in ("chain", "dot"):
+        for text in (product(1, 1, 1, order), product("m", "k", "n", order)):
+            found = machine(text).run(x, w).outputs[0]
+            assert found[0, 0] == 0
+            assert np.signbit(found[0, 0]) == (order == "chain")
+
+
+def test_sample_alone_gives_the_same_bits_as_in_a_batch() -> None:
+    for order in ("chain", "dot"):
+        x, w = floats(30, 70), floats(70, 20) if order == "chain" else floats(20, 70)
+        whole = machine(product("m", 70, 20, order)).run(x, w).outputs[0]
+        for row in (0, 11, 29):
+            same_bits(whole[row : row + 1], machine(product("m", 70, 20, order)).run(x[row : row + 1].copy(), w).outputs[0])
+
+
+@pytest.mark.parametrize("shape", [(60, 1024, 40), (50, 20, 1100), (100, 30, 1030)])
+def test_panels_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
+    """Far or colliding lines are copied to panels, where enough rows use them; fewer rows read them where they lie."""
+    m, k, n = shape
+    x, w = floats(m, k), floats(k, n)
+    known = machine(product(m, k, n))
+    assert any(buffer.name == "panel" for buffer in known.program.kernels[0].buffers)
+    whole = known.run(x, w).outputs[0]
+    same_bits(machine(product("m", k, n)).run(x, w).outputs[0], whole)
+    same_bits(machine(product("m", k, n)).run(x[:5].copy(), w).outputs[0], whole[:5])
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f16", "bf16", "i32", "i8", "u64"])
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_dtypes(dtype: str, order: str) -> None:
+    kind = BY_NAME[dtype].numpy
+    x, w = (floats(33, 50) * 5).astype(kind), (floats(50, 40) * 5).astype(kind)
+    given = w if order == "chain" else np.ascontiguousarray(w.T)
+    for text in (product("m", 50, 40, order, dtype), product(33, 50, 40, order, dtype)):
+        found = machine(text).run(x, given).outputs[0]
+        if dtype[0] in "iu":
+            np.testing.assert_array_equal(found, x @ w)
+            continue
+        wide, narrow = (1e-14, 1e-15) if dtype == "f64" else (4e-6, 1e-3 if dtype == "f16" else 8e-3)
+        wanted = x.astype(np.float64) @ w.astype(np.float64)
+        bound = np.abs(x.astype(np.float64)) @ np.abs(w.astype(np.float64))
+        assert np.all(np.abs(found.astype(np.float64) - wanted) <= narrow * np.abs(wanted) + wide * bound)
+
+
+EPILOGUE = region(
+    """ %0: f32[m,30] = matmul(x, w, order="chain")
+ %1: f32[m,30] = expand(b, shape=[m,30])
+ %2: f32[m,30] = add(%0, %1)
+ %3: f32[m,30] = constant(value=0.0)
+ %4: f32[m,30] = maximum(%2, %3)
+ %5: f32[m,30] = add(%4, r)
+ return %5, %0""",
+    inputs="x: f32[m,20], w: f32[20,30], b: f32[30], r: f32[m,30]", results=["f32[m,30]", "f32[m,30]"], name="linear",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_epilogue_rounds_like_ops_of_their_own(order: str) -> None:
+    text = EPILOGUE.replace('"chain"', f'"{order}"')
+    x, w, b, r = floats(40, 20), floats(20, 30), floats(30), floats(40, 30)
+    result, plain = machine(text).run(x, w, b, r).outputs
+    same_bits(result, np.maximum(plain + b, np.float32(0)) + r)
+
+
+def test_heavy_epilogue_runs_in_its_own_loop() -> None:
+    text = region(
+        ' %0: f32[m,30] = matmul(x, w, order="chain")\n %1: f32[m,30] = tanh(%0)\n %2: f32[m,30] = exp(%1)\n return %2, %0',
+        inputs="x: f32[m,20], w: f32[20,30]", results=["f32[m,30]", "f32[m,30]"],
+    )  # fmt: skip
+    x, w = floats(21, 20), floats(20, 30)
+    result, plain = machine(text).run(x, w).outputs
+    np.testing.assert_allclose(result, np.exp(np.tanh(plain.astype(np.float64))), rtol=5e-7)
+
+
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_batches_and_layouts(order: str) -> None:
+    """Heads as strided views: the layout does not change the bits."""
+    text = region(
+        f' %0: f32[b,h,m,n] = matmul(q, k, order="{order}")\n return %0',
+        inputs="q: f32[b,h,m,d], k: f32[b,h,d,n]", results=["f32[b,h,m,n]"],
+    )  # fmt: skip
+    strided = text.replace("graph main(q: f32[b,h,m,d], k: f32[b,h,d,n])",
+                           "graph main(q: f32[b,h,m,d] strides(s,s,s,1), k: f32[b,h,d,n] strides(s,s,1,s))")  # fmt: skip
+    q, k = floats(2, 9, 3, 20).transpose(0, 2, 1, 3), floats(2, 11, 3, 20).transpose(0, 2, 3, 1)
+    found = machine(strided).run(q, k).outputs[0]
+    np.testing.assert_allclose(found, q.astype(np.float64) @ k.astype(np.float64), atol=2e-5)
+    same_bits(found, machine(text).run(np.ascontiguousarray(q), np.ascontiguousarray(k)).outputs[0])
+
+
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_other_processors_give_the_same_bits(order: str) -> None:
+    x, w = floats(19, 70), floats(70, 33) if order == "chain" else floats(33, 70)
+    text = product("m", 70, 33, order)
+    small = host_target("x86-64-v3")
+    assert small.vector_bits == 256
+    same_bits(machine(text, 0, small).run(x, w).outputs[0], machine(text).run(x, w).outputs[0])
