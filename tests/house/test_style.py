@@ -14,7 +14,8 @@ FILE_RULES: dict[str, Callable[[Source], Iterator[str]]] = {
     rule.__name__: rule for rule in (style.too_long, style.unopened, style.broad_excepts, style.vague_names)
 }
 TEXTS = ("*.md", "docs/*.md", "Makefile", "pyproject.toml", ".ci/run")
-STARTS = ("brasa.__main__", "brasa.ir.interpret")  # the command line; the oracle of the tests
+# The command line; the oracle of the tests; what runs programs on a GPU.
+STARTS = ("brasa.__main__", "brasa.ir.interpret", "brasa.runtime.cuda")
 
 
 @pytest.mark.parametrize("name", FILE_RULES)
