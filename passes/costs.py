@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
+
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Kind, Node
+from brasa.ir.types import TensorType
 
 TRANSCENDENTAL = frozenset({"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"})
 _SLOW = frozenset({"div", "sqrt", "floor_divide", "remainder"})
@@ -21,6 +25,16 @@ def is_trivial(node: Node) -> bool:
     return is_cheap(node) and node.op.name not in _SLOW and node.op.kind is not Kind.RANDOM
 
 
+@lru_cache(maxsize=1024)
+def _nominal(size: Size) -> int:
+    return dim.evaluate(size, dict.fromkeys(dim.symbols(size), 64))
+
+
 def nominal(size: Size) -> int:
     """The size when every named size is 64: for choices that are only about speed."""
-    return dim.evaluate(size, dict.fromkeys(dim.symbols(size), 64))
+    return size if isinstance(size, int) else _nominal(size)
+
+
+def elements(type: TensorType) -> int:
+    """The elements of a tensor when every named size is 64."""
+    return prod(map(nominal, type.shape))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node
-from brasa.passes.costs import is_cheap, nominal
+from brasa.passes.costs import elements, is_cheap
 
 _CHAIN = 8  # cheap nodes in a row that each reader computes for itself
 _FEW = 16  # elements that count as none
@@ -44,6 +44,7 @@ class Flow:
     All others are computed anew by each reader: views, sources, casts of inputs, and short cheap work on a few numbers.
     computed: in program order. reads: of each computed node. users: the computed nodes that read each.
     returned: computed nodes of which graph outputs are views. order: each computed node's place in the program.
+    overwritten: the input that a computed node's value is written to when the graph has run.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -64,6 +65,7 @@ class Flow:
             self.reads[node] = [read for read in reads_of(node) if read.base in known and is_read_whole(read)]
             for read in self.reads[node]:
                 self.users[read.base].append(node)
+        self.overwritten = {seen_through(graph.outputs[i])[0]: graph.inputs[j] for i, j in graph.updates}
         self.returned = {base for base, _ in map(seen_through, graph.outputs)} & known
 
 
@@ -116,7 +118,7 @@ def _depth(node: Node, depths: Mapping[Node, int | None], demanded: bool) -> int
 
 
 def _is_light(leaf: Node) -> bool:
-    return (leaf.op.kind is Kind.SOURCE and leaf.op.name != "input") or nominal(leaf.tensor.size) <= _FEW
+    return (leaf.op.kind is Kind.SOURCE and leaf.op.name != "input") or elements(leaf.tensor) <= _FEW
 
 
 def leaves(node: Node) -> Iterable[Node]:

@@ -9,6 +9,7 @@ from brasa.ir.ops.control import fused, items
 from brasa.ir.ops.view import reshape
 from brasa.passes.flow import Flow, seen_through
 from brasa.passes.grouping import Group, Grouping
+from brasa.passes.keep import kept_values
 from brasa.passes.regions import Operand, Region, Shape, build_region
 
 
@@ -27,28 +28,26 @@ def fuse(graph: Graph) -> Graph:
 class _Fusion:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.flow = graph, Flow(graph)
-        self.computed = set(self.flow.computed)
+        self.grouping = Grouping(self.flow)
+        self.kept = kept_values(self.flow, self.grouping)
         self.nodes: list[Node] = []
         self.values: dict[Node, Node] = {node: node for node in graph.inputs}
         self.reshaped: dict[tuple[Node, Shape], Node] = {}
 
     def run(self) -> Graph:
-        for group in Grouping(self.flow).ordered():
+        for group in self.grouping.ordered():
             self.add_group(group)
         graph, taken = self.graph, set[Node]()
         outputs = tuple(self.output(output, taken) for output in graph.outputs)
         return Graph(graph.name, graph.inputs, tuple(self.nodes), outputs, graph.updates)
 
     def add_group(self, group: Group) -> None:
-        """Add the group's region; its outputs are the values that others read."""
-        flow = self.flow
-        outputs = [
-            node
-            for node in sorted(group.spaces, key=flow.order.__getitem__)
-            if node in flow.returned or any(user not in group.spaces for user in flow.users[node])
-        ]
+        """Add the group's region, if others read any of its values from memory."""
+        outputs = sorted(group.spaces.keys() & self.kept, key=self.flow.order.__getitem__)
+        if not outputs:
+            return
         main = _main_node(group.spaces)
-        region = build_region(_name(group), group, outputs, self.computed)
+        region = build_region(_name(group), group, outputs, self.kept)
         with located(main.where):
             self.values.update(zip(outputs, self.add_region(region), strict=True))
 
@@ -72,11 +71,11 @@ class _Fusion:
     def output(self, node: Node, taken: set[Node]) -> Node:
         """The value that the graph returns: a region's result that no other output is, else a copy."""
         base, views = seen_through(node)
-        if base in self.computed and base not in taken and all(view.op is reshape for view in views):
+        if base in self.kept and base not in taken and all(view.op is reshape for view in views):
             taken.add(base)
             return self.operand(Operand(base, node.tensor.shape))
         nothing = Group({}, "map", node.tensor.shape)
-        (copy,) = self.add_region(build_region("copy", nothing, [node], self.computed))
+        (copy,) = self.add_region(build_region("copy", nothing, [node], self.kept))
         return copy
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 from brasa.ir.dim import Size, product
 from brasa.ir.graph import Kind, Node
 from brasa.ir.region import Form
-from brasa.passes.costs import is_trivial, nominal
-from brasa.passes.flow import Flow, Read, restores, seen_through
+from brasa.passes.costs import elements, is_trivial, nominal
+from brasa.passes.flow import Flow, Read, leaves, restores, seen_through
 
 # Where a group computes a value: once per element of the domain, once per element of the reduced shape, or inside other
 # values, at the places where those read it.
@@ -111,7 +111,17 @@ class Grouping:
     def _joined(self, producer: Group, consumer: Group) -> Group | None:
         edges = [read for node in consumer.spaces for read in self.flow.reads[node] if read.base in producer.spaces]
         joined = join(producer, consumer, edges, self.flow)
-        return None if joined is None or self._has_detour(producer, consumer) else joined
+        if joined is None or self._reads_what_it_overwrites(joined) or self._has_detour(producer, consumer):
+            return None
+        return joined
+
+    def _reads_what_it_overwrites(self, group: Group) -> bool:
+        """Whether a large result would have to be copied into the input that it updates, which the group still reads."""
+        written = {self.flow.overwritten[node] for node in group.spaces if node in self.flow.overwritten}
+        if group.form in ("map", "rows") or not written:
+            return False
+        bases = {seen_through(operand)[0] for node in group.spaces for operand in node.operands}
+        return any(leaf in written for base in bases - self.flow.order.keys() for leaf in leaves(base))
 
     def _has_detour(self, producer: Group, consumer: Group) -> bool:
         """Whether the consumer needs the producer by way of a third group, too."""
@@ -156,13 +166,13 @@ class Grouping:
     def _meeting_points(self, group: Group) -> Iterator[object]:
         if group.form not in ("map", "rows"):
             return
-        form = (group.form, group.domain, group.axes)
-        if group.form == "map" and nominal(product(group.domain)) == 1:
+        form, least = (group.form, group.domain, group.axes), nominal(product(group.domain))
+        if group.form == "map" and least == 1:
             yield form
         for node in group.spaces:
-            for operand in node.operands:
-                if nominal(operand.tensor.size) >= nominal(product(group.domain)) > 1:
-                    yield (*form, operand)
+            for base in (seen_through(operand)[0] for operand in node.operands):
+                if elements(base.tensor) >= least > 1:
+                    yield (*form, base)
 
 
 def unite(first: Group, second: Group) -> Group | None:

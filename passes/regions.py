@@ -34,20 +34,20 @@ class Region(NamedTuple):
     operands: tuple[Operand, ...]
 
 
-def build_region(name: str, group: Group, outputs: Sequence[Node], computed: set[Node]) -> Region:
+def build_region(name: str, group: Group, outputs: Sequence[Node], kept: set[Node]) -> Region:
     """The region that computes these values of the group, in the shape of the domain or of its rows.
 
-    computed: all values that are in memory when they are not the group's own.
+    kept: all values that are in memory; of others the region computes again what it reads.
     """
-    builder = _Builder(group, computed)
+    builder = _Builder(group, kept)
     results = [builder.output(node) for node in outputs]
     graph = eliminate_common(simplify(graph_of(name, builder.inputs.values(), results)))
     return _trimmed(graph, {input: value for value, input in builder.inputs.items()})
 
 
 class _Builder:
-    def __init__(self, group: Group, computed: set[Node]) -> None:
-        self.group, self.computed = group, computed
+    def __init__(self, group: Group, kept: set[Node]) -> None:
+        self.group, self.kept = group, kept
         self.inputs: dict[Node, Node] = {}
         self.known: dict[tuple[Node, tuple[Step, ...]], Node] = {}
         self.rows: dict[Node, Node] = {}
@@ -73,7 +73,7 @@ class _Builder:
         if kind is Kind.SOURCE and node.op.name != "input":
             return _apply(steps, node)
         space = self.group.spaces.get(node)
-        if node.op.name == "input" or (space is None and node in self.computed):
+        if node.op.name == "input" or (space is None and node in self.kept):
             return _apply(steps, self.input(node))
         if space == "reduced":
             return self._spread(node, steps)
@@ -93,7 +93,7 @@ class _Builder:
 
     def from_memory(self, node: Node) -> Node:
         """As build, for an operand that is read from memory even where it is a source that others make themselves."""
-        if node in self.computed and node not in self.group.spaces:
+        if node in self.kept and node not in self.group.spaces:
             return self.input(node)
         if node.op.kind is Kind.VIEW or node.op.name == "cast":
             return node.op(self.from_memory(node.operands[0]), **node.attrs)

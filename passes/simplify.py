@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from brasa.ir.graph import Graph, Node, rewrite
 from brasa.passes.patterns import Apply, Bindings, build, match
 from brasa.passes.rules import RULES, Rule
 
 
-def simplify(graph: Graph, rules: Sequence[Rule] = RULES) -> Graph:
+def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
     """Apply the rules until none applies.
 
     %0 = neg(x); %1 = neg(%0); return %1    ->    return x
     """
-    by_op: dict[str, list[Rule]] = {}
-    for rule in rules:
-        for op in dict.fromkeys(choice.op for choice in rule.choices if isinstance(choice, Apply)):
-            by_op.setdefault(op, []).append(rule)
+    by_op = _by_op(rules)
     while True:
         changed = False
 
@@ -31,6 +29,15 @@ def simplify(graph: Graph, rules: Sequence[Rule] = RULES) -> Graph:
         if not changed:
             return graph
         graph = result
+
+
+@cache
+def _by_op(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
+    by_op: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for op in dict.fromkeys(choice.op for choice in rule.choices if isinstance(choice, Apply)):
+            by_op.setdefault(op, []).append(rule)
+    return by_op
 
 
 def _apply_first(rules: Sequence[Rule], node: Node) -> Node | None:
