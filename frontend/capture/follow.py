@@ -275,8 +275,11 @@ class Capture(Trace):
     def _flush(self) -> None:
         if self.left is not None:
             return
-        alive = [tensor for tensor in self.tensors if sys.getrefcount(tensor) > 3]
-        self.tensors = []
+        alive: list[Tensor] = []
+        while self.tensors:  # from the last, because a view keeps alive what it is a view of
+            tensor = self.tensors.pop()
+            if sys.getrefcount(tensor) > 2:
+                alive.insert(0, tensor)
         wanted: dict[Node, Cell] = {}
         for tensor in alive:
             assert tensor._cell is not None
