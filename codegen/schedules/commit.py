@@ -10,10 +10,10 @@ from brasa.codegen.schedules.map import Trial, output_parts
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Layouts, Marks, Writer
 from brasa.ir.dim import Size
-from brasa.ir.graph import Graph, Kind, Node
-from brasa.ir.kernel import Expr
+from brasa.ir.graph import Graph, Kind, Node, topological
+from brasa.ir.kernel import Expr, const
 from brasa.ir.program import Place
-from brasa.ir.region import form
+from brasa.ir.region import anchor, form
 from brasa.ir.target import Target
 
 
@@ -85,7 +85,9 @@ def _reads_in_place(
     readers = [node for node, source in zip(region.inputs, sources, strict=True) if source is overwritten]
     if not any(region.users[node] or node in region.outputs for node in readers):
         return True
-    if len(readers) > 1 or form(region) != "map":
+    core = anchor(region)
+    beneath = set() if core is None else set(topological(core.operands))
+    if len(readers) > 1 or form(region) in ("rows", "scatter") or readers[0] in beneath:
         return False
     layouts = Layouts(
         tuple(marks[graph.inputs.index(source)] if source in graph.inputs else () for source in sources),
@@ -95,6 +97,8 @@ def _reads_in_place(
     stored: list[Size] = []
 
     def evaluate(values: Values, index: Index) -> list[Expr]:
+        if core is not None:
+            values.bound[core] = lambda *_: const(0, core.tensor.dtype)
         stored.append(values.writer.offset(Place("output", update.index), index))
         return output_parts(values, lambda _: index)
 
