@@ -42,16 +42,29 @@ class Expressions:
         self._memory: dict[Buffer | None, int] = {}
 
     def value(self, expr: Expr) -> Result:
-        """What the expression is worth here."""
+        """What the expression is worth here; its operands are worked out first, however deep they lie."""
+        pending = [expr]
+        while pending:
+            top = pending[-1]
+            if not self._is_known(top):
+                missing = [arg for arg in top.args if not self._is_known(arg)]
+                if missing:
+                    pending += reversed(missing)
+                    continue
+                self._work_out(top)
+            pending.pop()
+        return self._known[expr].result
+
+    def _is_known(self, expr: Expr) -> bool:
         known = self._known.get(expr)
-        if known is not None and known.state in (0, self._state):
-            return known.result
+        return known is not None and known.state in (0, self._state)
+
+    def _work_out(self, expr: Expr) -> None:
         result = self._evaluate(expr)
         if self.reading.depends_on_state(expr):
             self._remember(expr, result, self._state, len(self._frames) - 1)
         else:
             self._remember(expr, result, 0, max([self._arm, *(self._known[arg].frame for arg in expr.args)]))
-        return result
 
     def _remember(self, expr: Expr, result: Result, state: int, frame: int) -> None:
         self._known[expr] = _Known(state, frame, result)
@@ -83,8 +96,7 @@ class Expressions:
                 return self.registers[self.register(expr.attr, expr.args)]
             case "load":
                 return self._load(expr)
-        args = [self.value(arg) for arg in expr.args]
-        return arithmetic.apply(self.writer, expr, args)
+        return arithmetic.apply(self.writer, expr, [self._known[arg].result for arg in expr.args])
 
     def _load(self, expr: Expr) -> Value:
         buffer: Buffer = expr.attr

@@ -78,7 +78,7 @@ class Linear:
             return linear(self.terms, self.constant + factor * other.constant, self.step)
         terms = dict(self.terms)
         for term, count in other.terms.items():
-            total = terms.get(term, 0) + factor * count
+            total = _wrapped(terms.get(term, 0) + factor * count)
             if total:
                 terms[term] = total
             else:
@@ -97,9 +97,11 @@ class Linear:
 
 def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None) -> Linear:
     """The form with its constant brought into the range of i64 and without a step of zero."""
-    if not -(1 << 63) <= constant < 1 << 63:
-        constant = (constant + (1 << 63)) % (1 << 64) - (1 << 63)
-    return Linear(terms, constant, None if step is None or step.number == 0 else step)
+    return Linear(terms, _wrapped(constant), None if step is None or step.number == 0 else step)
+
+
+def _wrapped(number: int) -> int:
+    return number if -(1 << 63) <= number < 1 << 63 else (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 ZERO = Linear()

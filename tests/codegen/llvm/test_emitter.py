@@ -220,6 +220,35 @@ def test_large_bodies_are_written_once() -> None:
         assert_agrees(large, {"x0": floats(n) * 1e-3, "out": floats(n)}, n=n)
 
 
+def test_deep_expressions() -> None:
+    """As deep as a user's loop makes them."""
+
+    def chain(x: Expr) -> Expr:
+        for _ in range(2000):
+            x = x * 0.5 + 1.0
+        return x
+
+    x = floats(20)
+    out = np.zeros_like(x)
+    assert run(elementwise([float32], chain), {"x0": x, "out": out}, n=20) == 0
+    np.testing.assert_array_equal(out, np.full(20, 2, np.float32))
+
+
+def test_sums_of_whole_numbers_wrap() -> None:
+    """Also where the emitter adds up how often each number occurs."""
+    builder = KernelBuilder("fibonacci")
+    x, out = builder.buffer("x", int64, "in"), builder.buffer("out", int64, "out")
+    a, b = builder.local("a", int64, 0), builder.local("b", int64, 0)
+    builder.assign(a, x.load(0))
+    builder.assign(b, x.load(1))
+    with builder.loop("i", 200, "unrolled"):
+        total = builder.let("total", a.value + b.value)
+        builder.assign(a, b.value)
+        builder.assign(b, total)
+    builder.store(out, 0, b.value)
+    assert_agrees(builder.finish(), {"x": np.array([3, 5]), "out": np.zeros(1, np.int64)})
+
+
 def test_constant_extents_need_no_run_time_mask() -> None:
     builder = KernelBuilder("constant")
     x, out = builder.buffer("x", float32, "in"), builder.buffer("out", float32, "out")

@@ -24,10 +24,10 @@ def product(rows: int, vectors: int) -> Kernel:
     width = vectors * LANES
     with builder.loop("column", n // width) as column, builder.loop("row", m // rows) as row:
         tile = builder.local("tile", float32, 0.0, lanes=LANES, shape=(rows, vectors))
-        with builder.loop("p", k) as p:
-            with builder.loop("i", rows, "unrolled") as i, builder.loop("j", vectors, "unrolled") as j:
-                right = b.load(p * n + column * width + j * LANES + lane())
-                builder.assign(tile, fma(a.load((row * rows + i) * k + p), right, tile[i, j]), (i, j))
+        unrolled = (builder.loop("i", rows, "unrolled"), builder.loop("j", vectors, "unrolled"))
+        with builder.loop("p", k) as p, unrolled[0] as i, unrolled[1] as j:
+            right = b.load(p * n + column * width + j * LANES + lane())
+            builder.assign(tile, fma(a.load((row * rows + i) * k + p), right, tile[i, j]), (i, j))
         with builder.loop("i", rows, "unrolled") as i, builder.loop("j", vectors, "unrolled") as j:
             builder.store(c, (row * rows + i) * n + column * width + j * LANES + lane(), tile[i, j])
     return builder.finish()
