@@ -4,7 +4,6 @@ from brasa import autograd as autograd
 from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
-from brasa._state import DEFAULTS as _DEFAULTS
 from brasa.autograd import enable_grad as enable_grad
 from brasa.autograd import inference_mode as inference_mode
 from brasa.autograd import is_grad_enabled as is_grad_enabled
@@ -29,9 +28,9 @@ from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
-from brasa.ir.dtype import DType as dtype
+from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
-from brasa.ir.dtype import bool_ as bool
+from brasa.ir.dtype import bool_ as _bool
 from brasa.ir.dtype import float16 as float16
 from brasa.ir.dtype import float32 as float32
 from brasa.ir.dtype import float64 as float64
@@ -55,9 +54,28 @@ from brasa.random import randn_like as randn_like
 from brasa.random import randperm as randperm
 from brasa.random import seed as seed
 from brasa.random import set_rng_state as set_rng_state
+from brasa.runtime import get_num_threads as get_num_threads
+from brasa.runtime import set_num_threads as set_num_threads
 from brasa.serialization import load as load
 from brasa.serialization import save as save
-from brasa.tensor import Device as device
+from brasa.spec import Size as Size
+from brasa.tensor import Device as _Device
 from brasa.tensor import Tensor as Tensor
+from brasa.views import broadcast_to as broadcast_to
+from brasa.views import clone as clone
+from brasa.views import detach as detach
+from brasa.views import flatten as flatten
+from brasa.views import movedim as movedim
+from brasa.views import narrow as narrow
+from brasa.views import permute as permute
+from brasa.views import reshape as reshape
+from brasa.views import select as select
+from brasa.views import squeeze as squeeze
+from brasa.views import t as t
+from brasa.views import transpose as transpose
+from brasa.views import unflatten as unflatten
+from brasa.views import unsqueeze as unsqueeze
+
+dtype, device, bool = _DType, _Device, _bool
 
 _methods.install()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def outline(target: Any, types: Sequence[TensorType], train: bool = False) -> Gr
     trace = _Outline(names)
     symbols = dict.fromkeys(name for type in types for size in type.shape for name in dim.symbols(size))
     trace.scope.hints.update(zip(symbols, _HINTS, strict=False))
-    name = type(target).__name__ if is_module else target.__name__
+    name = re.sub(r"\W+", "_", getattr(target, "__name__", type(target).__name__)).strip("_")
     with tracing(trace):
         inputs = [trace.input(each, type) for each, type in zip(_input_names(target, types, name), types, strict=True)]
         for tensor in inputs:
