@@ -52,6 +52,12 @@ def regenerate(document: str, run: Callable[[list[str]], str]) -> str:
 def excerpt(text: str, start: str, end: str) -> str:
     """The lines from the first that starts like the pattern `start` to the next that starts like `end`."""
     lines = text.splitlines()
-    first = next(number for number, line in enumerate(lines) if re.match(start, line))
-    last = next(number for number, line in enumerate(lines) if number > first and re.match(end, line))
-    return "\n".join(lines[first : last + 1])
+    first = _find(lines, start, 0)
+    return "\n".join(lines[first : _find(lines, end, first + 1) + 1])
+
+
+def _find(lines: list[str], pattern: str, after: int) -> int:
+    for number in range(after, len(lines)):
+        if re.match(pattern, lines[number]):
+            return number
+    raise ValueError(f"no line of the output starts like {pattern!r}")
