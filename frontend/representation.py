@@ -59,7 +59,7 @@ def _formatter(array: np.ndarray[Any, Any], dtype: DType) -> Any:
     values = [float(value) for value in shown]
     finite = [abs(value) for value in values if math.isfinite(value) and value != 0]
     write = _float_writer(finite, all(v == int(v) for v in values if math.isfinite(v)))
-    width = max((len(write(value)) for value in values), default=0)
+    width = max((len(write(value)) for value in values if math.isfinite(value) and value != 0), default=0)
     return lambda value: write(float(value)).rjust(width)
 
 
