@@ -6,6 +6,7 @@ for them). The dicts, lists, numbers and texts around them are JSON in the file'
 
 from __future__ import annotations
 
+import builtins
 import io
 import json
 import os
@@ -19,7 +20,7 @@ import numpy as np
 from brasa.creation import device_name, empty
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, DTypeError, ValueError
+from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
 from brasa.spec import Size
 from brasa.tensor import Tensor
 
@@ -158,7 +159,9 @@ def _read(file: Any, device: str) -> Any:
         if structure is None:
             return tensors
         return _restore(json.loads(structure), tensors)
-    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+    except BrasaError:
+        raise
+    except (KeyError, TypeError, AttributeError, builtins.ValueError, RecursionError) as error:
         raise _broken(f"{type(error).__name__} in its header, {error}") from None
 
 

@@ -188,7 +188,8 @@ class Module(metaclass=ModuleType):
         path, _, name = target.rpartition(".")
         table = getattr(self.get_submodule(path), kind)
         if table.get(name) is None:
-            raise AttributeError(f"there is no {_KINDS[kind]} '{target}' in {type(self).__name__}")
+            raise AttributeError(f"there is no {_KINDS[kind]} '{target}' in {type(self).__name__}",
+                                 op=f"get_{_KINDS[kind]}")  # fmt: skip
         return table[name]
 
     # iteration

@@ -10,7 +10,7 @@ from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
-from brasa.optim.hyperparameters import check_not_negative, exactly
+from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.tensor import Tensor
 
@@ -77,11 +77,11 @@ class Adam(Optimizer):
         return {"step": step, **{name: zeros_like(parameter) for name in names}}
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        beta1, beta2 = group["betas"]
+        lr, beta1, beta2, eps = map(number, (group["lr"], *group["betas"], group["eps"]))
         largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
         moved = _adam(
-            parameter, grad, state["step"], state["exp_avg"], state["exp_avg_sq"], largest, group["lr"], beta1, beta2,
-            group["eps"], group["weight_decay"] or None, group["decoupled_weight_decay"], group["maximize"],
+            parameter, grad, state["step"], state["exp_avg"], state["exp_avg_sq"], largest, lr, beta1, beta2, eps,
+            unless_zero(group["weight_decay"]), group["decoupled_weight_decay"], group["maximize"],
         )  # fmt: skip
         for tensor, value in zip((parameter, *map(state.get, _STATES)), moved, strict=False):
             tensor.copy_(value)

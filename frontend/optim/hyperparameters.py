@@ -17,6 +17,16 @@ def exactly(op: Op, *operands: Number) -> Tensor:
     return elementwise_op(op, *operands, dtype=float64)
 
 
+def number(value: Any) -> Any:
+    """A hyperparameter as functions take it: 1 and 1.0 are the same program."""
+    return value if isinstance(value, Tensor) else float(value)
+
+
+def unless_zero(value: Any) -> Any:
+    """A hyperparameter, or None for 0, which leaves its part of the formula out of the program."""
+    return number(value) if value else None
+
+
 def check_not_negative(name: str, values: Mapping[str, Any]) -> None:
     """Raise an error for a number below 0, or for NaN."""
     for key, value in values.items():

@@ -10,7 +10,7 @@ from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
-from brasa.optim.hyperparameters import check_not_negative, exactly
+from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.tensor import Tensor
 
@@ -71,14 +71,14 @@ class SGD(Optimizer):
         return state
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        lr, decay, maximize = group["lr"], group["weight_decay"] or None, group["maximize"]
+        lr, decay, maximize = number(group["lr"]), unless_zero(group["weight_decay"]), group["maximize"]
         if not state:
             parameter.copy_(_sgd(parameter, grad, lr, decay, maximize))
             return
-        step = state.get("step")
+        buffer, step = state["momentum_buffer"], state.get("step")
         moved = _sgd_momentum(
-            parameter, grad, state["momentum_buffer"], step, lr, group["momentum"], group["dampening"] or None, decay,
+            parameter, grad, buffer, step, lr, number(group["momentum"]), unless_zero(group["dampening"]), decay,
             group["nesterov"], maximize,
         )  # fmt: skip
-        for tensor, value in zip((parameter, state["momentum_buffer"], step), moved, strict=False):
+        for tensor, value in zip((parameter, buffer, step), moved, strict=False):
             tensor.copy_(value)

@@ -16,11 +16,13 @@ from brasa.tensor import Tensor
 
 
 @function
-def _norm(value: Tensor, norm_type: float, largest: bool) -> Tensor:
-    size = pointwise.abs(value)
-    if largest:
-        return reduction.amax(size)
-    return pointwise.pow(reduction.sum(pointwise.pow(size, norm_type)), pointwise.reciprocal(norm_type))
+def _power_norm(value: Tensor, exponent: float, inverse: float) -> Tensor:
+    return pointwise.pow(reduction.sum(pointwise.pow(pointwise.abs(value), exponent)), inverse)
+
+
+@function
+def _largest(value: Tensor) -> Tensor:
+    return reduction.amax(pointwise.abs(value))
 
 
 @function
@@ -29,7 +31,9 @@ def _euclidean_norm(value: Tensor) -> Tensor:
 
 
 def _norm_of(value: Tensor, norm_type: float) -> Tensor:
-    return _euclidean_norm(value) if norm_type == 2.0 else _norm(value, norm_type, norm_type == math.inf)
+    if norm_type == 2.0:
+        return _euclidean_norm(value)
+    return _largest(value) if norm_type == math.inf else _power_norm(value, norm_type, 1.0 / norm_type)
 
 
 @function
