@@ -129,7 +129,8 @@ class Chain:
     def _make_panel(self) -> Panel:
         """A panel whose tiles follow each other if all of its columns are copied, else its lines."""
         across = self._across()
-        width, number = across[0].size * LANES, len(across) - 1 + across[0].count
+        width = across[0].size * LANES
+        number = -(-self.pitch // width)
         line, tile = (width, self.depth * width) if self.product.copies_left else (self.pitch, width)
         extent = self.depth * max(self.pitch, number * width if self.product.copies_left else 0)
         buffer = self.writer.buffer("panel", self.product.dtype, "stack", extent)
@@ -156,7 +157,8 @@ class Chain:
                 at = writer.expr(v)
                 mask = masks[at] if masks is not None and self.panel is None else None
                 value = self._right(chunk, step, column, v * LANES + writer.lane, mask)
-                writer.assign(right, *product.values.settle([value]), (at,))
+                (value,) = product.values.settle([value])
+                writer.assign(right, value, (at,))
             with writer.over("i", height, "unrolled") as i:
                 left = product.values.name("left", self._left(chunk, step, row, i))
                 with writer.over("v", vectors, "unrolled") as v:

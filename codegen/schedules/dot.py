@@ -8,9 +8,8 @@ from contextlib import ExitStack, contextmanager
 from brasa.codegen.schedules.chain import multiply_add, zero
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.products import Product, blocks, registers_per_vector, tiles
-from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, first, shifted
+from brasa.ir.kernel import LANES, Expr, Local, first, shifted
 
 _ROW_BLOCK, _COLUMN_BLOCK = 32, 48
 _FLOPS_PER_NANOSECOND = 40
@@ -19,7 +18,9 @@ _FLOPS_PER_NANOSECOND = 40
 class Dot:
     """Writes the loops. depth: about how many steps a chunk of k has, for the estimate of costs."""
 
-    def __init__(self, product: Product, depth: int, row_block: int = _ROW_BLOCK, column_block: int = _COLUMN_BLOCK) -> None:
+    def __init__(
+        self, product: Product, depth: int, row_block: int = _ROW_BLOCK, column_block: int = _COLUMN_BLOCK
+    ) -> None:
         self.product = product
         self.writer = product.writer
         self.depth = depth
@@ -71,8 +72,8 @@ class Dot:
                 for number, (name, extent) in enumerate(steps)
             )
             with writer.over("i", height, "unrolled") as i:
-                value = self.left(chunk, step, row + i)
-                writer.assign(left, *self.product.values.settle([value]), (writer.expr(i),))
+                (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
+                writer.assign(left, value, (writer.expr(i),))
             with writer.over("j", width, "unrolled") as j:
                 right = self.product.values.name("right", self.right(chunk, step, column + j))
                 with writer.over("i", height, "unrolled") as i:

@@ -73,7 +73,7 @@ def by_variables(size: Size) -> dict[Monomial, Size]:
 
 
 def are_joint(outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size]) -> bool:
-    """Whether every use sees two variables only through outer * extent + inner, so that one variable can replace them."""
+    """Whether every use sees two variables only through outer * extent + inner: then one variable can replace them."""
     for use in uses:
         far, near = coefficient(use, str(outer)), coefficient(use, str(inner))
         if far is None or near is None or far != near * extent:
@@ -188,12 +188,15 @@ def rejoined(size: Size) -> Size:
             factors = by_variables(size)
             factor = factors.get(atoms, 0)
             quotient = by_variables(whole)
-            if len(quotient) == 1 and factors.get(next(iter(quotient)), 0) == factor * rhs * quotient[next(iter(quotient))]:
+            if (
+                len(quotient) == 1
+                and factors.get(next(iter(quotient)), 0) == factor * rhs * quotient[next(iter(quotient))]
+            ):
                 return rejoined(size - factor * rest - factor * rhs * whole + factor * lhs)
     return size
 
 
-def flatten(index: Index, shape: Sequence[Size]) -> Size:
+def flatten(index: Sequence[Size], shape: Sequence[Size]) -> Size:
     """The row-major position of an index."""
     flat: Size = 0
     for i, extent in zip(index, shape, strict=True):

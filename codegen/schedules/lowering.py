@@ -189,4 +189,3 @@ class _Lowering:
     def copy(self, type: TensorType, source: Location, here: Location) -> None:
         x = make_input("x", type)
         self.launch(Graph("copy", (x,), (), (x,)), [source], [here])
-

@@ -27,7 +27,7 @@ def write_map(writer: Writer) -> None:
 
 
 def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
-    """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along the last axis."""
+    """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along them."""
     domain = trial.domain
     groups = trial.joint_groups(range(len(domain)))
     if not groups:
@@ -49,7 +49,9 @@ def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:
     """The stores of all of a region's outputs, each at its index."""
-    return [values.store(number, node, index_of(node), mask) for number, node in enumerate(values.writer.region.outputs)]
+    return [
+        values.store(number, node, index_of(node), mask) for number, node in enumerate(values.writer.region.outputs)
+    ]
 
 
 def output_parts(values: Values, index_of: Callable[[Node], Index]) -> list[Expr]:
@@ -89,8 +91,8 @@ class Trial:
             self.axes.append(None if extent == 1 else index)
             if extent != 1:
                 self.writer.track(self.writer.let(f"axis{axis}", self.writer.expr(0)), extent)
-        index = tuple(0 if axis is None else axis for axis in self.axes)
-        self.cost = cost_of(evaluate(Values(self.writer), index)) + 0.5
+        general = tuple(0 if axis is None else axis for axis in self.axes)
+        self.cost = cost_of(evaluate(Values(self.writer), general)) + 0.5
 
     def joint_groups(self, axes: Sequence[int]) -> list[list[int]]:
         """These axes without those of size 1, neighbours in one group where one variable can walk both."""

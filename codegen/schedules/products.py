@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from brasa.codegen.schedules.indices import Index, coefficient
@@ -48,13 +49,15 @@ class Tiles:
 
 
 def tiles(extent: Size, most: int, rest: Sequence[int]) -> list[Tiles]:
-    """Cuts an extent into tiles of at most `most`; what a size that is not known leaves is cut into the sizes `rest`."""
+    """Cuts an extent into tiles of at most `most`; what is left of an unknown one is cut into the sizes `rest`."""
     if isinstance(extent, int):
         number = max(1, -(-extent // most))
         size = max(1, -(-extent // number))
         whole = [Tiles(extent // size, size, 0)] if extent >= size else []
         return whole + ([Tiles(1, extent % size, extent - extent % size)] if extent % size else [])
-    made, start, left = [], 0, extent
+    made: list[Tiles] = []
+    start: Size = 0
+    left: Size = extent
     for size in (most, *(size for size in rest if size < most)):
         made.append(Tiles(dim.floor_divide(left, size), size, start))
         left = dim.remainder(left, size)
@@ -225,11 +228,13 @@ class MatrixProduct(Product):
         """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
         writer = self.writer
         ((name, extent),) = self.steps(chunk)
-        with writer.over(name, extent) as k, writer.over("tile", panel.tiles) as tile:
-            with writer.over("column", panel.width, "vector") as column:
-                here = tile * panel.width + column
-                value = self.rhs(cell, chunk, (k,), first + here, writer.below(here, columns))
-                self.values.put([(panel.buffer, tile * panel.tile + k * panel.line + column, value, None)])
+        with ExitStack() as loops:
+            k = loops.enter_context(writer.over(name, extent))
+            tile = loops.enter_context(writer.over("tile", panel.tiles))
+            column = loops.enter_context(writer.over("column", panel.width, "vector"))
+            here = tile * panel.width + column
+            value = self.rhs(cell, chunk, (k,), first + here, writer.below(here, columns))
+            self.values.put([(panel.buffer, tile * panel.tile + k * panel.line + column, value, None)])
 
 
 def contraction(writer: Writer) -> Node:

@@ -13,7 +13,6 @@ from brasa.codegen.schedules.window import write_window
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
 from brasa.ir.dim import Dim
-from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph, Node
 from brasa.ir.region import Form, form
 from brasa.ir.sizes import substitute_attr, substitute_type
@@ -31,10 +30,8 @@ CPU_SCHEDULES: Schedules = {
 
 
 def lower_region(region: Graph, layouts: Layouts, target: Target, schedules: Schedules) -> Lowered:
-    """The region's kernel, by the schedule of its form; DeviceError where there is none."""
+    """The region's kernel, by the schedule of its form."""
     writer = Writer(region, layouts, target)
-    if form(region) not in schedules:
-        raise DeviceError(f"there is no schedule of {form(region)} regions for {target.triple}", op=region.name)
     schedules[form(region)](writer)
     return writer.lower()
 
@@ -64,8 +61,10 @@ def region_key(region: Graph, layouts: Layouts) -> str:
     lines = [str(layouts)]
     for node in (*region.inputs, *region.nodes):
         numbers[node] = len(numbers)
-        attrs = () if node.op.name == "input" else sorted(
-            (key, substitute_attr(value, renaming)) for key, value in node.attrs.items()
+        attrs = (
+            ()
+            if node.op.name == "input"
+            else sorted((key, substitute_attr(value, renaming)) for key, value in node.attrs.items())
         )
         operands = [numbers[operand] for operand in node.operands]
         lines.append(f"{node.op.name} {operands} {attrs} {substitute_type(node.type, renaming)}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.map import AXIS_NAMES
@@ -20,7 +21,7 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, first, shifted
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, first, shifted
 from brasa.ir.ops.reduce import State
 from brasa.ir.program import Place
 
@@ -28,6 +29,7 @@ LANE_CHUNK = 4096
 CHAIN_CHUNK = 256
 _CHEAP = 4.0  # nanoseconds per vector
 
+_T = TypeVar("_T")
 At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
 Read: TypeAlias = Callable[[At], State]
 Registers: TypeAlias = tuple[Local, ...]  # the state of one reduction
@@ -119,7 +121,7 @@ class Rows:
         if number == len(self.plan.groups):
             self.element(index, pass_, [])
             return
-        kind = "vector" if self.has_lanes(number) else "serial"
+        kind: LoopKind = "vector" if self.has_lanes(number) else "serial"
         with self.writer.over(f"r{number}" if number else "r", self.plan.extents[number], kind) as r:
             self.walk(number + 1, {**index, **self.plan.spread_group(self.writer.ranges, number, r)}, pass_)
 
@@ -159,7 +161,7 @@ class Rows:
                 both = self.plan.combiners[node].combine(state, tuple(shifted(part, apart) for part in state))
                 made = self.values.settle(both)
                 state = tuple(self.writer.let(x.name, part) for x, part in zip(registers, made, strict=True))
-            reads.append(lambda at, state=state: tuple(map(first, state)))
+            reads.append(_fixed(tuple(map(first, state))))
         return reads
 
     def states(self, pass_: int, lanes: int) -> list[Registers]:
@@ -178,11 +180,14 @@ class Rows:
     def bind_row(self, pass_: int, reads: Sequence[Read]) -> None:
         """Name the results of a pass's reductions and what follows from them alone."""
         for node, read in zip(self.plan.reductions_of(pass_), reads, strict=True):
-            self.bind(node, lambda at, node=node, read=read: self.plan.combiners[node].result(read(at)))
+            self.bind(node, partial(self._result, node, read))
         for node in self.plan.row_nodes(pass_ + 1):
-            self.bind(node, lambda at, node=node: self.row_value(node))
+            self.bind(node, partial(self.row_value, node))
 
-    def row_value(self, node: Node) -> Expr:
+    def _result(self, node: Node, read: Read, at: At) -> Expr:
+        return self.plan.combiners[node].result(read(at))
+
+    def row_value(self, node: Node, at: At = ()) -> Expr:
         """A value of the row at the row at hand."""
         return self.values.at(node, self.plan.row_index(node, self.plan.spread_kept(self.kept)), self.mask)
 
@@ -195,7 +200,7 @@ class Rows:
         """From now on, read what a pass stored for later ones."""
         for node, output in self.plan.staged.items():
             if node in (stored for stored, _ in self.plan.stores_of(pass_)):
-                self.values.bound[node] = lambda index, mask, output=output: self.load_output(output, index, mask)
+                self.values.bound[node] = partial(self.load_output, output)
 
     def load_output(self, output: int, index: Index, mask: Expr | None) -> Expr:
         place = Place("output", output)
@@ -322,10 +327,9 @@ class LongRows(Rows):
         self.values.forget()
         for number in range(passes):
             for node in self.plan.reductions_of(number):
-                place = self.writer.expr(self._row())
-                self.bind(node, lambda at, node=node, place=place: self.results[node].load(place))
+                self.bind(node, _fixed(self.results[node].load(self.writer.expr(self._row()))))
             for node in self.plan.row_nodes(number + 1):
-                self.bind(node, lambda at, node=node: self.row_value(node))
+                self.bind(node, partial(self.row_value, node))
 
     def _row(self) -> Size:
         return flatten(self.kept, [extent for _, extent in self.plan.kept])
@@ -333,6 +337,11 @@ class LongRows(Rows):
     def _scratch(self, node: Node, extent: Size) -> tuple[Buffer, ...]:
         dtypes = self.plan.combiners[node].dtypes
         return tuple(self.writer.scratch(f"{node.op.name}_parts", dtype, extent) for dtype in dtypes)
+
+
+def _fixed(value: _T) -> Callable[[At], _T]:
+    """What is the same for every vector of rows."""
+    return lambda at: value
 
 
 def _reader(state: Registers) -> Read:

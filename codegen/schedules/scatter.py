@@ -9,6 +9,7 @@ from brasa.codegen.schedules.values import Values, accumulator
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, cast
 from brasa.ir.program import Place
 
@@ -23,7 +24,6 @@ def write_scatter(writer: Writer) -> None:
     axis: int = node.attrs["axis"]
     writer.staged.add(0)
     values = Values(writer)
-    out = writer.buffer_of(Place("output", 0))
 
     def copied(values: Values, index: Index) -> list[Expr]:
         return [values.at(x, index), values.writer.expr(values.writer.offset(Place("output", 0), index))]
@@ -34,14 +34,6 @@ def write_scatter(writer: Writer) -> None:
         place = (*index[:axis], 0, *index[axis + 1 :])
         return [values.at(places, index), values.at(source, index), *copied(values, place)]
 
-    def add(index: Index) -> None:
-        """Add one value where its place says, if that is inside."""
-        place, ok = values.checked_place(node, places, index, x.tensor.shape[axis], None)
-        offset = writer.offset(Place("output", 0), (*index[:axis], place, *index[axis + 1 :]))
-        wide = accumulator(out.dtype)
-        total = cast(out.load(writer.expr(offset), ok), wide) + cast(values.at(source, index), wide)
-        values.put([(out, offset, cast(total, out.dtype), ok)])
-
     shape = places.tensor.shape
     trial = Trial(writer, shape, added)
     groups = trial.joint_groups([a for a in range(len(shape)) if a < axis])
@@ -50,16 +42,29 @@ def write_scatter(writer: Writer) -> None:
     length = axes[-1][1] if inner else 1
     rows = [*axes[:-1], ("block", dim.ceil_divide(length, _SLICES))] if inner else axes
     cost = trial.cost * (_SLICES / LANES if inner else 1)
-    with writer.cells(rows, cost, shape[axis]) as cell:
-        with writer.over(AXIS_NAMES[axis], shape[axis]) as i:
-            if not inner:
-                add(_with(spread(groups, cell, len(shape)), axis, i))
-                return
-            *outer, block = cell
-            start = block * _SLICES
-            with writer.over(axes[-1][0], dim.smallest(_SLICES, length - start), "vector") as slice_:
-                add(_with(spread([*groups, *inner], [*outer, start + slice_], len(shape)), axis, i))
+    with writer.cells(rows, cost, shape[axis]) as cell, writer.over(AXIS_NAMES[axis], shape[axis]) as i:
+        if not inner:
+            add_one(values, node, with_axis(spread(groups, cell, len(shape)), axis, i))
+            return
+        *outer, block = cell
+        start = block * _SLICES
+        with writer.over(axes[-1][0], dim.smallest(_SLICES, length - start), "vector") as slice_:
+            index = spread([*groups, *inner], [*outer, start + slice_], len(shape))
+            add_one(values, node, with_axis(index, axis, i))
 
 
-def _with(index: Index, axis: int, place: Size) -> Index:
+def add_one(values: Values, node: Node, index: Index) -> None:
+    """Add one value where its place says, if that is inside."""
+    writer, out = values.writer, values.writer.buffer_of(Place("output", 0))
+    x, places, source = node.operands
+    axis: int = node.attrs["axis"]
+    place, ok = values.checked_place(node, places, index, x.tensor.shape[axis], None)
+    offset = writer.offset(Place("output", 0), with_axis(index, axis, place))
+    wide = accumulator(out.dtype)
+    total = cast(out.load(writer.expr(offset), ok), wide) + cast(values.at(source, index), wide)
+    values.put([(out, offset, cast(total, out.dtype), ok)])
+
+
+def with_axis(index: Index, axis: int, place: Size) -> Index:
+    """The index with another place along an axis."""
     return (*index[:axis], place, *index[axis + 1 :])

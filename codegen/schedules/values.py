@@ -105,7 +105,8 @@ class Values:
                 seed, call = (self.at(operand, (), None) for operand in node.operands)
                 element = self.writer.expr(flatten(index, node.tensor.shape))
                 attrs = {key: value for key, value in node.attrs.items() if key != "type"}
-                return body_of(node)(seed, call, element, **attrs)
+                bits: Expr = body_of(node)(seed, call, element, **attrs)
+                return bits
         match node.op.name:
             case "input":
                 return self.writer.load_input(node, index, mask)

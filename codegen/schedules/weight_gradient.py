@@ -59,7 +59,9 @@ class WeightProduct(Product):
         axes = range(1, self.node.tensor.rank)
         return (cell[0] * self.rows + row, *self.spread_columns(column, axes))
 
-    def pack(self, cell: Index, sample: Size, column: Size, first: Size, count: Size, panel: Buffer, start: Size) -> None:
+    def pack(
+        self, cell: Index, sample: Size, column: Size, first: Size, count: Size, panel: Buffer, start: Size
+    ) -> None:
         """Copy what a column of the product sees in a sample at `count` positions from `first` on."""
         channel, *tap = unflatten(self.writer.ranges, column, (self.channels, *self.window))
         here = (sample, cell[0] * self.channels + channel)

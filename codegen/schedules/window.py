@@ -25,10 +25,10 @@ _SMALL = 16
 
 def write_window(writer: Writer) -> None:
     """Write the kernel of a window region."""
-    _Window(writer, contraction(writer)).write()
+    Window(writer, contraction(writer)).write()
 
 
-class _Window:
+class Window:
     """rank: how many axes windows slide along, the last ones of the result; lead: those before."""
 
     def __init__(self, writer: Writer, node: Node) -> None:
@@ -59,12 +59,12 @@ class _Window:
                 place = block * LANES + writer.lane
                 at = [loops.enter_context(writer.over(*axis)) for axis in spatial]
                 index = (*spread(groups, [*cell, place], lead), *at)
-                self._element(index, writer.below(place, extent), LANES)
+                self.element(index, writer.below(place, extent), LANES)
             return
-        with writer.cells([*axes, *spatial[:-1]], cost / LANES, shape[-1]) as cell:
-            with writer.over(*spatial[-1], "vector") as last:
-                index = (*spread(groups, cell[: len(groups)], lead), *cell[len(groups) :], last)
-                self._element(index, None, LANES if isinstance(last, dim.Dim) else 1)
+        *rest, last = spatial
+        with writer.cells([*axes, *rest], cost / LANES, shape[-1]) as cell, writer.over(*last, "vector") as place:
+            index = (*spread(groups, cell[: len(groups)], lead), *cell[len(groups) :], place)
+            self.element(index, None, LANES)
 
     def _evaluate(self, values: Values, index: Index) -> list[Expr]:
         """What an element needs, at a general place of a window, for the trial."""
@@ -75,7 +75,7 @@ class _Window:
         reads = [values.at(operand, place) for operand in self.node.operands]
         return [*reads, *output_parts(values, lambda _: index)]
 
-    def _element(self, index: Index, mask: Expr | None, lanes: int) -> None:
+    def element(self, index: Index, mask: Expr | None, lanes: int) -> None:
         """Compute one element of the result (in each lane) and store the outputs there."""
         value = (self._scatter if self.is_scatter else self._largest)(index, mask, lanes)
         self.values.forget()
@@ -99,8 +99,7 @@ class _Window:
             value = self.values.at(operand, (*index[: self.lead], *place), both(mask, inside))
             new = combiner.lift(value, self.writer.expr(flatten(place, sizes)))
             if inside is not None:
-                start = [const(init, dtype) for init, dtype in zip(combiner.init, combiner.dtypes, strict=True)]
-                new = tuple(select(inside, part, other) for part, other in zip(new, start, strict=True))
+                new = tuple(select(inside, part, other) for part, other in zip(new, combiner.init, strict=True))
             made = combiner.combine(tuple(local.value for local in state), new)
             settled = self.values.settle(made)
             if len(settled) > 1:  # all is computed before the first local changes
@@ -135,7 +134,8 @@ class _Window:
             hit = eq(self.values.at(places, at, wanted), here)
             hit = hit if inside is None else hit & inside
             value = cast(self.values.at(gradient, at, wanted), total.dtype)
-            self.writer.assign(total, *self.values.settle([select(hit, total.value + value, total.value)]))
+            (made,) = self.values.settle([select(hit, total.value + value, total.value)])
+            self.writer.assign(total, made)
         return cast(total.value, dtype)
 
     def _taps(self) -> Sequence[tuple[str, int]]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from brasa.codegen.schedules.indices import Index, Ranges, by_variables, rejoined, variable, varies
 from brasa.ir import dim, kernel
 from brasa.ir.dim import Atom, Dim, Size
-from brasa.ir.dtype import DType, int64
+from brasa.ir.dtype import DType, bool_, int64
 from brasa.ir.graph import Graph, Node
 from brasa.ir.kernel import LANES, Access, Buffer, Expr, Kernel, Local, LoopKind, Number, const
 from brasa.ir.kernel_builder import KernelBuilder
@@ -158,9 +158,9 @@ class Writer(KernelBuilder):
             self._arguments[size] = self.size(text if len(size.terms) == 1 and "//" not in text else f"({text})")
         return self._arguments[size]
 
-    def _sum(self, size: Size) -> Expr:
+    def _sum(self, sum_: Size) -> Expr:
         parts: list[tuple[tuple[int, int], Expr | None, Size]] = []
-        for moving, factor in by_variables(size).items():
+        for moving, factor in by_variables(sum_).items():
             product: Expr | None = None
             for atom in moving:
                 value = self._atom(atom)
@@ -172,8 +172,8 @@ class Writer(KernelBuilder):
         total: Expr | None = None
         for _, product, factor in sorted(parts, key=lambda part: part[0]):
             negative = total is not None and isinstance(factor, int) and factor < 0
-            size_part = self.expr(-factor if negative else factor)
-            term = size_part if product is None else product if factor in (1, -1) and negative or factor == 1 else product * size_part
+            times = self.expr(-factor if negative else factor)
+            term = times if product is None else product if times.attr == 1 else product * times
             total = term if total is None else total - term if negative else total + term
         return const(0, int64) if total is None else total
 
@@ -198,13 +198,13 @@ class Writer(KernelBuilder):
             lhs, rhs = (self.ranges.fold(arg) for arg in expr.args)
             known = self._decide(expr.op, lhs, rhs)
             if known is not None:
-                return const(known, kernel.bool_)
+                return const(known, bool_)
             return kernel.binary(expr.op, self.expr(lhs), self.expr(rhs))
         parts = [self.condition(arg) for arg in expr.args]
         if expr.op == "and" and any(part.op == "const" for part in parts):
             fixed, other = parts if parts[0].op == "const" else reversed(parts)
             return other if fixed.attr else fixed
-        return Expr(expr.op, tuple(parts), kernel.bool_, max(part.lanes for part in parts))
+        return Expr(expr.op, tuple(parts), bool_, max(part.lanes for part in parts))
 
     def _decide(self, op: str, lhs: Size, rhs: Size) -> bool | None:
         if op in ("lt", "le"):
@@ -273,7 +273,7 @@ class Writer(KernelBuilder):
 
     @contextmanager
     def over(self, name: str, extent: Size, kind: LoopKind = "serial", cost: Expr | None = None) -> Iterator[Size]:
-        """A loop over 0..extent; gives its variable as an index. A single iteration needs no loop, but for its lanes."""
+        """A loop over 0..extent; gives its variable as an index. One iteration needs no loop, but for its lanes."""
         if extent == 1 and kind != "vector":
             yield 0
             return
@@ -303,12 +303,13 @@ class Writer(KernelBuilder):
         name = kept[0][0] if len(kept) == 1 else "cell"
         with self.over(name, total, "parallel", estimate) as cell:
             indices: dict[str, Size] = {}
+            left = cell
             for name, extent in reversed(kept[1:]):
-                indices[name] = self.let_index(name, self.ranges.remainder(cell, extent), extent)
-                cell = self.ranges.quotient(cell, extent)
+                indices[name] = self.let_index(name, self.ranges.remainder(left, extent), extent)
+                left = self.ranges.quotient(left, extent)
             if kept:
                 name, extent = kept[0]
-                indices[name] = self.let_index(name, cell, extent) if len(kept) > 1 else cell
+                indices[name] = self.let_index(name, left, extent) if len(kept) > 1 else cell
             yield tuple(indices.get(name, 0) for name, _ in axes)
 
     def lower(self) -> Lowered:

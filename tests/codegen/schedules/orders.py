@@ -63,7 +63,9 @@ def fma(a: float, b: float, c: np.float32) -> np.float32:
     exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
     near = np.float32(float(exact))  # rounded twice: off by one in rare cases, which the neighbours settle
     around = (near, np.nextafter(near, np.float32(-np.inf)), np.nextafter(near, np.float32(np.inf)))
-    gaps = sorted((abs(Fraction(float(one)) - exact), int(one.view(np.int32)) & 1, number) for number, one in enumerate(around))
+    gaps = sorted(
+        (abs(Fraction(float(one)) - exact), int(one.view(np.int32)) & 1, number) for number, one in enumerate(around)
+    )
     return around[gaps[0][2]]
 
 
@@ -94,7 +96,9 @@ def same_bits(found: Array, wanted: Array) -> None:
     """Equal bit for bit."""
     assert found.dtype == wanted.dtype
     unsigned = np.dtype(f"u{found.itemsize}")
-    np.testing.assert_array_equal(np.ascontiguousarray(found).view(unsigned), np.ascontiguousarray(wanted).view(unsigned))
+    np.testing.assert_array_equal(
+        np.ascontiguousarray(found).view(unsigned), np.ascontiguousarray(wanted).view(unsigned)
+    )
 
 
 Order = Callable[[Array], Array]

@@ -205,7 +205,7 @@ def test_one_and_three_dimensions_and_half_precision() -> None:
     )  # fmt: skip
     close(line, floats(2, 3, 20), floats(4, 3, 3))
     cube = region(
-        " %0: f32[n,4,3,4,5] = conv(x, k, stride=[1, 1, 1], padding=[1, 1, 1], dilation=[1, 1, 1], groups=1)\n return %0",
+        " %0: f32[n,4,3,4,5] = conv(x, k, stride=[1,1,1], padding=[1,1,1], dilation=[1,1,1], groups=1)\n return %0",
         inputs="x: f32[n,3,3,4,5], k: f32[4,3,3,3,3]", results=["f32[n,4,3,4,5]"],
     )  # fmt: skip
     close(cube, floats(2, 3, 3, 4, 5), floats(4, 3, 3, 3, 3))

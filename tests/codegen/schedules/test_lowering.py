@@ -77,13 +77,16 @@ graph main(x: f32[4]) {
 
 
 def test_values_between_launches_are_temporaries_and_outputs_are_written_directly() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(x: f32[n], y: f32[n]) {
   %0: f32[n] = fused(x, y, graph=@grow)
   %1: f32[n] = fused(%0, y, graph=@grow)
   %2: f32[n] = fused(%1, %0, graph=@grow)
   return %2, %1
 }"""
+    )
     program = machine(text).program
     assert [launch.buffers[-1] for launch in program.launches] == [
         Place("temporary", 0), Place("output", 1), Place("output", 0),
@@ -113,11 +116,14 @@ graph main(x: f32[n*4], like: f32[n]) {
 
 
 def test_inputs_and_repeated_results_are_copied_to_outputs() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(x: f32[n] strides(s), y: f32[n]) {
   %0: f32[n] = fused(x, y, graph=@grow)
   return %0, x, %0
 }"""
+    )
     x, y = floats(40)[::2], floats(20)
     first, second, third = machine(text).run(x, y).outputs
     np.testing.assert_array_equal(second, x)
@@ -126,11 +132,14 @@ graph main(x: f32[n] strides(s), y: f32[n]) {
 
 
 def test_an_elementwise_update_is_written_in_place() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(p: f32[n], g: f32[n]) {
   %0: f32[n] = fused(p, g, graph=@grow)
   return %0 into p
 }"""
+    )
     program = machine(text).program
     assert len(program.launches) == 1
     assert program.launches[0].buffers[0] == Place("input", 0)
@@ -142,11 +151,14 @@ graph main(p: f32[n], g: f32[n]) {
 
 
 def test_an_update_of_a_strided_input_keeps_its_layout() -> None:
-    text = STEP.replace("SIZE", "n,c") + """
+    text = (
+        STEP.replace("SIZE", "n,c")
+        + """
 graph main(p: f32[n,c] strides(s,s), g: f32[n,c]) {
   %0: f32[n,c] = fused(p, g, graph=@grow)
   return %0 into p
 }"""
+    )
     p, g = floats(30, 20).T[::2, ::2], floats(10, 15)
     wanted = p + g
     machine(text).run(p, g)
@@ -154,12 +166,15 @@ graph main(p: f32[n,c] strides(s,s), g: f32[n,c]) {
 
 
 def test_an_update_that_later_launches_would_miss_runs_last() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(p: f32[n], g: f32[n]) {
   %0: f32[n] = fused(p, g, graph=@grow)
   %1: f32[n] = fused(g, p, graph=@grow)
   return %0 into p, %1
 }"""
+    )
     program = machine(text).program
     assert [launch.buffers[0].role for launch in program.launches] == ["input", "input"]
     assert len(program.launches) == 2
@@ -180,11 +195,14 @@ graph main(p: f32[n]) {
   return %0 into p
 }"""
 
-SWAPPED = STEP.replace("SIZE", "n") + """
+SWAPPED = (
+    STEP.replace("SIZE", "n")
+    + """
 graph main(p: f32[n], q: f32[n]) {
   %0: f32[n] = fused(p, q, graph=@grow)
   return q into p, p into q, %0
 }"""
+)
 
 SCATTERED = """
 graph add_at(p: f32[n], i: i64[t], g: f32[t]) {
@@ -224,7 +242,9 @@ def test_nothing_is_written_to_inputs_when_a_check_fails() -> None:
 
 
 def test_an_update_waits_for_checks_of_other_launches() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph pick(x: f32[n], i: i64[t]) {
   %0: f32[t] = gather(x, i, axis=0)
   return %0
@@ -234,6 +254,7 @@ graph main(p: f32[n], x: f32[n], i: i64[t]) {
   %1: f32[t] = fused(x, i, graph=@pick)
   return %0 into p, %1
 }"""
+    )
     names = [launch.kernel.name for launch in machine(text).program.launches]
     assert names == ["pick", "grow"]
     p, x = floats(10), floats(10)

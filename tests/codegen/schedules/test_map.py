@@ -43,7 +43,9 @@ def test_broadcast_at_several_sizes(rows: int, columns: int) -> None:
 
 
 def test_dense_operands_are_walked_as_one_axis() -> None:
-    text = region(" %0: f32[n,3,8] = mul(x, y)\n return %0", inputs="x: f32[n,3,8], y: f32[n,3,8]", results=["f32[n,3,8]"])
+    text = region(
+        " %0: f32[n,3,8] = mul(x, y)\n return %0", inputs="x: f32[n,3,8], y: f32[n,3,8]", results=["f32[n,3,8]"]
+    )
     kernel = str(machine(text).program.kernels[0])
     assert "0..minimum(4096, n*24 - piece * 4096) vector" in kernel
     exact(text, floats(5, 3, 8), floats(5, 3, 8))

@@ -25,7 +25,8 @@ def product(m: object, k: object, n: object, order: str = "chain", dtype: str = 
             inputs=f"x: {dtype}[{m},{k}], w: {dtype}[{k},{n}]", results=[f"{dtype}[{m},{n}]"], name="matmul",
         )  # fmt: skip
     return region(
-        f' %0: {dtype}[{k},{n}] = permute(w, axes=[1,0])\n %1: {dtype}[{m},{n}] = matmul(x, %0, order="dot")\n return %1',
+        f" %0: {dtype}[{k},{n}] = permute(w, axes=[1,0])\n"
+        f' %1: {dtype}[{m},{n}] = matmul(x, %0, order="dot")\n return %1',
         inputs=f"x: {dtype}[{m},{k}], w: {dtype}[{n},{k}]", results=[f"{dtype}[{m},{n}]"], name="matmul",
     )  # fmt: skip
 
@@ -38,7 +39,17 @@ def close(text: str, *arrays: Array) -> None:
     assert np.all(np.abs(found - wanted) <= 4 * np.finfo(np.float32).eps * np.maximum(bound, 1e-30))
 
 
-SIZES = [(1, 1, 1), (5, 7, 9), (13, 40, 33), (64, 20, 10), (37, 600, 70), (1, 100, 200), (3, 0, 5), (0, 4, 5), (4, 3, 0)]
+SIZES = [
+    (1, 1, 1),
+    (5, 7, 9),
+    (13, 40, 33),
+    (64, 20, 10),
+    (37, 600, 70),
+    (1, 100, 200),
+    (3, 0, 5),
+    (0, 4, 5),
+    (4, 3, 0),
+]
 
 
 @pytest.mark.parametrize(("m", "k", "n"), SIZES)
@@ -86,7 +97,9 @@ def test_sample_alone_gives_the_same_bits_as_in_a_batch() -> None:
         x, w = floats(30, 70), floats(70, 20) if order == "chain" else floats(20, 70)
         whole = machine(product("m", 70, 20, order)).run(x, w).outputs[0]
         for row in (0, 11, 29):
-            same_bits(whole[row : row + 1], machine(product("m", 70, 20, order)).run(x[row : row + 1].copy(), w).outputs[0])
+            same_bits(
+                whole[row : row + 1], machine(product("m", 70, 20, order)).run(x[row : row + 1].copy(), w).outputs[0]
+            )
 
 
 @pytest.mark.parametrize("shape", [(60, 1024, 40), (50, 20, 1100), (100, 30, 1030)])
@@ -140,7 +153,8 @@ def test_epilogue_rounds_like_ops_of_their_own(order: str) -> None:
 
 def test_heavy_epilogue_runs_in_its_own_loop() -> None:
     text = region(
-        ' %0: f32[m,30] = matmul(x, w, order="chain")\n %1: f32[m,30] = tanh(%0)\n %2: f32[m,30] = exp(%1)\n return %2, %0',
+        ' %0: f32[m,30] = matmul(x, w, order="chain")\n'
+        " %1: f32[m,30] = tanh(%0)\n %2: f32[m,30] = exp(%1)\n return %2, %0",
         inputs="x: f32[m,20], w: f32[20,30]", results=["f32[m,30]", "f32[m,30]"],
     )  # fmt: skip
     x, w = floats(21, 20), floats(20, 30)
@@ -155,8 +169,8 @@ def test_batches_and_layouts(order: str) -> None:
         f' %0: f32[b,h,m,n] = matmul(q, k, order="{order}")\n return %0',
         inputs="q: f32[b,h,m,d], k: f32[b,h,d,n]", results=["f32[b,h,m,n]"],
     )  # fmt: skip
-    strided = text.replace("graph main(q: f32[b,h,m,d], k: f32[b,h,d,n])",
-                           "graph main(q: f32[b,h,m,d] strides(s,s,s,1), k: f32[b,h,d,n] strides(s,s,1,s))")  # fmt: skip
+    head = "graph main(q: f32[b,h,m,d], k: f32[b,h,d,n])"
+    strided = text.replace(head, "graph main(q: f32[b,h,m,d] strides(s,s,s,1), k: f32[b,h,d,n] strides(s,s,1,s))")
     q, k = floats(2, 9, 3, 20).transpose(0, 2, 1, 3), floats(2, 11, 3, 20).transpose(0, 2, 3, 1)
     found = machine(strided).run(q, k).outputs[0]
     np.testing.assert_allclose(found, q.astype(np.float64) @ k.astype(np.float64), atol=2e-5)
