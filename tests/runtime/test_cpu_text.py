@@ -46,7 +46,7 @@ def test_cold_and_warm(tmp_path: Path, entry: str) -> None:
     assert [compilations(cache, entry) for _ in range(2)] == [1, 0]
     (file,) = cache.iterdir()
     file.write_bytes(file.read_bytes()[:-100])
-    assert [compilations(cache, entry) for _ in range(2)] == [1, 0]
+    assert compilations(cache, entry) == 1
 
 
 def test_without_a_cache(tmp_path: Path) -> None:
