@@ -5,13 +5,21 @@ from __future__ import annotations
 from brasa.codegen.schedules.cuda.contract import write_contract
 from brasa.codegen.schedules.cuda.map import write_map
 from brasa.codegen.schedules.cuda.rows import write_rows
+from brasa.codegen.schedules.cuda.scatter import write_scatter
+from brasa.codegen.schedules.cuda.window import write_window
 from brasa.codegen.schedules.lowering import lower
 from brasa.codegen.schedules.regions import Schedules
 from brasa.ir.graph import Graph
 from brasa.ir.program import Program
 from brasa.ir.target import Target
 
-_SCHEDULES: Schedules = {"map": write_map, "rows": write_rows, "contract": write_contract}
+_SCHEDULES: Schedules = {
+    "map": write_map,
+    "rows": write_rows,
+    "contract": write_contract,
+    "window": write_window,
+    "scatter": write_scatter,
+}
 _GPU = Target("nvptx64-nvidia-cuda", "sm_80", "", vector_bits=32, vector_registers=255)
 
 

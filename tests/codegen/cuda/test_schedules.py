@@ -11,7 +11,7 @@ import pytest
 
 from brasa.codegen.cuda import emit_cuda
 from brasa.codegen.schedules.cuda import lower_for_gpu
-from brasa.ir.errors import DeviceError, IndexError
+from brasa.ir.errors import IndexError
 from brasa.runtime.cuda import CudaExecutable
 from tests.codegen.cuda.host import HostModule, cupy_on_host, needs_compiler, same_bits
 from tests.codegen.cuda.nvidia import compile_for_gpu
@@ -38,6 +38,11 @@ def functions(dtype: str) -> str:
 
 def extreme(size: tuple[int, ...]) -> np.ndarray:
     return np.resize([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, *RANDOM.normal(0, np.exp2(np.arange(-9, 9)))], size)
+
+
+def small(size: tuple[int, ...]) -> np.ndarray:
+    """Numbers that are also places on an axis."""
+    return RANDOM.integers(0, 9, size) + 0.125
 
 
 def underflowing(size: tuple[int, ...]) -> np.ndarray:
@@ -91,6 +96,15 @@ def convolution(op: str, lhs: str, rhs: str, result: str, options: str, dtype: s
     return region(body, inputs=f"x: {dtype}[{lhs}], y: {dtype}[{rhs}]", results=[f"{dtype}[{result}]"], name=op)
 
 
+WINDOW = "window=[3,3], stride=[2,2], padding=[1,0], dilation=[1,1]"
+
+
+def window(which: str, dtype: str) -> str:
+    result = f"{dtype}[n,c,5,5]"
+    body = f" %0: f32[n,c,h,w] = neg(x)\n %1: {result} = window_{which}(%0, positions=[5,5], {WINDOW})\n return %1"
+    return region(body, inputs="x: f32[n,c,h,w]", results=[result])
+
+
 OPTIONS = "stride=[2,1], padding=[1,2], dilation=[1,2], groups=2"
 OUT = "n,6,(h-1)//2+1,w"
 
@@ -133,6 +147,26 @@ CASES = {
     "conv_weight_grad": Case(
         convolution("conv_weight_grad", "n,8,h,w", OUT, "6,4,3,3", "window=[3,3], " + OPTIONS),
         [((2, 8, 9, 7), (2, 6, 5, 7)), ((19, 8, 9, 7), (19, 6, 5, 7))],
+    ),
+    "window_max": Case(window("max", "f32"), [((2, 3, 9, 11),)], extreme),
+    "window_argmax": Case(window("argmax", "i64"), [((2, 3, 9, 11),)], extreme),
+    "window_scatter": Case(
+        region(
+            f" %0: f32[n,c,9,11] = window_scatter(x, y, spatial=[9,11], {WINDOW})\n return %0",
+            inputs="x: f32[n,c,5,5], y: i64[n,c,5,5]",
+            results=["f32[n,c,9,11]"],
+        ),
+        [((2, 3, 5, 5), (2, 3, 5, 5))],
+        small,
+    ),
+    "scatter_add": Case(
+        region(
+            " %0: f32[n,b,m] = scatter_add(x, y, z, axis=1)\n return %0",
+            inputs="x: f32[n,b,m], y: i64[n,k,m], z: f32[n,k,m]",
+            results=["f32[n,b,m]"],
+        ),
+        [((3, 9, 100), (3, 20, 100), (3, 20, 100))],
+        small,
     ),
     "half_sum": Case(reduction("sum", "[3]", "f16[a,b,c]", "f16"), [((2, 2, 2, 5000),)]),
 }
@@ -212,12 +246,3 @@ graph main(w: f32[n], g: f32[n], rate: f32[]) {
     assert updated is w
     same_bits(w, expected)
     assert "float* w" in emit_cuda(program) and "out" not in emit_cuda(program)
-
-
-def test_forms_without_a_schedule_are_refused() -> None:
-    text = region(
-        " %0: f32[n,m] = scatter_add(x, index, v, axis=0)\n return %0",
-        inputs="x: f32[n,m], index: i64[k,m], v: f32[k,m]", results=["f32[n,m]"],
-    )  # fmt: skip
-    with pytest.raises(DeviceError, match="there is no schedule of scatter regions for nvptx64-nvidia-cuda"):
-        lower_for_gpu(read(text))
