@@ -103,7 +103,7 @@ class Dim:
         text = ""
         for monomial, factor in self.terms:
             sign = "-" if factor < 0 else "+" if text else ""
-            single = len(monomial) == 1 and abs(factor) == 1 and len(self.terms) == 1
+            single = len(monomial) == 1 and abs(factor) == 1
             atoms = "*".join(
                 str(atom) if single or isinstance(atom, str) or atom.function in ("min", "max") else f"({atom})"
                 for atom in monomial

@@ -71,7 +71,7 @@ class Op:
     def check_arity(self, count: int) -> None:
         variadic = bool(self.operands) and self.operands[-1].endswith("*")
         if count < len(self.operands) - variadic or (count > len(self.operands) and not variadic):
-            raise GraphError(f"takes {len(self.operands)} operands, {count} were given")
+            raise GraphError(f"takes ({', '.join(self.operands)}), not {count} operands")
 
     def operand_name(self, index: int) -> str:
         """The name of operand `index`; those of a variadic op are numbered."""

@@ -69,7 +69,7 @@ def bind(
     Raises ShapeError or DTypeError when the arguments do not fit.
     """
     if len(parameters) != len(arguments):
-        raise ShapeError(f"takes {len(parameters)} tensors, {len(arguments)} were given")
+        raise ShapeError(f"takes ({', '.join(map(str, parameters))}), not {len(arguments)} tensors")
     values: dict[str, Size] = {}
     for want, have in zip(parameters, arguments, strict=True):
         if want.dtype is not have.dtype or want.device != have.device:

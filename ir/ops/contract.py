@@ -117,9 +117,7 @@ def _check(lhs: TensorType, rhs: TensorType, stride: Any, padding: Any, dilation
     if not 3 <= lhs.rank <= 5 or lhs.rank != rhs.rank:
         raise ShapeError(f"needs two tensors of the same rank, 3 to 5; they have {lhs.rank} and {rhs.rank}")
     if not len(stride) == len(padding) == len(dilation) == lhs.rank - 2:
-        raise ShapeError(
-            f"stride, padding and dilation must have one entry for each of the {lhs.rank - 2} spatial axes"
-        )
+        raise ShapeError(f"stride, padding and dilation must have one entry per spatial axis of {lhs}")
     if min(*stride, *dilation, groups) < 1 or min(padding) < 0:
         raise ShapeError(
             f"stride {list(stride)}, dilation {list(dilation)} and groups {groups} must be positive, "

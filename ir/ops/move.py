@@ -31,7 +31,7 @@ def _slice_type(
     x: TensorType, *, starts: tuple[Size, ...], sizes: tuple[Size, ...], steps: tuple[int, ...]
 ) -> TensorType:
     if not len(starts) == len(sizes) == len(steps) == x.rank:
-        raise ShapeError(f"starts, sizes and steps must have one entry for each of the {x.rank} axes")
+        raise ShapeError(f"starts, sizes and steps must have one entry per axis of {x}")
     for axis, (start, size, step) in enumerate(zip(starts, sizes, steps, strict=True)):
         if step == 0 or not dim.at_most(0, size):
             raise ShapeError(f"cannot take {size} elements {step} apart from axis {axis} of {x}")
@@ -72,14 +72,16 @@ def _pad_type(x: TensorType, value: TensorType, *, low: tuple[Size, ...], high: 
     if value.shape or value.dtype is not x.dtype:
         raise DTypeError(f"the padding value must be a scalar of dtype {x.dtype.name}, it is {value}")
     if not len(low) == len(high) == x.rank:
-        raise ShapeError(f"low and high must have one entry for each of the {x.rank} axes")
+        raise ShapeError(f"low and high must have one entry per axis of {x}")
     if not all(dim.at_most(0, size) for size in (*low, *high)):
         raise ShapeError(f"cannot pad by less than nothing: low {list(low)}, high {list(high)}")
     return TensorType(tuple(n + a + b for n, a, b in zip(x.shape, low, high, strict=True)), x.dtype, x.device)
 
 
 def _pad_value(x: Any, value: Any, *, low: Any, high: Any) -> Any:
-    return np.pad(x, tuple(zip(low, high, strict=True)), constant_values=value)
+    result = np.full([n + a + b for n, a, b in zip(np.shape(x), low, high, strict=True)], value, np.asarray(x).dtype)
+    result[tuple(slice(a, a + n) for n, a in zip(np.shape(x), low, strict=True))] = x
+    return result
 
 
 def _pad_body(

@@ -142,13 +142,14 @@ def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
 prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=_simple(1, lambda a, b: a * b))
 
 
-def _check_ordered(x: TensorType) -> None:
+def check_ordered(x: TensorType) -> None:
+    """Raise DTypeError for elements of which none is the largest."""
     if x.dtype.kind == "complex":
         raise DTypeError(f"is not defined for {x.dtype.name}")
 
 
 def _extremum_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
-    _check_ordered(x)
+    check_ordered(x)
     return _reduced(x, axes, x.dtype)
 
 
@@ -197,7 +198,7 @@ min_ = Op("min", Kind.REDUCE, ("x",), _extremum_type, _extremum_value(np.min, hi
 
 
 def _index_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
-    _check_ordered(x)
+    check_ordered(x)
     return _reduced(x, axes, int64)
 
 

@@ -12,7 +12,7 @@ from brasa.ir.dtype import DType, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops.index import gather
-from brasa.ir.ops.reduce import lowest
+from brasa.ir.ops.reduce import check_ordered, lowest
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
 
@@ -20,11 +20,12 @@ from brasa.ir.types import TensorType
 def _window_type(
     x: TensorType, dtype: DType, window: Any, positions: Any, stride: Any, padding: Any, dilation: Any
 ) -> TensorType:
+    check_ordered(x)
     if not 1 <= len(window) <= min(x.rank, 3):
         raise ShapeError(f"windows slide along 1 to 3 of the last axes of {x}, not along {len(window)}")
     if not len(window) == len(positions) == len(stride) == len(padding) == len(dilation):
         raise ShapeError(
-            f"positions, stride, padding and dilation must have one entry for each of the {len(window)} axes"
+            f"positions, stride, padding and dilation must have one entry per axis, as window {list(window)} has"
         )
     if min(*window, *stride, *dilation) < 1 or min(padding) < 0:
         raise ShapeError(
@@ -100,7 +101,9 @@ def _scatter_type(
 ) -> TensorType:
     if place.dtype is not int64:
         raise DTypeError(f"places are i64, not {place.dtype.name}")
-    if g.rank < len(spatial) or g.rank != place.rank or not all(map(dim.equal, g.shape, place.shape)):
+    if g.rank < len(spatial):
+        raise ShapeError(f"g {g} has fewer axes than spatial {list(spatial)}")
+    if g.rank != place.rank or not all(map(dim.equal, g.shape, place.shape)):
         raise ShapeError(f"g {g} and place {place} differ in shape")
     return TensorType((*g.shape[: g.rank - len(spatial)], *spatial), g.dtype, g.device)
 

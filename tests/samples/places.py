@@ -1,0 +1,57 @@
+"""Samples of ops that look into windows, or at places that a tensor names."""
+
+from __future__ import annotations
+
+from tests.samples.sample import Sample, apart, between
+
+_TWO = "window=[2, 2], positions=[2, 3], stride=[2, 2], padding=[0, 0], dilation=[1, 1]"
+_PADDED = "window=[3, 2], positions=[3, 3], stride=[2, 2], padding=[1, 1], dilation=[1, 2]"
+_LINE = "window=[3], positions=[(n-1)//2+1], stride=[2], padding=[1], dilation=[1]"
+_LAST = "window=[2], positions=[3], stride=[2], padding=[0], dilation=[1]"
+_OUTSIDE = "window=[2], positions=[2], stride=[1], padding=[1], dilation=[3]"
+_SCATTERED = "window=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, 1])"
+_NAN, _INF = float("nan"), float("inf")
+
+
+def _window(op: str, result: str) -> list[Sample]:
+    """The same windows for the values and for their places. The last of _LAST ends beyond the input."""
+    draw = {"x": apart}
+    return [
+        Sample("x: f32[2,3,4,6]", f"{result or 'f32'}[2,3,2,3] = {op}(x, {_TWO})", {}, draw),
+        Sample("x: f32[1,5,6]", f"{result or 'f32'}[1,3,3] = {op}(x, {_PADDED})", {}, draw),
+        Sample("x: f32[m,n]", f"{result or 'f32'}[m,(n-1)//2+1] = {op}(x, {_LINE})", {"m": 2, "n": 6}, draw),
+        Sample("x: f32[5]", f"{result or 'f32'}[3] = {op}(x, {_LAST})", {}, draw),
+        Sample("x: f32[0,4,6]", f"{result or 'f32'}[0,2,3] = {op}(x, {_TWO})", {}, draw),
+        Sample("x: f32[2,5]", f"{result or 'f32'}[2,3] = {op}(x, {_LAST})", {},
+               {"x": [1, 1, _NAN, 2, 3, -_INF, -_INF, 0, _NAN, _NAN]}, False),
+        Sample("x: f32[1,2]", f"{result or 'f32'}[1,2] = {op}(x, {_OUTSIDE})", {}, {"x": [-_INF, -_INF]}, False),
+        *[Sample(f"x: {dtype}[5]", f"{result or dtype}[3] = {op}(x, {_LAST})", {}, draw)
+          for dtype in ("f64", "f16", "bf16", "i32", "u8")],
+    ]  # fmt: skip
+
+
+SAMPLES = [
+    *_window("window_max", ""),
+    *_window("window_argmax", "i64"),
+    Sample("g: f32[2,2,3], place: i64[2,2,3]", f"f32[2,3,4] = window_scatter(g, place, spatial=[3, 4], {_SCATTERED}",
+           {}, {"place": [0, 1, 2, 4, 5, 6] * 2}),
+    Sample("g: f32[2,2], place: i64[2,2]", f"f32[3,3] = window_scatter(g, place, spatial=[3, 3], {_SCATTERED}",
+           {}, {"place": [4, 4, 4, 4]}),
+    Sample("g: f32[0,2,2], place: i64[0,2,2]", f"f32[0,3,3] = window_scatter(g, place, spatial=[3, 3], {_SCATTERED}"),
+    Sample("g: f32[n,2], place: i64[n,2], x: f32[n,m]",
+           "f32[n,m] = window_scatter(g, place, spatial=[m], window=[2], stride=[2], padding=[0], dilation=[1])",
+           {"n": 2, "m": 4}, {"place": [0, 3, 1, 2]}),
+    Sample("x: f32[5,2], index: i64[3,2]", "f32[3,2] = gather(x, index, axis=0)", {}, {"index": between(0, 5)}),
+    Sample("x: i64[2,5], index: i64[2,1]", "i64[2,1] = gather(x, index, axis=1)", {}, {"index": between(0, 5)}),
+    Sample("x: f32[n,4], index: i64[n,m]", "f32[n,m] = gather(x, index, axis=1)", {"n": 2, "m": 6},
+           {"index": between(0, 4)}),
+    Sample("x: f32[3], index: i64[0]", "f32[0] = gather(x, index, axis=0)"),
+    Sample("x: f32[0,2], index: i64[0,2]", "f32[0,2] = gather(x, index, axis=0)"),
+    Sample("x: f32[5,2], index: i64[4,2], value: f32[4,2]", "f32[5,2] = scatter_add(x, index, value, axis=0)", {},
+           {"index": [0, 4, 4, 4, 0, 1, 4, 4]}),
+    Sample("x: f32[n,4], index: i64[n,m], value: f32[n,m]", "f32[n,4] = scatter_add(x, index, value, axis=1)",
+           {"n": 2, "m": 6}, {"index": between(0, 4)}),
+    Sample("x: i64[3], index: i64[0], value: i64[0]", "i64[3] = scatter_add(x, index, value, axis=0)"),
+    Sample("x: f16[3], index: i64[5], value: f16[5]", "f16[3] = scatter_add(x, index, value, axis=0)", {},
+           {"index": between(0, 3)}),
+]  # fmt: skip
