@@ -23,7 +23,7 @@ from brasa.tensor import Tensor, make
 _executables: dict[str, Executable] = {}
 _lock = RLock()
 LOGGER = logging.getLogger("brasa")
-COMPILED: list[str] = []  # names of the graphs that were compiled, not taken from a cache: what tests count
+LOADED: list[str] = []  # names of the graphs that executables were made of, in order: what tests count
 
 
 @cache
@@ -46,7 +46,14 @@ def executable(graph: Graph) -> Executable:
     return found
 
 
+def forget_executables() -> None:
+    """Make or load machine code anew for graphs that are run for the first time from now on."""
+    with _lock:
+        _executables.clear()
+
+
 def _load_or_compile(graph: Graph, text: str) -> Executable:
+    LOADED.append(graph.name)
     numbers = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
     key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
@@ -59,7 +66,6 @@ def _load_or_compile(graph: Graph, text: str) -> Executable:
 
 def compile_graph(graph: Graph) -> tuple[Signature, bytes]:
     """A graph through passes, schedules and LLVM to object code."""
-    COMPILED.append(graph.name)
     wishes = runtime.settings()
     stages = Stages(graph, check=wishes.check)
     signature, code = stages.signature, stages.object_code
@@ -76,7 +82,7 @@ def _dump(name: str, texts: dict[str, str], folder: Path | None) -> None:
         for stage, text in texts.items():
             LOGGER.info("%s %s\n%s", name, stage, text)
         return
-    place = folder / f"{len(COMPILED):04}-{name}"
+    place = folder / f"{len(LOADED):04}-{name}"
     place.mkdir(parents=True, exist_ok=True)
     for stage, text in texts.items():
         (place / stage).write_text(text + "\n")

@@ -29,13 +29,13 @@ _PLAIN = (int, float)
 
 
 class Operand(NamedTuple):
-    """What a signature holds of one operand. shape: constant sizes, None where a size may vary."""
+    """What a signature holds of one operand. shape: the sizes that are constants, None for those that may vary."""
 
     dtype: DType
     rank: int
     marks: tuple[str, ...]
     device: str
-    shape: tuple[int, ...] | None
+    shape: tuple[int | None, ...] | None
     number: bool
 
 
@@ -206,9 +206,11 @@ class Function:
 
     @staticmethod
     def _input(trace: Trace, index: int, operand: Operand, shape: tuple[int, ...]) -> Tensor:
-        sizes: tuple[Size, ...] = operand.shape if operand.shape is not None else tuple(
-            trace.scope.name(f"x{index}_{axis}", size) for axis, size in enumerate(shape)
-        )  # fmt: skip
+        known = operand.shape or (None,) * len(shape)
+        sizes: tuple[Size, ...] = tuple(
+            trace.scope.name(f"x{index}_{axis}", size) if constant is None else constant
+            for axis, (size, constant) in enumerate(zip(shape, known, strict=True))
+        )
         type = TensorType(sizes, operand.dtype, operand.device)
         tensor = trace.input(f"x{index}", type, strides=operand.marks, role="number" if operand.number else "")
         tensor._weak = operand.number
@@ -243,9 +245,12 @@ class Function:
             hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
             weak = not isinstance(operand, Tensor) or operand._weak
             if fixed:
-                hints = tuple(trace.scope.fix(size) for size in type.shape)
+                hints = known = tuple(trace.scope.fix(size) for size in type.shape)
+            else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
+                known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
             marks = stride_marks(type.shape, strides_of(node))
-            described.append(Operand(type.dtype, type.rank, marks, type.device, hints if fixed else None, weak))
+            constants = known if any(size is not None for size in known) else None
+            described.append(Operand(type.dtype, type.rank, marks, type.device, constants, weak))
             shapes.append(hints)
         _check_node_devices(self.name, nodes)
         specialization = self._located_specialize(values, described, shapes, nodes)
