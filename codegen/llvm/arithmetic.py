@@ -6,7 +6,8 @@ import math
 import operator
 from collections.abc import Sequence
 
-from brasa.codegen.llvm.conversions import convert, instruction, suffix
+from brasa.codegen.llvm.conversions import convert, suffix
+from brasa.codegen.llvm.halves import convert_lanes
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, numbers, register_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType, float32
@@ -74,7 +75,7 @@ def _bitcast(writer: Writer, arg: Result, dtype: DType) -> Result:
     if type == "i64" and isinstance(arg, Linear):
         return arg
     value = level(writer, [arg])[0]
-    return value if value.type == type else instruction(writer, "bitcast", value, type)
+    return value if value.type == type else convert_lanes(writer, "bitcast", value, type)
 
 
 def _first(writer: Writer, arg: Result) -> Result:
@@ -195,7 +196,7 @@ def _multiply(writer: Writer, x: Linear, y: Linear) -> Linear:
 def _shift(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
     """Shifts beyond the width shift everything out."""
     if y.type != x.type:
-        y = instruction(writer, "trunc" if int(y.type[1:]) > int(x.type[1:]) else "zext", y, x.type)
+        y = convert_lanes(writer, "trunc" if int(y.type[1:]) > int(x.type[1:]) else "zext", y, x.type)
     signed = op == "shr" and dtype.kind == "int"
     name = "shl" if op == "shl" else "ashr" if signed else "lshr"
     if y.number is not None and 0 <= y.number < dtype.bits:
@@ -245,14 +246,16 @@ def _divide_indices(writer: Writer, op: str, x: Value, y: Value) -> Value:
         return writer.pure(type, LANES, f"{name} {a}, {b.text}", a, b)
 
     def to_double(index: Value) -> Value:
-        return pure("double", "fsub", instruction(writer, "bitcast", pure("i64", "add", index, bits), "double"), offset)
+        return pure(
+            "double", "fsub", convert_lanes(writer, "bitcast", pure("i64", "add", index, bits), "double"), offset
+        )
 
     dividend, divisor = to_double(x), to_double(y)
     ratio = pure("double", "fdiv", dividend, divisor)
     whole = writer.call(f"llvm.trunc.{suffix('double', LANES)}", "double", LANES, ratio)
     if op == "modulo":
         whole = pure("double", "fsub", dividend, pure("double", "fmul", whole, divisor))
-    return pure("i64", "sub", instruction(writer, "bitcast", pure("double", "fadd", whole, offset), "i64"), bits)
+    return pure("i64", "sub", convert_lanes(writer, "bitcast", pure("double", "fadd", whole, offset), "i64"), bits)
 
 
 def _extremum(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
@@ -284,9 +287,9 @@ def _float_extremum(writer: Writer, op: str, x: Value, y: Value) -> Value:
         if op == "maximum":
             return writer.pure(x.type, x.lanes, f"fadd {chosen}, {y.text}", chosen)
     integer = "i32" if x.type == "float" else "i64"
-    left, right = (instruction(writer, "bitcast", each, integer) for each in (better(x, y), better(y, x)))
+    left, right = (convert_lanes(writer, "bitcast", each, integer) for each in (better(x, y), better(y, x)))
     merged = writer.pure(integer, x.lanes, f"{'or' if op == 'minimum' else 'and'} {left}, {right.text}", left, right)
-    result = instruction(writer, "bitcast", merged, x.type)
+    result = convert_lanes(writer, "bitcast", merged, x.type)
     if op == "minimum":
         return result
     is_nan = writer.pure("i1", x.lanes, f"fcmp uno {x}, {y.text}", x, y)

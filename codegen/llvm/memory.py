@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brasa.codegen.llvm.conversions import instruction, suffix
+from brasa.codegen.llvm.conversions import suffix
+from brasa.codegen.llvm.halves import convert_lanes
 from brasa.codegen.llvm.values import ZERO, Linear, Result, Value, constant_of, is_uniform, memory_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType
@@ -171,7 +172,7 @@ def _store_neighbours(writer: Writer, place: Value, type: str, value: Value, mas
 
 
 def _stored(writer: Writer, value: Value, dtype: DType) -> Value:
-    return instruction(writer, "zext", value, "i8") if dtype.kind == "bool" else value
+    return convert_lanes(writer, "zext", value, "i8") if dtype.kind == "bool" else value
 
 
 def _bytes(type: str) -> int:

@@ -26,7 +26,9 @@ def host_target(override: str = "") -> Target:
     else:
         found = binding.get_host_cpu_features()
         features, processor = found.flatten(), _generation(found)
-    bits = _vector_bits(triple, processor, features)
+    bits, converts_halves = _probe(triple, processor, features)
+    if not converts_halves and "-f16c" not in features:
+        features = ",".join(filter(None, (features, "-f16c")))
     return Target(triple, processor, features, bits, 32 if bits == 512 or "aarch64" in triple else 16, l1, l2)
 
 
@@ -42,18 +44,18 @@ def _generation(features: dict[str, bool]) -> str:
     return "x86-64" if "sse2" in features else "generic"
 
 
-def _vector_bits(triple: str, processor: str, features: str) -> int:
-    """The widest vectors that code for the processor uses, seen in code made for it."""
+def _probe(triple: str, processor: str, features: str) -> tuple[int, bool]:
+    """The bits of the widest vectors, and whether instructions convert halves, seen in code made for the processor."""
     text = """
         define void @f(ptr %p) #0 {
-          %x = load <16 x float>, ptr %p
-          %y = fadd <16 x float> %x, %x
+          %x = load <16 x half>, ptr %p
+          %y = fpext <16 x half> %x to <16 x float>
           store <16 x float> %y, ptr %p
           ret void
         }
         attributes #0 = { "prefer-vector-width"="512" }"""
     made = assembly(text, Target(triple, processor, features, 512, 32))
-    return 512 if "%zmm" in made else 256 if "%ymm" in made else 128
+    return 512 if "%zmm" in made else 256 if "%ymm" in made else 128, "__extendhfsf2" not in made
 
 
 def _cache_bytes(level: int, default: int) -> int:

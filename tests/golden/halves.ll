@@ -22,9 +22,9 @@ i.2.body:
   %v14 = and <16 x i32> %v13, splat (i32 1)
   %v15 = add <16 x i32> %v14, splat (i32 32767)
   %v16 = add <16 x i32> %v12, %v15
-  %v17 = or <16 x i32> %v12, splat (i32 4194304)
-  %v18 = fcmp uno <16 x float> %v11, %v11
-  %v19 = select <16 x i1> %v18, <16 x i32> %v17, <16 x i32> %v16
+  %v17 = fcmp uno <16 x float> %v11, %v11
+  %v18 = or <16 x i32> %v12, splat (i32 4194304)
+  %v19 = select <16 x i1> %v17, <16 x i32> %v18, <16 x i32> %v16
   %v20 = lshr <16 x i32> %v19, splat (i32 16)
   %v21 = trunc <16 x i32> %v20 to <16 x i16>
   %v22 = getelementptr i16, ptr %b2, i64 %i.2
@@ -56,9 +56,9 @@ then24:
   %v41 = and <16 x i32> %v40, splat (i32 1)
   %v42 = add <16 x i32> %v41, splat (i32 32767)
   %v43 = add <16 x i32> %v39, %v42
-  %v44 = or <16 x i32> %v39, splat (i32 4194304)
-  %v45 = fcmp uno <16 x float> %v38, %v38
-  %v46 = select <16 x i1> %v45, <16 x i32> %v44, <16 x i32> %v43
+  %v44 = fcmp uno <16 x float> %v38, %v38
+  %v45 = or <16 x i32> %v39, splat (i32 4194304)
+  %v46 = select <16 x i1> %v44, <16 x i32> %v45, <16 x i32> %v43
   %v47 = lshr <16 x i32> %v46, splat (i32 16)
   %v48 = trunc <16 x i32> %v47 to <16 x i16>
   call void @llvm.masked.store.v16i16.p0(<16 x i16> %v48, ptr align 2 %v49, <16 x i1> %v29)

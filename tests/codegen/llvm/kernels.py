@@ -58,7 +58,8 @@ def assert_same(have: Array, want: Array) -> None:
     bits = f"u{have.dtype.itemsize}"
     same = have.view(bits) == want.view(bits)
     if have.dtype.kind in "fV":
-        same |= np.isnan(have.astype(np.float64)) & np.isnan(want.astype(np.float64))
+        with np.errstate(invalid="ignore"):  # of signalling NaNs
+            same |= np.isnan(have.astype(np.float64)) & np.isnan(want.astype(np.float64))
     bad = np.flatnonzero(~same)
     assert not bad.size, f"element {bad[0]}: {have.flat[bad[0]]!r}, not {want.flat[bad[0]]!r} ({bad.size} differ)"
 
