@@ -14,7 +14,9 @@ from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import run as run
 from brasa.passes.plan_memory import plan_memory as plan_memory
 from brasa.passes.plan_memory import report_memory as report_memory
+from brasa.passes.scatter_by_comparison import scatter_by_comparison as scatter_by_comparison
 from brasa.passes.simplify import simplify as simplify
 from brasa.passes.split import Kept as Kept
 from brasa.passes.split import Split as Split
 from brasa.passes.split import split as split
+from brasa.passes.transpose_products import transpose_products as transpose_products

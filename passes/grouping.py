@@ -116,7 +116,7 @@ class Grouping:
         return joined
 
     def _reads_what_it_overwrites(self, group: Group) -> bool:
-        """Whether a large result would have to be copied into the input that it updates, which the group still reads."""
+        """Whether a large result would have to be copied into the input that it updates, which the group reads."""
         written = {self.flow.overwritten[node] for node in group.spaces if node in self.flow.overwritten}
         if group.form in ("map", "rows") or not written:
             return False

@@ -15,7 +15,9 @@ from brasa.passes.eliminate_dead import eliminate_dead
 from brasa.passes.fold_constants import fold_constants
 from brasa.passes.fuse import fuse
 from brasa.passes.inline import inline
+from brasa.passes.scatter_by_comparison import scatter_by_comparison
 from brasa.passes.simplify import simplify
+from brasa.passes.transpose_products import transpose_products
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 Observer: TypeAlias = Callable[[str, Graph, float], object]
@@ -26,9 +28,11 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("inline", inline),
     ("simplify", simplify),
     ("fold-constants", fold_constants),
+    ("transpose-products", transpose_products),
     ("simplify", simplify),
     ("eliminate-common", eliminate_common),
     ("eliminate-dead", eliminate_dead),
+    ("scatter-by-comparison", scatter_by_comparison),
     ("fuse", fuse),
 )
 
