@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from brasa.codegen.cuda import emit_cuda
-from brasa.ir.dtype import float32
+from brasa.ir.dtype import DType, bfloat16, float16, float32
 from brasa.ir.errors import GraphError
-from brasa.ir.kernel import Expr, Kernel, fma, lane, maximum
+from brasa.ir.kernel import Expr, Kernel, cast, fma, lane, maximum
 from brasa.ir.kernel_builder import KernelBuilder
 from tests.codegen.cuda.host import HostModule, needs_compiler, run_kernel, same_bits
 from tests.codegen.cuda.kernels import elementwise, prefixes, reverse_tiles, sums_of_rows
@@ -35,6 +35,13 @@ def test_text(golden: Callable[[str, str], None]) -> None:
 
 def test_nvidia_compiles_it() -> None:
     compile_for_gpu(emit_cuda(KERNELS))
+
+
+@pytest.mark.parametrize(("dtype", "header"), [(float16, "cuda_fp16.h"), (bfloat16, "cuda_bf16.h")])
+def test_headers_are_included(dtype: DType, header: str) -> None:
+    text = emit_cuda([elementwise("rounded", [float32], lambda x: cast(cast(x, dtype), float32))])
+    assert text.startswith(f"#include <{header}>\n") and text.count("#include") == 1
+    assert "#include" not in emit_cuda(KERNELS)
 
 
 @pytest.fixture(scope="module")

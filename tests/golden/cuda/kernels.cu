@@ -1,3 +1,4 @@
+#include <cuda_fp16.h>
 typedef signed char i8;
 typedef short i16;
 typedef int i32;
@@ -58,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(64) reverse_tiles_kernel(
   if (begin + place < n) out[begin + place] = tile[63 - place];
 }
 
-// (rows + 1) // 2 * 2 blocks of 1 threads
+// 2 * ((rows + 1) // 2) blocks of 1 threads
 extern "C" __global__ void __launch_bounds__(1) sums_of_rows_kernel(
     i64* checks, const float* x, float* float_, u8* large, i64 rows, i64 n
 ) {

@@ -1,0 +1,38 @@
+"""Whole programs for a GPU, run on the CPU: random graphs and their gradients, with the bits of the CPU's kernels."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from brasa.codegen.cuda import emit_cuda
+from brasa.codegen.llvm import host_target
+from brasa.codegen.schedules.cuda import lower_for_gpu
+from brasa.ir.errors import GradientError
+from brasa.ir.sizes import graph_symbols
+from brasa.passes import PIPELINE, run
+from brasa.runtime.cuda import CudaExecutable
+from tests.codegen.cuda.host import HostModule, cupy_on_host, needs_compiler, same_bits
+from tests.codegen.schedules.running import Machine
+from tests.passes.checks import random_arrays
+from tests.passes.fuzz.growing import random_graph
+
+
+@needs_compiler
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 60))])
+def test_same_bits_as_on_the_cpu(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_host())
+    try:
+        graph = run(random_graph(seed, differentiate=seed % 3 == 0), PIPELINE)
+    except GradientError:
+        pytest.skip("no gradient")
+    program = lower_for_gpu(graph)
+    executable, machine = CudaExecutable(program, emit_cuda(program)), Machine(graph, host_target())
+    for size in (2, 40):
+        sizes = {name: size + j for j, name in enumerate(graph_symbols(graph))}
+        ours, theirs = (random_arrays(graph, sizes, seed, special=seed % 2 == 0) for _ in range(2))
+        monkeypatch.setattr(HostModule, "reverse", size == 2)
+        results = zip(executable(ours), machine.run(*theirs).outputs, strict=True)
+        for actual, expected in (*results, *zip(ours, theirs, strict=True)):
+            same_bits(actual, expected)
