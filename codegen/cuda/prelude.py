@@ -14,7 +14,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 """
 
-_HEADERS = {"half": "cuda_fp16.h", "bfloat16": "cuda_bf16.h"}  # by what the names in them contain
+_HEADERS = {"half": "cuda_fp16.h", "bfloat16": "cuda_bf16.h"}  # by what their names contain
 
 _FUNCTIONS = {
     "minimum": """
@@ -84,6 +84,7 @@ template <class I, class F> __device__ inline I saturate(F x) {
 
 def prelude(used: Set[str]) -> str:
     """The text that a module which uses these types and functions begins with."""
-    headers = [f"#include <{header}>\n" for part, header in _HEADERS.items() if any(part in name for name in used)]
+    own = [name for name in used if name.startswith("__")]
+    headers = [f"#include <{header}>\n" for part, header in _HEADERS.items() if any(part in name for name in own)]
     functions = [text for name, text in _FUNCTIONS.items() if name in used]
     return "".join([*headers, _TYPES, *functions])

@@ -1,4 +1,3 @@
-#include <cuda_fp16.h>
 typedef signed char i8;
 typedef short i16;
 typedef int i32;
