@@ -115,13 +115,15 @@ class Runner:
         self._simple = not self._updates and all(given is None for given in self._given)
 
     def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
-        """The executable ready for operands of these specs, None for numbers."""
+        """The executable ready for operands of these specs, None for numbers; nothing where nothing is computed."""
         bound = self._bound.get(specs)
         if bound is None:
             bound = self._bound[specs] = self._make_bound(specs)
         return bound
 
     def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
+        if not self._run.outputs:
+            return Bound(None, (), ())
         code = executable(self._run)
         frame = code.prepare(
             tuple(() if spec is None else tuple(spec.shape) for spec in specs),
@@ -139,12 +141,15 @@ class Runner:
 
     def run(self, operands: Sequence[Any], specs: tuple[Spec | None, ...]) -> list[Tensor]:
         """As a call, with the operands' specs at hand."""
+        return self.execute(self.bind(specs), operands)
+
+    def execute(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
+        """As a call, bound already."""
         if self._simple:
-            return self.launch(self.bind(specs), operands)
+            return self.launch(bound, operands)
         computed: list[Tensor] = []
         if self._run.outputs:
-            bound = self.bind(specs)
-            pointers = [o._ptr if isinstance(o, Tensor) else o for o in operands]
+            pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
             for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
                 landing = self._updates.get(index)
                 made = make(allocate(nbytes), spec) if landing is None else operands[landing]

@@ -49,7 +49,7 @@ class CompiledFunction:
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
         for sealed in self.sealed:
             if sealed.fits(key):
-                return sealed.run(tensors)
+                return sealed.run(tensors, key)
         return self._followed(args, kwargs, key, tensors)
 
     def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
@@ -88,7 +88,7 @@ class CompiledFunction:
                 if not holding[end].holds():
                     raise Impure(f"it changes what it reads: {holding[end].facts.change()}")
                 made = seal(holding[end], entry, capture, tensors, result)
-                made.specs.add(key)
+                made.bounds[key] = None
                 self._keep(made, key)
         except Impure as reason:
             self.candidates.pop(end, None)
@@ -97,8 +97,8 @@ class CompiledFunction:
     def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
         for sealed in self.sealed:
             if sealed.same_numbers(made) and sealed.facts is made.facts and sealed.grads == made.grads:
-                if len(sealed.specs) < _SIGNATURES:
-                    sealed.specs.add(key)
+                if len(sealed.bounds) < _SIGNATURES:
+                    sealed.bounds.setdefault(key, None)
                 return
         self.sealed.insert(0, made)
         del self.sealed[_FORMS:]

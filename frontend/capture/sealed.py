@@ -8,7 +8,7 @@ from typing import Any
 from brasa._state import DEFAULTS, STATE
 from brasa.capture.follow import Capture, FreedNode
 from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
-from brasa.execution import Runner
+from brasa.execution import Bound, Runner
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import default_generator
@@ -48,7 +48,7 @@ class Entry:
 class Sealed:
     """One pure call as a program: where its operands come from, what it gives and changes, and its guard.
 
-    specs: the signatures of arguments under which it was seen.
+    bounds: for each signature of arguments under which it was seen, the executable once it was used.
     """
 
     def __init__(
@@ -59,14 +59,15 @@ class Sealed:
         self.facts, self.grads = facts, tuple(grads)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner = Runner(graph)
-        self.specs: set[tuple[Any, ...]] = set()
+        self.bounds: dict[tuple[Any, ...], Bound | None] = {}
         self.epoch = DEFAULTS.epoch
         self.mode = (STATE.grad_enabled, DEFAULTS.dtype)
+        self.notable = tuple(note if note.freed or note.grad_of is not None or note.tracked else None for note in outputs)
         self.tracked = any(note.tracked for note in self.outputs)
 
     def fits(self, key: tuple[Any, ...]) -> bool:
         """Whether a call with arguments of this signature would do the same."""
-        if key not in self.specs or self.mode != (STATE.grad_enabled, DEFAULTS.dtype):
+        if key not in self.bounds or self.mode != (STATE.grad_enabled, DEFAULTS.dtype):
             return False
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
@@ -85,7 +86,7 @@ class Sealed:
             for a, b in zip(self.sources, other.sources, strict=True)
         )  # fmt: skip
 
-    def run(self, tensors: Sequence[Tensor]) -> Any:
+    def run(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> Any:
         """The result, everything written and every gradient set as the function would have."""
         operands = [
             tensors[value] if kind == "argument" else value if kind == "fixed" else value._grad
@@ -93,13 +94,20 @@ class Sealed:
         ]
         if self.tracked:
             results = run_graph(self.graph, "compiled", operands)
+            for note, result in zip(self.outputs, results, strict=False):
+                if not note.tracked:
+                    result._requires_grad, result._edge = False, None
         else:
-            results = self.runner(operands)
-        for note, result in zip(self.outputs, results, strict=False):
+            bound = self.bounds[key]
+            if bound is None:
+                specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
+                bound = self.bounds[key] = self.runner.bind(specs)
+            results = self.runner.execute(bound, operands)
+        for note, result in zip(self.notable, results, strict=False):
+            if note is None:
+                continue
             if note.freed and note.grad_of is None:
                 result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
-            elif self.tracked and not note.tracked:
-                result._requires_grad, result._edge = False, None
             if note.grad_of is not None:
                 note.grad_of._grad = result
         template = self.template
