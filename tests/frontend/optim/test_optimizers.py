@@ -151,12 +151,12 @@ def test_hyperparameters_are_run_time_numbers() -> None:
     w = parameter()
     optimizer = optim.Adam([w], lr=0.1)
     list(train(optimizer, w, 2))
-    compiled = len(brasa.execution.COMPILED)
+    compiled = len(brasa.execution.LOADED)
     for lr in (0.05, 0.01, 1):
         optimizer.param_groups[0]["lr"] = lr
         optimizer.param_groups[0]["betas"] = (0.8, 0.9)
         list(train(optimizer, w, 1))
-    assert len(brasa.execution.COMPILED) == compiled
+    assert len(brasa.execution.LOADED) == compiled
 
 
 def test_named_parameters_and_groups() -> None:
