@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from brasa.codegen.llvm import memory
 from brasa.codegen.llvm.expressions import Expressions, Register
-from brasa.codegen.llvm.parallel import Captures, Module, run_in_pieces
+from brasa.codegen.llvm.module import Module
+from brasa.codegen.llvm.parallel import Captures, run_in_pieces
 from brasa.codegen.llvm.reading import Reading
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
 from brasa.codegen.llvm.writer import Block, Writer
@@ -239,7 +240,7 @@ class Emitter(Expressions):
         """The body becomes a function over a range of iterations, which threads call."""
         writer = Writer(self.module.target, self.module.declarations)
         captures = Captures(self, writer)
-        name = self.module.unique(f"{self.name}.{loop.var.attr}")
+        name = self.module.unique(f"{self.name}.{_plain(loop.var.attr)}")
         inner = Emitter(self.module, name, writer, self.reading, captures)
         effects = self.reading.effects(loop.body)
         for register in self.registers:

@@ -93,7 +93,10 @@ class Expressions:
             case "var" | "size":
                 return self.foreign_value(expr)
             case "local":
-                return self.registers[self.register(expr.attr, expr.args)]
+                register = self.register(expr.attr, expr.args)
+                if register not in self.registers:
+                    raise ValueError(f"local {expr.attr.name} is read before it is set")
+                return self.registers[register]
             case "load":
                 return self._load(expr)
         return arithmetic.apply(self.writer, expr, [self._known[arg].result for arg in expr.args])

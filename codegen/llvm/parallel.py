@@ -1,15 +1,13 @@
-"""Modules of functions, and parallel loops: their bodies are functions that threads run piece by piece."""
+"""Parallel loops: their bodies are functions of their own, which threads run piece by piece."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from brasa.codegen.llvm.memory import address
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.kernel import Buffer, Expr
-from brasa.ir.target import Target
 
 if TYPE_CHECKING:
     from brasa.codegen.llvm.emitter import Emitter
@@ -19,26 +17,6 @@ _PIECE_NANOSECONDS = 10_000
 _PARALLEL_NANOSECONDS = 30_000
 # What an iteration is taken to cost when its loop does not say.
 _UNKNOWN_COST = 1_000
-
-
-class Module:
-    """The functions and declarations of one LLVM module."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.declarations: set[str] = set()
-        self.functions: list[str] = []
-        self._names: dict[str, int] = {}
-
-    def unique(self, name: str) -> str:
-        """The name, or one like it that is not taken."""
-        count = self._names[name] = self._names.get(name, 0) + 1
-        return name if count == 1 else f"{name}.{count}"
-
-    def add_function(self, name: str, parameters: Sequence[Value], writer: Writer) -> None:
-        """Add a function without a result."""
-        head = f'define internal void @"{name}"({", ".join(map(str, parameters))}) #0 {{'
-        self.functions.append(f"{head}\n{writer.text()}\n}}\n")
 
 
 class Captures:

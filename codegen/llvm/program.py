@@ -6,7 +6,7 @@ import re
 
 from brasa.codegen.llvm.emitter import emit_kernel
 from brasa.codegen.llvm.memory import address
-from brasa.codegen.llvm.parallel import Module
+from brasa.codegen.llvm.module import Module
 from brasa.codegen.llvm.values import Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dim import Compound, Dim

@@ -68,7 +68,7 @@ class Native:
         self.program = program
         target = target or host_target()
         self.text = emit_program(program, target)
-        self._engine = _engine(compile_text(self.text, target, speed))
+        self._engine = load_object(compile_text(self.text, target, speed))
         self._entry = ENTRY(self._engine.get_function_address("entry"))
         self._cut = cut
         self.pieces: list[tuple[int, int]] = []
@@ -95,7 +95,8 @@ class Native:
         return int(self._entry(ctypes.addressof(self.context), pointers, sizes, arena))
 
 
-def _engine(code: bytes) -> Any:
+def load_object(code: bytes) -> Any:
+    """An engine that holds the object code, ready to run."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     engine = llvm.create_mcjit_compiler(

@@ -17,7 +17,10 @@ from brasa.ir.kernel import (
     For,
     If,
     Kernel,
+    Local,
+    Store,
     cast,
+    const,
     first,
     lane,
     ne,
@@ -304,5 +307,8 @@ def test_faults_of_a_schedule_are_named() -> None:
         pass
     with pytest.raises(ValueError, match="the extent of the unrolled loop over i is not a constant"):
         Native(program_of(builder.finish()))
+    store = Store(out, const(0, int64), Local("unset", float32, (), 1).value)
+    with pytest.raises(ValueError, match="local unset is read before it is set"):
+        Native(program_of(Kernel("fault", (out,), (), (store,))))
     with pytest.raises(ValueError, match="a CPU has no barrier"):
         Native(program_of(Kernel("fault", (), (), (Barrier(),))))
