@@ -47,8 +47,10 @@ def same_bits(left: Any, right: Any) -> bool:
     return left.tobytes() == right.tobytes()
 
 
-def random_arrays(graph: Graph, sizes: Mapping[str, int], seed: int, special: bool = False) -> list[np.ndarray]:
-    """Arrays for the graph's inputs; integers are 0 or 1, so that they index everything. special: with odd values."""
+def random_arrays(
+    graph: Graph, sizes: Mapping[str, int], seed: int, special: bool = False, highest: int = 1
+) -> list[np.ndarray]:
+    """Arrays for the graph's inputs; integers are at most `highest`: 1 indexes everything. special: with odd values."""
     random = np.random.default_rng(seed)
     arrays = []
     for node in graph.inputs:
@@ -61,7 +63,7 @@ def random_arrays(graph: Graph, sizes: Mapping[str, int], seed: int, special: bo
             with np.errstate(over="ignore"):
                 arrays.append(np.asarray(values).astype(dtype.numpy))
         else:
-            arrays.append(random.integers(0, 2, shape).astype(dtype.numpy))
+            arrays.append(random.integers(0 if highest == 1 else -highest, highest + 1, shape).astype(dtype.numpy))
     return arrays
 
 
@@ -71,11 +73,11 @@ def evaluate(graph: Graph, arrays: Sequence[Any]) -> tuple[Any, ...]:
         return interpret(graph, arrays)
 
 
-def assert_same_meaning(before: Graph, after: Graph, seed: int = 0, special: bool = False) -> None:
+def assert_same_meaning(before: Graph, after: Graph, seed: int = 0, special: bool = False, highest: int = 1) -> None:
     """Both graphs give the same bits on random inputs, at several sizes."""
     for i, size in enumerate((2, 5, 3)):
         sizes = {name: size + j for j, name in enumerate(graph_symbols(before))}
-        arrays = random_arrays(before, sizes, seed + i, special)
+        arrays = random_arrays(before, sizes, seed + i, special, highest)
         for number, (left, right) in enumerate(zip(evaluate(before, arrays), evaluate(after, arrays), strict=True)):
             assert same_bits(left, right), f"output {number} at {sizes}: {left} became {right}\n{before}\n{after}"
 
