@@ -26,6 +26,7 @@ from brasa.ir.grid import function_name, kernel_grid, loop_nests, total_extent
 from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
 from brasa.ir.kernel_text import print_expr
 from brasa.ir.program import Program
+from brasa.ir.program_text import print_program
 
 _WIDTH = 80  # arguments that are longer together are named one by one
 _PLACES = {"block": "blockIdx.x", "thread": "threadIdx.x"}
@@ -38,9 +39,12 @@ _RESERVED = (
 
 
 def emit_cuda(program: Program | Iterable[Kernel]) -> str:
-    """The CUDA C++ source of all kernels, each headed by the grid that it runs in."""
-    kernels = program.kernels if isinstance(program, Program) else tuple(program)
-    text = "".join("\n" + _Writer(kernel).write() for kernel in kernels)
+    """The CUDA C++ source of all kernels, each headed by the grid that it runs in; a program also by its launches."""
+    if isinstance(program, Program):
+        return (
+            "".join(f"// {line}\n" for line in print_program(program).split("\n")) + "\n" + emit_cuda(program.kernels)
+        )
+    text = "".join("\n" + _Writer(kernel).write() for kernel in program)
     return prelude(set(re.findall(r"\w+", text))) + text
 
 

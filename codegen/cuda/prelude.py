@@ -84,7 +84,9 @@ template <class I, class F> __device__ inline I saturate(F x) {
 
 def prelude(used: Set[str]) -> str:
     """The text that a module which uses these types and functions begins with."""
-    own = [name for name in used if name.startswith("__")]
-    headers = [f"#include <{header}>\n" for part, header in _HEADERS.items() if any(part in name for name in own)]
+    intrinsics = [name for name in used if name.startswith("__")]
+    headers = [
+        f"#include <{header}>\n" for part, header in _HEADERS.items() if any(part in name for name in intrinsics)
+    ]
     functions = [text for name, text in _FUNCTIONS.items() if name in used]
     return "".join([*headers, _TYPES, *functions])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from brasa.ir.dtype import DType, bool_, float32, int64
-from brasa.ir.kernel import Assign, Expr, If, Kernel, const, eq, fma
+from brasa.ir.kernel import Buffer, Expr, For, If, Kernel, Store, const, eq, fma
 from brasa.ir.kernel_builder import KernelBuilder
 
 
@@ -59,11 +59,21 @@ def sums_of_rows() -> Kernel:
                 value = builder.let("value", x.load((row * n + k) * 4 + chain))
                 builder.assign(chains, fma(value, value, chains[chain]), (chain,))
             total = builder.local("total", float32, (chains[0] + chains[1]) + (chains[2] + chains[3]))
-            negated, kept = Assign(total, (), -total.value), Assign(total, (), total.value * const(1, float32))
-            builder._add(If(eq(row % 2, 1), (negated,), (kept,)))
+            with builder.when(eq(row % 2, 1)):
+                builder.assign(total, -total.value)
             builder.store(sums, row, total.value)
             builder.store(large, row, total.value > 1)
     return builder.finish()
+
+
+def distances() -> Kernel:
+    """out[i] = x[i] - 5 if that is not negative, else 5 - x[i]: an `if` with two arms."""
+    x, out = Buffer("x", int64, "in"), Buffer("out", int64, "out")
+    n, i, thread = Expr("size", (), int64, 1, "n"), Expr("var", (), int64, 1, "i"), Expr("var", (), int64, 1, "thread")
+    near, far = Store(out, i, 5 - x.load(i)), Store(out, i, x.load(i) - 5)
+    arms = If(x.load(i) < 5, (near,), (far,))
+    loops = For(i, n, "block", (For(thread, const(1, int64), "thread", (arms,)),))
+    return Kernel("distances", (x, out), (n,), (loops,))
 
 
 def prefixes() -> Kernel:

@@ -13,7 +13,7 @@ from brasa.ir.errors import GraphError
 from brasa.ir.kernel import Expr, Kernel, cast, fma, lane, maximum
 from brasa.ir.kernel_builder import KernelBuilder
 from tests.codegen.cuda.host import HostModule, needs_compiler, run_kernel, same_bits
-from tests.codegen.cuda.kernels import elementwise, prefixes, reverse_tiles, sums_of_rows
+from tests.codegen.cuda.kernels import distances, elementwise, prefixes, reverse_tiles, sums_of_rows
 from tests.codegen.cuda.nvidia import compile_for_gpu
 
 
@@ -26,7 +26,7 @@ def polynomial(x: Expr) -> Expr:
     return result
 
 
-KERNELS = (elementwise("polynomial", [float32], polynomial), reverse_tiles(), sums_of_rows(), prefixes())
+KERNELS = (elementwise("polynomial", [float32], polynomial), reverse_tiles(), sums_of_rows(), prefixes(), distances())
 
 
 def test_text(golden: Callable[[str, str], None]) -> None:
@@ -85,6 +85,13 @@ def test_stack(module: HostModule) -> None:
     x, out = np.arange(8) * (1 << 60), np.empty((3, 8), np.int64)
     run_kernel(module, KERNELS[3], (x, out), (3,))
     assert (out == np.cumsum(x)).all()
+
+
+@needs_compiler
+def test_both_arms_of_an_if(module: HostModule) -> None:
+    x, out = np.arange(10), np.empty(10, np.int64)
+    run_kernel(module, KERNELS[4], (x, out), (10,))
+    assert out.tolist() == [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
 
 
 @needs_compiler

@@ -245,4 +245,4 @@ graph main(w: f32[n], g: f32[n], rate: f32[]) {
     (updated,) = CudaExecutable(program, emit_cuda(program))((w, g, np.float32(0.1)))
     assert updated is w
     same_bits(w, expected)
-    assert "float* w" in emit_cuda(program) and "out" not in emit_cuda(program)
+    assert "float* w" in emit_cuda(program) and "float* out" not in emit_cuda(program)

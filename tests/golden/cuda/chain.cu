@@ -1,3 +1,8 @@
+// program main(x: f32[b,n,k], y: f32[b,k,m], bias: f32[m]) {
+//   chain(in x, in y, in bias, out result0; b, (n+63)//64, (m+63)//64, max((k+511)//512, 1), k, n, n-1, k*n, m, m-1, k*m, m*512, m*16, m*n, m*64)
+//   return result0: f32[b,n,m]
+// }
+
 typedef signed char i8;
 typedef short i16;
 typedef int i32;

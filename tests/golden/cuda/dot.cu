@@ -1,3 +1,8 @@
+// program main(x: f32[b,n,k], y: f32[b,m,k], bias: f32[m]) {
+//   dot(in x, in y, in bias, out result0; b, (n+15)//16, (m+15)//16, max((k+4095)//4096, 1), k, n, n-1, k*n, m, m-1, k*m, m*n, m*16, m*4)
+//   return result0: f32[b,n,m]
+// }
+
 typedef signed char i8;
 typedef short i16;
 typedef int i32;

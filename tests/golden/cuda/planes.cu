@@ -1,3 +1,8 @@
+// program main(x: f32[a,b,c,d]) {
+//   region(in x, out result0; b, (((c*d+4095)//4096)*a+15)//16, ((c*d+4095)//4096)*a, (c*d+4095)//4096, (c*d+15)//16, c*d, b*c*d, (c*d+4095)//4096-1, a, a-1)
+//   return result0: f32[b]
+// }
+
 typedef signed char i8;
 typedef short i16;
 typedef int i32;

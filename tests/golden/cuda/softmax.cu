@@ -1,3 +1,8 @@
+// program main(x: f32[n,m]) {
+//   softmax(in x, out result0, out result1; n, ((m+4095)//4096+15)//16, (m+4095)//4096, (m+15)//16, m, (m+255)//256)
+//   return result0: f32[n,m], result1: f32[n]
+// }
+
 typedef signed char i8;
 typedef short i16;
 typedef int i32;
