@@ -93,7 +93,7 @@ class _Writer:
     def size_parameter(self, size: Expr) -> str:
         """The parameter, with the formula that it holds if it is not a size of its own."""
         name, formula = self.name(size.attr), str(size.attr)
-        return f"i64 {name}" if name == formula else f"i64 {name} /* {formula.removeprefix('(').removesuffix(')')} */"
+        return f"i64 {name}" if name == formula else f"i64 {name} /* {formula} */"
 
     def line(self, text: str) -> None:
         self.lines.append("  " * self.depth + text)

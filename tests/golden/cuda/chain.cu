@@ -15,10 +15,10 @@ template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
 
 // b * ((n+63)//64) * ((m+63)//64) blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256) chain_kernel(
-    const float* x, const float* y, const float* bias, float* out, i64 b, i64 n_63_64 /* (n+63)//64 */,
-    i64 m_63_64 /* (m+63)//64 */, i64 max_k_511_512_1 /* max((k+511)//512, 1) */, i64 k, i64 n, i64 n_1 /* n-1 */,
-    i64 k_n /* k*n */, i64 m, i64 m_1 /* m-1 */, i64 k_m /* k*m */, i64 m_512 /* m*512 */, i64 m_16 /* m*16 */,
-    i64 m_n /* m*n */, i64 m_64 /* m*64 */
+    const float* x, const float* y, const float* bias, float* out, i64 b, i64 n_63_64 /* ((n+63)//64) */,
+    i64 m_63_64 /* ((m+63)//64) */, i64 max_k_511_512_1 /* (max((k+511)//512, 1)) */, i64 k, i64 n,
+    i64 n_1 /* (n-1) */, i64 k_n /* k*n */, i64 m, i64 m_1 /* (m-1) */, i64 k_m /* k*m */, i64 m_512 /* m*512 */,
+    i64 m_16 /* m*16 */, i64 m_n /* m*n */, i64 m_64 /* m*64 */
 ) {
   __shared__ float left_slab[1040];
   __shared__ float right_slab[1040];

@@ -15,9 +15,9 @@ template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
 
 // b * ((n+15)//16) * ((m+15)//16) blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256) dot_kernel(
-    const float* x, const float* y, const float* bias, float* out, i64 b, i64 n_15_16 /* (n+15)//16 */,
-    i64 m_15_16 /* (m+15)//16 */, i64 max_k_4095_4096_1 /* max((k+4095)//4096, 1) */, i64 k, i64 n,
-    i64 n_1 /* n-1 */, i64 k_n /* k*n */, i64 m, i64 m_1 /* m-1 */, i64 k_m /* k*m */, i64 m_n /* m*n */,
+    const float* x, const float* y, const float* bias, float* out, i64 b, i64 n_15_16 /* ((n+15)//16) */,
+    i64 m_15_16 /* ((m+15)//16) */, i64 max_k_4095_4096_1 /* (max((k+4095)//4096, 1)) */, i64 k, i64 n,
+    i64 n_1 /* (n-1) */, i64 k_n /* k*n */, i64 m, i64 m_1 /* (m-1) */, i64 k_m /* k*m */, i64 m_n /* m*n */,
     i64 m_16 /* m*16 */, i64 m_4 /* m*4 */
 ) {
   __shared__ float left_slab[544];

@@ -15,10 +15,10 @@ template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
 
 // b blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256) region_kernel(
-    const float* x, float* out, i64 b, i64 c_d_4095_4096_a_15_16 /* (((c*d+4095)//4096)*a+15)//16 */,
-    i64 c_d_4095_4096_a /* ((c*d+4095)//4096)*a */, i64 c_d_4095_4096 /* (c*d+4095)//4096 */,
-    i64 c_d_15_16 /* (c*d+15)//16 */, i64 c_d /* c*d */, i64 b_c_d /* b*c*d */,
-    i64 c_d_4095_4096_1 /* (c*d+4095)//4096-1 */, i64 a, i64 a_1 /* a-1 */
+    const float* x, float* out, i64 b, i64 c_d_4095_4096_a_15_16 /* ((((c*d+4095)//4096)*a+15)//16) */,
+    i64 c_d_4095_4096_a /* (((c*d+4095)//4096)*a) */, i64 c_d_4095_4096 /* ((c*d+4095)//4096) */,
+    i64 c_d_15_16 /* ((c*d+15)//16) */, i64 c_d /* c*d */, i64 b_c_d /* b*c*d */,
+    i64 c_d_4095_4096_1 /* ((c*d+4095)//4096-1) */, i64 a, i64 a_1 /* (a-1) */
 ) {
   __shared__ float partial[256];
   const i64 block = blockIdx.x;

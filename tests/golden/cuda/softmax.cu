@@ -24,8 +24,8 @@ template <class I> __device__ inline I least(I a, I b) { return b < a ? b : a; }
 
 // n blocks of 256 threads
 extern "C" __global__ void __launch_bounds__(256) softmax_kernel(
-    const float* x, float* out_2, float* out, i64 n, i64 m_4095_4096_15_16 /* ((m+4095)//4096+15)//16 */,
-    i64 m_4095_4096 /* (m+4095)//4096 */, i64 m_15_16 /* (m+15)//16 */, i64 m, i64 m_255_256 /* (m+255)//256 */
+    const float* x, float* out_2, float* out, i64 n, i64 m_4095_4096_15_16 /* (((m+4095)//4096+15)//16) */,
+    i64 m_4095_4096 /* ((m+4095)//4096) */, i64 m_15_16 /* ((m+15)//16) */, i64 m, i64 m_255_256 /* ((m+255)//256) */
 ) {
   __shared__ float partial[256];
   __shared__ float partial_2[256];
