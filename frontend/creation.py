@@ -16,14 +16,12 @@ from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, ValueError
 from brasa.ir.ops import elementwise
-from brasa.ir.ops.source import full as full_node
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, cast, constant, current, elementwise_op, expand, type_of
-from brasa.sizes import plain_size
+from brasa.primitive import Number, carrier, cast, constant, current, elementwise_op, expand, type_of
+from brasa.sizes import flatten_sizes
 from brasa.spec import spec_of
-from brasa.tensor import Tensor, copied, empty_of, over_array, unread
-from brasa.views import flatten_sizes
+from brasa.tensor import Tensor, copied, empty_of, over_array
 
 
 def _finished(tensor: Tensor, requires_grad: bool) -> Tensor:
@@ -88,14 +86,6 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return over_array(array)
 
 
-def carrier(shape: Sequence[Any], dtype: DType, device: str = "cpu") -> Tensor:
-    """A tensor that stands for a shape: all its elements are one piece of memory, which nobody reads."""
-    sizes = tuple(plain_size(size) for size in shape)
-    if STATE.trace is not None:
-        return STATE.trace.fresh(STATE.trace.record(full_node(TensorType(sizes, dtype, device), 0)))
-    return unread(spec_of(dtype, sizes, (0,) * len(sizes), device))  # type: ignore[arg-type, no-any-return]
-
-
 @function(inline=True)
 def _filled(like: Tensor, value: Number) -> Tensor:
     type = type_of(like)
@@ -120,7 +110,7 @@ def full(
     if dtype is None:
         dtype = {bool: dtypes.bool_, int: dtypes.int64}.get(type(fill_value), DEFAULTS.dtype)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    shape = sizes_of((size,) if isinstance(size, tuple | list) else (size,), "full")
+    shape = sizes_of((size,), "full")
     return _finished(_filled(carrier(shape, dtype, device_name(device)), value), requires_grad)
 
 

@@ -183,9 +183,8 @@ class Function:
         self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
     ) -> Specialization:
         trace = Trace()
-        inputs = iter([
-            self._input(trace, i, operand, shape) for i, (operand, shape) in enumerate(zip(operands, shapes, strict=True))
-        ])
+        described = enumerate(zip(operands, shapes, strict=True))
+        inputs = iter([self._input(trace, i, operand, shape) for i, (operand, shape) in described])
         arguments = [
             value if not is_operand or value is None or isinstance(value, bool)
             else [next(inputs) for _ in value] if isinstance(value, list | tuple) else next(inputs)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
-from brasa.creation import carrier
 from brasa.execution import Runner
 from brasa.function import function
 from brasa.ir.dim import symbol
@@ -15,7 +14,7 @@ from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.ir.graph import Graph
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
-from brasa.primitive import cast, expand, type_of
+from brasa.primitive import carrier, cast, expand, type_of
 from brasa.spec import spec_of
 from brasa.tape import Edge, FunctionNode, ViewNode, edge_of
 from brasa.tensor import Tensor, make, zero_filled

@@ -15,7 +15,9 @@ from brasa.ir.ops import elementwise, reduce, view
 from brasa.ir.ops.source import full
 from brasa.ir.types import TensorType
 from brasa.promotion import number_dtype, result_dtype
-from brasa.tensor import Tensor
+from brasa.sizes import plain_size
+from brasa.spec import spec_of
+from brasa.tensor import Tensor, unread
 from brasa.tracing import Trace
 
 Number: TypeAlias = "Tensor | int | float | bool"
@@ -163,3 +165,11 @@ def axes_of(dims: Any, rank: int, op: str) -> tuple[int, ...]:
 def nodes_of(*tensors: Tensor) -> list[Node]:
     """The nodes of traced tensors."""
     return [current().node_of(tensor) for tensor in tensors]
+
+
+def carrier(shape: Sequence[Any], dtype: DType, device: str = "cpu") -> Tensor:
+    """A tensor that stands for a shape: all its elements are one piece of memory, which nobody reads."""
+    sizes = tuple(plain_size(size) for size in shape)
+    if STATE.trace is not None:
+        return STATE.trace.fresh(STATE.trace.record(full(TensorType(sizes, dtype, device), 0)))
+    return unread(spec_of(dtype, sizes, (0,) * len(sizes), device))  # type: ignore[arg-type, no-any-return]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brasa._state import DEFAULTS
-from brasa.creation import carrier, sizes_of, tensor
+from brasa.creation import sizes_of, tensor
 from brasa.devices import device_name
 from brasa.function import function
 from brasa.functions import pointwise
@@ -17,7 +17,7 @@ from brasa.ir.errors import ValueError
 from brasa.ir.ops.elementwise import shift_right
 from brasa.ir.ops.source import random_bits
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, cast, constant, current, elementwise_op, type_of
+from brasa.primitive import Number, carrier, cast, constant, current, elementwise_op, type_of
 from brasa.tensor import Tensor
 
 

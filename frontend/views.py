@@ -8,16 +8,17 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.function import function
+from brasa.functions import reduction
 from brasa.ir import dim as dims
 from brasa.ir.dim import Size
-from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
+from brasa.ir.errors import BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Op
 from brasa.ir.layout import expanded_strides, reshaped_strides
 from brasa.ir.ops import control, move, reduce
 from brasa.ir.ops import view as ops
 from brasa.ir.ops.elementwise import cast as cast_op
-from brasa.primitive import apply, axis_of, constant, type_of
-from brasa.sizes import SymbolicSize, plain_size
+from brasa.primitive import apply, axis_of, carrier, constant, type_of
+from brasa.sizes import flatten_sizes, plain_size
 from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode
 from brasa.tensor import Tensor, make
@@ -66,16 +67,6 @@ def _check_type(source: Tensor, op: Op, attrs: dict[str, Any]) -> None:
 
 def _sizes(source: Tensor) -> tuple[Size, ...]:
     return tuple(map(plain_size, source.shape))
-
-
-def flatten_sizes(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
-    """Sizes given as several arguments or as one sequence."""
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        sizes = sizes[0]
-    for size in sizes:
-        if not isinstance(size, int | SymbolicSize) and not hasattr(size, "__index__"):
-            raise ArgumentError(f"a size must be an int, not {type(size).__name__}", op=op)
-    return tuple(sizes)
 
 
 def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ...]:
@@ -199,11 +190,9 @@ def broadcast_to(source: Tensor, size: Any) -> Tensor:
 
 def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
     """A gradient summed over the axes that expanding had added or repeated."""
-    from brasa.functions.reduction import sum
-
     missing = grad.ndim - len(shape)
     axes = tuple(a for a, n in enumerate(grad.shape) if a < missing or (shape[a - missing] == 1 and n != 1))
-    total = sum(grad, axes) if axes else grad
+    total = reduction.sum(grad, axes) if axes else grad
     return reshape(total, shape) if tuple(total.shape) != tuple(shape) else total
 
 
@@ -281,8 +270,6 @@ def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
 
 def embed(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
     """A gradient put in its place among zeros: the backward of a slice."""
-    from brasa.creation import carrier
-
     return _embed(grad, carrier(shape, grad.dtype), starts, steps)
 
 

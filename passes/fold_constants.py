@@ -68,9 +68,13 @@ def _is_small(type: TensorType) -> bool:
     return isinstance(size, int) and 0 < size <= SMALL and all(isinstance(each, int) for each in type.shape)
 
 
+def _integers(type: TensorType) -> tuple[int, ...]:
+    return tuple(size for size in type.shape if isinstance(size, int))
+
+
 def _compute(node: Node, types: Sequence[TensorType], execute: Execute | None) -> Any:
     arrays = [
-        np.broadcast_to(np.asarray(operand.attrs["value"], type.dtype.numpy), type.shape)
+        np.broadcast_to(np.asarray(operand.attrs["value"], type.dtype.numpy), _integers(type))
         for operand, type in zip(node.operands, types, strict=True)
     ]
     if _is_exact(node, arrays):

@@ -62,7 +62,7 @@ class Sealed:
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
         self.epoch = DEFAULTS.epoch
         self.mode = (STATE.grad_enabled, DEFAULTS.dtype)
-        self.notable = tuple(note if note.freed or note.grad_of is not None or note.tracked else None for note in outputs)
+        self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
         self.tracked = any(note.tracked for note in self.outputs)
 
     def fits(self, key: tuple[Any, ...]) -> bool:
