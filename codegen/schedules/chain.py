@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from brasa.codegen.schedules.indices import Index, flatten
-from brasa.codegen.schedules.products import Blocks, Panel, Product, Tiles, blocks, registers_per_vector, tiles
+from brasa.codegen.schedules.products import Blocks, Panel, Product, Tiles, blocks, pieces, registers_per_vector, tiles
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
 
 _ROW_BLOCK = 252
+_FEW_COLUMNS = 64  # that make one block
 _FLOPS_PER_NANOSECOND = 50
 
 
@@ -23,12 +24,13 @@ Pack = Callable[[Index, Size, Size, Size, Panel], None]
 class Chain:
     """Writes the loops.
 
-    depth: the most steps a chunk has. pack: how rhs is copied to a panel in fast memory first, where there are at
-    least `pack_from` rows to use it; it is read where it lies for fewer rows, or where there is no pack.
+    depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. pack: how rhs is copied to
+    a panel in fast memory first, where there are at least `pack_from` rows to use it; it is read where it lies for
+    fewer rows, or where there is no pack.
     """
 
     def __init__(
-        self, product: Product, depth: int, column_block: int = 0, pack: Pack | None = None, pack_from: int = 0
+        self, product: Product, depth: int, columns: Blocks | None = None, pack: Pack | None = None, pack_from: int = 0
     ) -> None:
         self.product = product
         self.writer = product.writer
@@ -37,8 +39,8 @@ class Chain:
         self.pack_from = pack_from
         self.height, self.vectors = self._tile_shape()
         self.row_blocks = blocks(product.rows, _ROW_BLOCK)
-        width = self.vectors * LANES
-        self.column_blocks = self._column_blocks(max(width, column_block // width * width))
+        few = isinstance(product.columns, int) and product.columns <= _FEW_COLUMNS
+        self.column_blocks = columns or pieces(product.columns, _FEW_COLUMNS if few else self.vectors * LANES)
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.total: Buffer | None = None
         self.panel: Panel | None = None
@@ -79,12 +81,6 @@ class Chain:
         if isinstance(columns, int):
             vectors = max(1, min(vectors, -(-columns // LANES)))
         return max(1, min(12, room // vectors)), vectors
-
-    def _column_blocks(self, limit: int) -> Blocks:
-        columns = self.product.columns
-        if isinstance(columns, int) and columns <= max(limit, 4 * LANES):
-            return Blocks(columns, min(columns, 1), max(columns, 1))
-        return Blocks(columns, dim.ceil_divide(columns, limit), limit)
 
     @contextmanager
     def _elements(self) -> Iterator[tuple[Size, Size]]:

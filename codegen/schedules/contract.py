@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from brasa.codegen.schedules.chain import Chain
-from brasa.codegen.schedules.convolution import Convolution
+from brasa.codegen.schedules.convolution import Convolution, LineConvolution
 from brasa.codegen.schedules.dot import Dot
-from brasa.codegen.schedules.products import MatrixProduct, contraction
+from brasa.codegen.schedules.products import MatrixProduct, contraction, pieces
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
 CHAIN_CHUNK, DOT_CHUNK = 512, 4096
 _WIDE = 256  # columns of a panel that many rows use
-_PANEL = 32 << 10  # elements of a panel of patches
+_PANEL_BYTES = 512 << 10  # of a panel of patches
+_TILE = 32  # columns of a tile
 
 
 def write_contract(writer: Writer) -> None:
@@ -21,7 +22,7 @@ def write_contract(writer: Writer) -> None:
         Dot(MatrixProduct(writer, node, DOT_CHUNK), 512).write()
     elif node.op.name == "matmul":
         product = MatrixProduct(writer, node, CHAIN_CHUNK)
-        wide = _WIDE if product.pack_from < 1 << 30 else 0
+        wide = pieces(product.columns, _WIDE) if product.pack_from < 1 << 30 else None
         Chain(product, CHAIN_CHUNK, wide, product.pack, product.pack_from).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
@@ -30,4 +31,9 @@ def write_contract(writer: Writer) -> None:
         depth = convolution.per_chunk * convolution.taps
         if isinstance(convolution.channels, int):
             depth = max(1, min(depth, convolution.channels * convolution.taps))
-        Chain(convolution, depth, _PANEL // depth, convolution.pack).write()
+        if convolution.reads_lines:
+            Chain(LineConvolution(writer, node), depth).write()
+            return
+        panel = min(writer.target.l2_bytes // 2, _PANEL_BYTES) // convolution.dtype.itemsize
+        positions = max(_TILE, panel // depth // _TILE * _TILE)
+        Chain(convolution, depth, convolution.position_blocks(positions), convolution.pack).write()

@@ -8,8 +8,8 @@ from math import prod
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
-from brasa.codegen.schedules.products import Panel, Product
-from brasa.codegen.schedules.values import Values
+from brasa.codegen.schedules.products import Blocks, Panel, Product
+from brasa.codegen.schedules.values import Values, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -18,6 +18,8 @@ from brasa.ir.kernel import Buffer, Expr, eq
 
 # A chunk of k holds about this many steps: whole windows of as many channels as fit.
 _CHUNK = 512
+# Up to so many rows, and from such lines of positions on, patches are not worth copying.
+_FEW_ROWS, _SHORT_LINE = 12, 12
 
 
 class Patches:
@@ -59,15 +61,18 @@ class Patches:
     ) -> None:  # fmt: skip
         """Copy what the tap sees at `count` positions from `first` on, a row of positions at a time."""
         writer, length = self.writer, self.positions[-1]
-        whole = count == dim.product(self.positions)
-        begin: Size = 0 if whole else writer.let_index("first_line", dim.floor_divide(first, length))
-        end = dim.product(self.positions[:-1]) if whole else dim.floor_divide(first + count - 1, length) + 1
-        with writer.over("line", end - begin) as number:
-            row = number + begin
-            low = row * length if whole else writer.let_index("low", dim.largest(first, row * length))
-            high = dim.smallest(first + count, row * length + length)
-            with writer.over("column", length if whole else high - low, "vector") as column:
-                position = (*unflatten(writer.ranges, row, self.positions[:-1]), low - row * length + column)
+        whole = dim.divide_exactly(first, length) if length != 0 else 0
+        begin = writer.let_index("first_line", dim.floor_divide(first, length)) if whole is None else whole
+        end = dim.floor_divide(first + count - 1, length) + 1
+        lines = end - begin if whole is None else dim.floor_divide(count, length) if length != 0 else 0
+        with writer.over("line", lines) as number:
+            line = begin + number
+            low, here = line * length, length
+            if whole is None:
+                low = writer.let_index("low", dim.largest(first, low))
+                here = dim.smallest(first + count, line * length + length) - low
+            with writer.over("column", here, "vector") as column:
+                position = (*unflatten(writer.ranges, line, self.positions[:-1]), low - line * length + column)
                 index, inside = self.source(position, tap)
                 values.put([(panel, start + low - first + column, load(index, inside), None)])
 
@@ -140,5 +145,52 @@ class Convolution(Product):
 
             self.patches.copy(self.values, load, tuple(tap), first, columns, panel.buffer, line)
 
+    def position_blocks(self, limit: int) -> Blocks:
+        """Blocks of about `limit` positions: whole lines where their length is known and not beyond that."""
+        *outer, length = self.spatial
+        lines = dim.product(outer)
+        if not isinstance(lines, int) or not isinstance(length, int) or not 0 < length <= limit:
+            return Blocks(self.columns, dim.ceil_divide(self.columns, limit), limit)
+        count = max(1, -(-lines * length // limit))
+        size = max(1, -(-lines // count)) * length
+        return Blocks(self.columns, -(-lines * length // size), size)
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether patches are better read where they lie: few rows use them, and lanes find their elements together."""
+        line = self.spatial[-1]
+        few = isinstance(self.rows, int) and self.rows <= _FEW_ROWS
+        return few and self.node.attrs["stride"][-1] == 1 and not (isinstance(line, int) and line < _SHORT_LINE)
+
     def _unflatten_tap(self, tap: Size) -> Index:
         return unflatten(self.writer.ranges, tap, self.window)
+
+
+class LineConvolution(Convolution):
+    """The same with a product for each line of positions, whose patches are read where they lie."""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        super().__init__(writer, node)
+        self.batch = [*self.batch, ("line", dim.product(self.spatial[:-1]))]
+        self.columns = self.spatial[-1]
+
+    def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+        channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
+        return [("channel", channels), *(("tap", size) for size in self.window)]
+
+    def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
+        channel, *tap = chunk * self.per_chunk + step[0], *step[1:]
+        if self.forward:
+            return self.operand(1, (cell[1] * self.rows + row, channel, *tap))
+        return self.operand(1, (cell[1] * self.channels + channel, row, *tap))
+
+    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
+        index, inside = self.patches.source(self._position(cell, column), step[1:])
+        channel = cell[1] * self.channels + chunk * self.per_chunk + step[0]
+        return self.operand(0, (cell[0], channel, *index), both(mask, inside))
+
+    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
+        return (cell[0], cell[1] * self.rows + row, *self._position(cell, column))
+
+    def _position(self, cell: Index, column: Size) -> Index:
+        return (*unflatten(self.writer.ranges, cell[2], self.spatial[:-1]), column)

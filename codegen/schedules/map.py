@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
-from brasa.codegen.schedules.indices import Index, Ranges, are_joint, variable
+from brasa.codegen.schedules.indices import Index, Ranges, are_joint, coefficient, variable
 from brasa.codegen.schedules.sharing import cost_of
 from brasa.codegen.schedules.values import Store, Values
 from brasa.codegen.schedules.writer import Writer
@@ -27,24 +28,35 @@ def write_map(writer: Writer) -> None:
 
 
 def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
-    """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along them."""
+    """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along them.
+
+    Where loads run along another axis, so many rows are done together as a line of memory holds elements.
+    """
     domain = trial.domain
     groups = trial.joint_groups(range(len(domain)))
     if not groups:
         body((0,) * len(domain))
         return
-    extents = [dim.product(domain[axis] for axis in group) for group in groups]
-    *outer, length = extents
-    count = dim.product(outer)
+    axes = [(AXIS_NAMES[group[0]], dim.product(domain[axis] for axis in group)) for group in groups]
+    *rows, (name, length) = axes
+    across = trial.crossing_group(groups)
+    if across is not None:
+        rows[across] = ("block", dim.ceil_divide(rows[across][1], LANES))
+    count = dim.product(extent for _, extent in rows)
     in_pieces = not (isinstance(length, int) and length <= 2 * _PIECE) and isinstance(count, int) and count < 64
     piece: Size = _PIECE if in_pieces else length
-    axes = [(AXIS_NAMES[group[0]], extent) for group, extent in zip(groups, extents, strict=True)]
-    rows = [*axes[:-1], ("piece", dim.ceil_divide(length, piece))] if in_pieces else axes[:-1]
-    with writer.cells(rows, trial.cost / LANES, piece) as cell:
+    if in_pieces:
+        rows.append(("piece", dim.ceil_divide(length, piece)))
+    with writer.cells(rows, trial.cost / LANES * (1 if across is None else LANES), piece) as cell, ExitStack() as loops:
         start: Size = cell[-1] * piece if in_pieces else 0
         here = dim.smallest(piece, length - start) if in_pieces else length
-        with writer.over(axes[-1][0], here, "vector") as i:
-            body(spread(groups, [*cell[: len(outer)], start + i], len(domain)))
+        place = start + loops.enter_context(writer.over(name, here, "vector"))
+        at = [*cell[: len(groups) - 1], place]
+        if across is not None:
+            first = at[across] * LANES
+            near = dim.smallest(LANES, axes[across][1] - first)
+            at[across] = first + loops.enter_context(writer.over(axes[across][0], near))
+        body(spread(groups, at, len(domain)))
 
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:
@@ -93,6 +105,14 @@ class Trial:
                 self.writer.track(self.writer.let(f"axis{axis}", self.writer.expr(0)), extent)
         general = tuple(0 if axis is None else axis for axis in self.axes)
         self.cost = cost_of(evaluate(Values(self.writer), general)) + 0.5
+
+    def crossing_group(self, groups: Sequence[Sequence[int]]) -> int | None:
+        """The group along which a load is contiguous that is not so along the last one; None if there is none."""
+        for _, offset in self.writer.loads:
+            steps = [coefficient(offset, str(self.axes[group[-1]])) for group in groups]
+            if steps[-1] not in (0, 1) and 1 in steps:
+                return steps.index(1)
+        return None
 
     def joint_groups(self, axes: Sequence[int]) -> list[list[int]]:
         """These axes without those of size 1, neighbours in one group where one variable can walk both."""

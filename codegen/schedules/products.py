@@ -93,6 +93,13 @@ def blocks(extent: Size, limit: int) -> Blocks:
     return Blocks(extent, -(-extent // size), size)
 
 
+def pieces(extent: Size, size: int) -> Blocks:
+    """Cuts an extent into blocks of that size, if it is not known to be one."""
+    if isinstance(extent, int) and extent <= size:
+        return Blocks(extent, min(extent, 1), max(extent, 1))
+    return Blocks(extent, dim.ceil_divide(extent, size), size)
+
+
 def registers_per_vector(target: Target, dtype: DType) -> int:
     """How many of the target's registers LANES lanes take."""
     return max(1, LANES * dtype.bits // target.vector_bits)

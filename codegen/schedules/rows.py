@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -20,20 +21,37 @@ from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.dtype import DType
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, first, shifted
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, Number, first, lane, shifted
 from brasa.ir.ops.reduce import State
 from brasa.ir.program import Place
 
 LANE_CHUNK = 4096
 CHAIN_CHUNK = 256
 _CHEAP = 4.0  # nanoseconds per vector
+_STRIP = 64  # vectors
 
 _T = TypeVar("_T")
 At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
 Read: TypeAlias = Callable[[At], State]
-Registers: TypeAlias = tuple[Local, ...]  # the state of one reduction
+Registers: TypeAlias = "tuple[Local | Strip, ...]"  # the state of one reduction
 Position: TypeAlias = Mapping[int, Size]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Registers that lie in memory, for there are many of them: one vector after the other."""
+
+    name: str
+    buffer: Buffer
+
+    def __getitem__(self, at: At) -> Expr:
+        return self.buffer.load(self.place(at))
+
+    def place(self, at: At) -> Expr:
+        """Where a vector lies."""
+        return at[0] * LANES + lane()
 
 
 def write_rows(writer: Writer) -> None:
@@ -150,13 +168,16 @@ class Rows:
             if len(made) > 1:  # all is computed before the first register changes
                 made = [self.writer.let(local.name, part) for local, part in zip(state, made, strict=True)]
             for local, part in zip(state, made, strict=True):
-                self.writer.assign(local, part, at)
+                if isinstance(local, Strip):
+                    self.writer.store(local.buffer, local.place(at), part)
+                else:
+                    self.writer.assign(local, part, at)
 
     def trees(self, pass_: int, states: Sequence[Registers]) -> list[Read]:
         """The lanes of each state combined: 8, 4, 2, 1 apart."""
         reads: list[Read] = []
         for node, registers in zip(self.plan.reductions_of(pass_), states, strict=True):
-            state: State = tuple(local.value for local in registers)
+            state = _reader(registers)(())
             for apart in (8, 4, 2, 1):
                 both = self.plan.combiners[node].combine(state, tuple(shifted(part, apart) for part in state))
                 made = self.values.settle(both)
@@ -168,12 +189,16 @@ class Rows:
         """Registers for the state of each reduction of a pass, at its beginning."""
         return [
             tuple(
-                self.writer.local(node.op.name, dtype, init, lanes=lanes, shape=self.registers)
+                self.register(node.op.name, dtype, init, lanes)
                 for dtype, init in zip(combiner.dtypes, combiner.init, strict=True)
             )
             for node in self.plan.reductions_of(pass_)
             for combiner in (self.plan.combiners[node],)
         ]
+
+    def register(self, name: str, dtype: DType, init: Number, lanes: int) -> Local | Strip:
+        """A scalar of a state (for each vector of rows), at its beginning."""
+        return self.writer.local(name, dtype, init, lanes=lanes, shape=self.registers)
 
     # Values of a row
 
@@ -217,7 +242,10 @@ class Rows:
 
 
 class Columns(Rows):
-    """Rows side by side in the lanes, several vectors of them at a time where a pass does little."""
+    """Rows side by side in the lanes, several vectors of them at a time where a pass does little.
+
+    Rows that are many and known are done in strips as long as a page of memory, which is then read from end to end.
+    """
 
     def write(self) -> None:
         """Write the kernel."""
@@ -237,6 +265,8 @@ class Columns(Rows):
     def _vectors(self, extent: Size) -> int:
         if self.plan.passes > 1 or len(self.plan.combiners) > 1 or self.plan.cost > _CHEAP:
             return 1
+        if isinstance(extent, int) and extent >= _STRIP * LANES:
+            return _STRIP
         target, (combiner,) = self.writer.target, self.plan.combiners.values()
         bits = LANES * sum(dtype.bits for dtype in combiner.dtypes)
         most = max(1, target.vector_registers * target.vector_bits // (2 * bits))
@@ -253,10 +283,19 @@ class Columns(Rows):
         if not self.registers:
             yield ()
             return
-        with self.writer.over("v", self.registers[0], "unrolled") as v:
+        with self.writer.over("v", self.registers[0], "serial" if self.registers[0] == _STRIP else "unrolled") as v:
             self._move_to(v)
             self._at = (self.writer.expr(v),)
             yield self._at
+
+    def register(self, name: str, dtype: DType, init: Number, lanes: int) -> Local | Strip:
+        """A scalar of a state for each vector of rows, at its beginning; in memory if there are many."""
+        if self.registers != (_STRIP,):
+            return super().register(name, dtype, init, lanes)
+        strip = Strip(name, self.writer.buffer(name, dtype, "stack", _STRIP * LANES))
+        with self.each_vector() as at:
+            self.writer.store(strip.buffer, strip.place(at), init)
+        return strip
 
     def bind(self, node: Node, value: Callable[[At], Expr]) -> None:
         """Compute a value of each row."""
@@ -345,4 +384,4 @@ def _fixed(value: _T) -> Callable[[At], _T]:
 
 
 def _reader(state: Registers) -> Read:
-    return lambda at: tuple(local[at] if at else local.value for local in state)
+    return lambda at: tuple(local.value if isinstance(local, Local) and not at else local[at] for local in state)

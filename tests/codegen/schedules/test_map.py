@@ -116,8 +116,19 @@ def test_constant_reshape_needs_no_division() -> None:
         inputs="x: f32[n,24]", results=["f32[n,4,6]"],
     )  # fmt: skip
     (kernel,) = machine(text).program.kernels
-    assert str(kernel).count("//") == 1, "only the parallel loop's own index is divided"
+    assert not any("//" in line or "%" in line for line in str(kernel).splitlines() if "out[" in line)
     exact(text, floats(7, 24))
+
+
+@pytest.mark.parametrize("size", [5, 16, 40])
+def test_reads_across_are_done_in_blocks(size: int) -> None:
+    """A transposed read takes all of a line of memory before it takes the next."""
+    text = region(
+        " %0: f32[c,n] = permute(x, axes=[1,0])\n %1: f32[c,n] = add(%0, y)\n return %1",
+        inputs="x: f32[n,c], y: f32[c,n]", results=["f32[c,n]"],
+    )  # fmt: skip
+    assert "for block in 0..((c+15)//16) parallel" in str(machine(text).program.kernels[0])
+    exact(text, floats(37, size), floats(size, 37))
 
 
 def test_counters_and_random_bits_do_not_depend_on_pieces() -> None:
