@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from brasa.ir import dim
 from brasa.ir.dim import Dim, Relation, Size
+from brasa.ir.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -179,3 +180,13 @@ def python_size(size: Size, scope: SizeScope) -> Any:
     """The form in which Python code sees a size."""
     size = scope.resolve(size)
     return size if isinstance(size, int) else SymbolicSize(size, scope)
+
+
+def flatten_sizes(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
+    """Sizes given as several arguments or as one sequence."""
+    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
+        sizes = sizes[0]
+    for size in sizes:
+        if not isinstance(size, int | SymbolicSize) and not hasattr(size, "__index__"):
+            raise ArgumentError(f"a size must be an int, not {type(size).__name__}", op=op)
+    return tuple(sizes)
