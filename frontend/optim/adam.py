@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.creation import zeros, zeros_like
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
+from brasa.optim.updating import updating
 from brasa.tensor import Tensor
 
-_STATES = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
-
-@function
+@updating("param", "step", "mean", "square", "largest")
 def _adam(
     param: Tensor, grad: Tensor, step: Tensor, mean: Tensor, square: Tensor, largest: Tensor | None, lr: float,
     beta1: float, beta2: float, eps: float, weight_decay: float | None, decoupled: bool, maximize: bool,
@@ -72,19 +70,17 @@ class Adam(Optimizer):
         })  # fmt: skip
 
     def _initial_state(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        names = _STATES[1:] if group["amsgrad"] else _STATES[1:3]
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
         step = zeros(dtype=float32, device=parameter.device)
         return {"step": step, **{name: zeros_like(parameter) for name in names}}
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         lr, beta1, beta2, eps = map(number, (group["lr"], *group["betas"], group["eps"]))
         largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
-        moved = _adam(
+        _adam(
             parameter, grad, state["step"], state["exp_avg"], state["exp_avg_sq"], largest, lr, beta1, beta2, eps,
             unless_zero(group["weight_decay"]), group["decoupled_weight_decay"], group["maximize"],
         )  # fmt: skip
-        for tensor, value in zip((parameter, *map(state.get, _STATES)), moved, strict=False):
-            tensor.copy_(value)
 
 
 class AdamW(Adam):

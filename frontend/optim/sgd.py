@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.creation import zeros, zeros_like
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
+from brasa.optim.updating import updating
 from brasa.tensor import Tensor
 
 
-@function
-def _sgd(param: Tensor, grad: Tensor, lr: float, weight_decay: float | None, maximize: bool) -> Tensor:
-    return pointwise.sub(param, pointwise.mul(_descent(param, grad, weight_decay, maximize), lr))
+@updating("param")
+def _sgd(
+    param: Tensor, grad: Tensor, lr: float, weight_decay: float | None, maximize: bool
+) -> tuple[Tensor, ...]:  # fmt: skip
+    return (pointwise.sub(param, pointwise.mul(_descent(param, grad, weight_decay, maximize), lr)),)
 
 
-@function
+@updating("param", "buffer", "step")
 def _sgd_momentum(
     param: Tensor, grad: Tensor, buffer: Tensor, step: Tensor | None, lr: float, momentum: float,
     dampening: float | None, weight_decay: float | None, nesterov: bool, maximize: bool,
@@ -73,12 +75,9 @@ class SGD(Optimizer):
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         lr, decay, maximize = number(group["lr"]), unless_zero(group["weight_decay"]), group["maximize"]
         if not state:
-            parameter.copy_(_sgd(parameter, grad, lr, decay, maximize))
+            _sgd(parameter, grad, lr, decay, maximize)
             return
-        buffer, step = state["momentum_buffer"], state.get("step")
-        moved = _sgd_momentum(
-            parameter, grad, buffer, step, lr, number(group["momentum"]), unless_zero(group["dampening"]), decay,
-            group["nesterov"], maximize,
+        _sgd_momentum(
+            parameter, grad, state["momentum_buffer"], state.get("step"), lr, number(group["momentum"]),
+            unless_zero(group["dampening"]), decay, group["nesterov"], maximize,
         )  # fmt: skip
-        for tensor, value in zip((parameter, buffer, step), moved, strict=False):
-            tensor.copy_(value)

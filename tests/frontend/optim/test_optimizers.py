@@ -224,3 +224,27 @@ def test_errors(message: str) -> None:
     with pytest.raises(brasa.BrasaError) as caught:
         ERRORS[message]()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_a_step_changes_what_backward_has_kept(kind: Any) -> None:
+    w = parameter()
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    kind([w]).step()
+    with pytest.raises(brasa.BrasaError, match="has been changed in place"):
+        loss.backward()
+
+
+def test_parameters_of_any_layout() -> None:
+    base = brasa.zeros(3, 2, dtype=brasa.float64)
+    w = brasa.nn.Parameter(base.T)
+    w.grad = brasa.arange(6.0, dtype=brasa.float64).reshape(2, 3)
+    optim.SGD([w], lr=1.0, momentum=0.5).step()
+    assert base.tolist() == [[0.0, -3.0], [-1.0, -4.0], [-2.0, -5.0]]
+    single = brasa.nn.Parameter(brasa.tensor(1.0))
+    single.grad = brasa.tensor(0.5)
+    for _ in range(2):
+        optim.Adam([single], lr=0.25).step()
+    assert single.dtype is brasa.float32
+    assert single.item() == pytest.approx(0.5, rel=1e-6)
