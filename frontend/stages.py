@@ -17,7 +17,7 @@ from brasa.ir.target import Target
 from brasa.passes import PIPELINE
 
 # The graph stages, each with the pass of the pipeline after which it is reached.
-GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": "eliminate-dead", "fused": "fuse"}
+GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": PIPELINE[-2][0], "fused": "fuse"}
 # The others, each with what its text is: the ending of a file's name.
 CODE_STAGES = {"kernels": "txt", "memory": "txt", "llvm": "ll", "asm": "s", "cuda": "cu"}
 STAGES = (*GRAPH_STAGES, *CODE_STAGES)
@@ -33,6 +33,7 @@ class Stages:
     def __init__(self, traced: Graph, processor: str = "", check: bool = True) -> None:
         self.times: dict[str, float] = {}
         self._traced, self._processor, self._check = traced, processor, check
+        self._graphs: list[tuple[str, Graph]] = []
 
     # graphs
 
@@ -42,22 +43,24 @@ class Stages:
 
     def after(self, name: str) -> Graph:
         """The graph after the pass of that name; if it stands in the pipeline more than once, after the last."""
-        return next(graph for each, graph in reversed(self._pipeline) if each == name)
+        count = max(number for number, (each, _) in enumerate(PIPELINE, 1) if each == name)
+        return self._passed(count)[-1][1]
 
     def run(self, names: Sequence[str]) -> Graph:
         """The graph after these passes, verified after each."""
         return passes.run(self._traced, [(name, PASSES[name]) for name in names], self._note_time, check=True)
 
-    @cached_property
-    def _pipeline(self) -> list[tuple[str, Graph]]:
-        found: list[tuple[str, Graph]] = []
+    def _passed(self, count: int) -> list[tuple[str, Graph]]:
+        """The first passes of the pipeline with their graphs; each runs once."""
+        done = len(self._graphs)
 
         def observe(name: str, graph: Graph, seconds: float) -> None:
-            found.append((name, graph))
+            self._graphs.append((name, graph))
             self._note_time(name, graph, seconds)
 
-        passes.run(self._traced, observe=observe, check=self._check)
-        return found
+        latest = self._graphs[-1][1] if done else self._traced
+        passes.run(latest, PIPELINE[done:count], observe, self._check)
+        return self._graphs[:count]
 
     def _note_time(self, name: str, graph: Graph, seconds: float) -> None:
         self.times[name] = self.times.get(name, 0.0) + seconds
@@ -145,7 +148,7 @@ class Stages:
     def all_texts(self) -> dict[str, str]:
         """Every stage and every pass's result, by numbered names for files."""
         texts = [("traced.txt", self.text("traced"))]
-        texts += [(f"{name}.txt", str(graph)) for name, graph in self._pipeline]
+        texts += [(f"{name}.txt", str(graph)) for name, graph in self._passed(len(PIPELINE))]
         texts += [(f"{stage}.{ending}", self._text_or_reason(stage)) for stage, ending in CODE_STAGES.items()]
         return {f"{number:02}-{name}": text for number, (name, text) in enumerate(texts)}
 

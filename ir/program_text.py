@@ -14,8 +14,11 @@ def print_program(program: Program) -> str:
         f"{each.name}: {each.type}" + (f" strides({','.join(each.strides)})" if each.strides else "")
         for each in signature.inputs
     ]
+    head = f"program {signature.name}({', '.join(inputs)}) {{"
+    if len(head) > 120:
+        head = f"program {signature.name}(\n    " + ",\n    ".join(inputs) + "\n) {"
     return "\n".join([
-        f"program {signature.name}({', '.join(inputs)}) {{",
+        head,
         *_memory(program),
         *(_launch(launch, program) for launch in program.launches),
         f"  return {', '.join(_output(program, index) for index in range(len(signature.outputs)))}",

@@ -179,6 +179,11 @@ def test_time_goes_to_the_error_stream(graph: str, capsys: pytest.CaptureFixture
     assert all(float(milliseconds) >= 0 for milliseconds in rows.values())
 
 
+def test_a_stage_runs_only_what_it_needs(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ir", "--parse", graph, "--stage", "autodiff", "--time"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["autodiff", "inline"]
+
+
 def test_programs_are_traced(brasa: Callable[..., str], program: str) -> None:
     text = brasa("ir", f"{program}:Net", "--input", "f32[n,4]")
     assert "\ngraph Net(x: f32[n,4], " in text
