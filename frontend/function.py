@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from brasa._state import STATE
+from brasa.arguments import Operand, accepted_kinds, as_number, freeze, number_operand, takes_tensors
 from brasa.execution import Runner
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.layout import stride_marks, strides_of
@@ -19,24 +19,12 @@ from brasa.ir.ops import control
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.runtime import allocate
-from brasa.sizes import Guard, SymbolicSize, plain_size
+from brasa.sizes import Guard
 from brasa.tape import run_graph
 from brasa.tensor import Tensor, make
 from brasa.tracing import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
-_PLAIN = (int, float)
-
-
-class Operand(NamedTuple):
-    """What a signature holds of one operand. shape: the sizes that are constants, None for those that may vary."""
-
-    dtype: DType
-    rank: int
-    marks: tuple[str, ...]
-    device: str
-    shape: tuple[int | None, ...] | None
-    number: bool
 
 
 class Specialization:
@@ -58,7 +46,8 @@ class Function:
         self.name = build.__name__.strip("_")
         self.build, self.inline = build, inline
         self.parameters = tuple(inspect.signature(build).parameters.values())
-        self.operand = tuple(_is_operand(parameter) for parameter in self.parameters)
+        self.operand = tuple(takes_tensors(parameter) for parameter in self.parameters)
+        self.accepts = tuple(accepted_kinds(parameter) for parameter in self.parameters)
         self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
         self.bound: dict[tuple[Any, ...], tuple[Specialization, Any]] = {}
@@ -87,30 +76,29 @@ class Function:
         """(key, operands): the key holds an eager operand's spec or a number's kind, and every static value."""
         key: list[Any] = []
         operands: list[Any] = []
-        for value, is_operand in zip(values, self.operand, strict=True):
-            kind = type(value)
-            if is_operand:
-                if isinstance(value, Tensor):
-                    key.append(value._spec if value._cell is None else None)
-                    operands.append(value)
-                elif kind is float or kind is int:
-                    key.append(kind)
-                    operands.append(value)
-                elif kind is list or kind is tuple:
-                    key.append(len(value))
-                    for item in value:
-                        if not isinstance(item, Tensor):
-                            raise ArgumentError(f"expected tensors, found {type(item).__name__}", op=self.name)
-                        key.append(item._spec if item._cell is None else None)
-                        operands.append(item)
-                elif value is None or kind is bool:
-                    key.append(value)
-                else:
-                    number = _as_number(value, self.name)
-                    key.append(type(number))
-                    operands.append(number)
+        for value, is_operand, accepts, parameter in zip(
+            values, self.operand, self.accepts, self.parameters, strict=True
+        ):
+            if not is_operand:
+                key.append(value if value.__class__ is str or value is None else freeze(value, self.name))
+            elif isinstance(value, Tensor):
+                key.append(value._spec if value._cell is None else None)
+                operands.append(value)
+            elif value is None and "none" in accepts:
+                key.append(None)
+            elif isinstance(value, list | tuple) and "sequence" in accepts:
+                key.append(len(value))
+                for item in value:
+                    if not isinstance(item, Tensor):
+                        raise ArgumentError(f"expected tensors, found {type(item).__name__}", op=self.name)
+                    key.append(item._spec if item._cell is None else None)
+                    operands.append(item)
+            elif "number" in accepts:
+                number = as_number(value, self.name)
+                key.append(number if number.__class__ is bool else number.__class__)
+                operands += [] if number.__class__ is bool else [number]
             else:
-                key.append(value if value.__class__ is str or value is None else _freeze(value, self.name))
+                raise ArgumentError(f"{parameter.name} must be a tensor, not {type(value).__name__}", op=self.name)
         return key, operands
 
     # eager
@@ -140,7 +128,7 @@ class Function:
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
         described = [
             Operand(o._spec.dtype, o._spec.rank, o._spec.marks, o._spec.device, self._fixed_shape(i, values, o), False)
-            if isinstance(o, Tensor) else _number_operand(o)
+            if isinstance(o, Tensor) else number_operand(o)
             for i, o in enumerate(operands)
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
@@ -161,7 +149,7 @@ class Function:
     ) -> Specialization:
         """The traced form for these operands, at these sizes."""
         statics = tuple(
-            _freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
         )  # fmt: skip
@@ -220,7 +208,7 @@ class Function:
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
         nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
         statics = tuple(
-            _freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool) else None
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool) else None
             for value, is_operand in zip(values, self.operand, strict=True)
         )
         specialization, results = trace.step(
@@ -296,37 +284,6 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
         type = substitute_type(node.type, sizes)
         new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
     return tuple(new[output] for output in graph.outputs)
-
-
-def _is_operand(parameter: inspect.Parameter) -> bool:
-    text = str(parameter.annotation)
-    return "Tensor" in text or "Number" in text or text.split(" ", maxsplit=1)[0] == "float"
-
-
-def _number_operand(value: int | float) -> Operand:
-    return Operand(float64 if isinstance(value, float) else int64, 0, (), "cpu", (), True)
-
-
-def _as_number(value: Any, name: str) -> Any:
-    """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
-    if isinstance(value, SymbolicSize):
-        return int(value)
-    if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
-        return value.item()
-    for kind in _PLAIN:
-        if isinstance(value, kind):
-            return kind(value)
-    raise ArgumentError(f"expected a tensor or a number, found {type(value).__name__}", op=name)
-
-
-def _freeze(value: Any, name: str) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_freeze(item, name) for item in value)
-    if isinstance(value, SymbolicSize):
-        return plain_size(value)
-    if isinstance(value, Tensor):
-        raise ArgumentError("a tensor was given where a plain value is expected", op=name)
-    return (type(value), value) if isinstance(value, bool | float) else value
 
 
 def _check_devices(name: str, tensors: Sequence[Tensor]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from brasa import creation, indexing, random, views
 from brasa._state import DEFAULTS, bump_epoch
+from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
 from brasa.devices import device_name, moved_to
 from brasa.functions import joining, matrix, pointwise, reduction
@@ -102,6 +103,7 @@ def _type(self: Tensor, dtype: Any = None) -> Any:
 
 def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
     """Write another tensor's elements here, converted and broadcast."""
+    require_tensors("copy_", source=source)
     value = source.to(self.device)  # type: ignore[attr-defined]
     if value.dtype is not self.dtype:
         value = views.cast(value, self.dtype)

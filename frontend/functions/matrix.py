@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dim import Size, product, solving
@@ -52,6 +53,7 @@ def _batched(lhs: Tensor, rhs: Tensor) -> Tensor:
 
 def _of_rank(name: str, ranks: tuple[int, int], doc: str) -> object:
     def build(input: Tensor, other: Tensor) -> Tensor:
+        require_tensors(name, input=input, other=other)
         if (input.ndim, other.ndim) != ranks:
             raise ShapeError(f"takes tensors of {ranks[0]} and {ranks[1]} axes, they have {input.ndim} and "
                              f"{other.ndim}", op=name)  # fmt: skip

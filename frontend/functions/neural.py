@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from brasa.arguments import require_tensors
 from brasa.autograd.modes import no_grad
 from brasa.function import function
 from brasa.functions import pointwise, reduction
@@ -47,6 +48,7 @@ def conv2d(
     groups: int = 1,
 ) -> Tensor:  # fmt: skip
     """The convolution of input[n, c, h, w] (or [c, h, w]) with weight[o, c / groups, kh, kw]."""
+    require_tensors("conv2d", input=input, weight=weight)
     options = [per_axis(stride, 2, "stride"), _padding(padding, weight, dilation), per_axis(dilation, 2, "dilation")]
     if input.ndim == 3:
         result = _conv(input.unsqueeze(0), weight, bias, *options, groups)  # type: ignore[attr-defined]
@@ -103,6 +105,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Any:  # fmt: skip
     """The largest element of each window of the last two axes; padding counts as -inf."""
+    require_tensors("max_pool2d", input=input)
     kernel = per_axis(kernel_size, 2, "kernel_size")
     step = kernel if stride is None or stride == () else per_axis(stride, 2, "stride")
     border, spread = per_axis(padding, 2, "padding"), per_axis(dilation, 2, "dilation")
@@ -184,6 +187,7 @@ def batch_norm(
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """Normalised per channel: by the batch's statistics while training (which update the running ones in place)."""
+    require_tensors("batch_norm", input=input)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError("needs running statistics outside training", op="batch_norm")
@@ -209,6 +213,7 @@ def _dropout(input: Tensor, p: float, seed: Number, call: Number) -> Tensor:
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """While training, each element set to 0 with probability p and the others scaled by 1 / (1 - p)."""
+    require_tensors("dropout", input=input)
     if not 0 <= p <= 1:
         raise ValueError(f"p must be in 0..1, not {p}", op="dropout")
     if not training or p == 0:
@@ -228,6 +233,7 @@ def _frozen_where(rows: Tensor, numbers: Tensor, number: int) -> Tensor:
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight that the integers in input name; the row padding_idx gets no gradient."""
+    require_tensors("embedding", input=input, weight=weight)
     flat = reshape_tensor(input, (-1,)) if input.ndim != 1 else input
     rows = index_select(weight, 0, flat)
     if padding_idx is not None:
@@ -327,6 +333,7 @@ def cross_entropy(
 
     label_smoothing: the share of every target that is spread evenly over all classes.
     """
+    require_tensors("cross_entropy", input=input, target=target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing must be in 0..1, not {label_smoothing}", op="cross_entropy")
     smoothing = label_smoothing or None

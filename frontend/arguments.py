@@ -1,0 +1,72 @@
+"""Arguments of functions: which are operands, what they may be, and how they enter a signature."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, NamedTuple
+
+from brasa.ir.dtype import DType, float64, int64
+from brasa.ir.errors import ArgumentError
+from brasa.sizes import SymbolicSize, plain_size
+from brasa.tensor import Tensor
+
+
+class Operand(NamedTuple):
+    """What a signature holds of one operand. shape: the sizes that are constants, None for those that may vary."""
+
+    dtype: DType
+    rank: int
+    marks: tuple[str, ...]
+    device: str
+    shape: tuple[int | None, ...] | None
+    number: bool
+
+
+def takes_tensors(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is an operand: its annotation speaks of tensors or numbers that are no ints."""
+    text = str(parameter.annotation)
+    return "Tensor" in text or "Number" in text or text.split(" ", maxsplit=1)[0] == "float"
+
+
+def accepted_kinds(parameter: inspect.Parameter) -> frozenset[str]:
+    """What a parameter takes besides tensors."""
+    text = str(parameter.annotation)
+    marks = {"number": ("Number", "float"), "none": ("None",), "sequence": ("Sequence",)}
+    return frozenset(kind for kind, words in marks.items() if any(word in text for word in words))
+
+
+def number_operand(value: int | float) -> Operand:
+    """What a signature holds of a Python number."""
+    return Operand(float64 if isinstance(value, float) else int64, 0, (), "cpu", (), True)
+
+
+def as_number(value: Any, name: str) -> Any:
+    """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
+    if value.__class__ in (float, int, bool):
+        return value
+    if isinstance(value, SymbolicSize):
+        return int(value)
+    if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise ArgumentError(f"expected a tensor or a number, found {type(value).__name__}", op=name)
+
+
+def freeze(value: Any, name: str) -> Any:
+    """A static argument as a signature holds it: hashable, numbers with their types."""
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item, name) for item in value)
+    if isinstance(value, SymbolicSize):
+        return plain_size(value)
+    if isinstance(value, Tensor):
+        raise ArgumentError("a tensor was given where a plain value is expected", op=name)
+    return (type(value), value) if isinstance(value, bool | float) else value
+
+
+def require_tensors(op: str, **values: Any) -> None:
+    """Raise ArgumentError, naming the argument, unless all values are tensors."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"{name} must be a tensor, not {type(value).__name__}", op=op)
