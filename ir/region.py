@@ -6,10 +6,10 @@ map       No REDUCE, CONTRACT, WINDOW or scatter. Every output has the same shap
           other shapes; views connect them. MOVE nodes and gather read their operands at computed places, so an operand
           of theirs that is not a region input is computed again at each place.
 rows      One or more REDUCE nodes, all over the same axes of operands of one shape, the domain. Elementwise and random
-          nodes have the domain's shape or the reduced shape. A reduced value is used in the domain through a reshape
-          that adds axes of size 1, and expand. A gather along the one reduced axis may pick an element of each row: its
-          shape is the reduced one with an axis of size 1. All else is sources and views of region inputs. Outputs have
-          the domain's or the reduced shape.
+          nodes have the domain's shape or the reduced shape. A reduced value is used in the domain through expand, if
+          need be after a reshape that adds axes of size 1. A gather along the one reduced axis may pick an element of
+          each row: its shape is the reduced one with an axis of size 1. All else is sources and views of region inputs.
+          Outputs have the domain's or the reduced shape.
 contract  One CONTRACT node. Its operands are region inputs seen through VIEW and cast nodes. Its result may go through
           elementwise nodes of its own shape, whose other operands are sources, region inputs seen through views, and
           elementwise or random nodes of that shape over these. Every output has the result's shape.
@@ -131,8 +131,8 @@ def _rows_fault(region: Graph) -> str:
 def _is_connection(view: Node, domain: object, reduced: object, ones: object) -> bool:
     """Whether the view leads from the reduced shape to its form with axes of size 1, back, or on to the domain."""
     ends = (view.operands[0].tensor.shape, view.tensor.shape)
-    steps = ((reduced, ones), (ones, reduced), (reduced, reduced)) if view.op.name == "reshape" else ((ones, domain),)
-    return ends in steps
+    reshapes = ((reduced, ones), (ones, reduced), (reduced, reduced))
+    return ends in (reshapes if view.op.name == "reshape" else ((ones, domain), (reduced, domain)))
 
 
 def _text(shape: Iterable[Size]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from brasa.ir.graph import Graph, Kind, Node, located
 from brasa.ir.ops.control import fused, items
@@ -46,9 +46,9 @@ class _Fusion:
         outputs = sorted(group.spaces.keys() & self.kept, key=self.flow.order.__getitem__)
         if not outputs:
             return
-        main = _main_node(group.spaces)
-        region = build_region(_name(group), group, outputs, self.kept)
-        with located(main.where):
+        nodes = sorted(group.spaces, key=self.flow.order.__getitem__)
+        region = build_region(_name(nodes), group, outputs, self.kept)
+        with located(_main_node(nodes).where):
             self.values.update(zip(outputs, self.add_region(region), strict=True))
 
     def add_region(self, region: Region) -> tuple[Node, ...]:
@@ -79,13 +79,12 @@ class _Fusion:
         return copy
 
 
-def _main_node(nodes: Iterable[Node]) -> Node:
+def _main_node(nodes: Sequence[Node]) -> Node:
     """The node that says most about what a region is for."""
-    nodes = list(nodes)
-    heavy = [node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.REDUCE)]
-    return (heavy or nodes[-1:])[0]
+    heavy = (node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.REDUCE))
+    return next(heavy, nodes[-1])
 
 
-def _name(group: Group) -> str:
-    names = list(dict.fromkeys(node.op.name for node in group.spaces if node.op.name not in ("cast", "select")))
-    return "_".join(names[:4] or [next(iter(group.spaces)).op.name])
+def _name(nodes: Sequence[Node]) -> str:
+    names = list(dict.fromkeys(node.op.name for node in nodes if node.op.name not in ("cast", "select")))
+    return "_".join(names[:4] or [nodes[0].op.name])

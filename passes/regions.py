@@ -87,8 +87,7 @@ class _Builder:
     def input(self, value: Node) -> Node:
         """The region's input that stands for a value in memory."""
         if value not in self.inputs:
-            strides = value.attrs.get("strides", ()) if value.op.name == "input" else ()
-            self.inputs[value] = make_input(f"x{len(self.inputs)}", value.tensor, strides=strides)
+            self.inputs[value] = _input(len(self.inputs), Operand(value, value.tensor.shape))
         return self.inputs[value]
 
     def from_memory(self, node: Node) -> Node:
@@ -134,6 +133,13 @@ class _Builder:
         return _apply(steps, node.op(*operands, **attrs))
 
 
+def _input(number: int, operand: Operand) -> Node:
+    """A region's input; it has the strides of the graph's input that it is, if it is one."""
+    value, shape = operand
+    strides = value.attrs.get("strides", ()) if value.op.name == "input" else ()
+    return make_input(f"x{number}", TensorType(shape, value.tensor.dtype, value.tensor.device), strides=strides)
+
+
 def _reshaping(old: Shape, new: Shape) -> tuple[Step, ...]:
     return () if old == new else ((reshape, (("shape", new),)),)
 
@@ -158,31 +164,20 @@ def _apply(steps: tuple[Step, ...], node: Node) -> Node:
 
 def _trimmed(graph: Graph, values: dict[Node, Node]) -> Region:
     """The region without inputs that it does not read, and without reshapes of row-major inputs: these only rename."""
-    new: dict[Node, Node] = {}
-    inputs: dict[Operand, Node] = {}
-
-    def enter(value: Node, shape: Shape, type: TensorType, strides: tuple[str, ...]) -> Node:
-        operand = Operand(value, shape)
-        if operand not in inputs:
-            inputs[operand] = make_input(f"x{len(inputs)}", TensorType(shape, type.dtype, type.device), strides=strides)
-        return inputs[operand]
-
-    for node in topological(graph.outputs):
-        if node in values:
-            continue
-        source = values.get(node.operands[0]) if node.op is reshape else None
-        if source is not None and not source.attrs.get("strides"):
-            new[node] = enter(source, node.tensor.shape, node.tensor, ())
-            continue
-        for operand in node.operands:
-            if operand in values:
-                new[operand] = enter(
-                    values[operand], operand.tensor.shape, operand.tensor, operand.attrs.get("strides", ())
-                )
-        operands = tuple(new[operand] for operand in node.operands)
-        new[node] = node if operands == node.operands else node.replace(operands)
-    for output in graph.outputs:
-        if output in values:
-            new[output] = enter(values[output], output.tensor.shape, output.tensor, output.attrs.get("strides", ()))
-    region = graph_of(graph.name, inputs.values(), [new[output] for output in graph.outputs])
-    return Region(region, tuple(inputs))
+    entering: dict[Node, Operand] = {}
+    for node in (*graph.inputs, *graph.nodes):
+        source = node.operands[0] if node.op is reshape else node
+        if source in values and (node is source or not source.attrs.get("strides")):
+            entering[node] = Operand(values[source], node.tensor.shape)
+    nodes = topological(graph.outputs, entering)
+    read = {*graph.outputs, *(operand for node in nodes for operand in node.operands)}
+    place = {value: i for i, value in enumerate(values.values())}
+    operands = dict.fromkeys(operand for node, operand in entering.items() if node in read)
+    ordered = sorted(operands, key=lambda operand: place[operand.value])
+    inputs = {operand: _input(i, operand) for i, operand in enumerate(ordered)}
+    new = {node: inputs[operand] for node, operand in entering.items() if operand in inputs}
+    for node in nodes:
+        own = tuple(new[operand] for operand in node.operands)
+        new[node] = node if own == node.operands else node.replace(own)
+    outputs = tuple(new[output] for output in graph.outputs)
+    return Region(Graph(graph.name, tuple(inputs.values()), tuple(new[node] for node in nodes), outputs), tuple(inputs))

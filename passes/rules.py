@@ -60,6 +60,10 @@ def _adds_only_ones(x: Node, s: tuple[Size, ...]) -> bool:
     return s[added:] == x.tensor.shape and all(size == 1 for size in s[:added])
 
 
+def _adds_only_ones_first(x: Node, r: tuple[Size, ...]) -> bool:
+    return len(r) >= x.tensor.rank and _adds_only_ones(x, r)
+
+
 def _reshaped_before_expanding(x: Node, e: tuple[Size, ...], s: tuple[Size, ...]) -> Mapping[str, Any] | None:
     """The shape of x that expands to s, when each run of axes that the reshape joins or cuts is repeated or not."""
     have = (1,) * (len(e) - x.tensor.rank) + x.tensor.shape
@@ -124,6 +128,8 @@ RULES: tuple[Rule, ...] = (
     Rule("An expand to the same shape is its operand.", "expand(x, shape=s)", "x", lambda x, s: x.tensor.shape == s),
     Rule("An expand that only adds axes of size 1 is a reshape.", "expand(x, shape=s)", "reshape(x, shape=s)",
          _adds_only_ones),
+    Rule("Expanding puts axes of size 1 in front by itself.", "expand(reshape(x, shape=r), shape=s)",
+         "expand(x, shape=s)", _adds_only_ones_first),
     Rule("A reshape that keeps repeated axes apart is done before expanding.",
          "reshape(expand(x, shape=e), shape=s)", "expand(reshape(x, shape=r), shape=s)", _reshaped_before_expanding),
     Rule("One repeated element looks the same from everywhere.", "permute(expand(x)) | slice(expand(x))",

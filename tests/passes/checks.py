@@ -31,7 +31,8 @@ def plain(graph: Graph) -> str:
 
 def assert_pass(change: Callable[[Graph], Graph], before: str, after: str) -> None:
     """The pass makes of the one graph the other, up to the names of values; and what it makes is well-formed."""
-    assert plain(verify(change(graph(before)))) == plain(graph(after))
+    found, wanted = plain(verify(change(graph(before)))), plain(graph(after))
+    assert found == wanted, f"found\n{found}\nwanted\n{wanted}"
 
 
 def same_bits(left: Any, right: Any) -> bool:

@@ -26,6 +26,9 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     "An expand to the same shape is its operand.": [("x: f32[n,6]", "%0: f32[n,6] = expand(x, shape=[n,6])")],
     "An expand that only adds axes of size 1 is a reshape.": [
         ("x: f32[n,6]", "%0: f32[1,1,n,6] = expand(x, shape=[1,1,n,6])")],
+    "Expanding puts axes of size 1 in front by itself.": [
+        ("x: f32[m], y: f32[n]", "%0: f32[1,m] = reshape(x, shape=[1,m])\n %1: f32[n,m] = expand(%0, shape=[n,m])"),
+        ("x: f32[], y: f32[n]", "%0: f32[1] = reshape(x, shape=[1])\n %1: f32[2,n] = expand(%0, shape=[2,n])")],
     "A reshape that keeps repeated axes apart is done before expanding.": [
         ("x: f32[m], y: f32[n]",
          "%0: f32[n,3,m] = expand(x, shape=[n,3,m])\n %1: f32[n*3,m] = reshape(%0, shape=[n*3,m])"),

@@ -247,11 +247,11 @@ def _inputs(random: Random) -> list[Node]:
     return nodes
 
 
-def _function(random: Random) -> Graph:
-    """A small graph for a call: each of its inputs tells a size of its own."""
+def random_function(random: Random, count: int) -> Graph:
+    """A small graph of elementwise ops, for a call: its inputs tell its sizes."""
     types = [TensorType((symbol("p"), symbol("q")), float32), TensorType((symbol("p"), symbol("q")), float32)]
     grower = Grower(random, [make_input(f"a{i}", type) for i, type in enumerate(types)])
-    for _ in range(random.randint(1, 5)):
+    for _ in range(count):
         op = OPS[random.choice(("add", "mul", "exp", "tanh", "neg", "sub", "maximum"))]
         grower.values.append(op(*(grower.pick() for _ in op.operands)))
     return graph_of("part", grower.inputs, grower.values[-random.randint(1, 2) :])
@@ -262,7 +262,7 @@ def random_graph(seed: int, differentiate: bool) -> Graph:
     random = Random(seed)
     grower = Grower(random, _inputs(random))
     grower.grow(random.randint(6, 16))
-    held = _function(random)
+    held = random_function(random, random.randint(1, 5))
     pair = [grower.like(TensorType((symbol("n"), symbol("m")), float32)) for _ in held.inputs]
     grower.values += items(call(*pair, graph=held))
     grower.grow(random.randint(6, 16))
