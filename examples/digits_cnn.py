@@ -1,6 +1,6 @@
-"""A small convolutional network learns to read handwritten digits, first eagerly, then with its training step compiled.
+"""A small convolutional network learns to read handwritten digits: first eagerly, then with its training step compiled.
 
-Both runs start from the same seed. Their losses must be equal bit for bit: compiling never changes what a program means.
+Both runs start from the same seed, and their losses must be equal bit for bit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from brasa import Tensor, nn, optim
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-EPOCHS, BATCH, TESTED = 15, 64, 360
+EPOCHS, BATCH, TESTED = 20, 64, 360
 OUTPUT = Path("demo-output")
 FIRST_STEP = "--first-step"
 
@@ -83,7 +83,7 @@ def load_digits() -> Digits:
 
 def make_step(model: nn.Module) -> Step:
     """One step of training, as a function of a batch."""
-    optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     loss_of = nn.CrossEntropyLoss()
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
