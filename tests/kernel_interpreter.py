@@ -45,6 +45,7 @@ class _Machine:
         self.locals: dict[tuple[Local, tuple[int, ...]], Lanes] = {}
         self.active = [True] * LANES
         self.failed: dict[int, int] = {}
+        self.computed: dict[Expr, Lanes] = {}
 
     # Statements
 
@@ -53,6 +54,7 @@ class _Machine:
             self._statement(statement)
 
     def _statement(self, statement: Statement) -> None:
+        self.computed.clear()
         match statement:
             case Let(var, value):
                 self.values[var] = self.lanes(value)
@@ -116,7 +118,12 @@ class _Machine:
         return int(self._one(expr))
 
     def lanes(self, expr: Expr) -> Lanes:
-        """The value of an expression, lane by lane."""
+        """The value of an expression, lane by lane; an expression that a statement uses twice is computed once."""
+        if expr not in self.computed:
+            self.computed[expr] = self._compute(expr)
+        return self.computed[expr]
+
+    def _compute(self, expr: Expr) -> Lanes:
         match expr.op:
             case "const":
                 return [bring(expr.attr, expr.dtype)]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from brasa.ir import dim
+from brasa.ir.dtype import DTYPES
 from brasa.ir.errors import BrasaError, ParseError
 from brasa.ir.graph import item_types
 from brasa.ir.interpret import interpret
@@ -87,10 +88,10 @@ def parse_inputs(sample: ErrorSample) -> tuple[object, ...]:
 
 
 def test_samples_cover_edges() -> None:
-    """Somewhere among the samples of all ops there is every dtype, a scalar, an empty tensor, a size 1, a named size."""
-    shapes = [
-        type.shape for sample in all_samples() for node in sample.graph.inputs for type in item_types(node.type)
-    ]
+    """There is every dtype, a scalar, an empty tensor, a size 1 and a named size among the samples of all ops."""
+    types = [type for sample in all_samples() for node in sample.graph.inputs for type in item_types(node.type)]
+    shapes = [type.shape for type in types]
+    assert {type.dtype for type in types} == set(DTYPES)
     assert () in shapes
     assert any(0 in shape for shape in shapes)
     assert any(1 in shape for shape in shapes)
