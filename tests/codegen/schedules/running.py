@@ -22,7 +22,8 @@ from brasa.ir.sizes import bind
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
 from brasa.ir.verify import verify
-from tests.codegen.llvm.native import BODY, ENTRY, POOL, Context, load_object
+from brasa.runtime.cpu_object import link
+from tests.codegen.llvm.native import BODY, ENTRY, POOL, Context
 
 Array = np.ndarray[Any, Any]
 _GUARD = 256
@@ -48,8 +49,8 @@ class Machine:
             program, signature=replace(program.signature, slots=program.temporaries), slots=slots
         )
         self.text = emit_program(self.program, target)
-        self._engine = load_object(compile_text(self.text, target, speed))
-        self.entry = ENTRY(self._engine.get_function_address("entry"))
+        self._code = link(compile_text(self.text, target, speed), ("entry",))
+        self.entry = ENTRY(self._code.addresses["entry"])
         self.piece = 3
         self._context = Context(POOL(self._parallel_for), 0)
 
