@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
+from brasa._state import STATE
 from brasa.arguments import require_tensors
 from brasa.autograd.modes import no_grad
 from brasa.function import function
@@ -32,10 +34,26 @@ def per_axis(value: Any, count: int, name: str) -> tuple[int, ...]:
     return values
 
 
+_SMALL = 64 * 64  # positions of an image
+
+
+def _is_small(input: Tensor) -> bool:
+    """Whether an eager function shall have a form for these image sizes alone: loops of known length are several
+    times faster on small images. A traced program keeps its sizes open."""
+    return STATE.trace is None and input.ndim > 1 and prod(input.shape[-2:]) <= _SMALL
+
+
+def _fix_plane(input: Tensor, small: bool) -> None:
+    for size in type_of(input).shape[-2:] if small else ():
+        current().scope.fix(size)
+
+
 @function(fixed=("weight", "bias"))
 def _conv(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int,
+    small: bool,
+) -> Tensor:  # fmt: skip
+    _fix_plane(input, small)
     result = apply(contract.conv, input, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if bias is None:
         return result
@@ -51,11 +69,11 @@ def conv2d(
     require_tensors("conv2d", input=input, weight=weight)
     options = [per_axis(stride, 2, "stride"), _padding(padding, weight, dilation), per_axis(dilation, 2, "dilation")]
     if input.ndim == 3:
-        result = _conv(input.unsqueeze(0), weight, bias, *options, groups)  # type: ignore[attr-defined]
+        result = _conv(input.unsqueeze(0), weight, bias, *options, groups, _is_small(input))  # type: ignore[attr-defined]
         return result.squeeze(0)  # type: ignore[no-any-return]
     if input.ndim != 4:
         raise ShapeError(f"input must have 3 or 4 axes, it has {input.ndim}", op="conv2d")
-    return _conv(input, weight, bias, *options, groups)
+    return _conv(input, weight, bias, *options, groups, _is_small(input))
 
 
 def _padding(padding: Any, weight: Tensor, dilation: Any) -> tuple[int, ...]:
@@ -88,14 +106,18 @@ def _pooling(input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: An
 
 
 @function
-def _max_pool2d(input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Tensor:
+def _max_pool2d(
+    input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, small: bool
+) -> Tensor:
+    _fix_plane(input, small)
     return apply(window.window_max, input, **_pooling(input, kernel, stride, padding, dilation, ceil_mode)._asdict())
 
 
 @function
 def _max_pool2d_places(
-    input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, small: bool
 ) -> tuple[Tensor, Tensor]:
+    _fix_plane(input, small)
     options = _pooling(input, kernel, stride, padding, dilation, ceil_mode)._asdict()
     return apply(window.window_max, input, **options), apply(window.window_argmax, input, **options)
 
@@ -112,7 +134,7 @@ def max_pool2d(
     if any(2 * p > k for p, k in zip(border, kernel, strict=True)):
         raise ValueError(f"padding {border} is more than half of the window {kernel}", op="max_pool2d")
     build = _max_pool2d_places if return_indices else _max_pool2d
-    return build(input, kernel, step, border, spread, ceil_mode)
+    return build(input, kernel, step, border, spread, ceil_mode, _is_small(input))
 
 
 @function
