@@ -44,6 +44,8 @@ def value_names(graph: Graph) -> dict[Node, str]:
     """The name of every value as the text prints it: inputs by their own, computed ones by number."""
     names = {node: node.attrs["name"] for node in graph.inputs}
     names.update({node: f"%{i}" for i, node in enumerate(graph.nodes)})
+    for foreign in (*(operand for node in graph.nodes for operand in node.operands), *graph.outputs):
+        names.setdefault(foreign, "?")  # a graph that is not well-formed is printed, too, to say so
     return names
 
 

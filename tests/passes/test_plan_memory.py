@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from brasa.ir.dim import symbol
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brasa.ir import dim
+from brasa.ir.dim import Size, symbol
 from brasa.ir.dtype import float32
 from brasa.ir.kernel_builder import KernelBuilder
-from brasa.ir.program import Input, Launch, Place, Program, Signature
+from brasa.ir.program import Input, Launch, Place, Program, Signature, slot_offsets
 from brasa.ir.types import TensorType
-from brasa.passes import plan_memory
+from brasa.passes import plan_memory, report_memory
+from brasa.passes.plan_memory import is_at_most
 
-N = symbol("n")
+N, M = symbol("n"), symbol("m")
 TYPE = TensorType((N,), float32)
 
 
@@ -29,3 +37,81 @@ def test_equal_values_of_one_launch_lie_apart() -> None:
     assert len({first, second, third}) == 3
     assert second != fourth
     assert len(planned.signature.slots) == 3
+
+
+def program(lives: Sequence[tuple[int, int]], sizes: Sequence[Size]) -> Program:
+    """A program whose temporaries live between these launches and take these bytes."""
+    kernels = []
+    for time in range(max(last for _, last in lives) + 1):
+        touched = [i for i, (first, last) in enumerate(lives) if time in (first, last)]
+        builder = KernelBuilder(f"k{time}")
+        for i in touched:
+            builder.buffer(f"b{i}", float32, "inout")
+        kernels.append(
+            Launch(builder.finish(), tuple(Place("temporary", i) for i in touched), (), (), f"net.py:{time}")
+        )
+    return Program(Signature("f", (), ()), tuple(kernels), tuple(sizes))
+
+
+def spans(planned: Program, sizes: dict[str, int]) -> list[tuple[int, int]]:
+    """The bytes of the arena that each temporary takes, from and to."""
+    offsets, _ = slot_offsets(planned.signature.slots, sizes)
+    return [
+        (offsets[slot], offsets[slot] + dim.evaluate(size, sizes))
+        for slot, size in zip(planned.slots, planned.temporaries, strict=True)
+    ]
+
+
+SIZES = st.sampled_from([4, 64, 4096, 10000, N * 4, N * 64, N * M * 4, N * M * 8, (N + 1) * 4, M * 400 + 16])
+LIVES = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(lambda life: (min(life), max(life)))
+
+
+@given(st.lists(st.tuples(LIVES, SIZES), min_size=1, max_size=24), st.integers(0, 99), st.integers(0, 99))
+def test_values_that_live_together_never_overlap(values: list[tuple[tuple[int, int], Size]], n: int, m: int) -> None:
+    lives, sizes = zip(*values, strict=True)
+    planned = plan_memory(program(lives, sizes))
+    places = spans(planned, {"n": n, "m": m})
+    _, total = slot_offsets(planned.signature.slots, {"n": n, "m": m})
+    for i, (first, last) in enumerate(lives):
+        assert places[i][1] <= total
+        for j in range(i):
+            if lives[j][0] <= last and first <= lives[j][1]:
+                assert places[i][1] <= places[j][0] or places[j][1] <= places[i][0], f"{i} and {j}"
+
+
+@given(st.lists(st.tuples(LIVES, st.sampled_from([64, 128, 4096, 8192])), min_size=1, max_size=24))
+def test_constant_sizes_take_little_more_than_lives_at_once(values: list[tuple[tuple[int, int], int]]) -> None:
+    lives, sizes = zip(*values, strict=True)
+    planned = plan_memory(program(lives, sizes))
+    at_once = [sum(n for n, (a, b) in zip(sizes, lives, strict=True) if a <= t <= b) for t in range(13)]
+    assert sum(map(int, planned.signature.slots)) <= 2 * max(at_once)  # type: ignore[arg-type]
+
+
+def test_a_chain_of_equal_values_takes_two_slots() -> None:
+    planned = plan_memory(program([(i, i + 1) for i in range(20)], [N * 4] * 20))
+    assert planned.signature.slots == (N * 4, N * 4)
+
+
+def test_sizes_that_cannot_be_compared_do_not_share() -> None:
+    apart = plan_memory(program([(0, 1), (2, 3)], [N * 4, M * 4]))
+    assert len(apart.signature.slots) == 2
+    together = plan_memory(program([(0, 1), (2, 3)], [N * 4, N * 8 + 4]))
+    assert together.signature.slots == (N * 8 + 4,)
+
+
+def test_report_names_the_largest_values() -> None:
+    planned = plan_memory(program([(0, 1), (1, 2), (2, 3)], [N * 4, N * 8, N * 4]))
+    assert report_memory(planned, {"n": 1000}, 2) == "\n".join([
+        "planned           12,032 bytes in 2 slots",
+        "all               16,000 bytes in 3 values",
+        "at once           12,000 bytes at most",
+        "           8,000 bytes  slot 0   launches 1 to 2  k1.b1  net.py:1",
+        "           4,000 bytes  slot 1   launches 0 to 1  k0.b0  net.py:0",
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("lhs", "rhs", "certain"), [
+    (4, 8, True), (8, 4, False), (N, N * 2, True), (N * 2, N, False), (N, N + 1, True), (N, N * M, False), (0, N, True),
+])  # fmt: skip
+def test_what_is_certain_of_sizes(lhs: Size, rhs: Size, certain: bool) -> None:
+    assert is_at_most(lhs, rhs) is certain
