@@ -328,16 +328,20 @@ def _entry(made: Function) -> Callable[..., Any]:
         if given < arity:
             args = (*args, *defaults[given:])
         key: list[Any] = []
+        operands: list[Any] = []
         pointers: list[Any] = []
+        recorded = False
         for value, is_operand in zip(args, operand_flags, strict=True):
             kind = value.__class__
-            if kind is Tensor:
+            if isinstance(value, Tensor):
                 if value._requires_grad:
-                    return made(*args)
+                    recorded = True
                 key.append(value._spec)
+                operands.append(value)
                 pointers.append(value._ptr)
             elif is_operand and (kind is float or kind is int):
                 key.append(kind)
+                operands.append(value)
                 pointers.append(value)
             elif kind is int or kind is str or value is None:
                 key.append(value)
@@ -346,6 +350,8 @@ def _entry(made: Function) -> Callable[..., Any]:
         found = table.get(tuple(key))
         if found is None or len(found[1].specs) != 1:
             return made(*args)
+        if recorded and STATE.grad_enabled:
+            return run_graph(found[0].graph, made.name, operands, found[0].runner)[0]
         bound = found[1]
         buffer = allocate(bound.nbytes[0])
         status = bound.call(*pointers, buffer.ptr)

@@ -195,24 +195,25 @@ _runners: dict[Graph, Runner] = {}
 def run_graph(graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None) -> list[Tensor]:
     """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs."""
     if STATE.grad_enabled:
-        wanted = tuple(isinstance(o, Tensor) and o._requires_grad for o in operands)
-        if any(wanted) and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
-            return _record(graph, name, operands, wanted)
+        wanted = tuple([o.__class__ is not float and o.__class__ is not int and o._requires_grad for o in operands])
+        if True in wanted:
+            plan = _plans.get((graph, wanted))
+            if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
+                plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted)
+            if plan is not None:
+                return _record(plan, name, operands)
     runner = runner or _runners.get(graph)
     if runner is None:
         runner = _runners[graph] = Runner(graph)
     return runner(operands)
 
 
-def _record(graph: Graph, name: str, operands: Sequence[Any], wanted: tuple[bool, ...]) -> list[Tensor]:
-    plan = _plans.get((graph, wanted))
-    if plan is None:
-        plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted)
-    specs = tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
+def _record(plan: GradientPlan, name: str, operands: Sequence[Any]) -> list[Tensor]:
+    specs = tuple([None if o.__class__ is float or o.__class__ is int else o._spec for o in operands])
     outputs = plan.forward.run(operands, specs)
     node = FunctionNode(plan, name, operands, outputs, specs)
-    for index in range(plan.outputs):
-        if plan.differentiable[index]:
+    for index, differentiable in enumerate(plan.differentiable):
+        if differentiable:
             outputs[index]._requires_grad = True
             outputs[index]._edge = Edge(node, index)
     return outputs[: plan.outputs]
