@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from brasa.creation import device_name, empty
+from brasa.creation import empty
+from brasa.devices import device_name
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
@@ -30,6 +31,7 @@ _DTYPES: dict[str, DType] = {
     "I64": dtypes.int64, "I32": dtypes.int32, "I16": dtypes.int16, "I8": dtypes.int8, "U8": dtypes.uint8,
     "U32": dtypes.uint32, "U64": dtypes.uint64, "BOOL": dtypes.bool_, "C64": dtypes.complex64,
 }  # fmt: skip
+_KINDS: dict[type, str] = {dict: "dict", OrderedDict: "ordered", list: "list", tuple: "tuple", Size: "tuple"}
 
 
 def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
@@ -84,7 +86,7 @@ def _describe(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return value
     if isinstance(value, float):
         return value if np.isfinite(value) else {"float": str(value)}
-    kind = {dict: "dict", OrderedDict: "ordered", list: "list", tuple: "tuple", Size: "tuple"}.get(type(value))
+    kind = _KINDS.get(type(value))
     if kind is None:
         hint = "save its state_dict()" if hasattr(value, "state_dict") else ""
         raise ArgumentError(f"cannot save a {type(value).__name__}{f' (at {path})' if path else ''}", op="save",

@@ -82,6 +82,8 @@ class _Listed(Module):
 class Sequential(_Listed):
     """Modules that run one after the other, each on what the one before it gives."""
 
+    _modules: dict[str, Any]
+
     def __init__(self, *args: Any) -> None:
         super().__init__()
         named = args[0].items() if len(args) == 1 and isinstance(args[0], Mapping) else enumerate(args)

@@ -40,7 +40,8 @@ class Embedding(Module):
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
         """An embedding over a given table, by default one that is not trained."""
-        return cls(*embeddings.shape, padding_idx, _weight=embeddings, _freeze=freeze)
+        count, width = embeddings.shape
+        return cls(count, width, padding_idx, _weight=embeddings, _freeze=freeze)
 
     def reset_parameters(self) -> None:
         """Draw all rows anew from the normal distribution, except the row of the padding, which is 0."""

@@ -67,7 +67,7 @@ class LambdaLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
         count = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * count
+        self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != count:
             raise ValueError(f"{len(self.lr_lambdas)} functions for {count} groups", op="LambdaLR")
         super().__init__(optimizer, last_epoch)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.function import Function, Operand, Specialization, function
+from brasa.arguments import Operand
+from brasa.function import Function, Specialization, function
 from brasa.ir.graph import Graph
 from brasa.primitive import cast, type_of
 

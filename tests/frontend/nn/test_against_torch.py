@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -158,7 +159,7 @@ SCHEDULES: list[Callable[[Any, Any], Any]] = [
 @pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
 def test_optimizers(name: str, options: dict[str, Any]) -> None:
     data, start = np.random.default_rng(0).standard_normal((6, 4)), np.random.default_rng(1).standard_normal(4)
-    states, paths = [], []
+    states, paths, texts = [], [], []
     for module in (brasa, torch):
         w = module.nn.Parameter(module.tensor(start))
         optimizer = getattr(module.optim, name)([w], **options)
@@ -173,7 +174,9 @@ def test_optimizers(name: str, options: dict[str, Any]) -> None:
             path.append((*w.tolist(), *(schedule.get_last_lr()[0] for schedule in schedules)))
         paths.append(path)
         states.append(optimizer.state_dict())
+        texts.append(re.sub(r"(lr: 0\.\d{6})\d*", r"\1", repr(optimizer)))
     np.testing.assert_allclose(*paths, rtol=1e-9)
+    assert texts[0] == texts[1]
     first, second = states
     extra = {"step"} if name == "SGD" else set()
     assert [set(state) - extra for state in first["state"].values()] == [
