@@ -12,8 +12,9 @@ _ARITHMETIC = ("f32", "f64", "f16", "bf16", "i8", "i32", "i64", "u8", "u64")
 def reduction(op: str, dtypes: Sequence[str], draw: Draw = usual, result: str = "") -> list[Sample]:
     """All shapes in the first dtype, one in the others."""
 
-    def one(dtype: str, shape: str, axes: str, left: str, sizes: dict[str, int]) -> Sample:
-        return Sample(f"x: {dtype}[{shape}]", f"{result or dtype}[{left}] = {op}(x, axes=[{axes}])", sizes, {"x": draw})
+    def one(dtype: str, shape: str, axes: str, left: str, sizes: dict[str, int], smooth: bool = True) -> Sample:
+        made = f"{result or dtype}[{left}] = {op}(x, axes=[{axes}])"
+        return Sample(f"x: {dtype}[{shape}]", made, sizes, {"x": draw}, smooth)
 
     first = dtypes[0]
     return [
@@ -22,7 +23,7 @@ def reduction(op: str, dtypes: Sequence[str], draw: Draw = usual, result: str = 
         one(first, "3,4", "0, 1", "", {}),
         one(first, "3,4", "", "3,4", {}),
         one(first, "", "", "", {}),
-        one(first, "2,0", "1", "2", {}),
+        one(first, "2,0", "1", "2", {}, smooth=op in ("sum", "prod")),
         one(first, "0,2", "1", "0", {}),
         one(first, "1,5,1", "0, 2", "5", {}),
         one(first, "n,m,3", "0, 2", "m", {"n": 2, "m": 3}),

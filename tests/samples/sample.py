@@ -67,6 +67,7 @@ class Sample:
         inputs, application = self.inputs, self.application
         for name in ("bf16", "f16", "f32"):
             inputs, application = inputs.replace(f"{name}[", "f64["), application.replace(f"{name}[", "f64[")
+            application = application.replace(f"dtype={name})", "dtype=f64)")
         return replace(self, inputs=inputs, application=application)
 
     def __str__(self) -> str:
