@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 
 from brasa.codegen.llvm import compile_text, emit_program, host_target
@@ -16,6 +15,7 @@ from brasa.ir.kernel import Check, For, If, Kernel, Statement
 from brasa.ir.program import CheckNote, Input, Launch, Place, Program, Signature
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
+from brasa.runtime.cpu_object import link
 
 POOL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -68,8 +68,8 @@ class Native:
         self.program = program
         target = target or host_target()
         self.text = emit_program(program, target)
-        self._engine = load_object(compile_text(self.text, target, speed))
-        self._entry = ENTRY(self._engine.get_function_address("entry"))
+        self._code = link(compile_text(self.text, target, speed), ("entry",))
+        self._entry = ENTRY(self._code.addresses["entry"])
         self._cut = cut
         self.pieces: list[tuple[int, int]] = []
         self.context = Context(POOL(self._parallel_for), 0)
@@ -93,18 +93,6 @@ class Native:
     def call(self, pointers: Any, sizes: Any, arena: Any = None) -> int:
         """Call entry."""
         return int(self._entry(ctypes.addressof(self.context), pointers, sizes, arena))
-
-
-def load_object(code: bytes) -> Any:
-    """An engine that holds the object code, ready to run."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
-    )
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return engine
 
 
 @cache
