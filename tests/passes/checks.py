@@ -15,6 +15,7 @@ from brasa.ir.parsing import parse
 from brasa.ir.region import check_region
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.verify import verify
+from brasa.passes import fuse
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-42, -1e-42, 3.4e38, 2.0, 0.5)
 
@@ -95,3 +96,17 @@ def assert_fused(graph: Graph) -> None:
     results = [each.operands[0] if each.op.name == "reshape" else each for each in graph.outputs]
     assert len(set(results)) == len(results), f"two outputs are one\n{graph}"
     assert all(each.op.name in ("fused", "item") for each in results), f"an output is no region's result\n{graph}"
+
+
+def regions(text: str) -> list[Graph]:
+    """The regions that fusion makes of a graph, after their forms and the graph's meaning have been checked."""
+    before = graph(text)
+    after = verify(fuse(before))
+    assert_fused(after)
+    assert_same_meaning(before, after)
+    return [node.attrs["graph"] for node in after.nodes if node.op.name == "fused"]
+
+
+def ops(region: Graph) -> list[str]:
+    """The ops of a region but for views and constants."""
+    return [node.op.name for node in region.nodes if node.op.kind not in ("view", "source")]
