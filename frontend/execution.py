@@ -157,7 +157,7 @@ class Runner:
                 pointers.append(made._ptr)
             status = bound.call(*pointers)
             if status is not None:
-                raise self._failure(status, operands)
+                raise self.failure(status, operands)
             for landing in self._updates.values():
                 operands[landing]._buffer.version += 1
         results = iter(computed)
@@ -173,15 +173,16 @@ class Runner:
             outputs.append(make(buffer, spec))
         status = bound.call(*pointers)
         if status is not None:
-            raise self._failure(status, operands)
+            raise self.failure(status, operands)
         return outputs
 
-    def _failure(self, status: int, operands: Sequence[Any]) -> BrasaError:
+    def failure(self, status: int, operands: Sequence[Any]) -> BrasaError:
+        """The error that a status of machine code stands for."""
         note, position = executable(self._run).describe_failure(status)
-        return failure(note, position, self._run, operands)
+        return check_error(note, position, self._run, operands)
 
 
-def failure(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BrasaError:
+def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BrasaError:
     """The error of a failed run-time check: the value, its bound, and where it stands."""
     sizes = {
         str(size): int(actual)

@@ -48,7 +48,7 @@ class CompiledFunction:
         tensors: list[Tensor] = []
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
         for sealed in self.sealed:
-            if sealed.fits(key):
+            if sealed.fits(key, tensors):
                 return sealed.run(tensors, key)
         return self._followed(args, kwargs, key, tensors)
 

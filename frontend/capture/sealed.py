@@ -12,8 +12,9 @@ from brasa.execution import Bound, Runner
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import default_generator
+from brasa.runtime import allocate
 from brasa.tape import Edge, run_graph
-from brasa.tensor import Tensor
+from brasa.tensor import Tensor, make
 from brasa.views import replay
 
 Source = tuple[str, Any]  # ("argument", number), ("fixed", tensor or number) or ("grad", tensor)
@@ -53,29 +54,43 @@ class Sealed:
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
-        facts: Facts, grads: Sequence[tuple[Tensor, bool]],
+        facts: Facts, grads: Sequence[tuple[Tensor, Any]],
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads = facts, tuple(grads)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner = Runner(graph)
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
-        self.epoch = DEFAULTS.epoch
-        self.mode = (STATE.grad_enabled, DEFAULTS.dtype)
+        self.grad_enabled, self.dtype = STATE.grad_enabled, DEFAULTS.dtype
         self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
+        self.has_notes = any(note is not None for note in self.notable)
         self.tracked = any(note.tracked for note in self.outputs)
+        self.landings = dict(graph.updates)
+        self.places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "argument"]
+        self.grad_places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "grad"]
+        self._note_epoch()
 
-    def fits(self, key: tuple[Any, ...]) -> bool:
+    def _note_epoch(self) -> None:
+        """Where fixed operands lie: their memory is only exchanged with a change of the epoch."""
+        self.epoch = DEFAULTS.epoch
+        fixed = [value if kind == "fixed" else None for kind, value in self.sources]
+        self.pointers = [value._ptr if isinstance(value, Tensor) else value for value in fixed]
+        self.buffers = {id(value._buffer) for value in fixed if isinstance(value, Tensor)}
+
+    def fits(self, key: tuple[Any, ...], tensors: Sequence[Tensor]) -> bool:
         """Whether a call with arguments of this signature would do the same."""
-        if key not in self.bounds or self.mode != (STATE.grad_enabled, DEFAULTS.dtype):
+        if key not in self.bounds or self.grad_enabled is not STATE.grad_enabled or self.dtype is not DEFAULTS.dtype:
             return False
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
                 return False
-            self.epoch = DEFAULTS.epoch
-        for tensor, present in self.grads:
-            if (tensor._grad is not None) is not present:
+            self._note_epoch()
+        for tensor, spec in self.grads:
+            grad = tensor._grad
+            if (None if grad is None else grad._spec) is not spec:
                 return False
+        if self.landings and share_memory(tensors, self.buffers):
+            return False
         return self.facts.hold()
 
     def same_numbers(self, other: Sealed) -> bool:
@@ -88,32 +103,75 @@ class Sealed:
 
     def run(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> Any:
         """The result, everything written and every gradient set as the function would have."""
-        operands = [
-            tensors[value] if kind == "argument" else value if kind == "fixed" else value._grad
-            for kind, value in self.sources
-        ]
-        if self.tracked:
-            results = run_graph(self.graph, "compiled", operands)
-            for note, result in zip(self.outputs, results, strict=False):
-                if not note.tracked:
-                    result._requires_grad, result._edge = False, None
+        bound = self.bounds[key]
+        if bound is None or self.tracked:
+            results = self._run_slowly(tensors, key)
         else:
-            bound = self.bounds[key]
-            if bound is None:
-                specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
-                bound = self.bounds[key] = self.runner.bind(specs)
-            results = self.runner.execute(bound, operands)
-        for note, result in zip(self.notable, results, strict=False):
-            if note is None:
-                continue
-            if note.freed and note.grad_of is None:
-                result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
-            if note.grad_of is not None:
-                note.grad_of._grad = result
+            pointers = self.pointers.copy()
+            for index, place in self.places:
+                pointers[index] = tensors[place]._ptr
+            for index, tensor in self.grad_places:
+                pointers[index] = tensor._grad._ptr
+            results = self._enter(bound, pointers, tensors)
+        if self.has_notes:
+            self._apply_notes(results)
         template = self.template
         if template.__class__ is _Output and not template.path:
             return results[template.index]
         return _fill(template, results, tensors)
+
+    def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Run the machine code; outputs that update an operand are not among the results."""
+        results: list[Tensor] = []
+        landings = self.landings
+        for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
+            if index in landings:
+                pointers.append(pointers[landings[index]])
+            else:
+                buffer = allocate(nbytes)
+                pointers.append(buffer.ptr)
+                results.append(make(buffer, spec))
+        status = bound.call(*pointers)
+        if status is not None:
+            raise self.runner.failure(status, self._operands(tensors))
+        for operand in landings.values():
+            kind, value = self.sources[operand]
+            (tensors[value] if kind == "argument" else value)._buffer.version += 1
+        return results
+
+    def _operands(self, tensors: Sequence[Tensor]) -> list[Any]:
+        return [
+            tensors[value] if kind == "argument" else value if kind == "fixed" else value._grad
+            for kind, value in self.sources
+        ]
+
+    def _run_slowly(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> list[Tensor]:
+        """The first call of a signature, and calls that the tape records."""
+        operands = self._operands(tensors)
+        if not self.tracked:
+            specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
+            bound = self.bounds[key] = self.runner.bind(specs)
+            return self.runner.execute(bound, operands)
+        results = run_graph(self.graph, "compiled", operands)
+        for note, result in zip(self.outputs, results, strict=False):
+            if not note.tracked:
+                result._requires_grad, result._edge = False, None
+        return results
+
+    def _apply_notes(self, results: Sequence[Tensor]) -> None:
+        for note, result in zip(self.notable, results, strict=False):
+            if note is None:
+                continue
+            if note.grad_of is not None:
+                note.grad_of._grad = result
+            elif note.freed:
+                result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
+
+
+def share_memory(tensors: Sequence[Tensor], others: set[int]) -> bool:
+    """Whether two of the tensors, or one of them and one of the other buffers, are the same memory."""
+    found = {id(tensor._buffer) for tensor in tensors}
+    return len(found) < len(tensors) or not found.isdisjoint(others)
 
 
 def _is_as_noted(note: tuple[Tensor, Any, bool]) -> bool:
@@ -156,7 +214,11 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     sources = [_source(capture.bound_before[node], places, entry.grads, tensors, arguments) for node in run.inputs]
     notes, template = _outcome(capture, result, places, tensors, entry.grads)
     holders = [tensor for tensor in tensors if tensor._requires_grad]
-    grads = [(tensor, entry.grads[id(tensor)] is not None) for tensor in holders]
+    present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
+    grads = [(tensor, None if grad is None else grad._spec) for tensor, grad in present]
+    fixed = {id(value._buffer) for kind, value in sources if kind == "fixed" and isinstance(value, Tensor)}
+    if run.graph.updates and share_memory(arguments, fixed):
+        raise Impure("it writes memory that arguments share")
     return Sealed(run.graph, sources, template, notes, candidate.facts, grads)
 
 
