@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from types import FrameType
+from typing import Any
 
 import brasa.codegen
 import brasa.ir
@@ -19,10 +23,24 @@ OWN_FOLDERS = (
 
 
 def user_location() -> str:
-    """`file.py:line` of the innermost frame outside brasa."""
-    frame = sys._getframe(1)
+    """`file.py:line` of the innermost frame outside brasa, and the path of the module that is being called there."""
+    frame: FrameType | None = sys._getframe(1)
+    line = ""
+    modules: list[Any] = []
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(OWN_FOLDERS):
-            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""
+        code = frame.f_code
+        if not code.co_filename.startswith(OWN_FOLDERS):
+            line = line or f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
+        elif code.co_name == "__call__" and hasattr(caller := frame.f_locals.get("self"), "_modules"):
+            modules.append(caller)
+        frame = frame.f_back
+    return f"{line} {_path(modules)}".rstrip()
+
+
+def _path(modules: Sequence[Any]) -> str:
+    """The names under which modules, the innermost first, are found in one another."""
+    names = [
+        next((name for name, child in outer._modules.items() if child is inner), "")
+        for inner, outer in pairwise(modules)
+    ]
+    return ".".join(filter(None, reversed(names)))
