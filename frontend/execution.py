@@ -198,4 +198,5 @@ def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence
         shown = (Operand("index", str(tensor._spec.type), graph.inputs[note.input].origin),)
         if position < tensor.numel():
             value = f"index {flat[position].item()}"
-    return IndexError(f"{value} is outside 0..{bound - 1} (at element {position})", op=note.op, operands=shown)
+    line = f", {note.where}" if note.where else ""
+    return IndexError(f"{value} is outside 0..{bound - 1} (at element {position}{line})", op=note.op, operands=shown)

@@ -73,6 +73,7 @@ class Capture(Trace):
         self.freed: set[Node] = set()
         self.flushes = 0
         self.left: CaptureError | None = None
+        self.failed = False
         self.recorded = False
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
@@ -269,11 +270,14 @@ class Capture(Trace):
         sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:
             self._flush()
+        except BaseException:
+            self.failed = True  # what failed must not be tried again while the error goes up
+            raise
         finally:
             sys.setprofile(observer)
 
     def _flush(self) -> None:
-        if self.left is not None:
+        if self.left is not None or self.failed:
             return
         alive: list[Tensor] = []
         while self.tensors:  # from the last, because a view keeps alive what it is a view of

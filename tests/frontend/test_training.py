@@ -217,3 +217,19 @@ def test_no_numpy_behind_the_curtain(monkeypatch, tmp_path):
             step, _ = trainer(make(), compiled)
             losses = [step(*batch(shape, 5)).item() for _ in range(5)]
             assert losses[-1] < losses[0]
+
+
+def test_a_label_out_of_range_changes_nothing():
+    model = make_mlp()
+    step, _ = trainer(model, compiled=True)
+    x, y = batch((12,), 5)
+    for _ in range(6):
+        step(x, y)
+    before = [bits(p) for p in model.parameters()]
+    wrong = y.clone()
+    wrong[3] = 10
+    for run, line in ((step, r", test_training.py:\d+"), (trainer(model, compiled=False)[0], "")):
+        with pytest.raises(IndexError, match=rf"gather: an index is outside 0\.\.9 \(at element 3{line}"):
+            run(x, wrong)
+        assert [bits(p) for p in model.parameters()] == before
+    assert np.isfinite(step(x, y).item())
