@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -95,10 +95,10 @@ def match(pattern: Pattern, node: Node, found: Bindings) -> bool:
         return node.op.name == "constant" and _same_value(node.attrs["value"], pattern.value)
     if node.op.name != pattern.op or len(node.operands) != len(pattern.operands):
         return False
-    for attr, name in pattern.attrs:
-        if found.setdefault(name, node.attrs[attr]) != node.attrs[attr]:
+    for inner, operand in zip(pattern.operands, node.operands, strict=True):
+        if not match(inner, operand, found):
             return False
-    return all(match(inner, operand, found) for inner, operand in zip(pattern.operands, node.operands, strict=True))
+    return all(found.setdefault(name, node.attrs[attr]) == node.attrs[attr] for attr, name in pattern.attrs)
 
 
 def _same_value(value: Any, wanted: bool | int | float) -> bool:
@@ -107,8 +107,11 @@ def _same_value(value: Any, wanted: bool | int | float) -> bool:
     return value != 0 or math.copysign(1, value) == math.copysign(1, wanted)
 
 
-def build(pattern: Pattern, root: Node, found: Mapping[str, Any]) -> Node:
-    """The node that a replacement describes; its numbers and sources take the type of the replaced `root`."""
+def build(pattern: Pattern, root: Node, found: Mapping[str, Any], settle: Callable[[Node], Node]) -> Node:
+    """The node that a replacement describes; its numbers and sources take the type of the replaced `root`.
+
+    settle: simplifies the nodes that are made on the way.
+    """
     if isinstance(pattern, Name):
         node: Node = found[pattern.name]
         return node
@@ -118,4 +121,4 @@ def build(pattern: Pattern, root: Node, found: Mapping[str, Any]) -> Node:
     op = OPS[pattern.op]
     if op.kind is Kind.SOURCE:
         attrs["type"] = root.type
-    return op(*(build(inner, root, found) for inner in pattern.operands), **attrs)
+    return op(*(settle(build(inner, root, found, settle)) for inner in pattern.operands), **attrs)

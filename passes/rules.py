@@ -15,10 +15,10 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.graph import Node
 from brasa.ir.layout import matching_runs
-from brasa.passes.patterns import Pattern, read_patterns
+from brasa.passes.patterns import Apply, Pattern, read_patterns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """before -> after, where `given`, called with the names that it takes, allows it.
 
@@ -30,12 +30,13 @@ class Rule:
     before: str
     after: str
     given: Callable[..., bool | Mapping[str, Any] | None] | None = None
-    choices: tuple[Pattern, ...] = field(init=False)
+    choices: tuple[Apply, ...] = field(init=False)
     result: Pattern = field(init=False)
     takes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", read_patterns(self.before))
+        choices = tuple(pattern for pattern in read_patterns(self.before) if isinstance(pattern, Apply))
+        object.__setattr__(self, "choices", choices)
         object.__setattr__(self, "result", read_patterns(self.after)[0])
         object.__setattr__(self, "takes", tuple(inspect.signature(self.given).parameters) if self.given else ())
 

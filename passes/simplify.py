@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cache
 
 from brasa.ir.graph import Graph, Node, rewrite
-from brasa.passes.patterns import Apply, Bindings, build, match
+from brasa.passes.patterns import Bindings, build, match
 from brasa.passes.rules import RULES, Rule
 
 
@@ -14,52 +14,42 @@ def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
     """Apply the rules until none applies.
 
     %0 = neg(x); %1 = neg(%0); return %1    ->    return x
+
+    One walk is enough: a rule looks at a node and what it is made of, and that is simple already.
     """
     by_op = _by_op(rules)
-    while True:
-        changed = False
 
-        def change(node: Node) -> Node:
-            nonlocal changed
-            while (better := _apply_first(by_op.get(node.op.name, ()), node)) is not None:
-                node, changed = better, True
-            return node
+    def settle(node: Node) -> Node:
+        while (better := _better(by_op.get(node.op.name, ()), node, settle)) is not None:
+            node = better
+        return node
 
-        result = rewrite(graph, change)
-        if not changed:
-            return graph
-        graph = result
+    return rewrite(graph, settle)
 
 
 @cache
-def _by_op(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
-    by_op: dict[str, list[Rule]] = {}
-    for rule in rules:
-        for op in dict.fromkeys(choice.op for choice in rule.choices if isinstance(choice, Apply)):
-            by_op.setdefault(op, []).append(rule)
-    return by_op
+def _by_op(rules: tuple[Rule, ...]) -> dict[str, tuple[Rule, ...]]:
+    ops = dict.fromkeys(choice.op for rule in rules for choice in rule.choices)
+    return {op: tuple(rule for rule in rules if any(choice.op == op for choice in rule.choices)) for op in ops}
 
 
-def _apply_first(rules: Sequence[Rule], node: Node) -> Node | None:
+def _better(rules: tuple[Rule, ...], node: Node, settle: Callable[[Node], Node]) -> Node | None:
+    """What the first rule that applies makes of the node; None where none does."""
     for rule in rules:
-        better = apply_rule(rule, node)
-        if better is not None:
-            return better
+        for choice in rule.choices:
+            found: Bindings = {}
+            if match(choice, node, found) and _allows(rule, node, found):
+                return build(rule.result, node, found, settle)
     return None
 
 
-def apply_rule(rule: Rule, node: Node) -> Node | None:
-    """What the rule makes of the node; None where it does not apply."""
-    for choice in rule.choices:
-        found: Bindings = {}
-        if not match(choice, node, found):
-            continue
-        if rule.given is not None:
-            names = {**found, "it": node}
-            answer = rule.given(*(names[name] for name in rule.takes))
-            if answer is None or answer is False:
-                continue
-            if answer is not True:
-                found.update(answer)
-        return build(rule.result, node, found)
-    return None
+def _allows(rule: Rule, node: Node, found: Bindings) -> bool:
+    """Whether the rule's condition holds; names that it gives are added to those found."""
+    if rule.given is None:
+        return True
+    names = {**found, "it": node}
+    answer = rule.given(*(names[name] for name in rule.takes))
+    if answer is None or isinstance(answer, bool):
+        return bool(answer)
+    found.update(answer)
+    return True
