@@ -17,7 +17,7 @@ from brasa.ir.types import TensorType, TupleType, Type
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)|(?P<comment>\#[^\n]*)|(?P<string>"(?:\\.|[^"\\\n])*")
     |(?P<number>-?(?:inf|nan)\b|-?\d+\.\d*(?:e[+-]?\d+)?|-?\d+e[+-]?\d+|\d+)
-    |(?P<name>%\d+|@?[A-Za-z_][\w.]*)|(?P<mark>//|[][(){}<>:,=*+%@-])""",
+    |(?P<name>(?<![\w)])%\d+|@?[A-Za-z_][\w.]*)|(?P<mark>//|[][(){}<>:,=*+%@-])""",
     re.VERBOSE,
 )
 _WORDS = {"true": True, "false": False, "none": None}
