@@ -57,13 +57,15 @@ class _Lowering:
         updates = [
             Update(output, input, *results[output], self.is_renamed(self.graph.outputs[output]))
             for output, input in self.graph.updates
+            if results[output][0] is not self.graph.inputs[input]
         ]
         order, in_place = commit_order(self.graph, self.target, self.calls, self.resolve, updates, self.input_marks())
         late = [update for update in updates if update not in in_place]
-        self.place_outputs(results, {update.output for update in late})
+        self.place_outputs(results, in_place, late)
+        self.copy_inputs(results, late)
         for call in order:
             self.launch_call(call, in_place)
-        self.copy_outputs(results, late)
+        self.copy_results(results, late)
         sizes = dict.fromkeys(size for launch in self.launches for size in launch.sizes if not isinstance(size, int))
         signature = Signature(
             self.graph.name,
@@ -91,11 +93,12 @@ class _Lowering:
     def input_marks(self) -> list[Marks]:
         return [node.attrs.get("strides", ()) for node in self.graph.inputs]
 
-    def place_outputs(self, results: Sequence[Value], late: set[int]) -> None:
-        """Every result lies in the first output that may hold it from the start, or in a temporary."""
-        for output, value in enumerate(results):
-            if output not in late and value not in self.locations:
-                owner = self.landing.get(output, -1)
+    def place_outputs(self, results: Sequence[Value], in_place: Sequence[Update], late: Sequence[Update]) -> None:
+        """Every result lies in the input that it updates in place, else in an output, else in a temporary."""
+        first, last = ([update.output for update in updates] for updates in (in_place, late))
+        for output in [*first, *(o for o in range(len(results)) if o not in last)]:
+            value, owner = results[output], self.landing.get(output, -1)
+            if value not in self.locations:
                 marks = self.input_marks()[owner] if owner >= 0 else ()
                 self.locations[value] = Location(Place("output", output), marks, owner)
         for call in self.calls:
@@ -164,27 +167,27 @@ class _Lowering:
         input = found.index if found is not None and found.role == "input" else None
         return CheckNote(node.op.name, node.where, node.operands[0].tensor.shape[node.attrs["axis"]], input)
 
-    def copy_outputs(self, results: Sequence[Value], late: Sequence[Update]) -> None:
-        """Copies for outputs that no launch wrote; those that overwrite inputs come last."""
-        written = {update.input for update in late}
-        kept: Mapping[Value, Location] = {
-            value: self.copied(value, Location(self.temporary(value[0].tensor.nbytes)))
-            for value in dict.fromkeys((u.node, u.index) for u in late)
-            if value[0].op.name == "input" and self.graph.inputs.index(value[0]) in written
-        }
+    def copy_inputs(self, results: Sequence[Value], late: Sequence[Update]) -> None:
+        """Copies of inputs that are results, before anything overwrites them."""
+        updated = {self.graph.inputs[input] for _, input in self.graph.updates}
+        for output, value in enumerate(results):
+            if value[0].op.name == "input" and output not in self.landing:
+                self.copy(self.graph.outputs[output].tensor, self.locations[value], Location(Place("output", output)))
+        for value in dict.fromkeys(results[update.output] for update in late):
+            if value[0] in updated:
+                here = Location(self.temporary(value[0].tensor.nbytes))
+                self.copy(value[0].tensor, self.locations[value], here)
+                self.locations[value] = here
+
+    def copy_results(self, results: Sequence[Value], late: Sequence[Update]) -> None:
+        """Copies of results that are several outputs; those that overwrite inputs come last."""
         rest = [update.output for update in late]
         for output in [*(o for o in range(len(results)) if o not in rest), *rest]:
-            here = Location(Place("output", output))
-            if output in rest:
-                owner = self.landing[output]
-                here = Location(here.place, self.input_marks()[owner], owner)
-            source = kept.get(results[output], self.locations[results[output]])
-            if source.place not in (here.place, Place("input", self.landing.get(output, -1))):
+            owner = self.landing.get(output, -1)
+            here = Location(Place("output", output), self.input_marks()[owner] if owner >= 0 else (), owner)
+            source = self.locations[results[output]]
+            if output in rest or (source.place != here.place and results[output][0].op.name != "input"):
                 self.copy(self.graph.outputs[output].tensor, source, here)
-
-    def copied(self, value: Value, here: Location) -> Location:
-        self.copy(value[0].tensor, self.locations[value], here)
-        return here
 
     def copy(self, type: TensorType, source: Location, here: Location) -> None:
         x = make_input("x", type)

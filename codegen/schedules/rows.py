@@ -364,6 +364,8 @@ class LongRows(Rows):
         """Name what earlier passes found for the row at hand."""
         self.kept = kept
         self.values.forget()
+        for node in [node for node in self.values.bound if node not in self.plan.staged]:
+            del self.values.bound[node]
         for number in range(passes):
             for node in self.plan.reductions_of(number):
                 self.bind(node, _fixed(self.results[node].load(self.writer.expr(self._row()))))

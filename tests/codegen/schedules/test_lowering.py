@@ -150,6 +150,19 @@ graph main(p: f32[n], g: f32[n]) {
     np.testing.assert_array_equal(p, wanted)
 
 
+def test_a_result_that_is_an_update_and_an_output_too() -> None:
+    text = STEP.replace("SIZE", "n") + """
+graph main(p: f32[n], g: f32[n]) {
+  %0: f32[n] = fused(p, g, graph=@grow)
+  return %0, %0 into p
+}"""
+    p, g = floats(20), floats(20)
+    wanted = p + g
+    first, second = machine(text).run(p, g).outputs
+    np.testing.assert_array_equal(first, wanted)
+    np.testing.assert_array_equal(second, wanted)
+
+
 def test_an_update_of_a_strided_input_keeps_its_layout() -> None:
     text = (
         STEP.replace("SIZE", "n,c")
@@ -230,6 +243,25 @@ def test_inputs_can_be_exchanged() -> None:
     np.testing.assert_array_equal(p, before[1])
     np.testing.assert_array_equal(q, before[0])
     np.testing.assert_array_equal(found.outputs[2], before[0] + before[1])
+
+
+def test_an_input_is_returned_as_it_was_before_its_update() -> None:
+    text = STEP.replace("SIZE", "n") + """
+graph main(p: f32[n], g: f32[n]) {
+  %0: f32[n] = fused(p, g, graph=@grow)
+  return p, %0 into p, p into g
+}"""
+    p, g = floats(20), floats(20)
+    before = p.copy(), g.copy()
+    outputs = machine(text).run(p, g).outputs
+    np.testing.assert_array_equal(outputs[0], before[0])
+    np.testing.assert_array_equal(p, before[0] + before[1])
+    np.testing.assert_array_equal(g, before[0])
+
+
+def test_an_input_that_stays_costs_nothing() -> None:
+    text = "graph main(p: f32[n]) {\n return p into p\n}"
+    assert machine(text).program.launches == ()
 
 
 def test_nothing_is_written_to_inputs_when_a_check_fails() -> None:

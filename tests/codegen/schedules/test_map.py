@@ -88,6 +88,7 @@ VIEWS = {
     "concat last": (" %1: f32[n,4] = slice(x, starts=[0,0], sizes=[n,4], steps=[1,1])\n"
                     " %0: f32[n,c+4] = concat(x, %1, axis=1)\n", "f32[n,c+4]"),
     "update": (" %0: f32[n,c] = update(x, y, starts=[1,0], steps=[2,1])\n", "f32[n,c]"),
+    "update upside down": (" %0: f32[n,c] = update(x, x, starts=[n-1,0], steps=[-1,1])\n", "f32[n,c]"),
     "update backwards": (" %0: f32[n,c] = update(x, y, starts=[3,0], steps=[-2,1])\n", "f32[n,c]"),
 }  # fmt: skip
 

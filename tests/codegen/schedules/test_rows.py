@@ -149,6 +149,25 @@ def test_softmax_along_columns_and_over_everything() -> None:
             np.testing.assert_allclose(found, want, rtol=1e-5)
 
 
+def test_values_of_long_rows_reach_later_passes() -> None:
+    """What follows from a reduction alone is computed again where threads share a row."""
+    text = region(
+        """ %0: f32[3] = max(x, axes=[1])
+ %1: f32[3] = abs(%0)
+ %2: f32[3,1] = reshape(%1, shape=[3,1])
+ %3: f32[3,n] = expand(%2, shape=[3,n])
+ %4: f32[3,n] = sub(x, %3)
+ %5: f32[3] = sum(%4, axes=[1])
+ return %4, %5, %1""",
+        inputs="x: f32[3,n]", results=["f32[3,n]", "f32[3]", "f32[3]"],
+    )  # fmt: skip
+    x = floats(3, 9000)
+    above, total, top = machine(text).run(x).outputs
+    np.testing.assert_array_equal(top, np.abs(x.max(axis=1)))
+    same_bits(above, x - top[:, None])
+    same_bits(total, sum_of(above, (1,)))
+
+
 LAYER_NORM = region(
     """ %0: f32[n] = sum(x, axes=[1])
  %1: f32[n] = constant(value=0.02)
