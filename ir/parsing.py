@@ -11,7 +11,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import BY_NAME
 from brasa.ir.errors import BrasaError, ParseError
-from brasa.ir.graph import Graph, Kind, Node, Op, item_types, located
+from brasa.ir.graph import Graph, Kind, Node, Op, located
 from brasa.ir.types import TensorType, TupleType, Type
 
 _TOKEN = re.compile(
@@ -148,16 +148,16 @@ class _Parser:
                 self.expect(",")
             outputs.append(self.value(values))
             if self.accept("into"):
-                target = self.value(values)
+                at, target = self.start, self.value(values)
                 if target not in inputs:
-                    self.fail("only an input can be written to")
+                    self.fail("only an input can be written to", at)
                 updates.append((len(outputs) - 1, inputs.index(target)))
         return Graph(name, inputs, tuple(nodes), tuple(outputs), tuple(updates))
 
     def input(self, values: dict[str, Node]) -> None:
-        name = self.name("an input's name")
+        at, name = self.start, self.name("an input's name")
         if name in values:
-            self.fail(f"{name!r} is defined twice")
+            self.fail(f"{name!r} is defined twice", at)
         self.expect(":")
         attrs: dict[str, Any] = {"name": name}
         type_ = self.tensor_type()
@@ -215,7 +215,7 @@ class _Parser:
                 node = op(*operands, **attrs)
         except (BrasaError, TypeError) as error:
             self.fail(str(error) if isinstance(error, BrasaError) else f"{op.name}: {error}", at)
-        if not types_agree(node.type, written):
+        if node.type != written:
             self.fail(f"{op.name} gives {node.type}, the text says {written}", at)
         return node
 
@@ -232,8 +232,13 @@ class _Parser:
             self.fail(f"there is no dtype {name!r}; the dtypes are {', '.join(BY_NAME)}", at)
         self.expect("[")
         shape = tuple(self.separated("]", self.size))
-        device = self.name("a device") if self.accept("@") else "cpu"
-        return TensorType(shape, BY_NAME[name], device)
+        return TensorType(shape, BY_NAME[name], self.device())
+
+    def device(self) -> str:
+        if not self.text.startswith("@"):
+            return "cpu"
+        name = self.name("a device such as @cuda")[1:]
+        return f"{name}:{self.advance()}" if self.accept(":") else name
 
     def string(self) -> str:
         return re.sub(r"\\(.)", r"\1", self.advance()[1:-1])
@@ -287,13 +292,3 @@ class _Parser:
             self.expect(")")
             return dim.smallest(lhs, rhs) if name == "min" else dim.largest(lhs, rhs)
         return dim.symbol(name)
-
-
-def types_agree(inferred: Type, written: Type) -> bool:
-    """Whether two types are the same, or differ only in sizes that algebra cannot compare."""
-    mine, theirs = item_types(inferred), item_types(written)
-    if len(mine) != len(theirs) or isinstance(inferred, TupleType) != isinstance(written, TupleType):
-        return False
-    return all(
-        a.dtype is b.dtype and a.device == b.device and a.shape == b.shape for a, b in zip(mine, theirs, strict=True)
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from brasa.ir.errors import BrasaError, GraphError
 from brasa.ir.graph import Graph, Node
-from brasa.ir.parsing import types_agree
 from brasa.ir.printing import value_names
 
 
@@ -43,13 +42,14 @@ def _verify_node(graph: Graph, node: Node, known: set[Node]) -> None:
         inferred = node.op.infer(*(operand.type for operand in node.operands), **node.attrs)
     except BrasaError as error:
         _fail(graph, node, f"does not type: {error}")
-    if not types_agree(inferred, node.type):
+    if inferred != node.type:
         _fail(graph, node, f"says {node.type}, its op gives {inferred}")
 
 
 def _fail(graph: Graph, culprit: Node, fact: str) -> None:
     names = value_names(graph)
-    lines = [line for line in str(graph).split("\n") if line.startswith("  ")]
+    own = str(graph).split("\n\n")[-1]
+    lines = [line for line in own.split("\n") if line.startswith("  ")]
     name = names.get(culprit, "a foreign node")
     at = next((i for i, line in enumerate(lines) if line.startswith(f"  {name}:")), 0)
     around = "\n".join(("> " if i == at else "  ") + lines[i] for i in range(max(0, at - 5), min(len(lines), at + 5)))
