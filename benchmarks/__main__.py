@@ -11,9 +11,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import brasa
 import numpy as np
 
+import brasa
 from benchmarks import programs
 from benchmarks.measure import alternating, fresh_process
 

@@ -4,6 +4,8 @@ from brasa import autograd as autograd
 from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
+from brasa._state import get_default_dtype as get_default_dtype
+from brasa._state import set_default_dtype as set_default_dtype
 from brasa.autograd import enable_grad as enable_grad
 from brasa.autograd import inference_mode as inference_mode
 from brasa.autograd import is_grad_enabled as is_grad_enabled
@@ -77,5 +79,7 @@ from brasa.views import unflatten as unflatten
 from brasa.views import unsqueeze as unsqueeze
 
 dtype, device, bool = _DType, _Device, _bool
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
 
 _methods.install()

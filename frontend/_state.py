@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from brasa.ir.dtype import DType, float32
+from brasa.ir.errors import DTypeError
 
 if TYPE_CHECKING:
     from brasa.tracing import Trace
@@ -24,6 +25,7 @@ class _Defaults:
 
     dtype: DType = float32
     epoch: int = 0
+    dependents: ClassVar[list[dict[Any, Any]]] = []  # caches that hold what follows from the default dtype
 
 
 DEFAULTS = _Defaults()
@@ -32,3 +34,18 @@ DEFAULTS = _Defaults()
 def bump_epoch() -> None:
     """Note that something that compiled programs rely on has changed."""
     DEFAULTS.epoch += 1
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Make this float dtype the one of new tensors that are given none."""
+    if not isinstance(dtype, DType) or dtype.kind != "float":
+        raise DTypeError(f"the default must be a float dtype, not {dtype}", op="set_default_dtype")
+    DEFAULTS.dtype = dtype
+    for cache in DEFAULTS.dependents:
+        cache.clear()
+    bump_epoch()
+
+
+def get_default_dtype() -> DType:
+    """The float dtype of new tensors that are given none."""
+    return DEFAULTS.dtype

@@ -161,9 +161,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, dev
 @function
 def _counted(like: Tensor, start: Number, step: Number) -> Tensor:
     type = type_of(like)
-    places = current().fresh(
-        current().apply(iota, axis=0, type=TensorType(type.shape, dtypes.int64, type.device))
-    )
+    places = current().fresh(current().apply(iota, axis=0, type=TensorType(type.shape, dtypes.int64, type.device)))
     wide = dtypes.int64 if type.dtype.kind != "float" else dtypes.float64
     steps = elementwise_op(elementwise.mul, places, step, dtype=wide)
     return cast(elementwise_op(elementwise.add, steps, start, dtype=wide), type.dtype)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from brasa._state import STATE
+from brasa._state import DEFAULTS, STATE
 from brasa.arguments import Operand, accepted_kinds, as_number, freeze, number_operand, takes_tensors
 from brasa.execution import Runner
 from brasa.ir import dim
@@ -51,6 +51,7 @@ class Function:
         self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
         self.bound: dict[tuple[Any, ...], tuple[Specialization, Any]] = {}
+        DEFAULTS.dependents += [self.specializations, self.bound]
         self._orders: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
 
     # arguments
@@ -68,9 +69,7 @@ class Function:
             order = self._orders[shape] = [
                 i if i < len(args) else p.name if p.name in given else p for i, p in enumerate(self.parameters)
             ]
-        return [
-            args[key] if type(key) is int else kwargs[key] if type(key) is str else key.default for key in order
-        ]
+        return [args[key] if type(key) is int else kwargs[key] if type(key) is str else key.default for key in order]
 
     def signature(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """(key, operands): the key holds an eager operand's spec or a number's kind, and every static value."""
@@ -212,7 +211,7 @@ class Function:
             for value, is_operand in zip(values, self.operand, strict=True)
         )
         specialization, results = trace.step(
-            (self, nodes, statics), lambda: self._record(trace, values, operands, nodes)
+            (self, nodes, statics, DEFAULTS.dtype), lambda: self._record(trace, values, operands, nodes)
         )
         differentiable = any(isinstance(o, Tensor) and o._requires_grad for o in operands)
         tensors = [
@@ -266,8 +265,7 @@ class Function:
             return self.specialize(values, described, shapes)
         except BrasaError as error:
             error.operands = tuple(
-                operand.placed(node.origin, node.where)
-                for operand, node in zip(error.operands, nodes, strict=False)
+                operand.placed(node.origin, node.where) for operand, node in zip(error.operands, nodes, strict=False)
             )
             raise
 

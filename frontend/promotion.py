@@ -78,5 +78,3 @@ def _outrank(higher: DType, lower: DType) -> DType:
     if lower.kind == "complex" and higher.kind == "float":
         return complex_of(higher)
     return promote_types(higher, lower)
-
-

@@ -41,9 +41,7 @@ _specs: dict[tuple[Any, ...], Spec] = {}
 _LIMIT = 1 << 17
 
 
-def spec_of(
-    dtype: DType, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, device: str = "cpu"
-) -> Spec:
+def spec_of(dtype: DType, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, device: str = "cpu") -> Spec:
     """The spec with these facts; strides in elements, None for row-major."""
     key = (dtype, shape, strides, device)
     spec = _specs.get(key)

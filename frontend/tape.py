@@ -114,9 +114,7 @@ class FunctionNode(TapeNode):
         if self.plan is None:
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
-        seeds = [
-            self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]
-        ]
+        seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
         if create_graph:
             read = dict(zip(self.plan.again_places, map(self._checked, self.again), strict=True))
             operands = [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
@@ -149,6 +147,17 @@ def _apart(kept: tuple[Any, int], tensor: Tensor) -> tuple[Any, int]:
     copy = value.detach().clone()
     copy._requires_grad, copy._edge = value._requires_grad, value._edge
     return copy, copy._buffer.version
+
+
+class FreedNode(TapeNode):
+    """Stands for a graph that a backward inside a compiled program has used up."""
+
+    def __init__(self) -> None:
+        super().__init__("compiled", (), 1)
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
+                            hint="pass retain_graph=True to the first backward")  # fmt: skip
 
 
 def edge_of(value: Any) -> Edge | None:

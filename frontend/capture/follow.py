@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from brasa._state import STATE
 from brasa.autograd.engine import seed_of
+from brasa.autograd.modes import no_grad
 from brasa.capture.tree import Segment, Step
 from brasa.functions.pointwise import add
 from brasa.ir.dim import Relation, Size
 from brasa.ir.dtype import float64, int64
-from brasa.ir.errors import BrasaError, GradientError
+from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, set_location, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
@@ -21,7 +22,7 @@ from brasa.ir.sizes import substitute_attrs, substitute_graph
 from brasa.ir.types import TensorType
 from brasa.places import user_location
 from brasa.sizes import Guard, SizeScope
-from brasa.tape import Edge, TapeNode, run_graph
+from brasa.tape import Edge, FreedNode, run_graph
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, Cell, Trace, tracing
 from brasa.views import replay
@@ -42,8 +43,9 @@ class _TreeScope(SizeScope):
         lhs, rhs = self.resolve(lhs), self.resolve(rhs)
         left, right = self.hint(lhs), self.hint(rhs)
         holds = left == right if relation == "==" else left <= right
-        return self.capture.step(("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(
-            self, lhs, relation, rhs))
+        return self.capture.step(
+            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs)
+        )
 
     def fix(self, size: Size) -> int:
         if self.capture.making:
@@ -132,8 +134,10 @@ class Capture(Trace):
         if isinstance(value, bool):
             return super().number(value)
         dtype = int64 if isinstance(value, int) else float64
-        node = self.step(("number", dtype), lambda: make_input(
-            f"number{len(self.here.path())}", TensorType((), dtype), role="number"))
+        node = self.step(
+            ("number", dtype),
+            lambda: make_input(f"number{len(self.here.path())}", TensorType((), dtype), role="number"),
+        )
         self.bindings[node] = value
         return node
 
@@ -206,11 +210,14 @@ class Capture(Trace):
         found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
         if any(self.leaves[leaf]._edge is not None and self.leaves[leaf]._edge.node.hooks for leaf in found):
             raise CaptureError("a hook on a gradient")
-        wanted = found if inputs is None else tuple(
-            self.node_of(tensor) for tensor in ([inputs] if isinstance(inputs, Tensor) else inputs))
+        wanted = (
+            found
+            if inputs is None
+            else tuple(self.node_of(tensor) for tensor in ([inputs] if isinstance(inputs, Tensor) else inputs))
+        )
         for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
             tensor = self.leaves[leaf]
-            with _no_grad():
+            with no_grad():
                 tensor._grad = grad if tensor._grad is None else add(tensor._grad, grad)
         if not keep:
             self.freed.update(topological(nodes))
@@ -316,7 +323,7 @@ class Capture(Trace):
             if tracked:
                 results = run_graph(segment.graph, "compiled", operands)
             else:
-                with _no_grad():
+                with no_grad():
                     results = run_graph(segment.graph, "compiled", operands)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
@@ -375,25 +382,3 @@ class Capture(Trace):
         tensor._requires_grad = needs
         if needs and not leaf:
             tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
-
-
-class FreedNode(TapeNode):
-    """Stands for a graph that a backward inside a compiled program has used up."""
-
-    def __init__(self) -> None:
-        super().__init__("compiled", (), 1)
-
-    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
-                            hint="pass retain_graph=True to the first backward")  # fmt: skip
-
-
-class _no_grad:
-    def __enter__(self) -> None:
-        self.outer = STATE.grad_enabled
-        STATE.grad_enabled = False
-
-    def __exit__(self, *_: object) -> None:
-        STATE.grad_enabled = self.outer
-
-

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
-from brasa.capture.follow import Capture, FreedNode
+from brasa.capture.follow import Capture
 from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
 from brasa.execution import Bound, Runner
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import default_generator
 from brasa.runtime import allocate
-from brasa.tape import Edge, run_graph
+from brasa.tape import Edge, FreedNode, run_graph
 from brasa.tensor import Tensor, make
 from brasa.views import replay
 
@@ -296,5 +296,3 @@ def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor]) 
     if isinstance(pattern, dict):
         return {key: _fill(item, results, arguments) for key, item in pattern.items()}
     return pattern
-
-

@@ -2,9 +2,10 @@
 
 import math
 
-import brasa
 import numpy as np
 import pytest
+
+import brasa
 
 RNG = np.random.default_rng(0)
 

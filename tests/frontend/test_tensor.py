@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import brasa
 import numpy as np
 import pytest
+
+import brasa
 from brasa.promotion import promote_types
 
 
@@ -29,6 +30,20 @@ def test_making_filled():
     assert brasa.eye(2).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert brasa.zeros_like(brasa.ones(2, dtype=brasa.float64)).dtype is brasa.float64
     assert brasa.zeros(0, 3).sum().item() == 0.0
+
+
+def test_default_dtype():
+    compiled = brasa.compile(lambda x: x / 2)
+    try:
+        for dtype in (brasa.float32, brasa.float64, brasa.float32):
+            brasa.set_default_dtype(dtype)
+            assert brasa.get_default_dtype() is brasa.tensor([1.5]).dtype is dtype
+            for _ in range(5):
+                assert compiled(brasa.tensor([3])).dtype is dtype
+    finally:
+        brasa.set_default_dtype(brasa.float32)
+    with pytest.raises(brasa.BrasaError, match="must be a float dtype"):
+        brasa.set_default_dtype(brasa.int64)
 
 
 def test_numpy_shares_memory_both_ways():

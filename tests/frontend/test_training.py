@@ -1,11 +1,11 @@
 """Whole training programs: eager and compiled give the same bits, at every batch size and number of threads."""
 
-import brasa
 import numpy as np
 import pytest
+
+import brasa
 from brasa import execution
 from brasa.ir.ops import OPS
-
 from tests.compiling import assert_compiles
 
 nn = brasa.nn
@@ -197,8 +197,8 @@ def numpy_step(weights, x, y, rate):
     error[rows, y] -= 1
     error /= len(y)
     back = (error @ w2) * (hidden > 0)
-    for weight, grad in zip(weights, (back.T @ x, back.sum(0), error.T @ active, error.sum(0)), strict=True):
-        weight -= rate * grad
+    for i, grad in enumerate((back.T @ x, back.sum(0), error.T @ active, error.sum(0))):
+        weights[i] = weights[i] - rate * grad
     return -logs[rows, y].mean()
 
 

@@ -1,9 +1,9 @@
 """Followed programs: every Python effect and every branch as in eager mode, bit for bit."""
 
-import brasa
 import numpy as np
 import pytest
 
+import brasa
 from tests.compiling import assert_compiles
 
 
@@ -109,7 +109,11 @@ def test_in_place_writes_to_arguments_and_views():
 
 
 def test_views_of_results_share_memory():
-    compiled = brasa.compile(lambda x: (lambda y: (y, y[1:]))(x * 2.0))
+    def function(x):
+        y = x * 2.0
+        return y, y[1:]
+
+    compiled = brasa.compile(function)
     for _ in range(5):
         whole, part = compiled(brasa.ones(3))
         part.zero_()

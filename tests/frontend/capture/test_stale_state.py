@@ -1,7 +1,8 @@
 """A compiled function never uses Python state that has changed since it was captured."""
 
-import brasa
 import pytest
+
+import brasa
 
 SCALE = 2.0
 TABLE = {"scale": 2.0}
