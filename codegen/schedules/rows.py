@@ -299,10 +299,10 @@ class Columns(Rows):
 
     def bind(self, node: Node, value: Callable[[At], Expr]) -> None:
         """Compute a value of each row."""
-        if self.registers:  # one pass: the value is only asked for when it is stored
-            self.values.bound[node] = lambda index, mask: value(self._at)
-        else:
+        if not self.registers:
             super().bind(node, value)
+        elif node in self.plan.combiners:  # one pass: what follows is computed where it is stored
+            self.values.bound[node] = lambda index, mask: value(self._at)
 
 
 class LongRows(Rows):

@@ -198,7 +198,9 @@ class Writer(KernelBuilder):
             lhs, rhs = (self.ranges.fold(arg) for arg in expr.args)
             known = self._decide(expr.op, lhs, rhs)
             if known is not None:
-                self.uses += [size for size in (lhs, rhs) if varies(size)]  # decided for these loops, not for joint ones
+                self.uses += [
+                    size for size in (lhs, rhs) if varies(size)
+                ]  # decided for these loops, not for joint ones
                 return const(known, bool_)
             return kernel.binary(expr.op, self.expr(lhs), self.expr(rhs))
         parts = [self.condition(arg) for arg in expr.args]

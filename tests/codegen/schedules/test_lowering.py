@@ -151,11 +151,14 @@ graph main(p: f32[n], g: f32[n]) {
 
 
 def test_a_result_that_is_an_update_and_an_output_too() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(p: f32[n], g: f32[n]) {
   %0: f32[n] = fused(p, g, graph=@grow)
   return %0, %0 into p
 }"""
+    )
     p, g = floats(20), floats(20)
     wanted = p + g
     first, second = machine(text).run(p, g).outputs
@@ -246,11 +249,14 @@ def test_inputs_can_be_exchanged() -> None:
 
 
 def test_an_input_is_returned_as_it_was_before_its_update() -> None:
-    text = STEP.replace("SIZE", "n") + """
+    text = (
+        STEP.replace("SIZE", "n")
+        + """
 graph main(p: f32[n], g: f32[n]) {
   %0: f32[n] = fused(p, g, graph=@grow)
   return p, %0 into p, p into g
 }"""
+    )
     p, g = floats(20), floats(20)
     before = p.copy(), g.copy()
     outputs = machine(text).run(p, g).outputs

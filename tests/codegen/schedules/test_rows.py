@@ -53,6 +53,18 @@ def test_layout_does_not_change_the_bits(shape: tuple[int, ...], axes: tuple[int
     same_bits(strided, machine(reduction("sum", ("n", "c"), axes)).run(np.ascontiguousarray(x)).outputs[0])
 
 
+@pytest.mark.parametrize("columns", ["c", "70", "1100"])
+def test_what_follows_from_a_sum_of_columns(columns: str) -> None:
+    text = region(
+        f" %0: f32[{columns}] = sum(x, axes=[0])\n %1: f32[{columns}] = neg(%0)\n return %1, %0",
+        inputs=f"x: f32[n,{columns}]", results=[f"f32[{columns}]"] * 2,
+    )  # fmt: skip
+    x = floats(9, 33 if columns == "c" else int(columns))
+    below, total = machine(text).run(x).outputs
+    same_bits(total, sum_of(x, (0,)))
+    same_bits(below, -total)
+
+
 @pytest.mark.parametrize("op", ["max", "min", "prod", "argmax", "argmin"])
 @pytest.mark.parametrize(("shape", "axes"), [((5, 40), (1,)), ((40, 5), (0,)), ((3, 20000), (1,)), ((6, 7, 8), (0, 2))])
 def test_other_reductions(op: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
