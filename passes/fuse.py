@@ -30,6 +30,7 @@ class _Fusion:
         self.graph, self.flow = graph, Flow(graph)
         self.grouping = Grouping(self.flow)
         self.kept = kept_values(self.flow, self.grouping)
+        self.grouping.join_siblings(self.kept)
         self.nodes: list[Node] = []
         self.values: dict[Node, Node] = {node: node for node in graph.inputs}
         self.reshaped: dict[tuple[Node, Shape], Node] = {}

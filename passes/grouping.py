@@ -70,7 +70,6 @@ class Grouping:
         self.needs: Any = None  # a networkx.DiGraph, as soon as there are two groups: its import takes long
         for node in flow.computed:
             self._add(node)
-        self._join_siblings()
 
     def ordered(self) -> list[Group]:
         """The groups in an order in which they can run: each as soon as the program comes to its last node."""
@@ -141,38 +140,50 @@ class Grouping:
         graph.add_edges_from((joined, group) for group in after)
         self.group_of.update(dict.fromkeys(joined.spaces, joined))
 
-    def _join_siblings(self) -> None:
-        """Join groups over the same domain that do not need each other and read the same large value, or are small."""
-        if self.needs is None:
-            return
+    def join_siblings(self, kept: set[Node]) -> None:
+        """Join groups over the same domain that read the same large value from memory, and those of single numbers.
+
+        kept: the values in memory; of others each group computes again what it reads.
+        """
+        meetings: dict[object, list[Group]] = {}
+        for group in self.ordered():
+            for point in self._meeting_points(group, kept):
+                meetings.setdefault(point, []).append(group)
+        for groups in meetings.values():
+            apart: list[Group] = []
+            for group in dict.fromkeys(self.group_of[next(iter(group.spaces))] for group in groups):
+                for i, other in enumerate(apart):
+                    joined = unite(other, group)
+                    if joined is not None and self._are_independent(other, group):
+                        self._replace((other, group), joined)
+                        apart[i] = joined
+                        break
+                else:
+                    apart.append(group)
+
+    def _are_independent(self, first: Group, second: Group) -> bool:
         import networkx
 
-        found: dict[object, list[Group]] = {}
-        for group in self.ordered():
-            for key in self._meeting_points(group):
-                found.setdefault(key, []).append(group)
-        for groups in found.values():
-            now = list(dict.fromkeys(self.group_of[next(iter(group.spaces))] for group in groups))
-            first = now[0]
-            for other in now[1:]:
-                joined = unite(first, other)
-                apart = not networkx.has_path(self.needs, first, other) and not networkx.has_path(
-                    self.needs, other, first
-                )
-                if joined is not None and apart:
-                    self._replace((first, other), joined)
-                    first = joined
+        return not networkx.has_path(self.needs, first, second) and not networkx.has_path(self.needs, second, first)
 
-    def _meeting_points(self, group: Group) -> Iterator[object]:
+    def _meeting_points(self, group: Group, kept: set[Node]) -> Iterator[object]:
         if group.form not in ("map", "rows"):
             return
         form, least = (group.form, group.domain, group.axes), nominal(product(group.domain))
         if group.form == "map" and least == 1:
             yield form
-        for node in group.spaces:
-            for base in (seen_through(operand)[0] for operand in node.operands):
-                if elements(base.tensor) >= least > 1:
-                    yield (*form, base)
+        stack = list(group.spaces)
+        seen = set(stack)
+        while stack:
+            for base in (seen_through(operand)[0] for operand in stack.pop().operands):
+                if base in seen:
+                    continue
+                seen.add(base)
+                if base in kept or base.op.name == "input":
+                    if elements(base.tensor) >= least > 1:
+                        yield (*form, base)
+                else:
+                    stack.append(base)
 
 
 def unite(first: Group, second: Group) -> Group | None:

@@ -111,6 +111,30 @@ def test_reductions_of_one_value_over_the_same_axes_share_a_region() -> None:
     assert ops(region) == ["sum", "mul", "sum", "max"]
 
 
+def test_regions_that_read_one_value_over_one_domain_are_joined_though_neither_needs_the_other() -> None:
+    """As the gradients of a normalisation by its input, weight and bias: all walk the same large gradient."""
+    found = regions("""
+        graph g(x: f32[n,k], y: f32[k,k], z: f32[n,k]) {
+          %0: f32[n,k] = matmul(x, y, order="chain")
+          %1: f32[n,k] = mul(%0, z)
+          %2: f32[k] = sum(%0, axes=[0])
+          %3: f32[k] = sum(%1, axes=[0])
+          return %2, %3
+        }""")
+    assert [ops(region) for region in found] == [["matmul"], ["sum", "mul", "sum"]]
+
+
+def test_single_numbers_are_computed_in_one_region() -> None:
+    found = regions("""
+        graph g(a: f32[], b: f32[], c: f32[]) {
+          %0: f32[] = exp(a)
+          %1: f32[] = exp(b)
+          %2: f32[] = exp(c)
+          return %0, %1, %2
+        }""")
+    assert [ops(region) for region in found] == [["exp", "exp", "exp"]]
+
+
 def test_reductions_over_other_axes_do_not() -> None:
     found = regions("""
         graph g(x: f32[n,k]) {
