@@ -76,10 +76,9 @@ def _print_input(node: Node) -> str:
 
 
 def print_application(node: Node, names: dict[Node, str], graph_names: dict[Graph, str]) -> str:
-    """`op(operands, attr=value)` of one node; an operand that has no name, an error, as `<op>`."""
+    """`op(operands, attr=value)` of one node."""
     attrs = [f"{key}={print_attr(value, graph_names)}" for key, value in node.attrs.items() if key != "type"]
-    operands = [names.get(operand, f"<{operand.op.name}>") for operand in node.operands]
-    return f"{node.op.name}({', '.join([*operands, *attrs])})"
+    return f"{node.op.name}({', '.join([*(names[operand] for operand in node.operands), *attrs])})"
 
 
 def print_attr(value: Any, graph_names: dict[Graph, str]) -> str:

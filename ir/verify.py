@@ -12,7 +12,7 @@ def verify(graph: Graph) -> Graph:
     known: set[Node] = set()
     for node in graph.inputs:
         if node.op.name != "input":
-            _fail(graph, node, "stands among the inputs but is not one")
+            raise GraphError(f"graph {graph.name}: {node!r} stands among the inputs but is not one")
         known.add(node)
     if len({node.attrs["name"] for node in graph.inputs}) != len(graph.inputs):
         raise GraphError(f"graph {graph.name}: two inputs have one name")
