@@ -54,12 +54,7 @@ def _gathered(source: Tensor, axis: int, index: Tensor) -> Tensor:
         return joining.index_select(merged, axis, tensor(places))
     if index.dtype.kind not in ("int", "uint"):
         raise ArgumentError(f"an index tensor must hold integers or bools, not {index.dtype.name}", op="getitem")
-    flat = views.reshape(index, (-1,))
-    size = source.shape[axis]
-    positive = pointwise.where(pointwise.lt(flat, 0), pointwise.add(flat, int(size)), flat)
-    rows = joining.index_select(source, axis, positive)
-    shape = tuple(source.shape)
-    return views.reshape(rows, (*shape[:axis], *index.shape, *shape[axis + 1 :]))
+    return joining.taken(source, axis, index)
 
 
 def _basic(source: Tensor, key: Any) -> tuple[Tensor, list[tuple[int, Tensor]]]:

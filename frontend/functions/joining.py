@@ -119,6 +119,16 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 @function
+def taken(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """As index_select, for indices of any shape, which may count from the end: what x[index] gives."""
+    shape, places = type_of(input).shape, type_of(index)
+    axis = axis_of(dim, input.ndim, "getitem")
+    flat = reshape(cast(index, int64), (places.size,))
+    positive = where(flat < 0, flat + constant(shape[axis], int64), flat)
+    return reshape(index_select(input, axis, positive), (*shape[:axis], *places.shape, *shape[axis + 1 :]))
+
+
+@function
 def masked_fill(input: Tensor, mask: Tensor, value: Number) -> Tensor:
     """The value where the mask holds, else the input."""
     kind = type_of(input).dtype

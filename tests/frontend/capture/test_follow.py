@@ -261,3 +261,16 @@ def test_gradient_inside_and_second_order():
     for i in range(4):
         for ours, eager in zip(compiled(brasa.tensor([1.0, i])), penalty(brasa.tensor([1.0, i])), strict=True):
             assert bits(ours) == bits(eager)
+
+
+def test_indexing_by_tensors_keeps_sizes_open():
+    table = brasa.arange(12).reshape(6, 2).float()
+
+    def function(x, index):
+        return x[index] * 2.0 + table[index - 1]
+
+    compiled = brasa.compile(function)
+    with assert_compiles(1):
+        for n in (6, 3, 5):
+            x, index = brasa.ones(n, 2), brasa.arange(n) % 3 - 1
+            assert compiled(x, index).tolist() == function(x, index).tolist()
