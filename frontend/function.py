@@ -12,6 +12,7 @@ from brasa.arguments import Operand, accepted_kinds, as_number, freeze, number_o
 from brasa.execution import Runner
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.layout import stride_marks, strides_of
@@ -218,6 +219,9 @@ class Function:
             trace.fresh(node, differentiable and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
             for node in results
         ]
+        if all(not isinstance(o, Tensor) or o._weak for o in operands):
+            for tensor, node in zip(tensors, results, strict=True):
+                tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64)
         return tensors[0] if specialization.form is None else specialization.form(tensors)
 
     def _record(

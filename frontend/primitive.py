@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from brasa._state import DEFAULTS, STATE
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, bool_
+from brasa.ir.dtype import DType, bool_, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Node, Op
 from brasa.ir.ops import elementwise, reduce, view
@@ -125,8 +125,16 @@ def resolved(shape: Sequence[Size]) -> tuple[Size, ...]:
 
 
 def elementwise_op(op: Op, *operands: Number, dtype: DType | None = None) -> Tensor:
-    """An elementwise op on operands that are promoted and broadcast first."""
-    return apply(op, *together(*operands, dtype=dtype))
+    """An elementwise op on operands that are promoted and broadcast first.
+
+    Arithmetic on Python numbers alone stays in their own precision, and its result counts as a number again.
+    """
+    if not all(not isinstance(operand, Tensor) or operand._weak for operand in operands):
+        return apply(op, *together(*operands, dtype=dtype))
+    common = common_dtype(*operands) if dtype is None else dtype
+    result = apply(op, *together(*operands, dtype=float64 if common.kind == "float" else common))
+    result._weak = type_of(result).dtype in (float64, int64)
+    return result
 
 
 def floating(*operands: Number) -> DType:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import brasa
+from brasa.function import function
 
 RNG = np.random.default_rng(0)
 
@@ -161,3 +162,16 @@ def test_compiled_equals_eager_bit_for_bit(name):
         np.testing.assert_array_equal(
             compiled(*tensors).numpy().view(np.uint32), ours(*tensors).contiguous().numpy().view(np.uint32)
         )
+
+
+def test_arithmetic_on_numbers_is_pythons():
+    """1 - 0.999 rounds once, when it meets the tensor, however many functions it has passed through."""
+
+    @function
+    def scaled(x: brasa.Tensor, beta: float) -> brasa.Tensor:
+        return x * (brasa.sub(1, beta) / 3)
+
+    x = brasa.tensor([1.0, 7.0])
+    want = x.numpy() * np.float32((1 - 0.999) / 3)
+    assert scaled(x, 0.999).numpy().tolist() == want.tolist()
+    assert brasa.compile(scaled)(x, 0.999).numpy().tolist() == want.tolist()
