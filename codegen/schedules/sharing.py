@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 _LEAVES = ("const", "var", "size", "lane", "local")
 _INDEX_OPS = ("add", "sub", "mul", "spread")
+# Values of the graph with more operations in one line than this have a name, other values from twice as many on.
+_WIDE = 16
 # About how many nanoseconds 16 lanes of 32 bits take.
 _COSTS: Mapping[str, float] = {"load": 1.0, "div": 3.0, "sqrt": 4.0, "quotient": 20.0, "modulo": 20.0}
 _LEAF_COST, _OTHER_COST = 0.0, 0.3
 
 
 def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
-    """The same values, after `let`s for the parts that are used twice and for loads that an outer block can make.
+    """The same values, after `let`s for parts that are used twice or wide and for loads that an outer block can make.
 
     hold: stores come between the uses of the values, so what is read of memory that the kernel writes is read now.
     """
@@ -29,6 +31,7 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
         uses[expr] = uses.get(expr, 0) + 1
     levels: dict[Expr, int] = {}
     heavy: set[Expr] = set()
+    widths: dict[Expr, int] = {}
     made: dict[Expr, Expr] = {}
 
     def name(expr: Expr) -> None:
@@ -45,7 +48,10 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
                 name(arg)
         args = tuple(made[arg] for arg in expr.args)
         made[expr] = expr if args == expr.args else replace(expr, args=args)
-        if (uses[expr] > 1 and not _is_cheap(expr)) or (hold and _may_change(expr)):
+        parts = [] if expr.op == "load" else [arg for arg in expr.args if made[arg].op not in _LEAVES]
+        widths[expr] = 1 + sum(widths[arg] for arg in parts)
+        is_wide = widths[expr] > (_WIDE if expr in writer.labels else 2 * _WIDE)
+        if (uses[expr] > 1 and not _is_cheap(expr)) or (hold and _may_change(expr)) or is_wide:
             name(expr)
     for root in roots:
         if root in heavy and levels[root] < writer.level:

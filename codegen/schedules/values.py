@@ -36,13 +36,26 @@ class Values:
 
     def at(self, node: Node, index: Index, mask: Expr | None = None) -> Expr:
         """The element of the node at the index; where the mask is false it may be anything and touches no memory."""
-        if node in self.bound:
-            return self.bound[node](index, mask)
-        key = (node, index, mask)
-        if key not in self._known:
-            value = self._known[key] = self._compute(node, index, mask)
-            self.writer.labels.setdefault(value, node.op.name)
-        return self._known[key]
+        pending = [node]
+        while pending:  # long chains of elementwise nodes are not climbed by recursion
+            waiting = [each for each in self._chain(pending[-1]) if not self._is_known(each, index, mask)]
+            if waiting:
+                pending += waiting
+                continue
+            last = pending.pop()
+            if not self._is_known(last, index, mask):
+                value = self._known[last, index, mask] = self._compute(last, index, mask)
+                self.writer.labels.setdefault(value, last.op.name)
+        return self.bound[node](index, mask) if node in self.bound else self._known[node, index, mask]
+
+    def _chain(self, node: Node) -> list[Node]:
+        """The elementwise nodes that an elementwise node needs at its own index."""
+        if node.op.kind is not Kind.ELEMENTWISE or node in self.bound:
+            return []
+        return [operand for operand in node.operands if operand.op.kind is Kind.ELEMENTWISE]
+
+    def _is_known(self, node: Node, index: Index, mask: Expr | None) -> bool:
+        return node in self.bound or (node, index, mask) in self._known
 
     def forget(self) -> None:
         """Compute everything anew from here on: where earlier values were named is out of reach."""

@@ -192,3 +192,12 @@ def test_scalars_have_no_loop() -> None:
     text = region(" %0: f32[] = add(x, x)\n return %0", inputs="x: f32[]", results=["f32[]"])
     assert "for " not in str(machine(text).program.kernels[0])
     exact(text, np.asarray(np.float32(3)))
+
+
+def test_long_chains_are_cut_into_lines() -> None:
+    count = 1500
+    lines = [f" %{i}: f32[n] = {'mul' if i % 2 else 'add'}({f'%{i - 1}' if i else 'x'}, x)" for i in range(count)]
+    body = "\n".join([*lines, f" return %{count - 1}"])
+    text = region(body, inputs="x: f32[n]", results=["f32[n]"])
+    assert max(map(len, str(machine(text).program.kernels[0]).splitlines())) < 300
+    exact(text, floats(40) / 4)
