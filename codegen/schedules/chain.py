@@ -13,7 +13,7 @@ from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
 
 _ROW_BLOCK = 252
-_FEW_COLUMNS = 64  # that make one block
+_COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
 
 
@@ -39,8 +39,7 @@ class Chain:
         self.pack_from = pack_from
         self.height, self.vectors = self._tile_shape()
         self.row_blocks = blocks(product.rows, _ROW_BLOCK)
-        few = isinstance(product.columns, int) and product.columns <= _FEW_COLUMNS
-        self.column_blocks = columns or pieces(product.columns, _FEW_COLUMNS if few else self.vectors * LANES)
+        self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.total: Buffer | None = None
         self.panel: Panel | None = None
@@ -113,18 +112,19 @@ class Chain:
                 row = down.start + below * down.size
                 if self.panel is not None and self.product.copies_left:
                     self._copy_left(chunk, row, down.size)
-                for across in self._across():
+                for across in self._across(down.size):
                     with self.writer.over("tile_column", across.count) as right:
                         self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
                 self.left = None
 
-    def _across(self) -> list[Tiles]:
-        """The tiles of a block from left to right, in vectors."""
-        return tiles(self.pitch // LANES, self.vectors, ())
+    def _across(self, height: int) -> list[Tiles]:
+        """The tiles of a block from left to right, in vectors; flat ones are wider, where no panel has cut them."""
+        room = self.height * self.vectors // height
+        return tiles(self.pitch // LANES, self.vectors if self.panel else max(self.vectors, min(8, room)), ())
 
     def _make_panel(self) -> Panel:
         """A panel whose tiles follow each other if all of its columns are copied, else its lines."""
-        across = self._across()
+        across = self._across(self.height)
         width = across[0].size * LANES
         number = -(-self.pitch // width)
         line, tile = (width, self.depth * width) if self.product.copies_left else (self.pitch, width)

@@ -19,11 +19,12 @@ def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
     node = contraction(writer)
     if node.op.name == "matmul" and node.attrs["order"] == "dot":
-        Dot(MatrixProduct(writer, node, DOT_CHUNK), 512).write()
+        product = MatrixProduct(writer, node, DOT_CHUNK)
+        Dot(product, product.most_steps).write()
     elif node.op.name == "matmul":
         product = MatrixProduct(writer, node, CHAIN_CHUNK)
         wide = pieces(product.columns, _WIDE) if product.pack_from < 1 << 30 else None
-        Chain(product, CHAIN_CHUNK, wide, product.pack, product.pack_from).write()
+        Chain(product, product.most_steps, wide, product.pack, product.pack_from).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
     else:

@@ -202,6 +202,11 @@ class MatrixProduct(Product):
         self.chunk = chunk
         self.chunks = dim.largest(dim.ceil_divide(self.depth, chunk), 1)
 
+    @property
+    def most_steps(self) -> int:
+        """How many steps a chunk of k has at most."""
+        return max(1, min(self.depth, self.chunk)) if isinstance(self.depth, int) else self.chunk
+
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         return [("k", dim.smallest(self.chunk, self.depth - chunk * self.chunk))]
 
