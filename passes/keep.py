@@ -30,16 +30,11 @@ def kept_values(flow: Flow, grouping: Grouping) -> set[Node]:
     outer = {node: reads for node in flow.computed if (reads := _outer_reads(node, flow, grouping))}
     kept = flow.returned | {node for node, reads in outer.items() if not all(map(_can_repeat, reads))}
     recipes = _Recipes(flow, grouping, outer, kept)
-    open_ = {node: recipes.find(node) for node in outer if node not in kept}
-    while open_:
+    found = {node: recipes.find(node) for node in outer if node not in kept}
+    while open_ := {node: recipe for node, recipe in found.items() if node not in kept and recipe.needs - kept}:
         new = _worth_keeping(open_, kept) or {next(iter(open_))}
         kept |= new
-        open_ = {
-            node: recipes.find(node) if recipe.within & new else recipe
-            for node, recipe in open_.items()
-            if node not in kept
-        }
-        open_ = {node: recipe for node, recipe in open_.items() if recipe.needs - kept}
+        found = {node: recipes.find(node) if recipe.within & new else recipe for node, recipe in open_.items()}
     return kept
 
 
