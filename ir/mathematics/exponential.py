@@ -1,4 +1,7 @@
-"""exp, expm1 and tanh: x = n ln2 + r, a polynomial in r, and 2**n from the bits of n."""
+"""exp, expm1 and tanh: x = n ln2 + r, a polynomial in r, and 2**n from the bits of n.
+
+The reduction in two steps is that of Cody and Waite ("Software manual for the elementary functions", 1980).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from brasa.ir.mathematics.floating import (
 )
 
 # ln2 as a sum of two numbers of each format, the second at half the last place of the first.
-_LN2_PARTS = {float32: (0.6931472, -1.9046542e-09), float64: (LN2, LN2_LOW)}
+_LN2_PARTS = {float32: (0.693147182464599609375, -1.904654299957768e-09), float64: (LN2, LN2_LOW)}
 
 # e^r for |r| <= ln2; relative error 2^-26.0 (f32) and 2^-56.5 (f64). All polynomials in this folder are minimax fits.
 _EXP = {

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from brasa.ir.dtype import DType, float32, float64, int32, int64
 from brasa.ir.kernel import Expr, bitcast, cast, const, eq, fma, select, unary
 
@@ -131,5 +133,5 @@ def mantissa_and_exponent(x: Expr) -> tuple[Expr, Expr]:
 
 def exponent_from(bits: Expr, form: Format) -> Expr:
     """The exponent, as an integer, that leaves a mantissa in sqrt(1/2)..sqrt(2)."""
-    root_bits = round(math.frexp(math.sqrt(0.5))[0] * 2.0 ** (form.fraction_bits + 1)) - (1 << form.fraction_bits)
-    return (bits - (((form.bias - 1) << form.fraction_bits) + root_bits)) >> form.fraction_bits
+    root = np.array(math.sqrt(0.5), form.dtype.numpy).view(form.integer.numpy)
+    return (bits - int(root)) >> form.fraction_bits

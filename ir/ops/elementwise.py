@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim, kernel, mathematics
-from brasa.ir.dtype import DType, bool_, from_numpy
+from brasa.ir.dtype import DType, bfloat16, bool_, from_numpy
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
@@ -253,6 +253,14 @@ select = Op("select", Kind.ELEMENTWISE, ("condition", "yes", "no"), _select_type
             body=kernel.select)  # fmt: skip
 
 
+def _round_to_odd(x: Any) -> Any:
+    """f64 as f32, what is between two of them as the one with an odd last bit: rounded again, it is rounded once."""
+    single = x.astype(np.float32)
+    toward_zero = np.where(np.abs(single) > np.abs(x), np.nextafter(single, np.float32(0)), single)
+    odd = (toward_zero.view(np.uint32) | np.uint32(1)).view(np.float32)
+    return np.where((single == x) | np.isnan(x), single, odd)
+
+
 def _cast_value(x: Any, *, dtype: DType) -> Any:
     """As kernels convert: floats saturate to integers and NaN gives 0, complex values lose their imaginary part."""
     x = np.asarray(x)
@@ -264,6 +272,8 @@ def _cast_value(x: Any, *, dtype: DType) -> Any:
         low, high = x <= bounds.min, x >= bounds.max
         inner = np.where(low | high, 0, x).astype(target)
         return np.where(low, target.type(bounds.min), np.where(high, target.type(bounds.max), inner))
+    if dtype is bfloat16 and x.dtype.itemsize > 2:  # NumPy would round to f32 first
+        x = _round_to_odd(x.astype(np.float64))
     return x.astype(target)
 
 

@@ -127,7 +127,10 @@ sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=_s
 
 
 def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
-    """Each element's gradient is the product of the others: with exactly one zero only that element has one."""
+    """Each element's gradient is the product of the others: with exactly one zero only that element has one.
+
+    At a zero this gradient is right, but has no gradient of its own.
+    """
     x, axes = node.operands[0], node.attrs["axes"]
     zero, one = full_like(x, 0), full_like(x, 1)
     is_zero = eq(x, zero)

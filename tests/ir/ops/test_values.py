@@ -250,6 +250,23 @@ def test_casts_saturate() -> None:
     assert evaluated("cast", x, dtype=BY_NAME["bool"]).all()
 
 
+def test_casts_round_once() -> None:
+    """Next to the middle between two numbers of half precision, nearer than single precision can tell."""
+    tiny = 2.0**-40
+    x = np.array([1 + 2.0**-8 + tiny, 1 + 2.0**-8 - tiny, 1 + 2.0**-8, -1 - 2.0**-8 - tiny, np.inf, 1e300, 1e-45, -0.0])
+    rounded = evaluated("cast", x, dtype=BY_NAME["bf16"]).astype(np.float64)
+    np.testing.assert_array_equal(rounded, [1 + 2.0**-7, 1, 1, -1 - 2.0**-7, np.inf, np.inf, 0, 0])
+    assert np.isnan(evaluated("cast", np.array([np.nan]), dtype=BY_NAME["bf16"]).astype(np.float64)).all()
+    whole = np.array([(1 << 40) + (1 << 32) + 1, 3, -(1 << 62)])
+    assert evaluated("cast", whole, dtype=BY_NAME["bf16"]).astype(np.int64).tolist() == [
+        (1 << 40) + (1 << 33),
+        3,
+        -(1 << 62),
+    ]
+    x = np.array([1 + 2.0**-11 + tiny, 1 + 2.0**-11])
+    assert evaluated("cast", x, dtype=BY_NAME["f16"]).tolist() == [1 + 2.0**-10, 1]
+
+
 def test_integer_divisions_round_down_and_zero_gives_zero() -> None:
     x, y = np.array([7, -7, 7, -7, 5, -5]), np.array([2, 2, -2, -2, 0, 0])
     assert evaluated("floor_divide", x, y).tolist() == [3, -4, -4, 3, 0, 0]
