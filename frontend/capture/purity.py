@@ -10,6 +10,7 @@ met nothing that cannot be judged: a foreign C function, an opaque object, a com
 from __future__ import annotations
 
 import builtins
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -100,11 +101,13 @@ class _Watch:
 class Facts:
     """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
 
-    steady: facts that only change together with the epoch. polled: all others.
+    steady: facts that only change together with the epoch; tables: mappings of that kind with their keys.
+    polled: all others.
     """
 
     def __init__(self) -> None:
         self.steady: list[tuple[Any, Any, Any]] = []
+        self.tables: list[tuple[Any, tuple[Any, ...]]] = []
         self.polled: list[tuple[Any, Any, Any]] = []
         self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
         self.cells: list[tuple[CellType, Any]] = []
@@ -121,7 +124,9 @@ class Facts:
 
     def steady_hold(self) -> bool:
         """Whether what the epoch stands for is as it was."""
-        return all(same(holder.get(key, _MISSING), value) for holder, key, value in self.steady)
+        return all(tuple(table) == keys for table, keys in self.tables) and all(
+            same(holder.get(key, _MISSING), value) for holder, key, value in self.steady
+        )
 
     def change(self) -> str:
         """The first thing that is not as it was, in words."""
@@ -187,6 +192,9 @@ class Walk:
         elif isinstance(value, MethodType):
             self.value(value.__func__, what)
             self.value(value.__self__, what)
+        elif isinstance(value, functools.partial):
+            for part in (value.func, value.args, value.keywords):
+                self.value(part, what)
         elif isinstance(value, type):
             self._class(value)
         elif isinstance(value, ModuleType):
@@ -241,7 +249,11 @@ class Walk:
                 self._code(constant, scope)
 
     def _class(self, kind: type) -> None:
-        if kind.__module__ == "builtins" or _is_own(kind):
+        if kind.__module__ == "builtins":
+            return
+        if _is_own(kind):  # its code is ours, but somebody may exchange it
+            own = vars(kind)
+            self.facts.steady += [(own, name, own[name]) for name in self.names & own.keys()]
             return
         for name in self.names & vars(kind).keys():
             attribute = vars(kind)[name]
@@ -252,7 +264,9 @@ class Walk:
             elif isinstance(inner, FunctionType | type) or not hasattr(inner, "__get__"):
                 self.value(inner, name)
         for base in kind.__mro__[1:]:
-            self._class(base)
+            if id(base) not in self.seen:
+                self.seen.add(id(base))
+                self._class(base)
 
     def _module(self, module: ModuleType) -> None:
         name = module.__name__
@@ -278,7 +292,11 @@ class Walk:
             raise Impure(f"{what} is of a type that cannot be judged")
         if not layer and hasattr(value, "__next__"):
             raise Impure(f"{what} is an iterator")
+        if callable(value) and not isinstance(kind.__call__, FunctionType):
+            raise Impure(f"it reads {what}, a {kind.__name__} that cannot be looked into")
         state = vars(value)
+        if layer:
+            self.facts.tables.append((state, tuple(state)))
         facts = self.facts.steady if layer else self.facts.polled
         for name in list(state) if layer else self.names & state.keys():
             facts.append((state, name, state[name]))
@@ -295,6 +313,7 @@ class Walk:
         if id(table) in self.seen:
             return
         self.seen.add(id(table))
+        self.facts.tables.append((table, tuple(table)))
         for key, item in table.items():
             self.facts.steady.append((table, key, item))
             self.value(item, f"{what}[{key!r}]")
@@ -321,8 +340,6 @@ def _is_own_method(kind: type, name: str) -> bool:
 
 def roots_of(function: Callable[..., Any], arguments: Any) -> Iterator[tuple[Any, str]]:
     """What a call can reach at first: the function and its arguments."""
-    import functools
-
     if isinstance(function, functools.partial):
         yield from roots_of(function.func, (function.args, function.keywords))
     elif isinstance(function, FunctionType | MethodType):

@@ -1,5 +1,8 @@
 """A compiled function never uses Python state that has changed since it was captured."""
 
+import functools
+
+import numpy as np
 import pytest
 
 import brasa
@@ -169,6 +172,53 @@ def test_replaced_data():
     assert set(run(function)) == {6.0}
     weight.data = brasa.tensor([5.0])
     assert set(run(function)) == {15.0}
+
+
+def test_method_of_a_layer_exchanged(monkeypatch):
+    layer = brasa.nn.Linear(1, 1, bias=False)
+    layer.weight.data = brasa.tensor([[2.0]])
+    compiled = brasa.compile(layer)
+    with brasa.no_grad():
+        assert {compiled(brasa.tensor([[3.0]])).item() for _ in range(6)} == {6.0}
+        monkeypatch.setattr(brasa.nn.Linear, "forward", lambda self, x: x * 5.0)
+        assert {compiled(brasa.tensor([[3.0]])).item() for _ in range(6)} == {15.0}
+
+
+def test_layers_exchanged_and_hooks_added():
+    model = brasa.nn.Sequential(brasa.nn.Linear(1, 1), brasa.nn.ReLU())
+    compiled = brasa.compile(model)
+    x = brasa.tensor([[3.0]])
+    with brasa.no_grad():
+        for change in (
+            lambda: setattr(model[0], "weight", brasa.nn.Parameter(brasa.tensor([[7.0]]))),
+            lambda: setattr(model, "1", brasa.nn.Tanh()),
+            lambda: model[0].register_forward_hook(lambda module, args, result: result * 2.0),
+            lambda: model[0].weight.data.fill_(0.25),
+        ):
+            for _ in range(6):
+                assert compiled(x).item() == model(x).item()
+            change()
+        for _ in range(6):
+            assert compiled(x).item() == model(x).item()
+
+
+def test_a_partial_is_looked_into():
+    table = {"scale": 2.0}
+    function = brasa.compile(functools.partial(lambda x, table: x * table["scale"], table=table))
+    assert set(run(function)) == {6.0}
+    table["scale"] = 5.0
+    assert set(run(function)) == {15.0}
+
+
+def test_foreign_state_is_followed():
+    generator = np.random.default_rng(0)
+
+    def by_generator(x):
+        return x * float(generator.integers(1, 1000))
+
+    function = brasa.compile(by_generator)
+    assert len(set(run(function, times=12))) > 3
+    assert not function.sealed
 
 
 @pytest.mark.parametrize("function", [by_global, by_dict, by_nested, by_default, by_helper])
