@@ -17,6 +17,8 @@ from brasa.ir.ops.reduce import Combiner
 
 # Few rows (at most) of many elements (at least) are folded by several threads each.
 _FEW_ROWS, _LONG_ROW = 8, 16384
+# So are the elements of rows side by side, from so many on.
+_TALL_ROW = 1024
 # A value that costs more nanoseconds per vector is kept in the output's memory rather than computed again.
 _STAGED_COST = 4.0
 
@@ -61,10 +63,15 @@ class RowPlan:
 
     @property
     def is_long(self) -> bool:
-        """Whether there are so few and so long rows that threads share each."""
+        """Whether rows are so few and so long, or so tall and needed but once, that threads share each."""
+        if len(self.groups) != 1:
+            return False
+        if not self.along_lanes:
+            tall = not isinstance(self.length, int) or self.length >= _TALL_ROW
+            return tall and self.passes == 1 and not self._whole_outputs and bool(self.kept)
         rows = dim.product(extent for _, extent in self.kept)
         long = not isinstance(self.length, int) or self.length >= _LONG_ROW
-        return self.along_lanes and len(self.groups) == 1 and isinstance(rows, int) and rows <= _FEW_ROWS and long
+        return isinstance(rows, int) and rows <= _FEW_ROWS and long
 
     # What each pass does
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brasa.codegen.schedules.cuda.threads import THREADS, named_digits, where
+from brasa.codegen.schedules.row_folding import CHAIN_CHUNK, LANE_CHUNK
 from brasa.codegen.schedules.row_plan import RowPlan
-from brasa.codegen.schedules.rows import CHAIN_CHUNK, LANE_CHUNK
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
