@@ -15,7 +15,7 @@ from brasa.capture.tree import Step
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, tracing
 
-_ATTEMPTS = 4  # calls that are observed in the hope of sealing
+_PATIENCE = 1024  # followed calls between two that are observed in the hope of sealing, at most
 _SIGNATURES = 4096  # argument signatures that a sealed form remembers
 _FORMS = 16  # sealed forms of one function
 
@@ -38,8 +38,8 @@ class CompiledFunction:
         self.sealed: list[Sealed] = []
         self.candidates: dict[Step, Candidate] = {}
         self.reasons: list[str] = []
-        self.attempts = 0
         self._settled = False
+        self._wait = self._pause = 1  # followed calls until the next is observed; doubled while none can be sealed
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -56,9 +56,7 @@ class CompiledFunction:
         capture = Capture(self.root, tensors, self.dynamic, self.fullgraph)
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds()}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
-        observation = None
-        if self._settled and not holding and self.attempts < _ATTEMPTS:
-            observation, self.attempts = Observation(), self.attempts + 1
+        observation = self._observation() if self._settled and not holding else None
         try:
             with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
@@ -75,6 +73,13 @@ class CompiledFunction:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
         return result
 
+    def _observation(self) -> Observation | None:
+        self._wait -= 1
+        if self._wait > 0:
+            return None
+        self._wait = self._pause = min(2 * self._pause, _PATIENCE)
+        return Observation()
+
     def _try_to_seal(
         self, capture: Capture, observation: Observation | None, holding: dict[Step, Candidate], entry: Entry,
         call: tuple[Any, ...],
@@ -83,16 +88,17 @@ class CompiledFunction:
         end = capture.here
         try:
             if observation is not None:
-                self.candidates[end] = Candidate(observation, self.function, args, kwargs)
+                self.candidates = {**holding, end: Candidate(observation, self.function, args, kwargs)}
             elif end in holding:
                 if not holding[end].holds():
                     raise Impure(f"it changes what it reads: {holding[end].facts.change()}")
                 made = seal(holding[end], entry, capture, tensors, result)
                 made.bounds[key] = None
                 self._keep(made, key)
+                self._wait = self._pause = 1
         except Impure as reason:
             self.candidates.pop(end, None)
-            self.reasons.append(str(reason))
+            self.reasons = [*self.reasons[-_FORMS:], str(reason)]
 
     def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
         for sealed in self.sealed:

@@ -125,6 +125,17 @@ def test_a_schedule_of_rates_compiles_once():
             eager_schedule.step()
 
 
+def test_a_program_is_sealed_again_after_each_change_of_the_rate():
+    model = make_mlp()
+    step, optimizer = trainer(model, compiled=True)
+    data = batch((12,), 9)
+    for epoch in range(8):
+        optimizer.param_groups[0]["lr"] = 0.1 / (epoch + 1)
+        for _ in range(6):
+            step(*data)
+        assert step.sealed[0].facts.hold()
+
+
 def test_adam_compiles_once_and_equals_eager():
     results = []
     for compiled in (False, True):
