@@ -5,7 +5,7 @@ from __future__ import annotations
 from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.convolution import Convolution, LineConvolution
 from brasa.codegen.schedules.dot import Dot
-from brasa.codegen.schedules.products import MatrixProduct, contraction, pieces
+from brasa.codegen.schedules.products import MatrixProduct, pieces
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
@@ -17,7 +17,7 @@ _TILE = 32  # columns of a tile
 
 def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
-    node = contraction(writer)
+    node = writer.anchor
     if node.op.name == "matmul" and node.attrs["order"] == "dot":
         product = MatrixProduct(writer, node, DOT_CHUNK)
         Dot(product, product.most_steps).write()

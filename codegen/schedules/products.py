@@ -16,7 +16,6 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Buffer, Expr, cast, const
-from brasa.ir.region import anchor
 from brasa.ir.target import Target
 
 # An epilogue that costs more nanoseconds per vector is not unrolled with the tile.
@@ -247,10 +246,3 @@ class MatrixProduct(Product):
             here = tile * panel.width + column
             value = self.rhs(cell, chunk, (k,), first + here, writer.below(here, columns))
             self.values.put([(panel.buffer, tile * panel.tile + k * panel.line + column, value, None)])
-
-
-def contraction(writer: Writer) -> Node:
-    """The node that a contract region is built around."""
-    node = anchor(writer.region)
-    assert node is not None
-    return node

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import AXIS_NAMES, Trial, spread, walk
-from brasa.codegen.schedules.products import contraction
 from brasa.codegen.schedules.values import Values, accumulator
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -19,7 +18,7 @@ _SLICES = 64
 
 def write_scatter(writer: Writer) -> None:
     """Write the kernel of a scatter region."""
-    node = contraction(writer)
+    node = writer.anchor
     x, places, source = node.operands
     axis: int = node.attrs["axis"]
     writer.staged.add(0)

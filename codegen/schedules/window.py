@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import AXIS_NAMES, Trial, output_parts, output_stores, spread
-from brasa.codegen.schedules.products import contraction
 from brasa.codegen.schedules.values import Values, accumulator, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -25,7 +24,7 @@ _SMALL = 16
 
 def write_window(writer: Writer) -> None:
     """Write the kernel of a window region."""
-    Window(writer, contraction(writer)).write()
+    Window(writer, writer.anchor).write()
 
 
 class Window:

@@ -16,6 +16,7 @@ from brasa.ir.kernel import LANES, Access, Buffer, Expr, Kernel, Local, LoopKind
 from brasa.ir.kernel_builder import KernelBuilder
 from brasa.ir.layout import row_major
 from brasa.ir.program import Place
+from brasa.ir.region import anchor
 from brasa.ir.target import Target
 
 Marks: TypeAlias = tuple[str, ...]
@@ -81,6 +82,13 @@ class Writer(KernelBuilder):
         self._exprs: dict[Size, Expr] = {}
         self._arm = 0
         self.staged: set[int] = set()
+
+    @property
+    def anchor(self) -> Node:
+        """The node that a contract, window or scatter region is built around."""
+        found = anchor(self.region)
+        assert found is not None
+        return found
 
     # Memory
 

@@ -16,7 +16,7 @@ from brasa.codegen.schedules.cuda.patches import GatheredConvolution, GatheredWe
 from brasa.codegen.schedules.cuda.threads import THREADS, both, named_digits, where
 from brasa.codegen.schedules.indices import Index, coefficient
 from brasa.codegen.schedules.map import Trial, unflatten
-from brasa.codegen.schedules.products import MatrixProduct, Product, contraction
+from brasa.codegen.schedules.products import MatrixProduct, Product
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -32,7 +32,7 @@ Result: TypeAlias = tuple[tuple[Expr, ...], Size, Size]
 
 def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
-    node = contraction(writer)
+    node = writer.anchor
     if node.op.name == "matmul" and node.attrs["order"] == "dot":
         _Dot(MatrixProduct(writer, node, DOT_CHUNK), _sides(writer, node)).write()
     elif node.op.name == "matmul":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from brasa.codegen.schedules.cuda.threads import one_thread_each
-from brasa.codegen.schedules.products import contraction
 from brasa.codegen.schedules.scatter import add_one
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
@@ -11,7 +10,7 @@ from brasa.codegen.schedules.writer import Writer
 
 def write_scatter(writer: Writer) -> None:
     """Write the kernel of a scatter region."""
-    node, values = contraction(writer), Values(writer)
+    node, values = writer.anchor, Values(writer)
     x, places, _ = node.operands
     axis: int = node.attrs["axis"]
     shape = places.tensor.shape
