@@ -58,8 +58,8 @@ class Input:
 class CheckNote:
     """What a failed check says: the op and operand, the user's line, and the size that bounded the values.
 
-    input: which input holds the offending value, if it is one, so that the message can show it; the position then counts
-    that input's elements, else those of the index operand.
+    input: which input holds the offending value, if it is one, so that the message can show it; the position then
+    counts that input's elements, else those of the index operand.
     """
 
     op: str
