@@ -16,21 +16,18 @@ _SHAPES: tuple[tuple[str, dict[str, int]], ...] = (
 )  # fmt: skip
 
 
-def unary(op: str, dtypes: Sequence[str], draw: Draw = usual, result: str = "", smooth: bool = True) -> list[Sample]:
+def unary(op: str, dtypes: Sequence[str], draw: Draw = usual) -> list[Sample]:
     """An op of one operand: all shapes in the first dtype, one shape in the others, special values in all."""
 
     def one(dtype: str, shape: str, sizes: dict[str, int], values: Draw, smooth: bool) -> Sample:
-        made = f"{result or dtype}[{shape}] = {op}(x)"
-        return Sample(f"x: {dtype}[{shape}]", made, sizes, {"x": values}, smooth)
+        return Sample(f"x: {dtype}[{shape}]", f"{dtype}[{shape}] = {op}(x)", sizes, {"x": values}, smooth)
 
-    made = [one(dtypes[0], shape, sizes, draw, smooth) for shape, sizes in _SHAPES]
-    made += [one(dtype, "2,3", {}, draw, smooth) for dtype in dtypes[1:]]
+    made = [one(dtypes[0], shape, sizes, draw, True) for shape, sizes in _SHAPES]
+    made += [one(dtype, "2,3", {}, draw, True) for dtype in dtypes[1:]]
     return made + [one(dtype, "27", {}, special, False) for dtype in dtypes if dtype not in (*COMPLEX, "bool")]
 
 
-def binary(
-    op: str, dtypes: Sequence[str], x: Draw = usual, y: Draw = usual, result: str = "", smooth: bool = True
-) -> list[Sample]:
+def binary(op: str, dtypes: Sequence[str], x: Draw = usual, y: Draw = usual, result: str = "") -> list[Sample]:
     """As unary, for two operands; special values meet each other in all pairs."""
 
     def one(dtype: str, shape: str, sizes: dict[str, int], draws: tuple[Draw, Draw], smooth: bool) -> Sample:
@@ -38,8 +35,8 @@ def binary(
         inputs = f"x: {dtype}[{shape}], y: {dtype}[{shape}]"
         return Sample(inputs, made, sizes, {"x": draws[0], "y": draws[1]}, smooth)
 
-    made = [one(dtypes[0], shape, sizes, (x, y), smooth) for shape, sizes in _SHAPES]
-    made += [one(dtype, "2,3", {}, (x, y), smooth) for dtype in dtypes[1:]]
+    made = [one(dtypes[0], shape, sizes, (x, y), True) for shape, sizes in _SHAPES]
+    made += [one(dtype, "2,3", {}, (x, y), True) for dtype in dtypes[1:]]
     met = (special, special_slowly)
     counts = {dtype: "81" if dtype in INTEGERS else "729" for dtype in dtypes if dtype not in (*COMPLEX, "bool")}
     return made + [one(dtype, count, {}, met, False) for dtype, count in counts.items()]

@@ -1,0 +1,49 @@
+"""Every op on its samples as machine code, against what it evaluates to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brasa.codegen.llvm import host_target
+from brasa.ir.interpret import interpret
+from brasa.passes import PIPELINE, run
+from tests.codegen.schedules.running import Machine
+from tests.samples import SAMPLES, Sample
+
+# What no machine code is made of: inputs, tuples and regions by themselves, and gradients before autodiff.
+NO_CODE = {"input", "call", "fused", "item", "gradient"}
+# NumPy rounds these otherwise than brasa: the units in the last place between them, and where numbers cancel.
+FUNCTIONS = {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"}
+SUMS = {"sum", "prod", "matmul", "conv", "conv_input_grad", "conv_weight_grad"}
+EPSILON = {2: 2.0**-7, 4: 2.0**-23, 8: 2.0**-52}
+
+
+def has_complex(sample: Sample) -> bool:
+    return any(node.tensor.dtype.is_complex for node in (*sample.graph.inputs, *sample.graph.outputs))
+
+
+def assert_close(got: Any, wanted: Any, op: str, what: object) -> None:
+    if op in FUNCTIONS | SUMS and wanted.dtype.kind not in "iub":
+        epsilon = 4 * EPSILON[wanted.itemsize]
+        least = 8 * epsilon if op in SUMS else float(np.finfo(np.float32).tiny) * epsilon
+        with np.errstate(all="ignore"):
+            got, wanted = got.astype(np.float64), wanted.astype(np.float64)
+        np.testing.assert_allclose(got, wanted, epsilon, least, err_msg=str(what))
+    else:
+        same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
+        assert same.all(), f"{what}: {got[~same]} is not {wanted[~same]}"
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in NO_CODE])
+def test_machine_code(name: str) -> None:
+    for sample in SAMPLES[name]:
+        if has_complex(sample):
+            continue
+        arrays = sample.arrays()
+        wanted = interpret(sample.graph, arrays, sample.sizes)
+        made = Machine(run(sample.graph, PIPELINE), host_target()).run(*arrays)
+        for got, each in zip(made.outputs, wanted, strict=True):
+            assert_close(got, each, name, sample)
