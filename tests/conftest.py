@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.golden import golden
 from tests.house.totals import pytest_terminal_summary
 
 __all__ = ["golden", "pytest_addoption", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+
+# The same examples in every run, however slow the machine is.
+settings.register_profile("brasa", derandomize=True, deadline=None)
+settings.load_profile("brasa")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

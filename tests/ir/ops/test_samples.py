@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from brasa.ir import dim
-from brasa.ir.dtype import DTYPES
-from brasa.ir.errors import BrasaError, ParseError
+from brasa.ir.dtype import DTYPES, float32
+from brasa.ir.errors import BrasaError, ParseError, ShapeError
 from brasa.ir.graph import item_types
 from brasa.ir.interpret import interpret
 from brasa.ir.ops import OPS
+from brasa.ir.ops.contract import matmul
+from brasa.ir.ops.source import make_input
 from brasa.ir.parsing import parse
 from brasa.ir.types import TensorType
 from brasa.ir.verify import verify
@@ -102,3 +104,13 @@ def test_same_seed_same_arrays() -> None:
     sample = next(sample for sample in SAMPLES["add"] if sample.graph.inputs)
     assert isinstance(sample, Sample)
     np.testing.assert_array_equal(sample.arrays(1), sample.arrays(1))
+
+
+def test_a_product_that_would_fit_transposed() -> None:
+    lhs, rhs = (make_input(name, TensorType(shape, float32)) for name, shape in (("x", (32, 128)), ("w", (10, 128))))
+    with pytest.raises(ShapeError) as caught:
+        matmul(lhs, rhs, order="chain")
+    assert str(caught.value) == (
+        "matmul: inner sizes differ, 128 (last of lhs) and 10 (second to last of rhs)\n"
+        "  lhs  f32[32,128]  input 'x'\n  rhs  f32[10,128]  input 'w'\n  hint: rhs.mT would fit (f32[128,10])"
+    )
