@@ -10,16 +10,15 @@ from brasa.execution import Runner
 from brasa.function import function
 from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
-from brasa.ir.errors import DTypeError, GradientError, ShapeError
+from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from brasa.ir.graph import Graph
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.primitive import carrier, cast, expand, type_of
 from brasa.spec import spec_of
 from brasa.tape import Edge, FunctionNode, ViewNode, edge_of
-from brasa.tensor import Tensor, make, zero_filled
+from brasa.tensor import Tensor, make, type_text, zero_filled
 from brasa.tracing import CaptureError
-from brasa.views import type_text
 
 
 def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]:
@@ -31,6 +30,31 @@ def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{name[:-1]}, written to this tensor's own memory."
     return method
+
+
+def write_out(name: str, out: Any, result: Any) -> Any:
+    """Write a function's result to the tensor that was given as `out`, or its results to several; what was given.
+
+    A tensor of another shape takes the result's; GradientError when gradients would have to flow through it.
+    """
+    if isinstance(result, tuple):
+        if not isinstance(out, tuple | list) or len(out) != len(result):
+            raise ArgumentError(f"out must be a tuple of {len(result)} tensors", op=name)
+        written = [write_out(name, each, value) for each, value in zip(out, result, strict=True)]
+        return type(result)._make(written) if hasattr(result, "_make") else tuple(written)
+    if not isinstance(out, Tensor):
+        raise ArgumentError(f"out must be a tensor, not {type(out).__name__}", op=name)
+    if STATE.grad_enabled and (out._requires_grad or result._requires_grad):
+        raise GradientError("gradients do not flow through out=", op=name, hint="leave out= away, or use no_grad()")
+    if tuple(out.shape) != tuple(result.shape):
+        out._buffer, out._ptr, out._spec = _fresh_like(result, out)
+    return assign(out, result, name)
+
+
+def _fresh_like(result: Tensor, out: Tensor) -> tuple[Any, int, Any]:
+    spec = spec_of(out._spec.dtype, tuple(result.shape), None, out._spec.device)
+    made = zero_filled(spec)
+    return made._buffer, made._ptr, spec
 
 
 @function

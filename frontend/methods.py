@@ -10,45 +10,28 @@ from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
 from brasa.devices import device_name, moved_to
-from brasa.functions import joining, matrix, pointwise, reduction
+from brasa.functions import joining, matrix, pointwise
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
 from brasa.ir.dtype import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from brasa.ir.dtype import bfloat16 as bfloat16_dtype
 from brasa.ir.errors import ArgumentError
+from brasa.operators import OPERATORS
 from brasa.representation import represent
 from brasa.tape import add_hook
 from brasa.tensor import Device, Tensor
 
 _NUMBERS = (int, float, bool)
 
-_ELEMENTWISE = (
-    "neg negative exp expm1 log log1p sqrt rsqrt reciprocal tanh sin cos erf floor ceil trunc round abs sign square "
-    "sigmoid relu isnan isinf isfinite logical_not bitwise_not add sub mul div true_divide floor_divide remainder pow "
-    "maximum minimum eq ne lt le gt ge where clamp logical_and logical_or logical_xor bitwise_and bitwise_or "
-    "bitwise_xor bitwise_left_shift bitwise_right_shift"
-)
-_IN_PLACE = (
-    "neg exp expm1 log log1p sqrt rsqrt reciprocal tanh sin cos erf floor ceil trunc round abs sign square sigmoid "
-    "relu add sub mul div floor_divide remainder pow clamp logical_not bitwise_and bitwise_or bitwise_xor"
-)
-_TABLE: dict[Any, str] = {
-    pointwise: _ELEMENTWISE,
-    reduction: "sum prod mean var std amax amin argmax argmin max min any all softmax log_softmax logsumexp",
-    matrix: "matmul mm mv dot bmm outer",
-    joining: "split chunk flip gather index_select masked_fill",
-    views: "view reshape permute transpose t movedim expand expand_as squeeze unsqueeze flatten unflatten narrow "
-           "select detach clone contiguous broadcast_to",
-}  # fmt: skip
-
 
 def install() -> None:
     """Give Tensor its methods."""
-    for module, names in _TABLE.items():
-        for name in names.split():
-            setattr(Tensor, name, getattr(module, name))
-    for name in _IN_PLACE.split():
-        setattr(Tensor, f"{name}_", in_place(getattr(pointwise, name), f"{name}_"))
+    for operator in OPERATORS.values():
+        name = operator.name.rpartition(".")[2]
+        if operator.method:
+            setattr(Tensor, name, operator.call)
+        if operator.in_place:
+            setattr(Tensor, f"{name}_", in_place(operator.call, f"{name}_"))
     for name, method in _METHODS.items():
         setattr(Tensor, name, method)
 

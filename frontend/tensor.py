@@ -371,3 +371,8 @@ def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: boo
     tensor.__class__ = kind
     tensor._requires_grad = requires_grad
     return tensor
+
+
+def type_text(tensor: Tensor) -> str:
+    """The tensor's type as error messages print it."""
+    return str(tensor._spec.type if tensor._cell is None else tensor._cell.trace.type_of(tensor))

@@ -17,11 +17,12 @@ from brasa.ir.layout import expanded_strides, reshaped_strides
 from brasa.ir.ops import control, move, reduce
 from brasa.ir.ops import view as ops
 from brasa.ir.ops.elementwise import cast as cast_op
+from brasa.operators import operator
 from brasa.primitive import apply, axis_of, carrier, constant, type_of
 from brasa.sizes import flatten_sizes, plain_size
 from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode
-from brasa.tensor import Tensor, make
+from brasa.tensor import Tensor, make, type_text
 from brasa.tracing import CaptureError
 
 
@@ -91,11 +92,13 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
     return tuple(sizes)
 
 
+@operator(method=True)
 def view(source: Tensor, *shape: Any) -> Tensor:
     """The same memory in another shape; ShapeError when its strides do not allow that."""
     return _reshaped(source, _inferred(source, flatten_sizes(shape, "view"), "view"), "view", copy=False)
 
 
+@operator(method=True)
 def reshape(source: Tensor, *shape: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
     return _reshaped(source, _inferred(source, flatten_sizes(shape, "reshape"), "reshape"), "reshape", copy=True)
@@ -117,11 +120,7 @@ def _reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> T
     return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have))
 
 
-def type_text(tensor: Tensor) -> str:
-    """The tensor's type as error messages print it."""
-    return str(tensor._spec.type if tensor._cell is None else tensor._cell.trace.type_of(tensor))
-
-
+@operator(method=True)
 def permute(source: Tensor, *axes: Any) -> Tensor:
     """The axes in another order."""
     rank = source.ndim
@@ -137,6 +136,7 @@ def permute(source: Tensor, *axes: Any) -> Tensor:
     )  # fmt: skip
 
 
+@operator(method=True)
 def transpose(source: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
     rank = source.ndim
@@ -147,6 +147,7 @@ def transpose(source: Tensor, dim0: int, dim1: int) -> Tensor:
     return permute(source, tuple(order))
 
 
+@operator(method=True)
 def t(source: Tensor) -> Tensor:
     """A matrix transposed; a vector or scalar itself."""
     if source.ndim > 2:
@@ -154,6 +155,7 @@ def t(source: Tensor) -> Tensor:
     return transpose(source, 0, 1) if source.ndim == 2 else view(source, tuple(source.shape))
 
 
+@operator(method=True)
 def movedim(source: Tensor, source_dim: Any, destination: Any) -> Tensor:
     """Some axes moved to other places."""
     rank = source.ndim
@@ -163,6 +165,7 @@ def movedim(source: Tensor, source_dim: Any, destination: Any) -> Tensor:
     return permute(source, tuple(froms[tos.index(i)] if i in tos else next(rest) for i in range(rank)))
 
 
+@operator(method=True)
 def expand(source: Tensor, *sizes: Any) -> Tensor:
     """Axes of size 1 repeated, new axes in front; -1 keeps a size. Nothing is copied."""
     want = flatten_sizes(sizes, "expand")
@@ -178,11 +181,13 @@ def expand(source: Tensor, *sizes: Any) -> Tensor:
     )  # fmt: skip
 
 
+@operator(method=True)
 def expand_as(source: Tensor, other: Tensor) -> Tensor:
     """expand to another tensor's shape."""
     return expand(source, *other.shape)
 
 
+@operator(method=True)
 def broadcast_to(source: Tensor, size: Any) -> Tensor:
     """expand to a shape."""
     return expand(source, *size)
@@ -196,6 +201,7 @@ def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
     return reshape(total, shape) if tuple(total.shape) != tuple(shape) else total
 
 
+@operator(method=True)
 def squeeze(source: Tensor, dim: Any = None) -> Tensor:
     """Axes of size 1 removed: all, or those named that have size 1."""
     rank = source.ndim
@@ -206,6 +212,7 @@ def squeeze(source: Tensor, dim: Any = None) -> Tensor:
                      "squeeze", copy=False)  # fmt: skip
 
 
+@operator(method=True)
 def unsqueeze(source: Tensor, dim: int) -> Tensor:
     """An axis of size 1 inserted."""
     axis = axis_of(dim, source.ndim + 1, "unsqueeze")
@@ -214,6 +221,7 @@ def unsqueeze(source: Tensor, dim: int) -> Tensor:
     return _reshaped(source, tuple(shape), "unsqueeze", copy=False)
 
 
+@operator(method=True)
 def flatten(source: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim made one."""
     rank, shape = source.ndim, _sizes(source)
@@ -227,6 +235,7 @@ def flatten(source: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return _reshaped(source, (*shape[:start], dims.product(shape[start : end + 1]), *shape[end + 1 :]), "flatten", True)
 
 
+@operator(method=True)
 def unflatten(source: Tensor, dim: int, sizes: Sequence[Any]) -> Tensor:
     """One axis made several."""
     axis = axis_of(dim, source.ndim, "unflatten")
@@ -234,12 +243,14 @@ def unflatten(source: Tensor, dim: int, sizes: Sequence[Any]) -> Tensor:
     return view(source, *shape[:axis], *sizes, *shape[axis + 1 :])
 
 
+@operator(method=True)
 def narrow(source: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements of an axis from `start` on."""
     axis = axis_of(dim, source.ndim, "narrow")
     return sliced(source, {axis: (start, length, 1)})
 
 
+@operator(method=True)
 def select(source: Tensor, dim: int, index: int) -> Tensor:
     """One place of an axis; the axis is gone."""
     axis = axis_of(dim, source.ndim, "select")
@@ -279,6 +290,7 @@ def _embed(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
     return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
 
 
+@operator(method=True)
 def detach(source: Tensor) -> Tensor:
     """The same memory, cut off from gradients."""
     if STATE.trace is not None:
@@ -296,11 +308,13 @@ def _copy(source: Tensor) -> Tensor:
     return apply(cast_op, source, dtype=type_of(source).dtype)
 
 
+@operator(method=True)
 def clone(source: Tensor, *, memory_format: Any = None) -> Tensor:
     """A row-major copy; gradients flow through it."""
     return _copy(source)
 
 
+@operator(method=True)
 def contiguous(source: Tensor) -> Tensor:
     """The tensor itself if it is row-major, else a copy."""
     return source if source.is_contiguous() else _copy(source)

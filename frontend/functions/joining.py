@@ -11,6 +11,7 @@ from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.ir.ops import move
 from brasa.ir.ops.index import gather as gather_op
+from brasa.operators import operator
 from brasa.primitive import Number, apply, axis_of, cast, common_dtype, constant, expand, reshape, type_of
 from brasa.tensor import Tensor
 from brasa.views import narrow, unsqueeze
@@ -28,6 +29,7 @@ def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
     return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
 
 
+@operator(out=True)
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along an axis."""
     if not isinstance(tensors, tuple | list) or not tensors:
@@ -35,6 +37,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return _cat(tuple(tensors), dim)
 
 
+@operator(out=True)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors side by side along a new axis."""
     if not isinstance(tensors, tuple | list) or not tensors:
@@ -46,6 +49,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return _cat(tuple(unsqueeze(tensor, dim) for tensor in tensors), dim)
 
 
+@operator(method=True)
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of consecutive parts of an axis: of equal size (the last may be smaller), or of the given sizes."""
     size = int(tensor.shape[axis_of(dim, tensor.ndim, "split")])
@@ -57,12 +61,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(narrow(tensor, dim, start, length) for start, length in zip(starts, parts, strict=True))
 
 
+@operator(method=True)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of at most `chunks` consecutive parts of an axis, all but the last of equal size."""
     size = int(input.shape[axis_of(dim, input.ndim, "chunk")])
     return split(input, max(1, -(-size // chunks)), dim)
 
 
+@operator(method=True)
 @function(inline=True)
 def flip(input: Tensor, dims: Any) -> Tensor:
     """The order along some axes reversed."""
@@ -93,6 +99,7 @@ def pad(input: Tensor, pad: Any, value: float = 0.0) -> Tensor:
     return apply(move.pad, inner, border, low=tuple(max(0, n) for n in low), high=tuple(max(0, n) for n in high))
 
 
+@operator(method=True, out=True)
 @function
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """result[..., i, ...] = input[..., index[..., i, ...], ...] along one axis."""
@@ -107,6 +114,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return apply(gather_op, source, cast(index, int64), axis=axis)
 
 
+@operator(method=True, out=True)
 @function
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The places of an axis that a vector of indices names."""
@@ -128,6 +136,7 @@ def taken(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return reshape(index_select(input, axis, positive), (*shape[:axis], *places.shape, *shape[axis + 1 :]))
 
 
+@operator(method=True)
 @function
 def masked_fill(input: Tensor, mask: Tensor, value: Number) -> Tensor:
     """The value where the mask holds, else the input."""

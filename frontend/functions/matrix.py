@@ -8,6 +8,7 @@ from brasa.functions import pointwise
 from brasa.ir.dim import Size, product, solving
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.ops.contract import product as matrix_product
+from brasa.operators import operator
 from brasa.primitive import broadcast_shapes, current, expand, permute, reshape, resolved, type_of
 from brasa.tensor import Tensor
 
@@ -23,6 +24,7 @@ def _product(lhs: Tensor, rhs: Tensor) -> Tensor:
         return trace.fresh(trace.record(matrix_product(trace.node_of(lhs), trace.node_of(rhs))))
 
 
+@operator(method=True, out=True)
 @function
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; vectors count as one row (left) or column (right), leading axes are broadcast."""
@@ -61,7 +63,7 @@ def _of_rank(name: str, ranks: tuple[int, int], doc: str) -> object:
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc
-    return build
+    return operator(method=True, out=True)(build)
 
 
 mm = _of_rank("mm", (2, 2), "The product of two matrices.")
@@ -70,6 +72,7 @@ dot = _of_rank("dot", (1, 1), "The inner product of two vectors.")
 bmm = _of_rank("bmm", (3, 3), "The products of two batches of matrices.")
 
 
+@operator(method=True, out=True)
 @function
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Every product of an element of one vector and one of another."""
@@ -91,6 +94,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return reshape(result, (*shape[:-1], *kept))
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""

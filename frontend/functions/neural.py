@@ -18,6 +18,7 @@ from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import contract, elementwise, window
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
+from brasa.operators import operator
 from brasa.primitive import Number, apply, cast, constant, current, elementwise_op, expand, reshape, type_of
 from brasa.random import next_draw, uniform_bits
 from brasa.tensor import Tensor
@@ -61,6 +62,7 @@ def _conv(
     return pointwise.add(result, column)
 
 
+@operator(namespace="nn.functional")
 def conv2d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
@@ -122,6 +124,7 @@ def _max_pool2d_places(
     return apply(window.window_max, input, **options), apply(window.window_argmax, input, **options)
 
 
+@operator(namespace="nn.functional")
 def max_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
@@ -137,6 +140,7 @@ def max_pool2d(
     return build(input, kernel, step, border, spread, ceil_mode, _is_small(input))
 
 
+@operator(namespace="nn.functional")
 @function
 def layer_norm(
     input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
@@ -204,6 +208,7 @@ def _moved_average(old: Tensor, new: Tensor, momentum: Number) -> Tensor:
     return pointwise.add(old, pointwise.mul(pointwise.sub(new, old), momentum))
 
 
+@operator(namespace="nn.functional")
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -233,6 +238,7 @@ def _dropout(input: Tensor, p: float, seed: Number, call: Number) -> Tensor:
     return pointwise.mul(pointwise.mul(input, kept), scale)
 
 
+@operator(namespace="nn.functional")
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """While training, each element set to 0 with probability p and the others scaled by 1 / (1 - p)."""
     require_tensors("dropout", input=input)
@@ -253,6 +259,7 @@ def _frozen_where(rows: Tensor, numbers: Tensor, number: int) -> Tensor:
     return pointwise.where(named, apply(stop_gradient, rows), rows)
 
 
+@operator(namespace="nn.functional")
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight that the integers in input name; the row padding_idx gets no gradient."""
     require_tensors("embedding", input=input, weight=weight)
@@ -274,6 +281,7 @@ def _reduced(loss: Tensor, how: str, op: str) -> Tensor:
     return reduction.mean(loss) if how == "mean" else reduction.sum(loss)
 
 
+@operator(namespace="nn.functional")
 @function
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The squared differences, by default their mean."""
@@ -281,12 +289,14 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return _reduced(pointwise.mul(gap, gap), reduction, "mse_loss")
 
 
+@operator(namespace="nn.functional")
 @function
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The absolute differences, by default their mean."""
     return _reduced(pointwise.abs(pointwise.sub(input, target)), reduction, "l1_loss")
 
 
+@operator(namespace="nn.functional")
 @function
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
@@ -347,6 +357,7 @@ def _soft_cross_entropy(
     return _reduced(pointwise.neg(reduction.sum(scores, axis)), how, "cross_entropy")
 
 
+@operator(namespace="nn.functional")
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa.function import function
@@ -11,6 +11,7 @@ from brasa.ir.dtype import bool_
 from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
+from brasa.operators import operator
 from brasa.primitive import (
     Number,
     apply,
@@ -37,13 +38,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _unary(op: Op, *, real: bool = False, name: str = "", doc: str = "") -> Callable[[Tensor], Tensor]:
+def _unary(
+    op: Op, *, real: bool = False, name: str = "", doc: str = "", aliases: Sequence[str] = ()
+) -> Callable[[Tensor], Tensor]:
     """A function of one tensor; `real`: integers are turned into floats first."""
 
     def build(input: Tensor) -> Tensor:
         return elementwise_op(op, input, dtype=floating(input) if real else None)
 
-    return _named(build, name or op.name, doc)
+    return _named(build, name or op.name, doc, aliases)
 
 
 def _binary(op: Op, *, name: str = "", doc: str = "") -> Callable[[Number, Number], Tensor]:
@@ -53,13 +56,13 @@ def _binary(op: Op, *, name: str = "", doc: str = "") -> Callable[[Number, Numbe
     return _named(build, name or op.name, doc)
 
 
-def _named(build: Callable[..., Tensor], name: str, doc: str) -> Any:
+def _named(build: Callable[..., Tensor], name: str, doc: str, aliases: Sequence[str] = ()) -> Any:
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc
-    return function(build, inline=True)
+    return operator(method=True, in_place=True, out=True, aliases=aliases)(function(build, inline=True))
 
 
-neg = negative = _unary(ops.neg, doc="-input, elementwise.")
+neg = negative = _unary(ops.neg, doc="-input, elementwise.", aliases=("negative",))
 exp = _unary(ops.exp, real=True, doc="e to the power of each element.")
 expm1 = _unary(ops.expm1, real=True, doc="exp(input) - 1, precise near 0.")
 log = _unary(ops.log, real=True, doc="The natural logarithm of each element.")
@@ -113,6 +116,7 @@ def _add_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
     return elementwise_op(ops.add, input, product, dtype=dtype)
 
 
+@operator(method=True, in_place=True, out=True)
 def add(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
     """input + alpha * other."""
     return _add(input, other) if type(alpha) is int and alpha == 1 else _add_scaled(input, other, alpha)
@@ -125,11 +129,13 @@ def _sub(input: Number, other: Number) -> Tensor:
     return elementwise_op(ops.sub, input, other)
 
 
+@operator(method=True, in_place=True, out=True)
 def sub(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
     """input - alpha * other."""
     return _sub(input, other) if type(alpha) is int and alpha == 1 else _sub(input, mul(other, alpha))
 
 
+@operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def mul(input: Number, other: Number) -> Tensor:
     """input * other; for bool, whether both hold."""
@@ -154,12 +160,14 @@ def _trunc_divide(input: Number, other: Number) -> Tensor:
     return add(down, cast(apply(ops.and_, inexact, negative), dtype))
 
 
+@operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def floor_divide(input: Number, other: Number) -> Tensor:
     """The quotient rounded down."""
     return elementwise_op(ops.floor_divide, input, other)
 
 
+@operator(method=True, in_place=True, out=True, aliases=("true_divide",))
 def div(input: Number, other: Number, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; rounding_mode "trunc" or "floor" rounds the quotient."""
     if rounding_mode is None:
@@ -167,9 +175,10 @@ def div(input: Number, other: Number, *, rounding_mode: str | None = None) -> Te
     return _trunc_divide(input, other) if rounding_mode == "trunc" else floor_divide(input, other)
 
 
-true_divide = _true_divide
+true_divide = div
 
 
+@operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def remainder(input: Number, other: Number) -> Tensor:
     """What division rounded down leaves: it has the divisor's sign, as Python's %."""
@@ -181,12 +190,14 @@ def _pow(input: Number, exponent: Number) -> Tensor:
     return elementwise_op(ops.pow_, input, exponent)
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def square(input: Tensor) -> Tensor:
     """input * input."""
     return mul(input, input)
 
 
+@operator(method=True, in_place=True, out=True)
 def pow(input: Number, exponent: Number) -> Tensor:
     """input to the power of exponent; small constant exponents become products and roots."""
     if isinstance(input, Tensor) and isinstance(exponent, int | float) and not isinstance(exponent, bool):
@@ -199,30 +210,35 @@ def pow(input: Number, exponent: Number) -> Tensor:
     return _pow(input, exponent)
 
 
+@operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def abs(input: Tensor) -> Tensor:
     """The absolute value of each element."""
     return elementwise_op(ops.abs_, input)
 
 
+@operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1 for each element."""
     return elementwise_op(ops.sign, input)
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input."""
     return _true_divide(1, input)
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def rsqrt(input: Tensor) -> Tensor:
     """1 / sqrt(input)."""
     return _true_divide(1, sqrt(input))
 
 
+@operator(method=True, out=True)
 @function
 def where(condition: Tensor, input: Number, other: Number) -> Tensor:
     """input where the condition holds, else other."""
@@ -251,11 +267,13 @@ def _clamp(input: Tensor, min: Number | None, max: Number | None) -> Tensor:
     return result
 
 
+@operator(method=True, in_place=True, out=True)
 def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
     """Every element moved into [min, max]."""
     return _clamp(input, min, max)
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def logical_not(input: Tensor) -> Tensor:
     """Whether each element is zero."""
@@ -274,18 +292,21 @@ logical_or = _logical(ops.or_, "logical_or", "Whether either is non-zero.")
 logical_xor = _logical(ops.xor, "logical_xor", "Whether exactly one is non-zero.")
 
 
+@operator(method=True)
 @function
 def isnan(input: Tensor) -> Tensor:
     """Whether each element is NaN."""
     return apply(ops.ne, input, input)
 
 
+@operator(method=True)
 @function
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
     return elementwise_op(ops.lt, abs(input), math.inf) if common_dtype(input).kind == "float" else eq(input, input)
 
 
+@operator(method=True)
 @function
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite."""
@@ -298,18 +319,21 @@ def isinf(input: Tensor) -> Tensor:
 relu = _unary(ops.relu, doc="max(input, 0), with gradient 0 at 0; NaN stays.")
 
 
+@operator(method=True, in_place=True, out=True)
 @function
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input))."""
     return _true_divide(1, add(exp(neg(cast(input, floating(input)))), 1))
 
 
+@operator(namespace="nn.functional")
 @function
 def silu(input: Tensor) -> Tensor:
     """input * sigmoid(input)."""
     return mul(input, sigmoid(input))
 
 
+@operator(namespace="nn.functional")
 @function
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """input times the normal distribution function of input; approximate="tanh" for the usual approximation."""
@@ -319,12 +343,14 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return mul(mul(input, 0.5), add(erf(mul(input, math.sqrt(0.5))), 1))
 
 
+@operator(namespace="nn.functional")
 @function
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """input where it is positive, else negative_slope * input."""
     return where(gt(input, 0), input, mul(input, negative_slope))
 
 
+@operator(namespace="nn.functional")
 @function
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * input)) / beta, the input itself where beta * input exceeds the threshold."""

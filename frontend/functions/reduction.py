@@ -14,6 +14,7 @@ from brasa.ir.graph import Op
 from brasa.ir.ops import reduce as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
+from brasa.operators import operator
 from brasa.primitive import apply, axes_of, axis_of, cast, constant, floating, reshape, truth, type_of
 from brasa.tensor import Tensor
 
@@ -49,6 +50,7 @@ def _accumulated(input: Tensor, dtype: DType | None) -> Tensor:
     return cast(input, int64) if type_of(input).dtype.kind in ("bool", "int", "uint") else input
 
 
+@operator(method=True, out=True)
 @function
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | None = None) -> Tensor:
     """The sum over some dims, by default all; integers and bools are summed as int64."""
@@ -56,6 +58,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | No
     return _reduce(ops.sum_, value, axes_of(dim, input.ndim, "sum"), keepdim)
 
 
+@operator(method=True, out=True)
 @function
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | None = None) -> Tensor:
     """The product over one dim, by default all."""
@@ -63,6 +66,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | N
     return _reduce(ops.prod, value, axes_of(dim, input.ndim, "prod"), keepdim)
 
 
+@operator(method=True, out=True)
 @function
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | None = None) -> Tensor:
     """The arithmetic mean over some dims, by default all."""
@@ -74,6 +78,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | N
     return pointwise.true_divide(_reduce(ops.sum_, value, axes, keepdim), _count(value, axes, kind))
 
 
+@operator(method=True, out=True)
 @function
 def var(input: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Tensor:
     """The variance over some dims: squared distances from the mean, over the count less the correction."""
@@ -85,18 +90,21 @@ def var(input: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
     return pointwise.true_divide(total, _count(input, axes, kind, correction))
 
 
+@operator(method=True, out=True)
 @function
 def std(input: Tensor, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Tensor:
     """The square root of the variance."""
     return pointwise.sqrt(var(input, dim, correction, keepdim))
 
 
+@operator(method=True, out=True)
 @function
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest element over some dims; equal ones share the gradient."""
     return _extremum(ops.max_, input, dim, keepdim, "amax")
 
 
+@operator(method=True, out=True)
 @function
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest element over some dims; equal ones share the gradient."""
@@ -115,12 +123,14 @@ def _check_not_empty(input: Tensor, axes: tuple[int, ...], name: str) -> None:
         raise IndexError(f"there is no element to choose in {type_of(input)}", op=name)
 
 
+@operator(method=True, out=True)
 @function
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The place of the largest element along a dim, or in the flattened tensor; the first of equal ones."""
     return _place(ops.argmax, input, dim, keepdim, "argmax")
 
 
+@operator(method=True, out=True)
 @function
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The place of the smallest element along a dim, or in the flattened tensor; the first of equal ones."""
@@ -156,6 +166,7 @@ def _chosen(op: Op, input: Tensor, dim: int, keepdim: bool, name: str) -> Values
     return ValuesAndIndices(reshape(values, shape), reshape(place, shape))
 
 
+@operator(method=True, out=True)
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; along a dim (values, indices); with another tensor the elementwise maximum."""
     if isinstance(dim, Tensor):
@@ -163,6 +174,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return amax(input) if dim is None else _max_along(input, dim, keepdim)
 
 
+@operator(method=True, out=True)
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; along a dim (values, indices); with another tensor the elementwise minimum."""
     if isinstance(dim, Tensor):
@@ -170,18 +182,21 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return amin(input) if dim is None else _min_along(input, dim, keepdim)
 
 
+@operator(method=True, out=True)
 @function
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element is non-zero."""
     return _reduce(ops.max_, truth(input), axes_of(dim, input.ndim, "any"), keepdim)
 
 
+@operator(method=True, out=True)
 @function
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether every element is non-zero."""
     return _reduce(ops.min_, truth(input), axes_of(dim, input.ndim, "all"), keepdim)
 
 
+@operator(method=True, out=True)
 @function
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """exp(input) scaled so that it sums to 1 along a dim."""
@@ -193,6 +208,7 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     return cast(pointwise.mul(raised, scale), type_of(value).dtype)
 
 
+@operator(method=True, out=True)
 @function
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """log(softmax(input)) along a dim."""
@@ -204,6 +220,7 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     return cast(pointwise.sub(shifted, total), type_of(value).dtype)
 
 
+@operator(method=True, out=True)
 @function
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over some dims."""

@@ -9,8 +9,7 @@ from brasa._state import bump_epoch
 from brasa.autograd import no_grad
 from brasa.ir.errors import ArgumentError, Operand, ValueError
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
-from brasa.views import type_text
+from brasa.tensor import Tensor, type_text
 
 if TYPE_CHECKING:
     from brasa.nn.module import Module
