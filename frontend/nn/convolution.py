@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from brasa.creation import empty
-from brasa.functions.neural import per_axis
+from brasa.functions.neural.spatial import per_axis
 from brasa.ir.errors import ValueError
 from brasa.nn import functional, init
 from brasa.nn.module import Module

@@ -8,18 +8,12 @@ from typing import Any
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import pad
 from brasa.functions.matrix import linear
-from brasa.functions.neural import (
-    batch_norm,
-    conv2d,
-    cross_entropy,
-    dropout,
-    embedding,
-    l1_loss,
-    layer_norm,
-    max_pool2d,
-    mse_loss,
-    nll_loss,
-)  # fmt: skip
+from brasa.functions.neural.convolution import conv2d
+from brasa.functions.neural.dropout import dropout
+from brasa.functions.neural.embedding import embedding
+from brasa.functions.neural.loss import cross_entropy, l1_loss, mse_loss, nll_loss
+from brasa.functions.neural.normalization import batch_norm, layer_norm
+from brasa.functions.neural.pooling import max_pool2d
 from brasa.functions.pointwise import gelu, sigmoid, softplus, tanh
 from brasa.inplace import in_place
 from brasa.tensor import Tensor
