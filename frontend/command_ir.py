@@ -47,7 +47,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--cpu", choices=PROCESSORS, default="", help="make code for this processor, not the one at hand"
     )
-    parser.add_argument("--time", action="store_true", help="also print the time that each step took")
+    parser.add_argument("--time", action="store_true", help="also print the time of each step, up to machine code if no stage is named")
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
 
 
@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
     else:
         print(stages.text(options.stage) if options.stage else _graph(stages, options))
     if options.time:
+        if options.stage is None and options.after is None and options.passes is None:
+            _ = stages.object_code
         for name, seconds in stages.times.items():
             print(f"{name:<24} {seconds * 1e3:9.2f} ms", file=sys.stderr)
 

@@ -179,6 +179,12 @@ def test_time_goes_to_the_error_stream(graph: str, capsys: pytest.CaptureFixture
     assert all(float(milliseconds) >= 0 for milliseconds in rows.values())
 
 
+def test_without_a_stage_time_is_that_of_the_whole_way(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ir", "--parse", graph, "--time"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
+    assert names[0] == "autodiff" and names[-1] == "object"
+
+
 def test_a_stage_runs_only_what_it_needs(graph: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ir", "--parse", graph, "--stage", "autodiff", "--time"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["autodiff", "inline"]
