@@ -47,7 +47,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--cpu", choices=PROCESSORS, default="", help="make code for this processor, not the one at hand"
     )
-    parser.add_argument("--time", action="store_true", help="also print the time of each step, up to machine code if no stage is named")
+    parser.add_argument(
+        "--time", action="store_true", help="also print the time of each step, up to machine code if no stage is named"
+    )
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
 
 
