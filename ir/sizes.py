@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -58,6 +58,23 @@ def graph_symbols(graph: Graph) -> tuple[str, ...]:
         for size in node.tensor.shape:
             found.update(dict.fromkeys(dim.symbols(size)))
     return tuple(found)
+
+
+def used_symbols(nodes: Iterable[Node]) -> set[str]:
+    """The named sizes that the nodes' types and attributes speak of; a held graph has names of its own."""
+    found: set[str] = set()
+    pending: list[Any] = [part for node in nodes for part in (node.type, *node.attrs.values())]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Dim):
+            found.update(dim.symbols(part))
+        elif isinstance(part, TensorType):
+            pending += part.shape
+        elif isinstance(part, TupleType):
+            pending += part.items
+        elif isinstance(part, tuple):
+            pending += part
+    return found
 
 
 def bind(

@@ -12,13 +12,14 @@ from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
 from brasa.capture.tree import Segment, Step
 from brasa.functions.pointwise import add
+from brasa.ir import dim
 from brasa.ir.dim import Relation, Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, set_location, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
-from brasa.ir.sizes import substitute_attrs, substitute_graph
+from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.ir.types import TensorType
 from brasa.places import user_location
 from brasa.sizes import Guard, SizeScope
@@ -80,7 +81,7 @@ class Capture(Trace):
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
-        self.settled: list[tuple[Tensor, int, tuple[Any, ...]]] = []
+        self.settled: list[tuple[Tensor, Any, tuple[Any, ...]]] = []  # (tensor, output or outer tensor, views of it)
 
     def location(self) -> str:
         return user_location()
@@ -304,7 +305,8 @@ class Capture(Trace):
         for tensor in alive:
             cell = tensor._cell
             if cell is not None:
-                self.settled.append((tensor, order.get(cell.node, -1), tensor._path))
+                place = order.get(cell.node, self.bindings[cell.node])
+                self.settled.append((tensor, self.written.get(cell, place), tensor._path))
                 self._settle(tensor, cell)
         self.written.clear()
         self.flushes += 1
@@ -349,6 +351,7 @@ class Capture(Trace):
         nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
         read = {operand for node in nodes for operand in node.operands} | set(outputs)
         homes = [self._home(tensor) for tensor in targets]
+        read |= self._size_givers({*read, *homes}, nodes)
         inputs = tuple(node for node in self.bindings if node in read or node in homes)
         formal = {node: self._formal(node, i) for i, node in enumerate(inputs)}
         new = dict(formal)
@@ -358,6 +361,16 @@ class Capture(Trace):
         graph = Graph("compiled", tuple(formal.values()), tuple(new[node] for node in nodes),
                       tuple(new[node] for node in outputs), updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
+
+    def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
+        """Tensors that the program reads nothing of but their sizes."""
+        needed = {name for used in used_symbols(nodes) for name in dim.symbols(self.scope.resolve(dim.symbol(used)))}
+        givers: set[Node] = set()
+        for node in sorted(self.bindings, key=lambda node: node not in read):
+            if needed & (named := set(map(str, map(self.scope.resolve, node.tensor.shape)))):
+                givers.add(node)
+                needed -= named
+        return givers
 
     def _home(self, tensor: Tensor) -> Node:
         """The node that stood for the tensor's memory before it was written."""
@@ -373,7 +386,8 @@ class Capture(Trace):
     def _settle(self, tensor: Tensor, cell: Cell) -> None:
         """Turn a traced tensor into an eager one over the memory that its cell has got."""
         real = self.bindings[cell.node]
-        needs, freed, leaf = tensor._requires_grad, cell.node in self.freed, cell.node in self.leaves
+        value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
+        needs, freed, leaf = tensor._requires_grad, cell.node in self.freed, value in self.leaves
         path = [(op, substitute_attrs(attrs, self.scope.hints)) for op, attrs in tensor._path]
         with tracing(None):
             final = replay(real, path) if path else real

@@ -202,6 +202,13 @@ class _Argument:
         self.index = index
 
 
+class _View:
+    __slots__ = ("path", "source")
+
+    def __init__(self, source: Any, path: tuple[Any, ...]) -> None:
+        self.source, self.path = source, path
+
+
 def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequence[Tensor], result: Any) -> Sealed:
     """The sealed form of a call that has just been followed; Impure says why there is none."""
     run = capture.last
@@ -248,7 +255,7 @@ def _outcome(
         grad = tensor._grad
         if grad is not None and id(grad) in settled:
             index, path = settled[id(grad)]
-            if path or notes[index].grad_of is not None:
+            if path or isinstance(index, Tensor) or notes[index].grad_of is not None:
                 raise Impure("a gradient is a view")
             notes[index].grad_of = tensor
             used.add(id(grad))
@@ -262,7 +269,7 @@ def _outcome(
                 index, path = settled[id(value)]
                 if any(substitute_attrs(attrs, capture.scope.hints) != attrs for _, attrs in path):
                     raise Impure("it returns a view whose place depends on sizes")
-                return _Output(index, path)
+                return _View(pattern(index), path) if isinstance(index, Tensor) else _Output(index, path)
             if id(value) in places:
                 return _Argument(places[id(value)])
             if any(value is tensor for tensor in tensors):
@@ -289,6 +296,8 @@ def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor]) 
         return replay(results[pattern.index], pattern.path) if pattern.path else results[pattern.index]
     if isinstance(pattern, _Argument):
         return arguments[pattern.index]
+    if isinstance(pattern, _View):
+        return replay(_fill(pattern.source, results, arguments), pattern.path)
     if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
         return type(pattern)._make(_fill(item, results, arguments) for item in pattern)  # type: ignore[attr-defined]
     if isinstance(pattern, tuple | list):

@@ -1,0 +1,68 @@
+"""Views of what comes in: compiled functions give them back as views, with gradients, followed or sealed."""
+
+import numpy as np
+import pytest
+
+import brasa
+
+
+def numbers(*shape, seed=0, requires_grad=False):
+    values = np.random.default_rng(seed).standard_normal(shape)
+    return brasa.tensor(values.astype(np.float32), requires_grad=requires_grad)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: x.T, lambda x: x.expand(2, *x.shape), lambda x: x.select(0, 1), lambda x: x.reshape(-1),
+    lambda x: x.chunk(2)[1],
+])  # fmt: skip
+def test_the_gradient_flows_through_a_view_of_an_argument(call):
+    compiled = brasa.compile(call, fullgraph=True)
+    for shape in ((2, 3), (4, 5), (2, 3)):
+        for _ in range(3):
+            x, y = numbers(*shape, requires_grad=True), numbers(*shape, requires_grad=True)
+            (call(x) * 3.0).sum().backward()
+            (compiled(y) * 3.0).sum().backward()
+            assert y.grad.tolist() == x.grad.tolist()
+
+
+def test_a_view_of_an_argument_beside_a_computed_value():
+    compiled = brasa.compile(lambda x: (x + 1.0, x.T), fullgraph=True)
+    for seed in range(6):  # followed, then sealed
+        x = numbers(2, 3, seed=seed)
+        more, turned = compiled(x)
+        assert more.tolist() == (x + 1.0).tolist()
+        assert turned.data_ptr() == x.data_ptr()
+        assert turned.tolist() == x.T.tolist()
+
+
+def test_a_view_of_a_written_argument_shares_its_memory():
+    def function(x):
+        x.add_(1.0)
+        return x[0]
+
+    compiled = brasa.compile(function)
+    for seed in range(6):
+        x = numbers(2, 3, seed=seed)
+        want = x.numpy() + np.float32(1)
+        row = compiled(x)
+        assert row.data_ptr() == x.data_ptr()
+        assert row.tolist() == want[0].tolist()
+
+
+def test_a_detached_view_that_wants_gradients_is_a_leaf():
+    def function(x):
+        return x.detach().requires_grad_()
+
+    leaf = brasa.compile(function)(numbers(2, requires_grad=True))
+    assert leaf.is_leaf
+    (leaf * 2.0).sum().backward()
+    assert leaf.grad.tolist() == [2.0, 2.0]
+
+
+def test_only_the_sizes_of_an_argument_are_read():
+    compiled = brasa.compile(lambda x: brasa.zeros_like(x), fullgraph=True)
+    for shape in ((2, 3), (4, 1), (0, 2), (3, 3), (2, 3)):
+        assert compiled(numbers(*shape)).tolist() == np.zeros(shape).tolist()
+    several = brasa.compile(lambda x, y: brasa.ones_like(y[:-1]) * x.shape[0], fullgraph=True)
+    for rows, columns in ((2, 3), (4, 2), (2, 3)):
+        assert several(numbers(rows), numbers(columns)).tolist() == [rows] * (columns - 1)
