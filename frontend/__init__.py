@@ -26,7 +26,9 @@ from brasa.creation import ones_like as ones_like
 from brasa.creation import tensor as tensor
 from brasa.creation import zeros as zeros
 from brasa.creation import zeros_like as zeros_like
+from brasa.functions.gathering import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
+from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403

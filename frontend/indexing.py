@@ -8,7 +8,7 @@ import numpy as np
 
 from brasa import views
 from brasa.creation import tensor
-from brasa.functions import joining, pointwise
+from brasa.functions import gathering, pointwise
 from brasa.inplace import assign
 from brasa.ir.errors import ArgumentError, IndexError
 from brasa.sizes import SymbolicSize
@@ -51,10 +51,10 @@ def _gathered(source: Tensor, axis: int, index: Tensor) -> Tensor:
     if index.dtype.kind == "bool":
         places = np.flatnonzero(index.numpy().reshape(-1))
         merged = views.flatten(source, axis, axis + index.ndim - 1) if index.ndim > 1 else source
-        return joining.index_select(merged, axis, tensor(places))
+        return gathering.index_select(merged, axis, tensor(places))
     if index.dtype.kind not in ("int", "uint"):
         raise ArgumentError(f"an index tensor must hold integers or bools, not {index.dtype.name}", op="getitem")
-    return joining.taken(source, axis, index)
+    return gathering.taken(source, axis, index)
 
 
 def _basic(source: Tensor, key: Any) -> tuple[Tensor, list[tuple[int, Tensor]]]:

@@ -10,7 +10,7 @@ from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
 from brasa.devices import device_name, moved_to
-from brasa.functions import joining, matrix, pointwise
+from brasa.functions import matrix, pointwise
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
 from brasa.ir.dtype import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
@@ -114,11 +114,6 @@ def _normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any =
     return assign(self, random.normal(self, mean, std, generator), "normal_")
 
 
-def _masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """Write one value where the mask holds."""
-    return assign(self, joining.masked_fill(self, mask, value), "masked_fill_")
-
-
 def _detach_(self: Tensor) -> Tensor:
     """Cut this tensor itself off from the graph."""
     self._requires_grad, self._edge = False, None
@@ -177,7 +172,7 @@ _METHODS: dict[str, Any] = {
     "__iadd__": in_place(add, "add_"), "__isub__": in_place(sub, "sub_"), "__imul__": in_place(mul, "mul_"),
     "__itruediv__": in_place(div, "div_"), "__getitem__": indexing.get_item, "__setitem__": indexing.set_item,
     "where": _flip_where, "to": _to, "type": _type, "copy_": _copy_, "fill_": _fill_, "zero_": _zero_,
-    "uniform_": _uniform_, "normal_": _normal_, "masked_fill_": _masked_fill_, "detach_": _detach_,
+    "uniform_": _uniform_, "normal_": _normal_, "detach_": _detach_,
     "float": _caster(float32), "double": _caster(float64), "half": _caster(float16),
     "bfloat16": _caster(bfloat16_dtype), "int": _caster(int32), "long": _caster(int64), "short": _caster(int16),
     "char": _caster(int8), "byte": _caster(uint8), "bool": _caster(bool_), "cpu": lambda self: self.to("cpu"),

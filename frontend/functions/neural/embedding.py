@@ -5,7 +5,7 @@ from __future__ import annotations
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.joining import index_select
+from brasa.functions.gathering import index_select
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import apply, reshape, type_of
