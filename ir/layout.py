@@ -91,6 +91,18 @@ def expanded_strides(shape: Sequence[Size], strides: Strides, new_shape: Sequenc
     return (*[0] * missing, *kept)
 
 
+def affine_strides(strides: Strides, steps: Sequence[Sequence[Size]], rank: int) -> Strides:
+    """The strides of an affine view: what one step along each of its axes walks in memory."""
+    result: list[Size | None] = []
+    for axis in range(rank):
+        total: Size | None = 0
+        for row, stride in zip(steps, strides, strict=True):
+            if row[axis] != 0:
+                total = None if total is None or stride is None else total + row[axis] * stride
+        result.append(total)
+    return tuple(result)
+
+
 def strides_of(node: Node) -> Strides:
     """The strides that the node's value has in eager mode: views keep their operand's memory, the rest is row-major."""
     type = node.tensor
@@ -111,6 +123,8 @@ def strides_of(node: Node) -> Strides:
                 None if stride is None else stride * step
                 for stride, step in zip(inner, node.attrs["steps"], strict=True)
             )
+        case "affine":
+            return affine_strides(strides_of(node.operands[0]), node.attrs["steps"], len(type.shape))
         case "reshape":
             operand = node.operands[0]
             found = reshaped_strides(operand.tensor.shape, strides_of(operand), type.shape)
