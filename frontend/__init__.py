@@ -30,6 +30,7 @@ from brasa.functions.gathering import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType

@@ -8,20 +8,51 @@ from typing import Any
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import pad
 from brasa.functions.matrix import linear
+from brasa.functions.neural.classification_loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    linear_cross_entropy,
+    multilabel_soft_margin_loss,
+    nll_loss,
+)
 from brasa.functions.neural.convolution import conv2d
+from brasa.functions.neural.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from brasa.functions.neural.dropout import dropout
 from brasa.functions.neural.embedding import embedding
-from brasa.functions.neural.loss import cross_entropy, l1_loss, mse_loss, nll_loss
 from brasa.functions.neural.normalization import batch_norm, layer_norm
 from brasa.functions.neural.pooling import max_pool2d
+from brasa.functions.neural.ranking_loss import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from brasa.functions.neural.regression_loss import (
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
 from brasa.functions.pointwise import gelu, sigmoid, softplus, tanh
 from brasa.inplace import in_place
 from brasa.tensor import Tensor
 
 __all__ = [
-    "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "gelu", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "sigmoid", "silu", "softmax",
-    "softplus", "tanh",
+    "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv2d", "cosine_embedding_loss",
+    "cosine_similarity", "cross_entropy", "dropout", "embedding", "gaussian_nll_loss", "gelu",
+    "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "linear_cross_entropy", "log_softmax", "margin_ranking_loss", "max_pool2d", "mse_loss", "multi_margin_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize", "pad", "pairwise_distance",
+    "pdist", "poisson_nll_loss", "relu", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax",
+    "softplus", "tanh", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 _relu_ = in_place(pointwise.relu, "relu_")
