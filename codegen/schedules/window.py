@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
@@ -12,9 +12,9 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
-from brasa.ir.graph import Node, Op
+from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, LoopKind, cast, const, eq, select
-from brasa.ir.ops.reduce import Combiner, argmax, max_
+from brasa.ir.ops.reduce import Combiner
 
 # Rows shorter than this leave lanes unused: then the lanes run along the leading axes.
 _SHORT = 12
@@ -39,7 +39,6 @@ class Window:
         names = ("stride", "padding", "dilation")
         self.options = tuple(zip(*(node.attrs[name] for name in names), strict=True))
         self.values = Values(writer)
-        self.is_scatter = node.op.name == "window_scatter"
 
     def write(self) -> None:
         """Write the kernel."""
@@ -76,19 +75,19 @@ class Window:
 
     def element(self, index: Index, mask: Expr | None, lanes: int) -> None:
         """Compute one element of the result (in each lane) and store the outputs there."""
-        value = (self._scatter if self.is_scatter else self._largest)(index, mask, lanes)
+        body = self.node.op.body
+        value = self._gathered(index, mask, lanes) if body is None else self._combined(body, index, mask, lanes)
         self.values.forget()
         self.values.bound[self.node] = lambda *_: value
         self.values.put(output_stores(self.values, lambda _: index, mask))
 
-    def _largest(self, index: Index, mask: Expr | None, lanes: int) -> Expr:
-        """The largest element of a window, or where it is."""
+    def _combined(self, body: Callable[[DType], Combiner], index: Index, mask: Expr | None, lanes: int) -> Expr:
+        """What the elements of a window combine to."""
         operand = self.node.operands[0]
-        is_place = self.node.op.name == "window_argmax"
-        combiner = _combiner(argmax if is_place else max_, operand.tensor.dtype)
+        combiner = body(operand.tensor.dtype)
         state = [
             self.writer.local(name, dtype, init, lanes=lanes)
-            for name, dtype, init in zip(("best", "place"), combiner.dtypes, combiner.init, strict=False)
+            for name, dtype, init in zip(("value", "place"), combiner.dtypes, combiner.init, strict=False)
         ]
         sizes = operand.tensor.shape[self.lead :]
         for tap in self._each_tap():
@@ -107,9 +106,9 @@ class Window:
                 self.writer.assign(local, part)
         return combiner.result(tuple(local.value for local in state))
 
-    def _scatter(self, index: Index, mask: Expr | None, lanes: int) -> Expr:
+    def _gathered(self, index: Index, mask: Expr | None, lanes: int) -> Expr:
         """The sum of what the windows around an element give to it, in their order."""
-        gradient, places = self.node.operands
+        gradient, *places = self.node.operands
         dtype = self.node.tensor.dtype
         total = self.writer.local("total", accumulator(dtype), 0, lanes=lanes)
         here = self.writer.expr(flatten(index[self.lead :], self.shape[self.lead :]))
@@ -123,23 +122,29 @@ class Window:
                 if dilation == 1:
                     first = self.writer.ranges.quotient(i + padding, stride) - (-(-window // stride) - 1)
                     position.append(first + t)
+                    if not places and window % stride:  # the first of these windows may end before the element
+                        reached = i + padding - position[-1] * stride
+                        inside = both(inside, self._holds(leaf(reached) < leaf(window)))
                     continue
                 reached = i + padding - (window - 1 - t) * dilation
-                inside = both(inside, self._holds(eq(leaf(reached) % leaf(stride), 0) & (leaf(0) <= leaf(reached))))
-                position.append(dim.floor_divide(reached, stride))
+                before = -(-max(0, (window - 1) * dilation - padding) // stride)
+                shifted = reached + before * stride  # quotients are of what is not negative
+                inside = both(inside, self._holds(eq(leaf(shifted) % leaf(stride), 0) & (leaf(0) <= leaf(reached))))
+                position.append(dim.floor_divide(shifted, stride) - before)
             inside = both(inside, self._inside(position, sizes))
             wanted = both(mask, inside)
             at = (*index[: self.lead], *position)
-            hit = eq(self.values.at(places, at, wanted), here)
-            hit = hit if inside is None else hit & inside
-            value = cast(self.values.at(gradient, at, wanted), total.dtype)
-            (made,) = self.values.settle([select(hit, total.value + value, total.value)])
+            hit = inside
+            for place in places:
+                hit = both(inside, eq(self.values.at(place, at, wanted), here))
+            added = total.value + cast(self.values.at(gradient, at, wanted), total.dtype)
+            (made,) = self.values.settle([added if hit is None else select(hit, added, total.value)])
             self.writer.assign(total, made)
         return cast(total.value, dtype)
 
     def _taps(self) -> Sequence[tuple[str, int]]:
         """The loops over a window, or over the windows that may see an element: names and counts."""
-        if not self.is_scatter:
+        if self.node.op.body is not None:
             return [("tap", count) for count in self.window]
         options = zip(self.window, self.options, strict=True)
         return [("tap", -(-count // stride) if dilation == 1 else count) for count, (stride, _, dilation) in options]
@@ -160,9 +165,3 @@ class Window:
     def _holds(self, condition: Expr) -> Expr | None:
         made = self.writer.condition(condition)
         return None if made.op == "const" else made
-
-
-def _combiner(op: Op, dtype: DType) -> Combiner:
-    assert op.body is not None
-    made: Combiner = op.body(dtype)
-    return made

@@ -11,7 +11,7 @@ from tests.codegen.schedules.running import Array, machine, reference, region
 _random = np.random.default_rng(19)
 
 # height, width, window, stride, padding, dilation
-OPTIONS = [(8, 8, 2, 2, 0, 1), (33, 40, 3, 2, 1, 1), (9, 14, 3, 1, 1, 2), (9, 14, 5, 1, 2, 1), (7, 7, 7, 1, 0, 1)]
+OPTIONS = [(8, 8, 2, 2, 0, 1), (33, 40, 3, 2, 1, 1), (9, 14, 3, 1, 1, 2), (9, 14, 3, 2, 1, 2), (9, 14, 5, 1, 2, 1), (7, 7, 7, 1, 0, 1)]
 
 
 def floats(*shape: int) -> Array:
@@ -45,9 +45,9 @@ def unpool(height: int, width: int, *rest: int) -> str:
 
 @pytest.mark.parametrize("case", OPTIONS)
 @pytest.mark.parametrize("samples", [0, 1, 7])
-def test_largest_and_its_place(case: tuple[int, ...], samples: int) -> None:
+def test_what_the_elements_of_a_window_combine_to(case: tuple[int, ...], samples: int) -> None:
     x = np.round(floats(samples, 3, *case[:2]) * 2)
-    for op in ("window_max", "window_argmax"):
+    for op in ("window_max", "window_argmax", "window_sum"):
         text = pool(op, *case)
         for piece in (1, 1000):
             np.testing.assert_array_equal(machine(text).run(x, piece=piece).outputs[0], reference(text, x)[0])
@@ -64,6 +64,17 @@ def test_way_back_adds_in_the_order_of_the_windows(case: tuple[int, ...]) -> Non
             wanted[row, at] += value
     for piece in (1, 1000):
         same_bits(machine(unpool(*case)).run(g, place, piece=piece).outputs[0], wanted.reshape(x.shape))
+
+
+@pytest.mark.parametrize("case", [*OPTIONS, (9, 14, 2, 3, 1, 1), (9, 14, 3, 2, 0, 3)])
+def test_each_element_takes_what_its_windows_hold(case: tuple[int, ...]) -> None:
+    over = counts(*case)
+    result = f"f32[n,3,{case[0]},{case[1]}]"
+    text = region(f" %0: {result} = window_spread(g, spatial=[{case[0]}, {case[1]}], {options(*case[2:])})\n return %0",
+                  inputs=f"g: f32[n,3,{over[0]},{over[1]}]", results=[result], name="window_spread")  # fmt: skip
+    g = np.round(floats(2, 3, *over) * 2)
+    for piece in (1, 1000):
+        np.testing.assert_array_equal(machine(text).run(g, piece=piece).outputs[0], reference(text, g)[0])
 
 
 def test_nan_wins_and_the_first_of_equals_is_named() -> None:
