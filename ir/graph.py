@@ -25,10 +25,14 @@ class Kind(StrEnum):
     REDUCE = "reduce"  # combines elements along axes
     CONTRACT = "contract"  # sums of products: matmul, convolution
     WINDOW = "window"  # combines elements inside sliding windows
-    INDEX = "index"  # reads or writes at places that a tensor names
+    INDEX = "index"  # reads at places that a tensor names
+    SCATTER = "scatter"  # writes at places that a tensor names
+    CHECK = "check"  # elementwise, and an error where an element is out of bounds
     RANDOM = "random"  # counter-based random bits: pure
     CONTROL = "control"  # holds graphs or tuples
 
+
+CHECKED = (Kind.INDEX, Kind.SCATTER, Kind.CHECK)  # what may fail when it runs
 
 Attr: TypeAlias = Any  # int, float, bool, str, None, Size, DType, TensorType, Graph, or a tuple of these
 NO_ATTRS: Mapping[str, Attr] = MappingProxyType({})

@@ -56,7 +56,7 @@ class Input:
 
 @dataclass(frozen=True)
 class CheckNote:
-    """What a failed check says: the op and operand, the user's line, and the size that bounded the values.
+    """What a failed check says: the op and operand, the user's line, and that values must be in least..bound-1.
 
     input: which input holds the offending value, if it is one, so that the message can show it; the position then
     counts that input's elements, else those of the index operand.
@@ -66,6 +66,7 @@ class CheckNote:
     where: str
     bound: Size
     input: int | None = None
+    least: Size = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
         "updates": [list(pair) for pair in signature.updates],
         "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
         "slots": [str(slot) for slot in signature.slots],
-        "checks": [[note.op, note.where, str(note.bound), note.input] for note in signature.checks],
+        "checks": [[note.op, note.where, str(note.bound), note.input, str(note.least)] for note in signature.checks],
     }
 
 
@@ -156,5 +157,5 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
         tuple((int(a), int(b)) for a, b in data["updates"]),
         tuple(Stride(*s) if isinstance(s, list) else parse_size(s) for s in data["sizes"]),
         tuple(map(parse_size, data["slots"])),
-        tuple(CheckNote(op, where, parse_size(bound), input) for op, where, bound, input in data["checks"]),
+        tuple(CheckNote(op, where, parse_size(bound), input, parse_size(least)) for op, where, bound, input, least in data["checks"]),
     )

@@ -14,7 +14,7 @@ contract  One CONTRACT node. Its operands are region inputs seen through VIEW an
           elementwise nodes of its own shape, whose other operands are sources, region inputs seen through views, and
           elementwise or random nodes of that shape over these. Every output has the result's shape.
 window    One WINDOW node, under the rules of contract, but that elementwise nodes may also make its operands.
-scatter   One scatter_add, alone. Its x is a region input or a constant, its index a region input; elementwise nodes may
+scatter   One SCATTER node, alone. Its x is a region input or a constant, its index a region input; elementwise nodes may
           make its value.
 """
 
@@ -36,7 +36,7 @@ def form(region: Graph) -> Form:
     for kind in (Kind.CONTRACT, Kind.WINDOW):
         if kind in kinds:
             return "contract" if kind is Kind.CONTRACT else "window"
-    if any(node.op.name == "scatter_add" for node in region.nodes):
+    if any(node.op.kind is Kind.SCATTER for node in region.nodes):
         return "scatter"
     return "rows" if Kind.REDUCE in kinds else "map"
 
@@ -44,7 +44,7 @@ def form(region: Graph) -> Form:
 def anchor(region: Graph) -> Node | None:
     """The node that a contract, window or scatter region is built around."""
     return next((node for node in region.nodes
-                 if node.op.kind in (Kind.CONTRACT, Kind.WINDOW) or node.op.name == "scatter_add"), None)  # fmt: skip
+                 if node.op.kind in (Kind.CONTRACT, Kind.WINDOW) or node.op.kind is Kind.SCATTER), None)  # fmt: skip
 
 
 _LEAVES = (Kind.SOURCE, Kind.VIEW)

@@ -81,7 +81,7 @@ def is_read_whole(read: Read) -> bool:
 
 def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
-    if read.reader.op.name == "scatter_add":
+    if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
     return read.reader.op.kind is Kind.CONTRACT
 

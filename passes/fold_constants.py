@@ -9,7 +9,7 @@ import numpy as np
 
 from brasa.ir.dim import Dim
 from brasa.ir.dtype import bool_
-from brasa.ir.graph import Graph, Kind, Node, graph_of, rewrite
+from brasa.ir.graph import CHECKED, Graph, Kind, Node, graph_of, rewrite
 from brasa.ir.ops.source import constant, make_input
 from brasa.ir.types import TensorType
 
@@ -80,7 +80,7 @@ def _compute(node: Node, types: Sequence[TensorType], execute: Execute | None) -
     if _is_exact(node, arrays):
         with np.errstate(all="ignore"):
             return np.asarray(_EXACT[node.op.name](*arrays, **node.attrs), dtype=node.tensor.dtype.numpy)
-    if execute is None or node.op.kind in (Kind.CONTROL, Kind.INDEX):  # an index may be out of bounds: later
+    if execute is None or node.op.kind in (Kind.CONTROL, *CHECKED):  # an index may be out of bounds: later
         return None
     inputs = [make_input(f"x{i}", type) for i, type in enumerate(types)]
     return execute(graph_of(node.op.name, inputs, (node.op(*inputs, **node.attrs),)), arrays)[0]

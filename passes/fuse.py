@@ -82,7 +82,7 @@ class _Fusion:
 
 def _main_node(nodes: Sequence[Node]) -> Node:
     """The node that says most about what a region is for."""
-    heavy = (node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.REDUCE))
+    heavy = (node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.SCATTER, Kind.REDUCE))
     return next(heavy, nodes[-1])
 
 

@@ -56,7 +56,7 @@ def group_of_one(node: Node) -> Group:
             return Group({node: "domain"}, "contract", node.tensor.shape)
         case Kind.WINDOW:
             return Group({node: "domain"}, "window", node.tensor.shape)
-    if node.op.name == "scatter_add":
+    if node.op.kind is Kind.SCATTER:
         return Group({node: "domain"}, "scatter", node.tensor.shape, closed=True)
     return Group({node: "domain"}, "map", node.tensor.shape)
 
@@ -229,7 +229,7 @@ def _checked(host: Group, spaces: dict[Node, Space]) -> Group | None:
 def _has_a_place(node: Node, space: Space) -> bool:
     """Whether what the node computes depends on where it stands, so that only maps can have it anywhere."""
     kind = node.op.kind
-    return kind in (Kind.MOVE, Kind.INDEX) or (kind is Kind.RANDOM and space == "inside")
+    return kind in (Kind.MOVE, Kind.INDEX, Kind.CHECK) or (kind is Kind.RANDOM and space == "inside")
 
 
 def _picks(node: Node, group: Group) -> bool:
@@ -300,7 +300,7 @@ def _fits_inside(producer: Group, consumer: Group, edges: Sequence[Read], flow: 
 
 
 def _is_lookup(read: Read) -> bool:
-    return read.reader.op.kind is Kind.INDEX and read.reader.op.name != "scatter_add" and read.operand == 0
+    return read.reader.op.kind is Kind.INDEX and read.operand == 0
 
 
 def _repeats(read: Read) -> bool:

@@ -81,7 +81,7 @@ class _Builder:
             return node.op(*(self.build(operand, steps) for operand in node.operands), **node.attrs)
         if kind is Kind.RANDOM:
             return self._random(node, steps)
-        reads = self.from_memory if kind is Kind.CONTRACT or node.op.name == "scatter_add" else self.build
+        reads = self.from_memory if kind is Kind.CONTRACT or node.op.kind is Kind.SCATTER else self.build
         return _apply(steps, node.op(*(reads(operand) for operand in node.operands), **node.attrs))
 
     def input(self, value: Node) -> Node:

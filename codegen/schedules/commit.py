@@ -10,7 +10,7 @@ from brasa.codegen.schedules.map import Trial, output_parts
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Layouts, Marks, Writer
 from brasa.ir.dim import Size
-from brasa.ir.graph import Graph, Kind, Node, topological
+from brasa.ir.graph import CHECKED, Graph, Kind, Node, topological
 from brasa.ir.kernel import Expr, const
 from brasa.ir.program import Place
 from brasa.ir.region import anchor, form
@@ -72,7 +72,7 @@ def commit_order(
 
 def may_fail(call: Node) -> bool:
     """Whether the call's region has a check."""
-    return any(node.op.kind is Kind.INDEX for node in call.attrs["graph"].nodes)
+    return any(node.op.kind in CHECKED for node in call.attrs["graph"].nodes)
 
 
 def _reads_in_place(

@@ -13,6 +13,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Node, item_types
+from brasa.ir.ops.index import checked
 from brasa.ir.ops.source import make_input
 from brasa.ir.program import CheckNote, Input, Launch, Place, Program, Signature, SizeValue, Stride
 from brasa.ir.target import Target
@@ -159,13 +160,14 @@ class _Lowering:
         return lowered if count == 1 else replace(lowered, kernel=replace(lowered.kernel, name=f"{name}_{count}"))
 
     def note(self, node: Node, region: Graph, sources: Sequence[Location]) -> CheckNote:
-        """What a failed check of a gather or scatter says."""
-        places = node.operands[1]
+        """What a failed check of a node says."""
+        number, least, bound = checked(node)
+        places = node.operands[number]
         while places.op.name in ("reshape", "expand"):
             places = places.operands[0]
         found = sources[region.inputs.index(places)].place if places in region.inputs else None
         input = found.index if found is not None and found.role == "input" else None
-        return CheckNote(node.op.name, node.where, node.operands[0].tensor.shape[node.attrs["axis"]], input)
+        return CheckNote(node.op.name, node.where, bound, input, least)
 
     def copy_inputs(self, results: Sequence[Value], late: Sequence[Update]) -> None:
         """Copies of inputs that are results, before anything overwrites them."""

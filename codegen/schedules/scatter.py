@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import AXIS_NAMES, Trial, spread, walk
-from brasa.codegen.schedules.values import Values, accumulator
+from brasa.codegen.schedules.values import Values, accumulator, body_of
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -53,14 +53,14 @@ def write_scatter(writer: Writer) -> None:
 
 
 def add_one(values: Values, node: Node, index: Index) -> None:
-    """Add one value where its place says, if that is inside."""
+    """Let one value meet what its place holds, if that is inside."""
     writer, out = values.writer, values.writer.buffer_of(Place("output", 0))
-    x, places, source = node.operands
     axis: int = node.attrs["axis"]
-    place, ok = values.checked_place(node, places, index, x.tensor.shape[axis], None)
+    place, ok = values.checked_place(node, index, None)
     offset = writer.offset(Place("output", 0), with_axis(index, axis, place))
     wide = accumulator(out.dtype)
-    total = cast(out.load(writer.expr(offset), ok), wide) + cast(values.at(source, index), wide)
+    old, new = out.load(writer.expr(offset), ok), values.at(node.operands[2], index)
+    total: Expr = body_of(node)(cast(old, wide), cast(new, wide))
     values.put([(out, offset, cast(total, out.dtype), ok)])
 
 

@@ -12,6 +12,7 @@ from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
 from brasa.ir.kernel import Buffer, Expr, cast, const, select
+from brasa.ir.ops.index import checked
 from brasa.ir.program import Place
 
 Store = tuple[Buffer, Size, Expr, "Expr | None"]
@@ -114,6 +115,9 @@ class Values:
                 return self._move(node, index, mask)
             case Kind.INDEX:
                 return self._gather(node, index, mask)
+            case Kind.CHECK:
+                made: Expr = body_of(node)(self._checked(node, index, mask)[0], self.writer.expr(checked(node)[2]))
+                return made
             case Kind.RANDOM:
                 seed, call = (self.at(operand, (), None) for operand in node.operands)
                 element = self.writer.expr(flatten(index, node.tensor.shape))
@@ -161,23 +165,27 @@ class Values:
         return result
 
     def _gather(self, node: Node, index: Index, mask: Expr | None) -> Expr:
-        source, places = node.operands
         axis = node.attrs["axis"]
-        place, ok = self.checked_place(node, places, index, source.tensor.shape[axis], mask)
-        return self.at(source, (*index[:axis], place, *index[axis + 1 :]), ok)
+        place, ok = self.checked_place(node, index, mask)
+        return self.at(node.operands[0], (*index[:axis], place, *index[axis + 1 :]), ok)
 
-    def checked_place(
-        self, node: Node, places: Node, index: Index, bound: Size, mask: Expr | None
-    ) -> tuple[Size, Expr]:
-        """The place that an index tensor names, and whether it is inside its axis, which is checked."""
+    def checked_place(self, node: Node, index: Index, mask: Expr | None) -> tuple[Size, Expr]:
+        """The place along its axis that a node's index names, and whether it is inside, which is checked."""
+        value, inside = self._checked(node, index, mask)
+        return self.writer.track(value, checked(node)[2]), inside
+
+    def _checked(self, node: Node, index: Index, mask: Expr | None) -> tuple[Expr, Expr]:
+        """An element that is checked, and whether it is inside its bounds."""
+        number, least, bound = checked(node)
+        places = node.operands[number]
         value = self.at(places, index, mask)
-        inside = (const(0, value.dtype) <= value) & (value < self.writer.expr(bound))
+        inside = (self.writer.expr(least) <= value) & (value < self.writer.expr(bound))
         if node not in self.writer.checks:
             self.writer.checks.append(node)
         holder, at = self._named(places, index)
         ok = inside if mask is None else inside | ~mask
         self._checks.append((ok, flatten(at, holder.tensor.shape), self.writer.checks.index(node)))
-        return self.writer.track(value, bound), inside if mask is None else inside & mask
+        return value, inside if mask is None else inside & mask
 
     def _named(self, places: Node, index: Index) -> tuple[Node, Index]:
         """The value that an index tensor only repeats or reshapes, and where: that is where a check fails."""

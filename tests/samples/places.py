@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.samples.sample import Sample, apart, between
+from tests.samples.sample import Draw, Sample, apart, between
 
 _TWO = "window=[2, 2], positions=[2, 3], stride=[2, 2], padding=[0, 0], dilation=[1, 1]"
 _PADDED = "window=[3, 2], positions=[3, 3], stride=[2, 2], padding=[1, 1], dilation=[1, 2]"
@@ -30,6 +30,25 @@ def _window(op: str, result: str) -> list[Sample]:
     ]  # fmt: skip
 
 
+def _shifted(by: float) -> Draw:
+    """As apart, but never 0, where a product has first derivatives only, nor equal to what another shift gives."""
+    return lambda rng, shape, dtype: (apart(rng, shape, dtype) + by).astype(dtype)
+
+
+def _writing(op: str) -> list[Sample]:
+    """Values that meet in places, and places that none comes to."""
+    draw = {"x": _shifted(0.25), "value": _shifted(0.5)}
+    return [
+        Sample("x: f32[5,2], index: i64[4,2], value: f32[4,2]", f"f32[5,2] = {op}(x, index, value, axis=0)", {},
+               {**draw, "index": [0, 4, 4, 4, 0, 1, 4, 4]}),
+        Sample("x: f32[n,4], index: i64[n,m], value: f32[n,m]", f"f32[n,4] = {op}(x, index, value, axis=1)",
+               {"n": 2, "m": 6}, {**draw, "index": between(0, 4)}),
+        Sample("x: i64[3], index: i64[0], value: i64[0]", f"i64[3] = {op}(x, index, value, axis=0)"),
+        *[Sample(f"x: {dtype}[3], index: i64[5], value: {dtype}[5]", f"{dtype}[3] = {op}(x, index, value, axis=0)", {},
+                 {"index": between(0, 3)}, False) for dtype in ("f64", "f16", "bf16", "i32", "u8")],
+    ]  # fmt: skip
+
+
 SAMPLES = [
     *_window("window_max", ""),
     *_window("window_argmax", "i64"),
@@ -53,5 +72,13 @@ SAMPLES = [
            {"n": 2, "m": 6}, {"index": between(0, 4)}),
     Sample("x: i64[3], index: i64[0], value: i64[0]", "i64[3] = scatter_add(x, index, value, axis=0)"),
     Sample("x: f16[3], index: i64[5], value: f16[5]", "f16[3] = scatter_add(x, index, value, axis=0)", {},
+           {"index": between(0, 3)}),
+    Sample("index: i64[2,3]", "i64[2,3] = index(index, bound=4)", {}, {"index": between(-4, 4)}),
+    Sample("index: i64[n], x: f32[m]", "i64[n] = index(index, bound=m)", {"n": 3, "m": 2}, {"index": [-2, 1, -1]}),
+    Sample("index: i64[0]", "i64[0] = index(index, bound=0)"),
+    *[sample for name in ("scatter", "scatter_mul", "scatter_max", "scatter_min") for sample in _writing(name)],
+    Sample("x: f32[3], index: i64[4], value: f32[4]", "f32[3] = scatter_max(x, index, value, axis=0)", {},
+           {"index": [0, 0, 1, 1], "x": [_NAN, -_INF, 0], "value": [1, 2, -_INF, _NAN]}, False),
+    Sample("x: bool[3], index: i64[4], value: bool[4]", "bool[3] = scatter(x, index, value, axis=0)", {},
            {"index": between(0, 3)}),
 ]  # fmt: skip

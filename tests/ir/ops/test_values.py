@@ -112,11 +112,19 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
     return result
 
 
-def scatter_add(x: Array, index: Array, value: Array, *, axis: int) -> Array:
-    result = np.array(x)
-    for place in places(index.shape):
-        result[(*place[:axis], index[place], *place[axis + 1 :])] += value[place]
-    return result
+def scattering(combine: Callable[[Any, Any], Any]) -> Callable[..., Array]:
+    def scatter(x: Array, index: Array, value: Array, *, axis: int) -> Array:
+        result = np.array(x)
+        for place in places(index.shape):
+            at = (*place[:axis], index[place], *place[axis + 1 :])
+            result[at] = combine(result[at], value[place])
+        return result
+
+    return scatter
+
+
+def index(index: Array, *, bound: int) -> Array:
+    return np.array([range(bound)[place] for place in index.flat], np.int64).reshape(index.shape)
 
 
 def slices(starts: Any, sizes: Any, steps: Any) -> tuple[Any, ...]:
@@ -170,7 +178,12 @@ LOOPS: dict[str, Callable[..., Array]] = {
     "window_argmax": window_argmax,
     "window_scatter": window_scatter,
     "gather": gather,
-    "scatter_add": scatter_add,
+    "scatter_add": scattering(lambda old, new: old + new),
+    "scatter": scattering(lambda old, new: new),
+    "scatter_mul": scattering(lambda old, new: old * new),
+    "scatter_max": scattering(lambda old, new: old if np.isnan(old) or old >= new else new),
+    "scatter_min": scattering(lambda old, new: old if np.isnan(old) or old <= new else new),
+    "index": index,
     "slice": lambda x, starts, sizes, steps: x[slices(starts, sizes, steps)],
     "update": update,
     "pad": pad,
@@ -231,12 +244,18 @@ def test_nan_wins() -> None:
     np.testing.assert_array_equal(evaluated("maximum", x, x[::-1]), [[np.inf, np.nan, 3]] * 2)
 
 
-@pytest.mark.parametrize("name", ["gather", "scatter_add"])
+@pytest.mark.parametrize("name", ["gather", "scatter_add", "scatter"])
 @pytest.mark.parametrize("place", [3, -1])
 def test_places_outside(name: str, place: int) -> None:
-    arrays = [np.zeros(3, np.float32), np.array([0, place])] + [np.zeros(2, np.float32)] * (name == "scatter_add")
+    arrays = [np.zeros(3, np.float32), np.array([0, place])] + [np.zeros(2, np.float32)] * (name != "gather")
     with pytest.raises(IndexError, match=rf"^index {place} is outside 0\.\.2$"):
         evaluated(name, *arrays, axis=0)
+
+
+@pytest.mark.parametrize("place", [3, -4])
+def test_places_outside_from_both_ends(place: int) -> None:
+    with pytest.raises(IndexError, match=rf"^index {place} is outside -3\.\.2$"):
+        evaluated("index", np.array([0, place]), bound=3)
 
 
 def test_casts_saturate() -> None:
