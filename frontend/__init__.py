@@ -27,10 +27,12 @@ from brasa.creation import tensor as tensor
 from brasa.creation import zeros as zeros
 from brasa.creation import zeros_like as zeros_like
 from brasa.functions.gathering import *  # noqa: F403
+from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
+from brasa.functions.neural.normalization import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
@@ -66,19 +68,15 @@ from brasa.serialization import save as save
 from brasa.spec import Size as Size
 from brasa.tensor import Device as _Device
 from brasa.tensor import Tensor as Tensor
-from brasa.views import broadcast_to as broadcast_to
 from brasa.views import clone as clone
 from brasa.views import detach as detach
 from brasa.views import flatten as flatten
-from brasa.views import movedim as movedim
 from brasa.views import narrow as narrow
 from brasa.views import permute as permute
 from brasa.views import reshape as reshape
 from brasa.views import select as select
 from brasa.views import squeeze as squeeze
-from brasa.views import t as t
 from brasa.views import transpose as transpose
-from brasa.views import unflatten as unflatten
 from brasa.views import unsqueeze as unsqueeze
 
 dtype, device, bool = _DType, _Device, _bool

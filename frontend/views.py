@@ -1,4 +1,7 @@
-"""Views: other shapes and orders of the same memory; no kernel runs. Reshaping copies only where it must."""
+"""Views: other shapes and orders of the same memory; no kernel runs. Reshaping copies only where it must.
+
+Here is what all views are made of; those that are named for what they do to axes are in brasa.functions.
+"""
 
 from __future__ import annotations
 
@@ -95,16 +98,17 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
 @operator(method=True)
 def view(source: Tensor, *shape: Any) -> Tensor:
     """The same memory in another shape; ShapeError when its strides do not allow that."""
-    return _reshaped(source, _inferred(source, flatten_sizes(shape, "view"), "view"), "view", copy=False)
+    return reshaped(source, _inferred(source, flatten_sizes(shape, "view"), "view"), "view", copy=False)
 
 
 @operator(method=True)
 def reshape(source: Tensor, *shape: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
-    return _reshaped(source, _inferred(source, flatten_sizes(shape, "reshape"), "reshape"), "reshape", copy=True)
+    return reshaped(source, _inferred(source, flatten_sizes(shape, "reshape"), "reshape"), "reshape", copy=True)
 
 
-def _reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Tensor:
+def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Tensor:
+    """The tensor in a shape of known sizes: a view where strides allow it, else a copy, or ShapeError."""
     have = _sizes(source)
     trace = STATE.trace
     strides = trace.strides_of(source) if trace is not None else source._spec.strides
@@ -114,7 +118,7 @@ def _reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> T
     found = reshaped_strides(have, strides, shape)
     if found is None:
         if copy:
-            return _reshaped(contiguous(source), shape, op, copy=False)
+            return reshaped(contiguous(source), shape, op, copy=False)
         raise ShapeError(f"{type_text(source)} with its strides cannot be seen as [{','.join(map(str, shape))}] "
                          "without a copy", op=op, hint="use .reshape(...)")  # fmt: skip
     return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have))
@@ -148,24 +152,6 @@ def transpose(source: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 @operator(method=True)
-def t(source: Tensor) -> Tensor:
-    """A matrix transposed; a vector or scalar itself."""
-    if source.ndim > 2:
-        raise ShapeError(f"expects at most two axes, {type_text(source)} has {source.ndim}", op="t")
-    return transpose(source, 0, 1) if source.ndim == 2 else view(source, tuple(source.shape))
-
-
-@operator(method=True)
-def movedim(source: Tensor, source_dim: Any, destination: Any) -> Tensor:
-    """Some axes moved to other places."""
-    rank = source.ndim
-    pair = [x if isinstance(x, tuple | list) else (x,) for x in (source_dim, destination)]
-    froms, tos = ([axis_of(a, rank, "movedim") for a in axes] for axes in pair)
-    rest = iter(a for a in range(rank) if a not in froms)
-    return permute(source, tuple(froms[tos.index(i)] if i in tos else next(rest) for i in range(rank)))
-
-
-@operator(method=True)
 def expand(source: Tensor, *sizes: Any) -> Tensor:
     """Axes of size 1 repeated, new axes in front; -1 keeps a size. Nothing is copied."""
     want = flatten_sizes(sizes, "expand")
@@ -179,18 +165,6 @@ def expand(source: Tensor, *sizes: Any) -> Tensor:
         lambda: (shape, expanded_strides(have, source._spec.strides, shape), 0),
         lambda g: sum_to(g, have),
     )  # fmt: skip
-
-
-@operator(method=True)
-def expand_as(source: Tensor, other: Tensor) -> Tensor:
-    """expand to another tensor's shape."""
-    return expand(source, *other.shape)
-
-
-@operator(method=True)
-def broadcast_to(source: Tensor, size: Any) -> Tensor:
-    """expand to a shape."""
-    return expand(source, *size)
 
 
 def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
@@ -208,7 +182,7 @@ def squeeze(source: Tensor, dim: Any = None) -> Tensor:
     named = range(rank) if dim is None else [axis_of(a, rank, "squeeze") for a in (
         dim if isinstance(dim, tuple | list) else (dim,))]  # fmt: skip
     shape = source.shape
-    return _reshaped(source, tuple(plain_size(n) for a, n in enumerate(shape) if a not in named or n != 1),
+    return reshaped(source, tuple(plain_size(n) for a, n in enumerate(shape) if a not in named or n != 1),
                      "squeeze", copy=False)  # fmt: skip
 
 
@@ -218,7 +192,7 @@ def unsqueeze(source: Tensor, dim: int) -> Tensor:
     axis = axis_of(dim, source.ndim + 1, "unsqueeze")
     shape = list(_sizes(source))
     shape.insert(axis, 1)
-    return _reshaped(source, tuple(shape), "unsqueeze", copy=False)
+    return reshaped(source, tuple(shape), "unsqueeze", copy=False)
 
 
 @operator(method=True)
@@ -226,21 +200,13 @@ def flatten(source: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim made one."""
     rank, shape = source.ndim, _sizes(source)
     if rank == 0:
-        return _reshaped(source, (1,), "flatten", copy=True)
+        return reshaped(source, (1,), "flatten", copy=True)
     start, end = axis_of(start_dim, rank, "flatten"), axis_of(end_dim, rank, "flatten")
     if start > end:
         raise ShapeError(f"start_dim {start} comes after end_dim {end}", op="flatten")
     if start == end:
         return source
-    return _reshaped(source, (*shape[:start], dims.product(shape[start : end + 1]), *shape[end + 1 :]), "flatten", True)
-
-
-@operator(method=True)
-def unflatten(source: Tensor, dim: int, sizes: Sequence[Any]) -> Tensor:
-    """One axis made several."""
-    axis = axis_of(dim, source.ndim, "unflatten")
-    shape = source.shape
-    return view(source, *shape[:axis], *sizes, *shape[axis + 1 :])
+    return reshaped(source, (*shape[:start], dims.product(shape[start : end + 1]), *shape[end + 1 :]), "flatten", True)
 
 
 @operator(method=True)
@@ -260,7 +226,7 @@ def select(source: Tensor, dim: int, index: int) -> Tensor:
                          op="select")  # fmt: skip
     part = sliced(source, {axis: (index + size if index < 0 else index, 1, 1)})
     shape = _sizes(part)
-    return _reshaped(part, shape[:axis] + shape[axis + 1 :], "select", copy=False)
+    return reshaped(part, shape[:axis] + shape[axis + 1 :], "select", copy=False)
 
 
 def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
