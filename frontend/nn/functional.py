@@ -20,7 +20,14 @@ from brasa.functions.neural.convolution import conv2d
 from brasa.functions.neural.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from brasa.functions.neural.dropout import dropout
 from brasa.functions.neural.embedding import embedding
-from brasa.functions.neural.normalization import batch_norm, layer_norm
+from brasa.functions.neural.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 from brasa.functions.neural.pooling import max_pool2d
 from brasa.functions.neural.ranking_loss import (
     cosine_embedding_loss,
@@ -47,12 +54,13 @@ from brasa.tensor import Tensor
 
 __all__ = [
     "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv2d", "cosine_embedding_loss",
-    "cosine_similarity", "cross_entropy", "dropout", "embedding", "gaussian_nll_loss", "gelu",
-    "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "linear_cross_entropy", "log_softmax", "margin_ranking_loss", "max_pool2d", "mse_loss", "multi_margin_loss",
-    "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize", "pad", "pairwise_distance",
-    "pdist", "poisson_nll_loss", "relu", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax",
-    "softplus", "tanh", "triplet_margin_loss", "triplet_margin_with_distance_loss",
+    "cosine_similarity", "cross_entropy", "dropout", "embedding", "gaussian_nll_loss", "gelu", "group_norm",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
+    "linear", "linear_cross_entropy", "local_response_norm", "log_softmax", "margin_ranking_loss", "max_pool2d",
+    "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
+    "normalize", "pad", "pairwise_distance", "pdist", "poisson_nll_loss", "relu", "rms_norm", "sigmoid", "silu",
+    "smooth_l1_loss", "soft_margin_loss", "softmax", "softplus", "tanh", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 _relu_ = in_place(pointwise.relu, "relu_")
