@@ -253,6 +253,15 @@ ERRORS = [
                 "window_scatter(g, place, spatial=[3, 3], window=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, "
                 "1])",
                 "window_scatter: g f32[2,2] and place i64[2,3] differ in shape"),
+    ErrorSample("x: bool[3,3]",
+                "window_sum(x, window=[2, 2], positions=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, 1])",
+                "window_sum: is not defined for bool"),
+    ErrorSample("x: f32[3]",
+                "window_sum(x, window=[2, 2], positions=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, 1])",
+                "window_sum: windows slide along 1 to 3 of the last axes of f32[3], not along 2"),
+    ErrorSample("g: f32[2]",
+                "window_spread(g, spatial=[3, 3], window=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, 1])",
+                "window_spread: g f32[2] has fewer axes than spatial [3, 3]"),
     ErrorSample("g: f32[2], place: i64[2]",
                 "window_scatter(g, place, spatial=[3, 3], window=[2, 2], stride=[1, 1], padding=[0, 0], dilation=[1, "
                 "1])",

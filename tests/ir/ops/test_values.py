@@ -97,10 +97,26 @@ def window_argmax(x: Array, **options: Any) -> Array:
     return result
 
 
+def window_sum(x: Array, **options: Any) -> Array:
+    result = np.zeros((*x.shape[: x.ndim - len(options["window"])], *options["positions"]))
+    for place, found in windows(x, **options):
+        result[place] = sum(value for _, value in found)
+    return result
+
+
+def window_spread(g: Array, *, spatial: Any, **options: Any) -> Array:
+    lead, positions = g.shape[: g.ndim - len(spatial)], g.shape[g.ndim - len(spatial) :]
+    result = np.zeros((*lead, *spatial))
+    for place, found in windows(result, positions=positions, **options):
+        for where, _ in found:
+            result[(*place[: len(lead)], *np.unravel_index(where, tuple(spatial)))] += g[place]
+    return result
+
+
 def window_scatter(g: Array, place: Array, *, spatial: Any, **_: Any) -> Array:
     lead = g.shape[: g.ndim - len(spatial)]
     result = np.zeros((*lead, *spatial))
-    for index in places(g.shape):
+    for index in (each for each in places(g.shape) if place[each] >= 0):
         result[(*index[: len(lead)], *np.unravel_index(place[index], tuple(spatial)))] += g[index]
     return result
 
@@ -226,7 +242,9 @@ def evaluated(name: str, *arrays: Any, **attrs: Any) -> Array:
         return np.asarray(OPS[name].evaluate(*map(np.asarray, arrays), **attrs))
 
 
+    "window_sum": window_sum,
 def test_reductions_of_nothing() -> None:
+    "window_spread": window_spread,
     empty = np.zeros((2, 0), np.float32)
     assert evaluated("sum", empty, axes=(1,)).tolist() == [0, 0]
     assert evaluated("prod", empty, axes=(1,)).tolist() == [1, 1]
