@@ -10,12 +10,14 @@ from threading import RLock
 from typing import Any
 
 from brasa import runtime
+from brasa.failing import failing_index
 from brasa.ir.dim import evaluate
 from brasa.ir.errors import BrasaError, IndexError, Operand
 from brasa.ir.graph import Graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
 from brasa.runtime import Executable, allocate
+from brasa.places import user_location
 from brasa.spec import Spec, spec_of
 from brasa.stages import Stages
 from brasa.tensor import Tensor, make
@@ -189,14 +191,15 @@ def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence
         for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)
         for size, actual in zip(node.tensor.shape, o._spec.shape, strict=True) if not isinstance(size, int)
     }  # fmt: skip
-    bound = evaluate(note.bound, sizes)
     shown: tuple[Operand, ...] = ()
-    value = "an index"
+    fact = ""
     if note.input is not None and isinstance(operands[note.input], Tensor):
         tensor = operands[note.input]
         flat = tensor.detach().reshape(-1)
         shown = (Operand("index", str(tensor._spec.type), graph.inputs[note.input].origin),)
         if position < tensor.numel():
-            value = f"index {flat[position].item()}"
-    line = f", {note.where}" if note.where else ""
-    return IndexError(f"{value} is outside 0..{bound - 1} (at element {position}{line})", op=note.op, operands=shown)
+            least, bound = evaluate(note.least, sizes), evaluate(note.bound, sizes)
+            fact = f"index {flat[position].item()} is outside {least}..{bound - 1}"
+    fact = fact or failing_index(note, graph, operands) or "an index is outside its axis"
+    where = note.where or user_location()
+    return IndexError(f"{fact} (at element {position}{', ' if where else ''}{where})", op=note.op, operands=shown)

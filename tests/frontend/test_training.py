@@ -239,8 +239,8 @@ def test_a_label_out_of_range_changes_nothing():
     before = [bits(p) for p in model.parameters()]
     wrong = y.clone()
     wrong[3] = 10
-    for run, line in ((step, r", test_training.py:\d+"), (trainer(model, compiled=False)[0], "")):
-        with pytest.raises(IndexError, match=rf"gather: an index is outside 0\.\.9 \(at element 3{line}"):
+    for run in (step, trainer(model, compiled=False)[0]):
+        with pytest.raises(IndexError, match=r"gather: index 10 is outside 0\.\.9 \(at element 3, test_training.py:\d+\)"):
             run(x, wrong)
         assert [bits(p) for p in model.parameters()] == before
     assert np.isfinite(step(x, y).item())
