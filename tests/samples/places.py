@@ -30,6 +30,9 @@ def _window(op: str, result: str) -> list[Sample]:
     ]  # fmt: skip
 
 
+_FROM = "spatial=[5, 6], window=[3, 2], stride=[2, 2], padding=[1, 1], dilation=[1, 2]"
+
+
 def _shifted(by: float) -> Draw:
     """As apart, but never 0, where a product has first derivatives only, nor equal to what another shift gives."""
     return lambda rng, shape, dtype: (apart(rng, shape, dtype) + by).astype(dtype)
@@ -63,7 +66,10 @@ SAMPLES = [
            "dilation=[1])", {"n": 2, "m": 3}),
     Sample("g: f32[0,2]", "f32[0,4] = window_spread(g, spatial=[4], window=[2], stride=[2], padding=[0], dilation=[1])"),
     Sample("g: bf16[5]", "bf16[5] = window_spread(g, spatial=[5], window=[3], stride=[1], padding=[1], dilation=[1])"),
-           {}, {"place": [4, 4, 4, 4]}),
+    Sample("g: f32[2,2,3], place: i64[2,2,3]", f"f32[2,3,4] = window_scatter(g, place, spatial=[3, 4], {_SCATTERED}",
+           {}, {"place": [0, 1, 2, 4, 5, 6] * 2}),
+    Sample("g: f32[2,2], place: i64[2,2]", f"f32[3,3] = window_scatter(g, place, spatial=[3, 3], {_SCATTERED}",
+           {}, {"place": [4, 4, -1, 4]}),
     Sample("g: f32[0,2,2], place: i64[0,2,2]", f"f32[0,3,3] = window_scatter(g, place, spatial=[3, 3], {_SCATTERED}"),
     Sample("g: f32[n,2], place: i64[n,2], x: f32[n,m]",
            "f32[n,m] = window_scatter(g, place, spatial=[m], window=[2], stride=[2], padding=[0], dilation=[1])",
