@@ -128,12 +128,13 @@ class Runner:
             return Bound(None, (), ())
         code = executable(self._run)
         frame = code.prepare(
-            tuple(() if spec is None else tuple(spec.shape) for spec in specs),
-            tuple(() if spec is None else tuple(spec.strides) for spec in specs),
+            tuple(() if spec is None else spec.stored_shape for spec in specs),
+            tuple(() if spec is None else spec.stored_strides for spec in specs),
         )
+        types = [node.tensor for node in self._run.outputs]
         outputs = [
-            spec_of(type.dtype, shape, None, type.device)
-            for type, shape in zip(code.signature.outputs, frame.shapes, strict=True)
+            spec_of(type.dtype, shape[: type.rank], None, type.device)
+            for type, shape in zip(types, frame.shapes, strict=True)
         ]
         return Bound(frame.call, tuple(outputs), frame.nbytes)
 
@@ -178,14 +179,19 @@ class Runner:
             raise self.failure(status, operands)
         return outputs
 
-    def failure(self, status: int, operands: Sequence[Any]) -> BrasaError:
+    def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
         """The error that a status of machine code stands for."""
         note, position = executable(self._run).describe_failure(status)
         return check_error(note, position, self._run, operands)
 
 
-def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BrasaError:
-    """The error of a failed run-time check: the value, its bound, and where it stands."""
+def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BaseException:
+    """The error of a failed run-time check: the value, its bound, and where it stands; or that of a host step."""
+    raised = runtime.take_failure()
+    if raised is not None:
+        if isinstance(raised, BrasaError):
+            raised.op = raised.op or graph.name
+        return raised
     sizes = {
         str(size): int(actual)
         for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)

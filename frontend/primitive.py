@@ -37,6 +37,13 @@ def apply(op: Op, *operands: Tensor, **attrs: Any) -> Tensor:
     return trace.fresh(trace.apply(op, *(trace.node_of(operand) for operand in operands), **attrs))
 
 
+def apply_several(op: Op, *operands: Tensor, **attrs: Any) -> tuple[Tensor, ...]:
+    """As apply, for an op with several results."""
+    trace = current()
+    node = trace.apply(op, *(trace.node_of(operand) for operand in operands), **attrs)
+    return tuple(map(trace.fresh, trace.items(node)))
+
+
 def type_of(tensor: Tensor) -> TensorType:
     """The type of a traced tensor: sizes as the IR has them."""
     return current().node_of(tensor).tensor

@@ -63,6 +63,10 @@ class ValueError(BrasaError, builtins.ValueError):
     """An argument with a value that a function does not take."""
 
 
+class LinAlgError(BrasaError):
+    """A matrix without the factors that were asked for, or for which an iteration does not converge."""
+
+
 class GraphError(BrasaError):
     """A graph that breaks a rule of the IR: always a bug in the pass or the text that made it."""
 

@@ -21,14 +21,19 @@ class Kind(StrEnum):
     SOURCE = "source"  # constants, counters, inputs: no operands
     ELEMENTWISE = "elementwise"  # one result element from the operands' elements at the same place
     VIEW = "view"  # each result element is one operand element: an index map
+    BITCAST = "bitcast"  # the operand's memory read as another dtype
     MOVE = "move"  # each result element is one of several operands' elements, chosen by its place
     REDUCE = "reduce"  # combines elements along axes
     CONTRACT = "contract"  # sums of products: matmul, convolution
     WINDOW = "window"  # combines elements inside sliding windows
+    CUMULATE = "cumulate"  # combines each element with all before it along an axis
+    SORT = "sort"  # finds the order of the elements along an axis
+    SEARCH = "search"  # finds places in sorted elements
     INDEX = "index"  # reads at places that a tensor names
     SCATTER = "scatter"  # writes at places that a tensor names
     CHECK = "check"  # elementwise, and an error where an element is out of bounds
     RANDOM = "random"  # counter-based random bits: pure
+    HOST = "host"  # a library on the processor computes it, between kernels: factorizations, Fourier transforms
     CONTROL = "control"  # holds graphs or tuples
 
 
@@ -49,6 +54,7 @@ class Op:
         For a node with several results the gradient is a tuple, with None for a result that has none.
     no_vjp: why there is no vjp, for ops that have none.
     body: what the kernels compute; its form goes with the kind (see brasa.ir.kernel and brasa.codegen.schedules).
+    run: for HOST ops, what the product computes: see brasa.ir.ops.host.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Op:
     vjp: Callable[..., tuple[Node | None, ...]] | None = None
     no_vjp: str = ""
     body: Callable[..., Any] | None = None
+    run: Callable[..., None] | None = None
 
     def __call__(self, *operands: Node, **attrs: Attr) -> Node:
         """A node that applies this op, its type inferred; the error names the op and shows the operands."""

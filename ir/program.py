@@ -12,21 +12,25 @@ then in the context. The context begins with
                         body(arguments, begin, end) over pieces of 0..extent, none of them below grain iterations,
                         which should take some 10 microseconds: workers are woken for a job of several grains
     i64 failed          where entry writes the position of a failed check
+    ptr host            i64 (ptr context, i64 step, ptr pointers, ptr sizes); runs one of `Signature.steps` on the
+                        memory of its operands and results, and gives 0, or 1 after an error, which the caller keeps
 
 A kernel is a function void (ptr context, ptr checks, ptr buffer..., i64 size...); `checks` has one i64 for each check,
 at first the largest i64, and a failing check lowers it to its position. entry looks at them after each launch that has
-some and returns at once, so no later launch runs: launches that write updated inputs come last.
+some and returns at once, so no later launch runs: launches that write updated inputs come last. A failed host step
+counts as a failed check.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.kernel import Kernel
+from brasa.ir.kernel import Buffer, Kernel
 from brasa.ir.parsing import parse_size, parse_type
 from brasa.ir.types import TensorType
 
@@ -70,11 +74,44 @@ class CheckNote:
 
 
 @dataclass(frozen=True)
+class HostStep:
+    """An op that runs on the host between kernels, on row-major operands and results. Stands where kernels do.
+
+    attrs: the op's, in order; values are plain, or sizes, which are known when the step runs.
+    """
+
+    op: str
+    operands: tuple[TensorType, ...]
+    results: tuple[TensorType, ...]
+    attrs: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the step is called in texts."""
+        return self.op
+
+    @cached_property
+    def arguments(self) -> tuple[Buffer, ...]:
+        """Its operands, then its results."""
+        return (
+            *(Buffer(f"x{i}", type.dtype, "in") for i, type in enumerate(self.operands)),
+            *(Buffer(f"y{i}", type.dtype, "out") for i, type in enumerate(self.results)),
+        )
+
+    @cached_property
+    def sizes(self) -> tuple[Size, ...]:
+        """What it must be told: the shape of each operand and result, then the sizes among the attributes."""
+        shapes = [size for type in (*self.operands, *self.results) for size in type.shape]
+        return (*shapes, *(value for _, value in self.attrs if isinstance(value, dim.Dim)))
+
+
+@dataclass(frozen=True)
 class Signature:
     """All that a caller must know to run the machine code of a program.
 
     updates: pairs (output, input): that output's pointer is the input's own.
     sizes: the values that entry expects, in order; slots: the bytes of each part of the arena (each 64-byte aligned).
+    steps: what the host runs, by number.
     """
 
     name: str
@@ -84,6 +121,7 @@ class Signature:
     sizes: tuple[SizeValue, ...] = ()
     slots: tuple[Size, ...] = ()
     checks: tuple[CheckNote, ...] = ()
+    steps: tuple[HostStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,9 +134,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Launch:
-    """One run of a kernel. checks: the program's number for each of the kernel's check codes 0, 1, ..."""
+    """One run of a kernel or host step. checks: the program's number for each of its check codes 0, 1, ..."""
 
-    kernel: Kernel
+    kernel: Kernel | HostStep
     buffers: tuple[Place, ...]
     sizes: tuple[SizeValue, ...]
     checks: tuple[int, ...] = ()
@@ -120,7 +158,7 @@ class Program:
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         """The kernels that are launched, each once."""
-        return tuple(dict.fromkeys(launch.kernel for launch in self.launches))
+        return tuple(dict.fromkeys(each.kernel for each in self.launches if isinstance(each.kernel, Kernel)))
 
 
 ALIGNMENT = 64
@@ -145,7 +183,19 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
         "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
         "slots": [str(slot) for slot in signature.slots],
         "checks": [[note.op, note.where, str(note.bound), note.input, str(note.least)] for note in signature.checks],
+        "steps": [_step_to_json(step) for step in signature.steps],
     }
+
+
+def _step_to_json(step: HostStep) -> list[Any]:
+    types = [list(map(str, each)) for each in (step.operands, step.results)]
+    return [step.op, *types, list(map(_attr_to_json, step.attrs))]
+
+
+def _attr_to_json(attr: tuple[str, Any]) -> list[Any]:
+    """[name, value], or [name, None, size]."""
+    name, value = attr
+    return [name, None, str(value)] if isinstance(value, dim.Dim) else [name, value]
 
 
 def signature_from_json(data: Mapping[str, Any]) -> Signature:
@@ -157,5 +207,18 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
         tuple((int(a), int(b)) for a, b in data["updates"]),
         tuple(Stride(*s) if isinstance(s, list) else parse_size(s) for s in data["sizes"]),
         tuple(map(parse_size, data["slots"])),
-        tuple(CheckNote(op, where, parse_size(bound), input, parse_size(least)) for op, where, bound, input, least in data["checks"]),
+        tuple(
+            CheckNote(op, where, parse_size(bound), input, parse_size(least))
+            for op, where, bound, input, least in data["checks"]
+        ),
+        tuple(_step_from_json(*step) for step in data["steps"]),
     )
+
+
+def _step_from_json(op: str, operands: list[str], results: list[str], attrs: list[list[Any]]) -> HostStep:
+    pairs = [(name, parse_size(size[0]) if size else _frozen(value)) for name, value, *size in attrs]
+    return HostStep(op, tuple(map(parse_type, operands)), tuple(map(parse_type, results)), tuple(pairs))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

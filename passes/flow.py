@@ -38,6 +38,11 @@ def seen_through(node: Node) -> tuple[Node, tuple[Node, ...]]:
     return node, tuple(views)
 
 
+def stands_alone(node: Node) -> bool:
+    """Whether the node stands outside all regions: what the host computes, one of several such results, a bitcast."""
+    return node.op.kind in (Kind.HOST, Kind.BITCAST) or (node.op.name == "item" and node.operands[0].op.kind is Kind.HOST)
+
+
 class Flow:
     """The values that are computed once, and who reads them.
 
@@ -52,7 +57,7 @@ class Flow:
         depths: dict[Node, int | None] = dict.fromkeys(graph.inputs, 0)
         self.computed: list[Node] = []
         for node in graph.nodes:
-            if node.op.kind is Kind.CONTROL:
+            if node.op.kind is Kind.CONTROL and not stands_alone(node):
                 raise GraphError(f"{node.op.name} cannot be fused: it belongs before inline or after fuse")
             depths[node] = _depth(node, depths, node in demanded)
             if node in demanded or (depths[node] is None and node.op.kind is not Kind.VIEW):
@@ -83,7 +88,7 @@ def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
     if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
-    return read.reader.op.kind is Kind.CONTRACT
+    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.BITCAST, Kind.SORT, Kind.SEARCH)
 
 
 def _demanded(nodes: Iterable[Node]) -> set[Node]:

@@ -19,7 +19,8 @@ def fuse(graph: Graph) -> Graph:
     %0 = matmul(x, w); %1 = expand(b); %2 = add(%0, %1); %3 = tanh(%2); return %3
     -> %0 = fused(x, w, b, graph=@matmul_add_tanh); return %0
 
-    What remains between them are reshapes of row-major values, which only rename memory. Every output of the graph is a
+    What remains between them are host ops, whose operands lie row-major in memory, and reshapes of row-major values,
+    which only rename memory. Every output of the graph is a
     region's result or a reshape of one, and no two are the same: where that needs a copy, a region makes it.
     """
     return _Fusion(graph).run()
@@ -47,10 +48,31 @@ class _Fusion:
         outputs = sorted(group.spaces.keys() & self.kept, key=self.flow.order.__getitem__)
         if not outputs:
             return
+        if group.form == "alone":
+            self.add_alone(outputs[0])
+            return
         nodes = sorted(group.spaces, key=self.flow.order.__getitem__)
         region = build_region(_name(nodes), group, outputs, self.kept)
         with located(_main_node(nodes).where):
             self.values.update(zip(outputs, self.add_region(region), strict=True))
+
+    def add_alone(self, node: Node) -> None:
+        """Add a host op over values in memory, or one of its results."""
+        is_item = node.op.name == "item"
+        operands = [self.values[each] if is_item else self.in_memory(each) for each in node.operands]
+        self.values[node] = node.replace(tuple(operands))
+        self.nodes.append(self.values[node])
+
+    def in_memory(self, node: Node) -> Node:
+        """A value in just its shape, row-major: a region makes it where that needs a copy."""
+        base, views = seen_through(node)
+        if base in self.values and not base.attrs.get("strides") and all(view.op is reshape for view in views):
+            return self.operand(Operand(base, node.tensor.shape))
+        return self.copy(node)
+
+    def copy(self, node: Node) -> Node:
+        (made,) = self.add_region(build_region("copy", Group({}, "map", node.tensor.shape), [node], self.kept))
+        return made
 
     def add_region(self, region: Region) -> tuple[Node, ...]:
         node = fused(*map(self.operand, region.operands), graph=region.graph)
@@ -75,14 +97,14 @@ class _Fusion:
         if base in self.kept and base not in taken and all(view.op is reshape for view in views):
             taken.add(base)
             return self.operand(Operand(base, node.tensor.shape))
-        nothing = Group({}, "map", node.tensor.shape)
-        (copy,) = self.add_region(build_region("copy", nothing, [node], self.kept))
-        return copy
+        return self.copy(node)
 
 
 def _main_node(nodes: Sequence[Node]) -> Node:
     """The node that says most about what a region is for."""
-    heavy = (node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.SCATTER, Kind.REDUCE))
+    heavy = (
+        node for node in nodes if node.op.kind in (Kind.CONTRACT, Kind.WINDOW, Kind.INDEX, Kind.SCATTER, Kind.REDUCE)
+    )
     return next(heavy, nodes[-1])
 
 

@@ -10,7 +10,7 @@ from brasa.ir.dim import Size, product
 from brasa.ir.graph import Kind, Node
 from brasa.ir.region import Form
 from brasa.passes.costs import elements, is_trivial, nominal
-from brasa.passes.flow import Flow, Read, leaves, restores, seen_through
+from brasa.passes.flow import Flow, Read, leaves, restores, seen_through, stands_alone
 
 # Where a group computes a value: once per element of the domain, once per element of the reduced shape, or inside other
 # values, at the places where those read it.
@@ -26,7 +26,7 @@ class Group:
     """The values of one region to be, in program order. axes: of the domain, those that a rows group reduces."""
 
     spaces: dict[Node, Space]
-    form: Form
+    form: Form | Literal["alone"]
     domain: tuple[Size, ...]
     axes: tuple[int, ...] = ()
     closed: bool = False
@@ -49,6 +49,8 @@ class Group:
 
 def group_of_one(node: Node) -> Group:
     """The group that a value makes alone."""
+    if stands_alone(node):
+        return Group({node: "domain"}, "alone", ())
     match node.op.kind:
         case Kind.REDUCE:
             return Group({node: "reduced"}, "rows", node.operands[0].tensor.shape, node.attrs["axes"])
@@ -56,6 +58,12 @@ def group_of_one(node: Node) -> Group:
             return Group({node: "domain"}, "contract", node.tensor.shape)
         case Kind.WINDOW:
             return Group({node: "domain"}, "window", node.tensor.shape)
+        case Kind.CUMULATE:
+            return Group({node: "domain"}, "cumulate", node.tensor.shape)
+        case Kind.SORT:
+            return Group({node: "domain"}, "sort", node.tensor.shape, closed=True)
+        case Kind.SEARCH:
+            return Group({node: "domain"}, "search", node.tensor.shape, closed=True)
     if node.op.kind is Kind.SCATTER:
         return Group({node: "domain"}, "scatter", node.tensor.shape, closed=True)
     return Group({node: "domain"}, "map", node.tensor.shape)
@@ -195,9 +203,9 @@ def unite(first: Group, second: Group) -> Group | None:
 
 def join(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) -> Group | None:
     """The two groups as one, where a form allows all that the consumer reads of the producer; else None."""
-    if producer.closed or (consumer.closed and producer.form != "map"):
-        return None
     forms = (producer.form, consumer.form)
+    if "alone" in forms or producer.closed or (consumer.closed and producer.form != "map"):
+        return None
     if forms == ("rows", "rows"):
         if (producer.domain, producer.axes) != (consumer.domain, consumer.axes):
             return None

@@ -8,6 +8,7 @@ from brasa.runtime.cache import CacheInfo, DiskCache, Entry, cache_clear, cache_
 from brasa.runtime.cpu import get_num_threads, set_num_threads
 from brasa.runtime.device import Device, get_device, register_device
 from brasa.runtime.executable import Executable, Frame, load
+from brasa.runtime.host import take_failure
 from brasa.runtime.memory import Buffer, allocate, release_unused
 from brasa.runtime.settings import Settings, settings
 
@@ -32,4 +33,5 @@ __all__ = [
     "release_unused",
     "set_num_threads",
     "settings",
+    "take_failure",
 ]

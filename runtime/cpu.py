@@ -10,14 +10,13 @@ from typing import Protocol
 
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.runtime.cpu_native import Call, is_available
-from brasa.runtime.cpu_object import Code
 from brasa.runtime.settings import MOST_THREADS, settings
 
 
 class Entry(Protocol):
     """A way into machine code: `brasa.runtime.cpu_native` or `brasa.runtime.cpu_portable`."""
 
-    def bind(self, record: bytes, code: Code) -> Call: ...
+    def bind(self, record: bytes, kept: object) -> Call: ...
     def set_threads(self, count: int) -> None: ...
 
 

@@ -1,7 +1,8 @@
 """The function through which Python enters machine code, as LLVM text: a builtin that takes addresses and numbers.
 
 It is bound to a call record, a `bytes` object: i64 entry, i64 number of arguments, i64 number of sizes, i64 bytes of
-the arena, i64 whether to release the interpreter lock, then the sizes as i64, then one byte per argument, its kind.
+the arena, i64 whether to release the interpreter lock, i64 address of what runs host steps (0 for none), then the
+sizes as i64, then one byte per argument, its kind.
 An argument is an address, or a number whose value is stored in memory that entry is given the address of.
 The result is None, or (position << 16 | status) after a failed check.
 """
@@ -12,20 +13,21 @@ from collections.abc import Sequence
 ADDRESS, FLOAT, INTEGER = 0, 1, 2  # the kinds of arguments
 WRONG_COUNT = "takes %ld addresses and numbers, %ld were given"
 NO_MEMORY = "%ld bytes for intermediate values cannot be allocated"
-_HEADER = struct.Struct("=5q")
+_HEADER = struct.Struct("=6q")
 _STACK_BYTES = 16 << 10  # up to which arena, pointers and numbers lie on the stack
 
 
-def pack_record(entry: int, kinds: bytes, sizes: Sequence[int], arena: int, release: bool) -> bytes:
+def pack_record(entry: int, kinds: bytes, sizes: Sequence[int], arena: int, release: bool, host: int = 0) -> bytes:
     """A call record."""
-    return _HEADER.pack(entry, len(kinds), len(sizes), arena, release) + struct.pack(f"={len(sizes)}q", *sizes) + kinds
+    head = _HEADER.pack(entry, len(kinds), len(sizes), arena, release, host)
+    return head + struct.pack(f"={len(sizes)}q", *sizes) + kinds
 
 
-def unpack_record(record: bytes) -> tuple[int, bytes, Sequence[int], int]:
-    """Entry, kinds, sizes and arena bytes of a call record."""
-    entry, _, sizes, arena, _ = _HEADER.unpack_from(record)
+def unpack_record(record: bytes) -> tuple[int, bytes, Sequence[int], int, int]:
+    """Entry, kinds, sizes, arena bytes and what runs host steps, of a call record."""
+    entry, _, sizes, arena, _, host = _HEADER.unpack_from(record)
     kinds = record[_HEADER.size + 8 * sizes :]
-    return entry, kinds, struct.unpack_from(f"={sizes}q", record, _HEADER.size), arena
+    return entry, kinds, struct.unpack_from(f"={sizes}q", record, _HEADER.size), arena, host
 
 
 def _message(name: str, text: str) -> str:
@@ -131,14 +133,15 @@ good:
 define ptr @invoke(ptr %self, ptr %objects, i64 %given) nounwind {{
 entry:
   %stack = alloca [{_STACK_BYTES} x i8], align 64
-  %context = alloca {{ ptr, i64 }}
+  %context = alloca {{ ptr, i64, ptr }}
   %float_state = alloca i32
   %record = call ptr @PyBytes_AsString(ptr %self)
   %count_at = getelementptr i64, ptr %record, i64 1
   %size_count_at = getelementptr i64, ptr %record, i64 2
   %arena_bytes_at = getelementptr i64, ptr %record, i64 3
   %release_at = getelementptr i64, ptr %record, i64 4
-  %sizes = getelementptr i64, ptr %record, i64 5
+  %host_address_at = getelementptr i64, ptr %record, i64 5
+  %sizes = getelementptr i64, ptr %record, i64 6
   %target = load ptr, ptr %record, align 1
   %count = load i64, ptr %count_at, align 1
   %size_count = load i64, ptr %size_count_at, align 1
@@ -187,8 +190,11 @@ argument:
   br i1 %converted, label %next, label %return
 run:
   store ptr @parallel_for, ptr %context
-  %failed_at = getelementptr {{ ptr, i64 }}, ptr %context, i32 0, i32 1
+  %failed_at = getelementptr {{ ptr, i64, ptr }}, ptr %context, i32 0, i32 1
   store i64 0, ptr %failed_at
+  %host_at = getelementptr {{ ptr, i64, ptr }}, ptr %context, i32 0, i32 2
+  %host = load ptr, ptr %host_address_at, align 1
+  store ptr %host, ptr %host_at
   %release = trunc i64 %release_flag to i1
   call void @llvm.x86.sse.stmxcsr(ptr %float_state)
   call void @llvm.x86.sse.ldmxcsr(ptr @default_float_state)

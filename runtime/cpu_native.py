@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from brasa.ir.errors import OutOfMemoryError
 from brasa.runtime import cpu_invoke, cpu_pool
-from brasa.runtime.cpu_object import Code
 from brasa.runtime.cpu_text import link_text
 
 Call: TypeAlias = Callable[..., int | None]
@@ -77,11 +76,11 @@ def is_available() -> bool:
     )
 
 
-def bind(record: bytes, code: Code) -> Call:
-    """The function that runs machine code under this call record."""
+def bind(record: bytes, kept: object) -> Call:
+    """The function that runs machine code under this call record and keeps alive what that needs."""
     support = _support()
-    # A builtin function keeps its last argument, the "module", alive: here the code that it runs.
-    call: Call = _new_function(support.definition_address, record, code)
+    # A builtin function keeps its last argument, the "module", alive.
+    call: Call = _new_function(support.definition_address, record, kept)
     return call
 
 

@@ -37,7 +37,7 @@ for _function in (_as_address, _as_integer, _as_float):
 
 
 class _Context(ctypes.Structure):
-    _fields_ = (("parallel_for", ctypes.c_void_p), ("failed", ctypes.c_int64))
+    _fields_ = (("parallel_for", ctypes.c_void_p), ("failed", ctypes.c_int64), ("host", ctypes.c_void_p))
 
 
 @cache
@@ -45,18 +45,18 @@ def _serial() -> Code:
     return link_text(_TEXT, ("parallel_for",))
 
 
-def bind(record: bytes, code: Code) -> Call:
-    """The function that runs machine code under this call record."""
-    return partial(_invoke, record, code)
+def bind(record: bytes, kept: object) -> Call:
+    """The function that runs machine code under this call record and keeps alive what that needs."""
+    return partial(_invoke, record, kept)
 
 
 def set_threads(count: int) -> None:
     """Do nothing: there is only the caller's thread."""
 
 
-def _invoke(record: bytes, code: Code, *arguments: object) -> int | None:
-    """As the native entry does it; `code` only stays alive."""
-    entry, kinds, sizes, arena_bytes = unpack_record(record)
+def _invoke(record: bytes, kept: object, *arguments: object) -> int | None:
+    """As the native entry does it; `kept` only stays alive."""
+    entry, kinds, sizes, arena_bytes, host = unpack_record(record)
     if len(arguments) != len(kinds):
         raise TypeError(WRONG_COUNT % (len(kinds), len(arguments)))
     pointers = (ctypes.c_void_p * len(kinds))()
@@ -69,7 +69,7 @@ def _invoke(record: bytes, code: Code, *arguments: object) -> int | None:
             numbers.append(number)
             pointers[i] = ctypes.addressof(number)
     arena = allocate(arena_bytes)
-    context = _Context(_serial().addresses["parallel_for"], 0)
+    context = _Context(_serial().addresses["parallel_for"], 0, host)
     with _default_float_state():
         status = _ENTRY(entry)(ctypes.byref(context), pointers, (ctypes.c_int64 * len(sizes))(*sizes), arena.ptr)
     return context.failed << 16 | status if status else None

@@ -10,6 +10,7 @@ from brasa.ir import dim
 from brasa.ir.dtype import from_numpy
 from brasa.ir.errors import IndexError
 from brasa.ir.grid import evaluate_extent, function_name, kernel_grid
+from brasa.ir.kernel import Kernel
 from brasa.ir.program import Launch, Place, Program, SizeValue, Stride, slot_offsets
 from brasa.ir.sizes import bind
 from brasa.ir.types import TensorType
@@ -35,6 +36,7 @@ class CudaExecutable:
         """
         run = _Run(self.program, self._cupy, inputs)
         for launch in self.program.launches:
+            assert isinstance(launch.kernel, Kernel)  # no program for a GPU has host steps
             grid = self._grids[launch.kernel]
             values = [run.size(size) for size in launch.sizes]
             names = [size.attr for size in launch.kernel.sizes]

@@ -12,6 +12,7 @@ from brasa.runtime.cpu import entry
 from brasa.runtime.cpu_invoke import ADDRESS, FLOAT, INTEGER, pack_record
 from brasa.runtime.cpu_native import Call
 from brasa.runtime.cpu_object import Code, link
+from brasa.runtime.host import Host
 
 Shape: TypeAlias = tuple[int, ...]
 Evaluate: TypeAlias = Callable[[Sequence[Shape], Sequence[Shape]], tuple[Any, ...]]
@@ -40,6 +41,7 @@ class Executable:
     def __init__(self, signature: Signature, code: Code, numbers: Collection[int]) -> None:
         self.signature = signature
         self._code = code
+        self._host = Host(signature.steps) if signature.steps else None
         self._kinds = _kinds(signature, numbers)
         self._evaluate = _size_function(signature)
         self._frames: dict[tuple[Sequence[Shape], Sequence[Shape]], Frame] = {}
@@ -61,8 +63,9 @@ class Executable:
         offsets, arena_bytes = slot_offsets(slots, {})
         release = read + sum(nbytes) + arena_bytes >= _RELEASE_BYTES
         target = self._code.addresses["entry"]
-        record = pack_record(target, self._kinds, (*sizes, *offsets), arena_bytes, release)
-        return Frame(entry().bind(record, self._code), results, nbytes, arena_bytes)
+        host = self._host.address if self._host is not None else 0
+        record = pack_record(target, self._kinds, (*sizes, *offsets), arena_bytes, release, host)
+        return Frame(entry().bind(record, (self._code, self._host)), results, nbytes, arena_bytes)
 
     def describe_failure(self, status: int) -> tuple[CheckNote, int]:
         """Which check failed, and at which position, from what a frame's call gave."""

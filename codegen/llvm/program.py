@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from brasa.codegen.llvm.emitter import emit_kernel
 from brasa.codegen.llvm.memory import address
@@ -11,11 +12,11 @@ from brasa.codegen.llvm.values import Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dim import Compound, Dim
 from brasa.ir.kernel import Kernel
-from brasa.ir.program import Launch, Place, Program, SizeValue, Stride
+from brasa.ir.program import HostStep, Launch, Place, Program, SizeValue, Stride
 from brasa.ir.target import Target
 
 _NO_POSITION = (1 << 63) - 1
-_FAILED_OFFSET = 8
+_FAILED_OFFSET, _HOST_OFFSET = 8, 16
 
 
 def emit_program(program: Program, target: Target) -> str:
@@ -73,11 +74,34 @@ class _Entry:
 
     def text(self) -> str:
         for launch in self.program.launches:
-            self._launch(launch)
+            if isinstance(launch.kernel, HostStep):
+                self._host_step(launch, launch.kernel)
+            else:
+                self._launch(launch, self.names[launch.kernel])
         self.writer.effect("ret i64 0")
         return self.writer.text()
 
-    def _launch(self, launch: Launch) -> None:
+    def _host_step(self, launch: Launch, step: HostStep) -> None:
+        """Call back to the host with the addresses and sizes of the step; return if it fails."""
+        writer, label = self.writer, self.writer.fresh("")
+        number = self.program.signature.steps.index(step)
+        pointers = self._array("ptr", [self._pointer(place) for place in launch.buffers])
+        sizes = self._array("i64", [self._size(size) for size in launch.sizes])
+        place = writer.fresh("%host_at")
+        writer.effect(f"{place} = getelementptr i8, ptr %context, i64 {_HOST_OFFSET}")
+        writer.effect(f"%host{label} = load ptr, ptr {place}, align 8")
+        writer.effect(f"%status{label} = call i64 %host{label}(ptr %context, i64 {number}, {pointers}, {sizes})")
+        writer.effect(f"%failed{label} = icmp ne i64 %status{label}, 0")
+        self._return_if_failed(label, constant_of(0, "i64"), launch.checks[0])
+
+    def _array(self, type: str, values: Sequence[Value]) -> Value:
+        """Memory on the stack that holds the values."""
+        memory = self.writer.allocate(f"[{max(1, len(values))} x {type}]", 8)
+        for index, value in enumerate(values):
+            self.writer.effect(f"store {value}, {self._element(type, memory, index)}, align 8")
+        return memory
+
+    def _launch(self, launch: Launch, name: str) -> None:
         writer = self.writer
         slots = [self._element("i64", self.checks, code) for code in range(len(launch.checks))]
         for slot in slots:
@@ -85,7 +109,7 @@ class _Entry:
         pointers = [self._pointer(place) for place in launch.buffers]
         sizes = [self._size(size) for size in launch.sizes]
         arguments = [Value("%context", "ptr"), self.checks, *pointers, *sizes]
-        writer.effect(f'call void @"{self.names[launch.kernel]}"({", ".join(map(str, arguments))})')
+        writer.effect(f'call void @"{name}"({", ".join(map(str, arguments))})')
         for slot, number in zip(slots, launch.checks, strict=True):
             self._test(slot, number)
 
@@ -95,6 +119,11 @@ class _Entry:
         position = Value(f"%position{label}", "i64")
         writer.effect(f"{position.text} = load i64, {slot}, align 8")
         writer.effect(f"%failed{label} = icmp ne {position}, {_NO_POSITION}")
+        self._return_if_failed(label, position, number)
+
+    def _return_if_failed(self, label: str, position: Value, number: int) -> None:
+        """Where %failed<label> holds, leave the position in the context and return the number of the check."""
+        writer = self.writer
         writer.effect(f"br i1 %failed{label}, label %fail{label}, label %pass{label}, !prof !0")
         writer.continue_in(f"fail{label}")
         place = writer.fresh("%where")

@@ -71,8 +71,8 @@ def commit_order(
 
 
 def may_fail(call: Node) -> bool:
-    """Whether the call's region has a check."""
-    return any(node.op.kind in CHECKED for node in call.attrs["graph"].nodes)
+    """Whether the call has a check."""
+    return call.op.kind is Kind.HOST or any(node.op.kind in CHECKED for node in call.attrs["graph"].nodes)
 
 
 def _reads_in_place(

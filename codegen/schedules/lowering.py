@@ -12,10 +12,10 @@ from brasa.codegen.schedules.writer import Layouts, Lowered, Marks, OperandStrid
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
-from brasa.ir.graph import Graph, Node, item_types
+from brasa.ir.graph import Graph, Kind, Node, item_types
 from brasa.ir.ops.index import checked
 from brasa.ir.ops.source import make_input
-from brasa.ir.program import CheckNote, Input, Launch, Place, Program, Signature, SizeValue, Stride
+from brasa.ir.program import CheckNote, HostStep, Input, Launch, Place, Program, Signature, SizeValue, Stride
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
 
@@ -32,7 +32,7 @@ class Location:
 
 
 def lower(graph: Graph, target: Target, schedules: Schedules = CPU_SCHEDULES) -> Program:
-    """The program that computes a graph of fused nodes, reshapes of row-major values, and items."""
+    """The program that computes a graph of fused nodes, host ops, reshapes of row-major values, and items."""
     return _Lowering(graph, target, schedules).program()
 
 
@@ -42,7 +42,7 @@ class _Lowering:
         self.target = target
         self.schedules = schedules
         self.landing = dict(graph.updates)
-        self.calls = [node for node in graph.nodes if node.op.name == "fused"]
+        self.calls = [node for node in graph.nodes if node.op.name == "fused" or node.op.kind is Kind.HOST]
         self.locations: dict[Value, Location] = {
             (node, 0): Location(Place("input", i), node.attrs.get("strides", ()), i)
             for i, node in enumerate(graph.inputs)
@@ -52,6 +52,7 @@ class _Lowering:
         self.names: dict[str, int] = {}
         self.launches: list[Launch] = []
         self.notes: list[CheckNote] = []
+        self.steps: dict[HostStep, None] = {}
 
     def program(self) -> Program:
         results = [self.resolve(output) for output in self.graph.outputs]
@@ -65,14 +66,17 @@ class _Lowering:
         self.place_outputs(results, in_place, late)
         self.copy_inputs(results, late)
         for call in order:
-            self.launch_call(call, in_place)
+            if call.op.kind is Kind.HOST:
+                self.launch_step(call)
+            else:
+                self.launch_call(call, in_place)
         self.copy_results(results, late)
         sizes = dict.fromkeys(size for launch in self.launches for size in launch.sizes if not isinstance(size, int))
         signature = Signature(
             self.graph.name,
             tuple(Input(n.attrs["name"], n.tensor, n.attrs.get("strides", ())) for n in self.graph.inputs),
             tuple(output.tensor for output in self.graph.outputs),
-            self.graph.updates, tuple(sizes), (), tuple(self.notes),
+            self.graph.updates, tuple(sizes), (), tuple(self.notes), tuple(self.steps),
         )  # fmt: skip
         return Program(signature, tuple(self.launches), tuple(self.temporaries))
 
@@ -81,15 +85,15 @@ class _Lowering:
     def resolve(self, node: Node) -> Value:
         """The input or result of a fused node whose memory a value lies in."""
         index = 0
-        while node.op.name in ("reshape", "item"):
+        while node.op.name in ("reshape", "item") or node.op.kind is Kind.BITCAST:
             index = node.attrs.get("index", index)
             node = node.operands[0]
-        if node.op.name not in ("fused", "input"):
+        if node.op.name not in ("fused", "input") and node.op.kind is not Kind.HOST:
             raise GraphError(f"{node.op.name} stands outside a region")
         return node, index
 
     def is_renamed(self, node: Node) -> bool:
-        return node.op.name == "reshape" or (node.op.name == "item" and self.is_renamed(node.operands[0]))
+        return node.op.name == "reshape" or node.op.kind is Kind.BITCAST or (node.op.name == "item" and self.is_renamed(node.operands[0]))
 
     def input_marks(self) -> list[Marks]:
         return [node.attrs.get("strides", ()) for node in self.graph.inputs]
@@ -112,6 +116,16 @@ class _Lowering:
         return Place("temporary", len(self.temporaries) - 1)
 
     # Launches
+
+    def launch_step(self, call: Node) -> None:
+        """Append a host op: it reads and writes row-major memory."""
+        results = item_types(call.type)
+        step = HostStep(call.op.name, tuple(x.tensor for x in call.operands), results, tuple(call.attrs.items()))
+        self.steps[step] = None
+        places = [self.locations[self.resolve(operand)].place for operand in call.operands]
+        places += [self.locations[call, index].place for index in range(len(results))]
+        self.notes.append(CheckNote(call.op.name, call.where, 0))
+        self.launches.append(Launch(step, tuple(places), step.sizes, (len(self.notes) - 1,), call.where))
 
     def launch_call(self, call: Node, in_place: Sequence[Update]) -> None:
         region: Graph = call.attrs["graph"]

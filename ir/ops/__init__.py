@@ -1,11 +1,43 @@
 """Every op that there is: one record each, by name."""
 
 from brasa.ir.graph import Op
-from brasa.ir.ops import contract, control, elementwise, index, move, reduce, source, view, window
+from brasa.ir.ops import (
+    affine,
+    bitcast,
+    contract,
+    control,
+    cumulate,
+    elementwise,
+    factorization,
+    host,
+    index,
+    move,
+    order,
+    reduce,
+    source,
+    view,
+    window,
+)
 
 OPS: dict[str, Op] = {
     op.name: op
-    for module in (source, elementwise, view, move, reduce, contract, window, index, control)
+    for module in (
+        source,
+        elementwise,
+        view,
+        move,
+        affine,
+        bitcast,
+        reduce,
+        cumulate,
+        order,
+        contract,
+        window,
+        index,
+        factorization,
+        host,
+        control,
+    )
     for op in vars(module).values()
     if isinstance(op, Op)
 }

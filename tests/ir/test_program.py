@@ -13,6 +13,7 @@ from brasa.ir.kernel_builder import KernelBuilder
 from brasa.ir.program import (
     ALIGNMENT,
     CheckNote,
+    HostStep,
     Input,
     Launch,
     Program,
@@ -33,6 +34,9 @@ SIGNATURE = Signature(
     sizes=(N, M, Stride(0, 0), N % 4),
     slots=(N * M * 4, 64),
     checks=(CheckNote("gather", "model.py:7", N + 1, 0), CheckNote("scatter_add", "", 5)),
+    steps=(
+        HostStep("resize", (TensorType((N, 2), float32),), (TensorType((M,), float32),), (("to", M), ("axes", (0, 1)))),
+    ),
 )
 
 
@@ -80,6 +84,12 @@ def test_each_kernel_is_listed_once() -> None:
     one, two = KernelBuilder("one").finish(), KernelBuilder("two").finish()
     launches = tuple(Launch(kernel, (), ()) for kernel in (one, two, one))
     assert Program(SIGNATURE, launches).kernels == (one, two)
+
+
+def test_sizes_of_a_host_step() -> None:
+    (step,) = SIGNATURE.steps
+    assert step.sizes == (N, 2, M, M)
+    assert [(buffer.name, buffer.access) for buffer in step.arguments] == [("x0", "in"), ("y0", "out")]
 
 
 def test_strides_as_text() -> None:

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from brasa.ir import dim
-from brasa.ir.graph import Graph
+from brasa.ir.graph import Graph, graph_of
 from brasa.ir.ops import OPS
+from brasa.ir.ops.control import items
 from brasa.ir.parsing import parse
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -46,6 +47,12 @@ class Sample:
     def graph(self) -> Graph:
         """The graph."""
         return parse(self.text, OPS)
+
+    @cached_property
+    def taken_apart(self) -> Graph:
+        """The graph, giving each of several results for itself."""
+        nodes = items(self.graph.outputs[0])
+        return self.graph if nodes == self.graph.outputs else graph_of(self.graph.name, self.graph.inputs, nodes)
 
     @property
     def op(self) -> str:

@@ -9,7 +9,8 @@ from brasa.codegen.schedules.cuda.scatter import write_scatter
 from brasa.codegen.schedules.cuda.window import write_window
 from brasa.codegen.schedules.lowering import lower
 from brasa.codegen.schedules.regions import Schedules
-from brasa.ir.graph import Graph
+from brasa.ir.errors import DeviceError
+from brasa.ir.graph import Graph, Kind
 from brasa.ir.program import Program
 from brasa.ir.target import Target
 
@@ -25,4 +26,7 @@ _GPU = Target("nvptx64-nvidia-cuda", "sm_80", "", vector_bits=32, vector_registe
 
 def lower_for_gpu(graph: Graph) -> Program:
     """The program that computes a graph of fused nodes on a GPU; its kernels run in blocks of threads."""
+    for node in graph.nodes:
+        if node.op.kind is Kind.HOST:
+            raise DeviceError("runs on the processor alone: nothing computes it on a GPU", op=node.op.name)
     return lower(graph, _GPU, _SCHEDULES)

@@ -25,7 +25,7 @@ ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4)
 class Context(ctypes.Structure):
     """What entry's first argument points to."""
 
-    _fields_ = (("parallel_for", POOL), ("failed", ctypes.c_int64))
+    _fields_ = (("parallel_for", POOL), ("failed", ctypes.c_int64), ("host", ctypes.c_void_p))
 
 
 def program_of(kernel: Kernel) -> Program:

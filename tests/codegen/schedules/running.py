@@ -23,6 +23,7 @@ from brasa.ir.target import Target
 from brasa.ir.types import TensorType
 from brasa.ir.verify import verify
 from brasa.runtime.cpu_object import link
+from brasa.runtime.host import Host
 from tests.codegen.llvm.native import BODY, ENTRY, POOL, Context
 
 Array = np.ndarray[Any, Any]
@@ -52,7 +53,8 @@ class Machine:
         self._code = link(compile_text(self.text, target, speed), ("entry",))
         self.entry = ENTRY(self._code.addresses["entry"])
         self.piece = 3
-        self._context = Context(POOL(self._parallel_for), 0)
+        self._host = Host(program.signature.steps)
+        self._context = Context(POOL(self._parallel_for), 0, self._host.address)
 
     def _parallel_for(self, _: int, body: int, arguments: int, extent: int, grain: int) -> None:
         for begin in reversed(range(0, extent, self.piece)):
