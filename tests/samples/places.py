@@ -55,9 +55,6 @@ def _writing(op: str) -> list[Sample]:
 SAMPLES = [
     *_window("window_max", ""),
     *_window("window_argmax", "i64"),
-    Sample("g: f32[2,2,3], place: i64[2,2,3]", f"f32[2,3,4] = window_scatter(g, place, spatial=[3, 4], {_SCATTERED}",
-           {}, {"place": [0, 1, 2, 4, 5, 6] * 2}),
-    Sample("g: f32[2,2], place: i64[2,2]", f"f32[3,3] = window_scatter(g, place, spatial=[3, 3], {_SCATTERED}",
     *_window("window_sum", ""),
     Sample("g: f32[2,3,3]", f"f32[2,5,6] = window_spread(g, {_FROM})"),
     Sample("g: f32[2,2,3]", f"f32[2,3,4] = window_spread(g, spatial=[3, 4], {_SCATTERED}"),
