@@ -36,6 +36,18 @@ class Spec:
         self.marks = stride_marks(shape, strides)
         self.type = TensorType(shape, dtype, device)
 
+    # As kernels see it: the parts of complex numbers lie along a last axis.
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """The shape in which kernels take the tensor."""
+        return (*self.shape, 2) if self.dtype.is_complex else tuple(self.shape)
+
+    @property
+    def stored_strides(self) -> tuple[int, ...]:
+        """The strides that belong to it, in elements of the parts."""
+        return (*(2 * stride for stride in self.strides), 1) if self.dtype.is_complex else tuple(self.strides)
+
 
 _specs: dict[tuple[Any, ...], Spec] = {}
 _LIMIT = 1 << 17

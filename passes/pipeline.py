@@ -17,6 +17,7 @@ from brasa.passes.fuse import fuse
 from brasa.passes.inline import inline
 from brasa.passes.scatter_by_comparison import scatter_by_comparison
 from brasa.passes.simplify import simplify
+from brasa.passes.split_complex import split_complex
 from brasa.passes.transpose_products import transpose_products
 
 Pass: TypeAlias = Callable[[Graph], Graph]
@@ -26,6 +27,7 @@ Observer: TypeAlias = Callable[[str, Graph, float], object]
 PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("autodiff", autodiff),
     ("inline", inline),
+    ("split-complex", split_complex),
     ("simplify", simplify),
     ("fold-constants", fold_constants),
     ("transpose-products", transpose_products),

@@ -19,6 +19,7 @@ from brasa.ir.dim import Size, floor_divide
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.layout import strides_of
+from brasa.ir.ops.elementwise import conjugate
 from brasa.ir.ops.view import permute
 from brasa.ir.types import TensorType
 
@@ -75,8 +76,8 @@ def product(lhs: Node, rhs: Node) -> Node:
 def _matmul_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     """The orders follow from the operands; the gradient counts as row-major, wherever it really comes from."""
     lhs, rhs = node.operands
-    to_lhs = matmul(g, transposed(rhs), order="dot" if _contiguous_along(rhs, -1) else "chain")
-    return to_lhs, matmul(transposed(lhs), g, order="chain")
+    to_lhs = matmul(g, conjugate(transposed(rhs)), order="dot" if _contiguous_along(rhs, -1) else "chain")
+    return to_lhs, matmul(conjugate(transposed(lhs)), g, order="chain")
 
 
 matmul = Op(
@@ -165,8 +166,8 @@ def _options(node: Node) -> dict[str, Any]:
 def _conv_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     x, w = node.operands
     options = _options(node)
-    to_w = conv_weight_grad(x, g, window=_window(w.tensor), **options)
-    return conv_input_grad(g, w, spatial=x.tensor.shape[2:], **options), to_w
+    to_w = conv_weight_grad(conjugate(x), g, window=_window(w.tensor), **options)
+    return conv_input_grad(g, conjugate(w), spatial=x.tensor.shape[2:], **options), to_w
 
 
 conv = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _wide(_conv_value), _conv_vjp)
@@ -203,7 +204,8 @@ def _input_grad_value(g: Any, w: Any, *, spatial: Any, stride: Any, padding: Any
 def _input_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     grad, w = node.operands
     options = _options(node)
-    return conv(g, w, **options), conv_weight_grad(g, grad, window=_window(w.tensor), **options)
+    to_w = conv_weight_grad(g, conjugate(grad), window=_window(w.tensor), **options)
+    return conv(g, conjugate(w), **options), to_w
 
 
 # The gradient of conv with respect to x: also the transposed convolution. `spatial` is x's.
@@ -233,7 +235,8 @@ def _weight_grad_value(x: Any, g: Any, *, window: Any, stride: Any, padding: Any
 def _weight_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     x, grad = node.operands
     options = _options(node)
-    return conv_input_grad(grad, g, spatial=x.tensor.shape[2:], **options), conv(x, g, **options)
+    to_x = conv_input_grad(conjugate(grad), g, spatial=x.tensor.shape[2:], **options)
+    return to_x, conv(conjugate(x), g, **options)
 
 
 # The gradient of conv with respect to w, whose window has the sizes `window`.

@@ -85,12 +85,19 @@ _INTEGER_RESULT = "integers have no gradient"
 add = _op("add", _ARITHMETIC, np.add, _binary("add"), lambda node, g: (g, g))
 sub = _op("sub", _ARITHMETIC, np.subtract, _binary("sub"), lambda node, g: (g, neg(g)))
 mul: Op = _op("mul", _ARITHMETIC, np.multiply, _binary("mul"),
-              lambda node, g: (mul(g, node.operands[1]), mul(g, node.operands[0])))  # fmt: skip
+              lambda node, g: (mul(g, conjugate(node.operands[1])), mul(g, conjugate(node.operands[0]))))  # fmt: skip
+# The pass split_complex makes real ops of it.
+conj: Op = Op("conj", Kind.ELEMENTWISE, ("x",), _rule(("complex",)), np.conj, lambda node, g: (conj(g),))
+
+
+def conjugate(x: Node) -> Node:
+    """What the gradient of a product is multiplied by; x itself where it is real."""
+    return conj(x) if x.tensor.dtype.is_complex else x
 
 
 def _div_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     rhs = node.operands[1]
-    return div(g, rhs), mul(neg(g), div(node, rhs))
+    return div(g, conjugate(rhs)), mul(neg(g), conjugate(div(node, rhs)))
 
 
 div = _op("div", ("float", "complex"), np.divide, _binary("div"), _div_vjp)
