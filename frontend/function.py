@@ -208,9 +208,10 @@ class Function:
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
         nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
         statics = tuple(
-            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool) else None
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
+            else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
-        )
+        )  # fmt: skip
         specialization, results = trace.step(
             (self, nodes, statics, DEFAULTS.dtype), lambda: self._record(trace, values, operands, nodes)
         )

@@ -82,7 +82,8 @@ def native_layer_norm(
     (x,) = widened(input)
     made = _standardized(x, axes, eps)
     result = rounded(_scaled(made.result, weight, bias), input)
-    return Normalized(result, rounded(made.mean, input), rounded(made.rstd, input))
+    facts = [apply(stop_gradient, rounded(t, input)) for t in made[1:]]
+    return Normalized(result, *facts)
 
 
 @function
