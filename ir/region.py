@@ -16,35 +16,43 @@ contract  One CONTRACT node. Its operands are region inputs seen through VIEW an
 window    One WINDOW node, under the rules of contract, but that elementwise nodes may also make its operands.
 scatter   One SCATTER node, alone. Its x is a region input or a constant, its index a region input; elementwise nodes may
           make its value.
+cumulate  One CUMULATE node, under the rules of window, but that elementwise and random nodes may make its operands.
+sort      One SORT node, alone. Its operand is a region input seen through views.
+search    One SEARCH node, alone. Its operands are region inputs seen through views.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node
 
-Form: TypeAlias = Literal["map", "rows", "contract", "window", "scatter"]
+Form: TypeAlias = Literal["map", "rows", "contract", "window", "scatter", "cumulate", "sort", "search"]
+
+_ANCHORED: Mapping[Kind, Form] = {
+    Kind.CONTRACT: "contract", Kind.WINDOW: "window", Kind.CUMULATE: "cumulate", Kind.SORT: "sort",
+    Kind.SEARCH: "search",
+}  # fmt: skip
 
 
 def form(region: Graph) -> Form:
     """Which of the forms a region has."""
     kinds = {node.op.kind for node in region.nodes}
-    for kind in (Kind.CONTRACT, Kind.WINDOW):
+    for kind, made in _ANCHORED.items():
         if kind in kinds:
-            return "contract" if kind is Kind.CONTRACT else "window"
+            return made
     if any(node.op.kind is Kind.SCATTER for node in region.nodes):
         return "scatter"
     return "rows" if Kind.REDUCE in kinds else "map"
 
 
 def anchor(region: Graph) -> Node | None:
-    """The node that a contract, window or scatter region is built around."""
+    """The node that a region is built around, but for maps and rows."""
     return next((node for node in region.nodes
-                 if node.op.kind in (Kind.CONTRACT, Kind.WINDOW) or node.op.kind is Kind.SCATTER), None)  # fmt: skip
+                 if node.op.kind in _ANCHORED or node.op.kind is Kind.SCATTER), None)  # fmt: skip
 
 
 _LEAVES = (Kind.SOURCE, Kind.VIEW)
@@ -72,6 +80,9 @@ def _fault(region: Graph) -> str:
         case "scatter":
             assert center is not None
             return _scatter_fault(region, center)
+        case "sort" | "search":
+            assert center is not None
+            return _lone_fault(region, center)
     assert center is not None
     if shapes != {center.tensor.shape}:
         return "an output has not the result's shape"
@@ -102,7 +113,8 @@ def _anchored_fault(region: Graph, center: Node) -> str:
             continue
         if node.op.kind not in _COMPUTED or node.tensor.shape != center.tensor.shape:
             return f"{node.op.name} is no elementwise node of the result's shape"
-    if any(node.op.kind not in (*_LEAVES, Kind.ELEMENTWISE) for node in before):
+    makers = (*_LEAVES, *_COMPUTED) if center.op.kind is Kind.CUMULATE else (*_LEAVES, Kind.ELEMENTWISE)
+    if any(node.op.kind not in makers for node in before):
         return "an operand is not made by elementwise nodes"
     return ""
 
@@ -137,6 +149,17 @@ def _is_connection(view: Node, domain: object, reduced: object, ones: object) ->
 
 def _text(shape: Iterable[Size]) -> str:
     return ",".join(map(str, shape))
+
+
+def _lone_fault(region: Graph, center: Node) -> str:
+    if region.outputs != (center,):
+        return "it has another result"
+    for operand in center.operands:
+        if not is_view_of_leaf(operand):
+            return "an operand is computed"
+    if any(node.op.name in ("constant", "iota") for node in region.nodes):
+        return "an operand is not a region input"
+    return ""
 
 
 def _scatter_fault(region: Graph, center: Node) -> str:

@@ -19,6 +19,8 @@ from brasa.passes.simplify import simplify
 Step: TypeAlias = tuple[Op, tuple[tuple[str, Any], ...]]
 Shape: TypeAlias = tuple[Size, ...]
 
+_FROM_MEMORY = (Kind.CONTRACT, Kind.SORT, Kind.SEARCH)
+
 
 class Operand(NamedTuple):
     """What a region reads: a value from memory, under another shape perhaps."""
@@ -81,7 +83,7 @@ class _Builder:
             return node.op(*(self.build(operand, steps) for operand in node.operands), **node.attrs)
         if kind is Kind.RANDOM:
             return self._random(node, steps)
-        reads = self.from_memory if kind is Kind.CONTRACT or node.op.kind is Kind.SCATTER else self.build
+        reads = self.from_memory if kind in _FROM_MEMORY or node.op.kind is Kind.SCATTER else self.build
         return _apply(steps, node.op(*(reads(operand) for operand in node.operands), **node.attrs))
 
     def input(self, value: Node) -> Node:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from brasa.codegen.schedules.contract import write_contract
+from brasa.codegen.schedules.cumulate import write_cumulate
 from brasa.codegen.schedules.map import write_map
 from brasa.codegen.schedules.rows import write_rows
 from brasa.codegen.schedules.scatter import write_scatter
+from brasa.codegen.schedules.search import write_search
+from brasa.codegen.schedules.sort import write_sort
 from brasa.codegen.schedules.window import write_window
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
@@ -26,6 +29,9 @@ CPU_SCHEDULES: Schedules = {
     "contract": write_contract,
     "window": write_window,
     "scatter": write_scatter,
+    "cumulate": write_cumulate,
+    "sort": write_sort,
+    "search": write_search,
 }
 
 

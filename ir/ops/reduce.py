@@ -18,7 +18,7 @@ from brasa.ir.dtype import DType, float32, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, Number, as_expr
-from brasa.ir.ops.elementwise import div, eq, mul, select
+from brasa.ir.ops.elementwise import conjugate, div, eq, mul, select
 from brasa.ir.ops.source import full_like
 from brasa.ir.ops.view import Index, SizeExpr, reshape
 from brasa.ir.types import TensorType
@@ -97,7 +97,9 @@ def _accumulator(dtype: DType) -> DType:
     return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
 
 
-def _simple(init: Number, combine: Callable[[Expr, Expr], Expr]) -> Callable[[DType], Combiner]:
+def simple(init: Number, combine: Callable[[Expr, Expr], Expr]) -> Callable[[DType], Combiner]:
+    """The body of an op whose state is one scalar: elements themselves, combined in their accumulator."""
+
     def body(dtype: DType) -> Combiner:
         state = _accumulator(dtype)
         return Combiner(
@@ -123,7 +125,7 @@ def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
     return evaluate
 
 
-sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=_simple(0, lambda a, b: a + b))
+sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=simple(0, lambda a, b: a + b))
 
 
 def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
@@ -136,13 +138,13 @@ def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
     is_zero = eq(x, zero)
     filled = prod(select(is_zero, one, x), axes=axes)
     zeros = sum_(select(is_zero, one, zero), axes=axes)
-    spread = restore(mul(g, filled), axes, x)
+    spread = restore(mul(g, conjugate(filled)), axes, x)
     count = restore(zeros, axes, x)
-    whole = select(eq(count, zero), div(spread, select(is_zero, one, x)), zero)
+    whole = select(eq(count, zero), div(spread, conjugate(select(is_zero, one, x))), zero)
     return (select(is_zero, select(eq(count, one), spread, zero), whole),)
 
 
-prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=_simple(1, lambda a, b: a * b))
+prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=simple(1, lambda a, b: a * b))
 
 
 def check_ordered(x: TensorType) -> None:

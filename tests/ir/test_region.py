@@ -43,6 +43,16 @@ FITTING = {
         %1: f32[n,1] = exp(v)
         %2: f32[n,4] = scatter_add(%0, i, %1, axis=1)
         return %2""",
+    "cumulate": """%0: f32[n,4] = exp(x)
+        %1: f32[n,4] = cumsum(%0, axis=1, reverse=false)
+        %2: f32[n,4] = expand(v, shape=[n,4])
+        %3: f32[n,4] = mul(%1, %2)
+        return %3, %0""",
+    "sort": """%0: f32[4,n] = permute(x, axes=[1,0])
+        %1: i64[4,n] = argsort(%0, axis=1, descending=true)
+        return %1""",
+    "search": """%0: i64[n,1] = searchsorted(x, v, right=false)
+        return %0""",
 }  # fmt: skip
 BROKEN = [
     ("%0: f32[n,4] = exp(x)\n %1: f32[4,4] = exp(w)\n return %0, %1",
@@ -64,6 +74,14 @@ BROKEN = [
      "padding=[0], dilation=[1])\n return %1", "an operand is not made by elementwise nodes"),
     ("%0: f32[n,4] = scatter_add(x, i, v, axis=1)\n %1: f32[n,4] = exp(%0)\n return %1", "it has another result"),
     ("%0: i64[n,1] = neg(i)\n %1: f32[n,4] = scatter_add(x, %0, v, axis=1)\n return %1", "x or index is computed"),
+    ("%0: f32[n,4] = cumsum(x, axis=1, reverse=false)\n %1: f32[4,n] = permute(%0, axes=[1,0])\n return %0",
+     "permute is no elementwise node of the result's shape"),
+    ("%0: f32[n,4] = exp(x)\n %1: i64[n,4] = argsort(%0, axis=1, descending=false)\n return %1",
+     "is not a sort region: an operand is computed"),
+    ("%0: i64[n,4] = argsort(x, axis=1, descending=false)\n %1: i64[n,4] = neg(%0)\n return %1",
+     "it has another result"),
+    ("%0: f32[n,1] = constant(value=1.0)\n %1: i64[n,1] = searchsorted(x, %0, right=false)\n return %1",
+     "an operand is not a region input"),
 ]  # fmt: skip
 
 

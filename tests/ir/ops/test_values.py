@@ -182,6 +182,56 @@ def argument(best: Callable[[Any], Any]) -> Callable[..., Array]:
     return find
 
 
+def cumulated(best: Callable[[Any], Any]) -> Callable[..., Array]:
+    """Each element's result from all elements up to it."""
+
+    def along(x: Array, *, axis: int, reverse: bool) -> Array:
+        rows = np.moveaxis(x, axis, -1)
+        result = np.zeros(rows.shape, np.float64 if x.dtype.kind != "c" else np.complex128)
+        for place in places(rows.shape):
+            row = wide(rows[place[:-1]])
+            result[place] = best(row[place[-1] :][::-1] if reverse else row[: place[-1] + 1])
+        return np.moveaxis(result, -1, axis)
+
+    return along
+
+
+def last_best(sign: int) -> Callable[..., Array]:
+    """The last place of the best so far."""
+
+    def along(x: Array, *, axis: int, reverse: bool) -> Array:
+        def place(row: Array) -> int:
+            keys = [math.inf if np.isnan(v) else sign * v for v in row]
+            nans = [i for i, v in enumerate(row) if np.isnan(v)]
+            return nans[-1] if nans else max(i for i, key in enumerate(keys) if key == max(keys))
+
+        found = cumulated(place)(x, axis=axis, reverse=reverse)
+        return x.shape[axis] - 1 - found if reverse else found
+
+    return along
+
+
+def argsort(x: Array, *, axis: int, descending: bool) -> Array:
+    def order(row: Array) -> list[int]:
+        def key(place: int) -> tuple[bool, float]:
+            return bool(np.isnan(row[place])), 0 if np.isnan(row[place]) else row[place].item()
+
+        if not descending:
+            return sorted(range(len(row)), key=key)
+        return sorted(range(len(row)), key=lambda place: (not key(place)[0], -key(place)[1]))
+
+    return np.apply_along_axis(order, axis, x) if x.size else np.zeros(x.shape, np.int64)
+
+
+def searchsorted(sequence: Array, values: Array, *, right: bool) -> Array:
+    """The place of the first element that each value is not behind."""
+    result = np.zeros(values.shape, np.int64)
+    for place in places(values.shape):
+        row, value = sequence[place[:-1]].tolist(), values[place]
+        result[place] = next((i for i, e in enumerate(row) if (value < e if right else value <= e)), len(row))
+    return result
+
+
 def pad(x: Array, value: Array, *, low: Any, high: Any) -> Array:
     return np.pad(x, list(zip(low, high, strict=True)), constant_values=value) if x.ndim else x
 
@@ -192,7 +242,9 @@ LOOPS: dict[str, Callable[..., Array]] = {
     "conv_weight_grad": conv_weight_grad,
     "window_max": window_max,
     "window_argmax": window_argmax,
+    "window_sum": window_sum,
     "window_scatter": window_scatter,
+    "window_spread": window_spread,
     "gather": gather,
     "scatter_add": scattering(lambda old, new: old + new),
     "scatter": scattering(lambda old, new: new),
@@ -212,6 +264,13 @@ LOOPS: dict[str, Callable[..., Array]] = {
     "prod": total(np.multiply),
     "argmax": argument(max),
     "argmin": argument(min),
+    "cumsum": cumulated(np.sum),
+    "cumprod": cumulated(np.prod),
+    "cumargmax": last_best(1),
+    "cumargmin": last_best(-1),
+    "logcumsumexp": cumulated(np.logaddexp.reduce),
+    "argsort": argsort,
+    "searchsorted": searchsorted,
 }  # fmt: skip
 
 
@@ -242,9 +301,7 @@ def evaluated(name: str, *arrays: Any, **attrs: Any) -> Array:
         return np.asarray(OPS[name].evaluate(*map(np.asarray, arrays), **attrs))
 
 
-    "window_sum": window_sum,
 def test_reductions_of_nothing() -> None:
-    "window_spread": window_spread,
     empty = np.zeros((2, 0), np.float32)
     assert evaluated("sum", empty, axes=(1,)).tolist() == [0, 0]
     assert evaluated("prod", empty, axes=(1,)).tolist() == [1, 1]
