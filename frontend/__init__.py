@@ -12,6 +12,7 @@ from brasa.autograd import is_grad_enabled as is_grad_enabled
 from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
+from brasa.copies import clone as clone
 from brasa.creation import arange as arange
 from brasa.creation import as_tensor as as_tensor
 from brasa.creation import empty as empty
@@ -31,6 +32,8 @@ from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.neural.pooling import *  # noqa: F403
+from brasa.functions.neural.padding import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
@@ -68,7 +71,6 @@ from brasa.serialization import save as save
 from brasa.spec import Size as Size
 from brasa.tensor import Device as _Device
 from brasa.tensor import Tensor as Tensor
-from brasa.views import clone as clone
 from brasa.views import detach as detach
 from brasa.views import flatten as flatten
 from brasa.views import narrow as narrow

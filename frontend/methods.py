@@ -9,6 +9,7 @@ from brasa import creation, indexing, random, views
 from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
+from brasa.copies import cast, clone
 from brasa.devices import device_name, moved_to
 from brasa.functions import matrix, pointwise
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
@@ -71,17 +72,17 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     moved = self
     if device is not None and device_name(device) != str(self.device):
         moved = moved_to(self, device)
-    result = moved if dtype is None else views.cast(moved, dtype)
-    return views.clone(result) if kwargs.get("copy") and result is self else result
+    result = moved if dtype is None else cast(moved, dtype)
+    return clone(result) if kwargs.get("copy") and result is self else result
 
 
 def _caster(dtype: DType) -> Callable[[Tensor], Tensor]:
-    return lambda self: views.cast(self, dtype)
+    return lambda self: cast(self, dtype)
 
 
 def _type(self: Tensor, dtype: Any = None) -> Any:
     """The tensor in another dtype; without one, the name of its type."""
-    return f"brasa.{self.dtype.long_name.title()}Tensor" if dtype is None else views.cast(self, dtype)
+    return f"brasa.{self.dtype.long_name.title()}Tensor" if dtype is None else cast(self, dtype)
 
 
 def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
@@ -89,7 +90,7 @@ def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
     require_tensors("copy_", source=source)
     value = source.to(self.device)  # type: ignore[attr-defined]
     if value.dtype is not self.dtype:
-        value = views.cast(value, self.dtype)
+        value = cast(value, self.dtype)
     return assign(self, value, "copy_")
 
 
@@ -179,5 +180,5 @@ _METHODS: dict[str, Any] = {
     "new_zeros": _new(creation.zeros), "new_ones": _new(creation.ones), "new_empty": _new(creation.empty),
     "new_full": _new(creation.full), "new_tensor": _new(creation.tensor), "data": property(_data, _set_data),
     "T": property(_transposed), "mT": property(lambda self: views.transpose(self, -2, -1)),
-    "type_as": lambda self, other: views.cast(self, other.dtype),
+    "type_as": lambda self, other: cast(self, other.dtype),
 }  # fmt: skip

@@ -10,9 +10,9 @@ from brasa._state import STATE
 from brasa.ir import dim
 from brasa.ir.dtype import bool_, float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Node, Op
+from brasa.ir.graph import Graph, Node, Op, topological
 from brasa.ir.layout import Strides, is_row_major, strides_of
-from brasa.ir.ops import control, move, view
+from brasa.ir.ops import affine, control, move, view
 from brasa.ir.ops.source import full, make_input
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
@@ -170,8 +170,20 @@ class Trace:
             return self.apply(view.reshape, value, shape=under.tensor.shape)
         if op is control.stop_gradient:
             return value
+        if op is view.bitcast:
+            return self.apply(view.bitcast, value, dtype=under.tensor.dtype)
+        if op is affine.affine:
+            return self.step(
+                ("written", under, value, tuple(attrs.items())), lambda: self._written(under, value, attrs)
+            )
         raise BrasaError("several elements of this view are the same memory; it cannot be written to",
                          op="in-place write", hint="use .clone() first")  # fmt: skip
+
+    def _written(self, under: Node, value: Node, attrs: dict[str, Any]) -> Node:
+        with dim.solving(self.scope):
+            made = affine.written(under, value, attrs)
+        self.nodes.extend(topological((made,), (under, value)))
+        return made
 
     # what tensors ask
 

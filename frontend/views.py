@@ -10,18 +10,19 @@ from math import prod
 from typing import Any
 
 from brasa._state import STATE
+from brasa.copies import contiguous
 from brasa.function import function
 from brasa.functions import reduction
 from brasa.ir import dim as dims
 from brasa.ir.dim import Size
-from brasa.ir.errors import BrasaError, IndexError, ShapeError
+from brasa.ir.dtype import DType
+from brasa.ir.errors import BrasaError, IndexError, ShapeError, ValueError
 from brasa.ir.graph import Op
-from brasa.ir.layout import expanded_strides, reshaped_strides
-from brasa.ir.ops import control, move, reduce
+from brasa.ir.layout import affine_strides, expanded_strides, reshaped_strides
+from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import view as ops
-from brasa.ir.ops.elementwise import cast as cast_op
 from brasa.operators import operator
-from brasa.primitive import apply, axis_of, carrier, constant, type_of
+from brasa.primitive import apply, axis_of, carrier, constant, current, type_of
 from brasa.sizes import flatten_sizes, plain_size
 from brasa.spec import spec_of
 from brasa.tape import Edge, ViewNode
@@ -31,14 +32,14 @@ from brasa.tracing import CaptureError
 
 def _eager(
     source: Tensor, shape: Sequence[int], strides: Sequence[Any], offset: int, name: str,
-    back: Callable[[Tensor], Tensor],
+    back: Callable[[Tensor], Tensor] | None, dtype: DType | None = None,
 ) -> Tensor:  # fmt: skip
     spec = source._spec
     assert source._buffer is not None
-    new = spec_of(spec.dtype, tuple(shape), tuple(strides), spec.device)
+    new = spec_of(dtype or spec.dtype, tuple(shape), tuple(strides), spec.device)
     made = make(source._buffer, new, source._ptr + offset * spec.dtype.itemsize)
     made._base = source if source._base is None else source._base
-    if source._requires_grad and STATE.grad_enabled:
+    if back is not None and source._requires_grad and STATE.grad_enabled:
         made._requires_grad = True
         made._edge = Edge(ViewNode(name, source, back), 0)
     return made
@@ -96,15 +97,57 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
 
 
 @operator(method=True)
-def view(source: Tensor, *shape: Any) -> Tensor:
-    """The same memory in another shape; ShapeError when its strides do not allow that."""
-    return reshaped(source, _inferred(source, flatten_sizes(shape, "view"), "view"), "view", copy=False)
+def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
+    """The same memory in another shape, ShapeError when its strides do not allow that; or as another dtype."""
+    dtype = given.get("dtype", shape[0] if shape else None)
+    if isinstance(dtype, DType):
+        return _of_dtype(input, dtype)
+    sizes = flatten_sizes((given["size"],) if "size" in given else shape, "view")
+    return reshaped(input, _inferred(input, sizes, "view"), "view", copy=False)
 
 
 @operator(method=True)
-def reshape(source: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
-    return reshaped(source, _inferred(source, flatten_sizes(shape, "reshape"), "reshape"), "reshape", copy=True)
+    sizes = flatten_sizes((given["shape"],) if "shape" in given else shape, "reshape")
+    return reshaped(input, _inferred(input, sizes, "reshape"), "reshape", copy=True)
+
+
+def _of_dtype(source: Tensor, dtype: DType) -> Tensor:
+    """The same bytes read as elements of another dtype, more or fewer of them along the last axis."""
+    have = source.dtype.itemsize
+    if dtype is source.dtype:
+        return reshaped(source, _sizes(source), "view", copy=False)
+    trace = STATE.trace
+    if trace is not None:
+        try:
+            if dtype.itemsize != have or dtype.is_complex or source.dtype.is_complex:
+                raise CaptureError("a view of a dtype with another width", op="view")
+            return detach(trace.view(source, ops.bitcast, dtype=dtype))
+        except CaptureError as error:
+            trace.leave(error)
+    shape, strides = list(source._spec.shape), list(source._spec.strides)
+    if dtype.itemsize != have:
+        shape[-1:], strides = _other_width(source, dtype)
+    return _eager(source, shape, strides, 0, "view", None, dtype)
+
+
+def _other_width(source: Tensor, dtype: DType) -> tuple[list[int], list[int]]:
+    """The last size and all strides, in elements of a dtype of another width."""
+    spec, have, want = source._spec, source.dtype.itemsize, dtype.itemsize
+    if spec.rank == 0:
+        raise ShapeError(f"{spec.type} has no axis along which {dtype.long_name} could take more or less", op="view")
+    if spec.strides[-1] != 1:
+        raise ShapeError(f"the last axis of {spec.type} must be contiguous to be seen as {dtype.long_name}", op="view")
+    if want < have:
+        ratio = have // want
+        return [spec.shape[-1] * ratio], [*(stride * ratio for stride in spec.strides[:-1]), 1]
+    ratio = want // have
+    fits = all(n % ratio == 0 for n in (spec.shape[-1], *spec.strides[:-1])) and source._ptr % want == 0
+    if not fits:
+        raise ShapeError(f"{spec.type} with its strides cannot be seen as {dtype.long_name}: {ratio} elements make one",
+                         op="view")  # fmt: skip
+    return [spec.shape[-1] // ratio], [*(stride // ratio for stride in spec.strides[:-1]), 1]
 
 
 def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Tensor:
@@ -125,10 +168,11 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
 
 
 @operator(method=True)
-def permute(source: Tensor, *axes: Any) -> Tensor:
+def permute(input: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order."""
-    rank = source.ndim
-    order = tuple(axis_of(axis, rank, "permute") for axis in flatten_sizes(axes, "permute"))
+    source, rank = input, input.ndim
+    wanted = flatten_sizes((given["dims"],) if "dims" in given else axes, "permute")
+    order = tuple(axis_of(axis, rank, "permute") for axis in wanted)
     if sorted(order) != list(range(rank)):
         raise ShapeError(f"{list(order)} is not an order of the {rank} axes", op="permute")
     inverse = tuple(order.index(axis) for axis in range(rank))
@@ -141,21 +185,21 @@ def permute(source: Tensor, *axes: Any) -> Tensor:
 
 
 @operator(method=True)
-def transpose(source: Tensor, dim0: int, dim1: int) -> Tensor:
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
-    rank = source.ndim
+    rank = input.ndim
     a, b = axis_of(dim0, rank, "transpose"), axis_of(dim1, rank, "transpose")
     order = list(range(rank))
     if rank:
         order[a], order[b] = order[b], order[a]
-    return permute(source, tuple(order))
+    return permute(input, tuple(order))
 
 
 @operator(method=True)
-def expand(source: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """Axes of size 1 repeated, new axes in front; -1 keeps a size. Nothing is copied."""
-    want = flatten_sizes(sizes, "expand")
-    have = _sizes(source)
+    source, have = input, _sizes(input)
+    want = flatten_sizes((given["size"],) if "size" in given else sizes, "expand")
     missing = len(want) - len(have)
     if missing < 0:
         raise ShapeError(f"{len(want)} sizes are fewer than the {len(have)} axes", op="expand")
@@ -176,57 +220,75 @@ def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
 
 
 @operator(method=True)
-def squeeze(source: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Axes of size 1 removed: all, or those named that have size 1."""
-    rank = source.ndim
+    rank = input.ndim
     named = range(rank) if dim is None else [axis_of(a, rank, "squeeze") for a in (
         dim if isinstance(dim, tuple | list) else (dim,))]  # fmt: skip
-    shape = source.shape
-    return reshaped(source, tuple(plain_size(n) for a, n in enumerate(shape) if a not in named or n != 1),
+    if len(set(named)) < len(named):
+        raise ValueError(f"an axis appears twice in {dim}", op="squeeze")
+    shape = input.shape
+    return reshaped(input, tuple(plain_size(n) for a, n in enumerate(shape) if a not in named or n != 1),
                      "squeeze", copy=False)  # fmt: skip
 
 
 @operator(method=True)
-def unsqueeze(source: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """An axis of size 1 inserted."""
-    axis = axis_of(dim, source.ndim + 1, "unsqueeze")
-    shape = list(_sizes(source))
+    axis = axis_of(dim, input.ndim + 1, "unsqueeze")
+    shape = list(_sizes(input))
     shape.insert(axis, 1)
-    return reshaped(source, tuple(shape), "unsqueeze", copy=False)
+    return reshaped(input, tuple(shape), "unsqueeze", copy=False)
 
 
 @operator(method=True)
-def flatten(source: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim made one."""
-    rank, shape = source.ndim, _sizes(source)
+    rank, shape = input.ndim, _sizes(input)
     if rank == 0:
-        return reshaped(source, (1,), "flatten", copy=True)
+        return reshaped(input, (1,), "flatten", copy=True)
     start, end = axis_of(start_dim, rank, "flatten"), axis_of(end_dim, rank, "flatten")
     if start > end:
         raise ShapeError(f"start_dim {start} comes after end_dim {end}", op="flatten")
     if start == end:
-        return source
-    return reshaped(source, (*shape[:start], dims.product(shape[start : end + 1]), *shape[end + 1 :]), "flatten", True)
+        return input
+    return reshaped(input, (*shape[:start], dims.product(shape[start : end + 1]), *shape[end + 1 :]), "flatten", True)
 
 
 @operator(method=True)
-def narrow(source: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` elements of an axis from `start` on."""
-    axis = axis_of(dim, source.ndim, "narrow")
-    return sliced(source, {axis: (start, length, 1)})
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """`length` elements of an axis from `start` on, which may count from the end."""
+    axis = _own_axis(input, dim, "narrow")
+    first, size = int(start) if isinstance(start, Tensor) else start, input.shape[axis]
+    if not length >= 0:
+        raise ValueError(f"length must not be negative, found {length}", op="narrow")
+    if not -size <= first <= size:
+        raise IndexError(f"start {first} is outside {-size}..{size}, axis {axis} of {type_text(input)}", op="narrow")
+    first = first + size if first < 0 else first
+    if not first + length <= size:
+        raise ShapeError(f"elements {first} to {first + length - 1} are not all within axis {axis} of "
+                         f"{type_text(input)}", op="narrow")  # fmt: skip
+    return sliced(input, {axis: (first, length, 1)})
 
 
 @operator(method=True)
-def select(source: Tensor, dim: int, index: int) -> Tensor:
+def select(input: Tensor, dim: int, index: Any) -> Tensor:
     """One place of an axis; the axis is gone."""
-    axis = axis_of(dim, source.ndim, "select")
-    size = source.shape[axis]
-    if not -size <= index < size:
-        raise IndexError(f"index {index} is outside {-size}..{size - 1}, axis {axis} of {type_text(source)}",
+    axis = _own_axis(input, dim, "select")
+    size = input.shape[axis]
+    place = int(index) if isinstance(index, Tensor) else index
+    if not -size <= place < size:
+        raise IndexError(f"index {place} is outside {-size}..{size - 1}, axis {axis} of {type_text(input)}",
                          op="select")  # fmt: skip
-    part = sliced(source, {axis: (index + size if index < 0 else index, 1, 1)})
+    part = sliced(input, {axis: (place + size if place < 0 else place, 1, 1)})
     shape = _sizes(part)
     return reshaped(part, shape[:axis] + shape[axis + 1 :], "select", copy=False)
+
+
+def _own_axis(input: Tensor, dim: int, op: str) -> int:
+    if input.ndim == 0:
+        raise IndexError("a zero-dim tensor has no axis", op=op)
+    return axis_of(dim, input.ndim, op)
 
 
 def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
@@ -256,44 +318,43 @@ def _embed(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
     return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
 
 
-@operator(method=True)
-def detach(source: Tensor) -> Tensor:
-    """The same memory, cut off from gradients."""
-    if STATE.trace is not None:
-        made = STATE.trace.view(source, control.stop_gradient)
-        made._requires_grad = False
-        return made
-    assert source._buffer is not None
-    made = make(source._buffer, source._spec, source._ptr)
-    made._base = None
-    return made
+def walked(source: Tensor, shape: Sequence[Any], starts: Sequence[Any], steps: Sequence[Sequence[Any]]) -> Tensor:
+    """The view that has the element source[starts[0] + steps[0][0] * i + steps[0][1] * j + ..., ...] at [i, j, ...]."""
+    have = _sizes(source)
+    sizes, first = tuple(map(plain_size, shape)), tuple(map(plain_size, starts))
+    rows = tuple(tuple(map(plain_size, row)) for row in steps)
+
+    def eager() -> tuple[Any, Any, int]:
+        strides = source._spec.strides
+        offset = sum(start * stride for start, stride in zip(first, strides, strict=True))
+        return sizes, affine_strides(strides, rows, len(sizes)), 0 if 0 in sizes else offset  # type: ignore[return-value]
+
+    attrs = {"shape": sizes, "starts": first, "steps": rows}
+    return _view(source, affine.affine, attrs, eager, lambda g: gathered_back(g, have, first, rows))
+
+
+def gathered_back(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
+    """A gradient of walked(...) put in its places among zeros, those of one place added up."""
+    return _gather_back(grad, carrier(shape, grad.dtype), starts, steps)
 
 
 @function
-def _copy(source: Tensor) -> Tensor:
-    return apply(cast_op, source, dtype=type_of(source).dtype)
+def _gather_back(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
+    trace = current()
+    seen = trace.apply(affine.affine, trace.node_of(whole), shape=type_of(grad).shape, starts=starts, steps=steps)
+    made = trace.apply(control.gradient, seen, trace.node_of(grad), trace.node_of(whole), outputs=1)
+    return trace.fresh(trace.items(made)[0])
 
 
 @operator(method=True)
-def clone(source: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A row-major copy; gradients flow through it."""
-    return _copy(source)
-
-
-@operator(method=True)
-def contiguous(source: Tensor) -> Tensor:
-    """The tensor itself if it is row-major, else a copy."""
-    return source if source.is_contiguous() else _copy(source)
-
-
-@function(inline=True)
-def _cast(source: Tensor, dtype: Any) -> Tensor:
-    return apply(cast_op, source, dtype=dtype)
-
-
-def cast(source: Tensor, dtype: Any) -> Tensor:
-    """The values in another dtype; the tensor itself if it has that already."""
-    return source if source.dtype is dtype else _cast(source, dtype)
+def detach(input: Tensor) -> Tensor:
+    """The same memory, cut off from gradients."""
+    if STATE.trace is not None:
+        made = STATE.trace.view(input, control.stop_gradient)
+        made._requires_grad = False
+        return made
+    assert input._buffer is not None
+    return make(input._buffer, input._spec, input._ptr)
 
 
 def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
@@ -308,6 +369,10 @@ def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
             source = view(source, attrs["shape"])
         elif op is reduce.expand:
             source = expand(source, attrs["shape"])
+        elif op is affine.affine:
+            source = walked(source, **attrs)
+        elif op is ops.bitcast:
+            source = view(source, attrs["dtype"])
         else:
             source = detach(source)
     return source

@@ -136,7 +136,7 @@ class Values:
 
     def _elementwise(self, node: Node, args: list[Expr]) -> Expr:
         """Half precision is computed in float32 and rounded once."""
-        if node.op.name != "cast":
+        if node.op.name not in ("cast", "bitcast"):
             args = [cast(arg, accumulator(arg.dtype)) for arg in args]
         result: Expr = body_of(node)(*args, **node.attrs)
         return cast(result, node.tensor.dtype)

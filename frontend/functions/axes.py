@@ -15,8 +15,23 @@ from brasa.tensor import Tensor, type_text
 from brasa.views import expand, permute, reshape, reshaped, sum_to, transpose, unsqueeze, view
 
 __all__ = [
-    "adjoint", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
-    "expand_as", "movedim", "moveaxis", "ravel", "reshape_as", "swapaxes", "swapdims", "t", "unflatten", "view_as",
+    "adjoint",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "broadcast_to",
+    "expand_as",
+    "moveaxis",
+    "movedim",
+    "ravel",
+    "reshape_as",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "unflatten",
+    "view_as",
 ]  # fmt: skip
 
 

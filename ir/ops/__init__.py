@@ -3,7 +3,7 @@
 from brasa.ir.graph import Op
 from brasa.ir.ops import (
     affine,
-    bitcast,
+    complex,
     contract,
     control,
     cumulate,
@@ -27,7 +27,7 @@ OPS: dict[str, Op] = {
         view,
         move,
         affine,
-        bitcast,
+        complex,
         reduce,
         cumulate,
         order,

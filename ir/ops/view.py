@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from brasa.ir import dim
+from brasa.ir import dim, kernel
 from brasa.ir.dim import Size
-from brasa.ir.dtype import int64
-from brasa.ir.errors import ShapeError
+from brasa.ir.dtype import DType, int64
+from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, as_expr
 from brasa.ir.layout import matching_runs
@@ -80,4 +80,22 @@ def _permute_vjp(node: Node, g: Node) -> tuple[Node]:
 permute = Op(
     "permute", Kind.VIEW, ("x",), _permute_type, lambda x, axes: np.transpose(x, axes), _permute_vjp,
     body=_permute_body,
+)  # fmt: skip
+
+
+def _bitcast_type(x: TensorType, *, dtype: DType) -> TensorType:
+    if dtype.bits != x.dtype.bits or dtype.is_complex or x.dtype.is_complex:
+        raise DTypeError(f"{x.dtype.name} and {dtype.name} are not real dtypes of one width")
+    return TensorType(x.shape, dtype, x.device)
+
+
+def _bitcast_body(x: Expr, *, dtype: DType) -> Expr:
+    """A bool in memory is the byte 0 or 1, in a register a bit."""
+    return (kernel.cast if "bool" in (x.dtype.kind, dtype.kind) else kernel.bitcast)(x, dtype)
+
+
+# The same bits as elements of another dtype of equal width.
+bitcast = Op(
+    "bitcast", Kind.ELEMENTWISE, ("x",), _bitcast_type, lambda x, dtype: np.asarray(x).view(dtype.numpy),
+    no_vjp="bits are not differentiable", body=_bitcast_body,
 )  # fmt: skip

@@ -113,6 +113,7 @@ ERRORS = [
                 "slice: starts, sizes and steps must have one entry per axis of f32[5]"),
     ErrorSample("x: f32[n]", "slice(x, starts=[1], sizes=[n], steps=[1])",
                 "slice: elements 1 to n are not all within axis 0 of f32[n]"),
+    ErrorSample("x: f32[2]", "bitcast(x, dtype=i16)", "bitcast: f32 and i16 are not real dtypes of one width"),
     ErrorSample("x: f32[3,4]", "affine(x, shape=[4], starts=[0, 0], steps=[[1], [1]])",
                 "affine: elements 0 to 3 are not all within axis 0 of f32[3,4]"),
     ErrorSample("x: f32[5]", "affine(x, shape=[2, 3], starts=[0], steps=[[-2, 1]])",

@@ -61,6 +61,12 @@ SAMPLES = [
     Sample("x: f32[2]", "f32[2] = concat(x, axis=0)"),
     Sample("x: f32[n,2], y: f32[0,2], z: f32[m,2]", "f32[m+n,2] = concat(x, y, z, axis=0)", {"n": 1, "m": 3}),
     Sample("x: bool[1], y: bool[1], z: bool[1]", "bool[3] = concat(x, y, z, axis=0)"),
+    Sample("x: f32[2,3]", "i32[2,3] = bitcast(x, dtype=i32)", smooth=False),
+    Sample("x: i16[n]", "f16[n] = bitcast(x, dtype=f16)", {"n": 5}, smooth=False),
+    Sample("x: bf16[4]", "i16[4] = bitcast(x, dtype=i16)", smooth=False),
+    Sample("x: bool[3]", "u8[3] = bitcast(x, dtype=u8)", smooth=False),
+    Sample("x: u8[3]", "i8[3] = bitcast(x, dtype=i8)", smooth=False),
+    Sample("x: f64[]", "u64[] = bitcast(x, dtype=u64)", smooth=False),
     Sample("x: f32[2,3]", "f32[2,3] = stop_gradient(x)", smooth=False),
     Sample("x: f32[n,0]", "f32[n,0] = stop_gradient(x)", {"n": 2}),
 ]

@@ -88,7 +88,7 @@ def elementwise(_: KernelBuilder, graph: Graph, buffers: list[Buffer], place: tu
     operands = [buffer.load(flat(place, shape_of(node))) for buffer in buffers]
     made = [cast(operand, compute_dtype(operand.dtype)) for operand in operands]
     assert node.op.body is not None
-    if node.op.name == "cast":
+    if node.op.name in ("cast", "bitcast"):
         return node.op.body(operands[0], **node.attrs)
     return node.op.body(*made, **node.attrs)
 

@@ -1,0 +1,38 @@
+"""Copies of a tensor: as it is, row-major, or in another dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brasa.function import function
+from brasa.ir.ops.elementwise import cast as cast_op
+from brasa.operators import operator
+from brasa.primitive import apply, type_of
+from brasa.tensor import Tensor
+
+
+@function
+def _copy(source: Tensor) -> Tensor:
+    return apply(cast_op, source, dtype=type_of(source).dtype)
+
+
+@operator(method=True)
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A row-major copy, whatever the memory format asked for; gradients flow through it."""
+    return _copy(input)
+
+
+@operator(method=True)
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if it is row-major, else a copy, whatever the memory format asked for."""
+    return input if input.is_contiguous() else _copy(input)
+
+
+@function(inline=True)
+def _cast(source: Tensor, dtype: Any) -> Tensor:
+    return apply(cast_op, source, dtype=dtype)
+
+
+def cast(source: Tensor, dtype: Any) -> Tensor:
+    """The values in another dtype; the tensor itself if it has that already."""
+    return source if source.dtype is dtype else _cast(source, dtype)
