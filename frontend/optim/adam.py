@@ -7,9 +7,9 @@ from typing import Any
 from brasa.creation import zeros, zeros_like
 from brasa.functions import pointwise
 from brasa.ir.dtype import float32
-from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
-from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
+from brasa.optim.formulas import bias_correction, moved_average, shrunk
+from brasa.optim.hyperparameters import check_betas, check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
 from brasa.tensor import Tensor
@@ -23,31 +23,19 @@ def _adam(
     """Kingma and Ba, "Adam: a method for stochastic optimization", 2015; decoupled as Loshchilov and Hutter, 2019."""
     grad = pointwise.neg(grad) if maximize else grad
     if weight_decay is not None and decoupled:
-        kept = exactly(elementwise.sub, 1.0, exactly(elementwise.mul, lr, weight_decay))
-        param = pointwise.mul(param, kept)
+        param = shrunk(param, lr, weight_decay)
     elif weight_decay is not None:
         grad = pointwise.add(grad, pointwise.mul(param, weight_decay))
     step = pointwise.add(step, 1.0)
-    mean = _moved(mean, grad, beta1)
-    square = _moved(square, pointwise.mul(grad, grad), beta2)
+    mean = moved_average(mean, grad, beta1)
+    square = moved_average(square, pointwise.mul(grad, grad), beta2)
     largest = None if largest is None else pointwise.maximum(largest, square)
     spread = pointwise.sqrt(square if largest is None else largest)
-    correction = pointwise.sqrt(_bias_correction(beta2, step))
+    correction = pointwise.sqrt(bias_correction(beta2, step))
     divisor = pointwise.add(pointwise.div(spread, correction), eps)
-    rate = exactly(elementwise.div, lr, _bias_correction(beta1, step))
+    rate = exactly(elementwise.div, lr, bias_correction(beta1, step))
     param = pointwise.sub(param, pointwise.mul(rate, pointwise.div(mean, divisor)))
     return (param, step, mean, square) if largest is None else (param, step, mean, square, largest)
-
-
-def _moved(average: Tensor, value: Tensor, beta: float) -> Tensor:
-    """The moving average after one more value."""
-    share = exactly(elementwise.sub, 1.0, beta)
-    return pointwise.add(pointwise.mul(average, beta), pointwise.mul(value, share))
-
-
-def _bias_correction(beta: float, step: Tensor) -> Tensor:
-    """1 - beta ** step: what the averages' start at zero takes from them."""
-    return exactly(elementwise.sub, 1.0, exactly(elementwise.pow_, beta, step))
 
 
 class Adam(Optimizer):
@@ -61,8 +49,7 @@ class Adam(Optimizer):
     ) -> None:  # fmt: skip
         name = type(self).__name__
         check_not_negative(name, {"lr": lr, "eps": eps, "weight_decay": weight_decay})
-        if not all(isinstance(beta, Tensor) or 0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas must be at least 0 and below 1, found {tuple(betas)}", op=name)
+        check_betas(name, betas)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
             "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,

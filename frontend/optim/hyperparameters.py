@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brasa.ir.dtype import float64
+from brasa.ir.dtype import float32, float64
 from brasa.ir.errors import ValueError
 from brasa.ir.graph import Op
 from brasa.primitive import Number, elementwise_op
@@ -32,3 +32,14 @@ def check_not_negative(name: str, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if not isinstance(value, Tensor) and not value >= 0:
             raise ValueError(f"{key} must not be negative, found {value}", op=name)
+
+
+def check_betas(name: str, betas: Sequence[Any]) -> None:
+    """Raise an error for a decay rate outside [0, 1)."""
+    if not all(isinstance(beta, Tensor) or 0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must be at least 0 and below 1, found {tuple(betas)}", op=name)
+
+
+def scalar_place(parameter: Tensor) -> dict[str, Any]:
+    """Dtype and device of a number that an optimiser keeps for a parameter: single precision, or what is wider."""
+    return {"dtype": float64 if parameter.dtype is float64 else float32, "device": parameter.device}

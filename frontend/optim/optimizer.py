@@ -160,8 +160,8 @@ def _listed(given: Any) -> Iterable[Any]:
 
 
 def _like_parameter(key: str, value: Any, parameter: Any) -> Any:
-    """A copy of a saved value, in the parameter's dtype; `step` keeps its own."""
+    """A copy of a saved value, in the parameter's dtype; numbers that belong to no element keep their own."""
     if not isinstance(value, Tensor):
         return deepcopy(value)
-    kept = key == "step" or not parameter.is_floating_point()
+    kept = key == "step" or (value.ndim == 0 and parameter.ndim > 0) or not parameter.is_floating_point()
     return value.detach().to(parameter.device, value.dtype if kept else parameter.dtype, copy=True)

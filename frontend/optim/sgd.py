@@ -9,6 +9,7 @@ from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import elementwise
+from brasa.optim.formulas import descent
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
@@ -19,7 +20,7 @@ from brasa.tensor import Tensor
 def _sgd(
     param: Tensor, grad: Tensor, lr: float, weight_decay: float | None, maximize: bool
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    return (pointwise.sub(param, pointwise.mul(_descent(param, grad, weight_decay, maximize), lr)),)
+    return (pointwise.sub(param, pointwise.mul(descent(param, grad, weight_decay, maximize), lr)),)
 
 
 @updating("param", "buffer", "step")
@@ -27,7 +28,7 @@ def _sgd_momentum(
     param: Tensor, grad: Tensor, buffer: Tensor, step: Tensor | None, lr: float, momentum: float,
     dampening: float | None, weight_decay: float | None, nesterov: bool, maximize: bool,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    grad = _descent(param, grad, weight_decay, maximize)
+    grad = descent(param, grad, weight_decay, maximize)
     added = grad
     if dampening is not None:
         share = exactly(elementwise.sub, 1.0, dampening)
@@ -38,12 +39,6 @@ def _sgd_momentum(
     direction = pointwise.add(grad, pointwise.mul(buffer, momentum)) if nesterov else buffer
     moved = pointwise.sub(param, pointwise.mul(direction, lr))
     return (moved, buffer) if step is None else (moved, buffer, pointwise.add(step, 1.0))
-
-
-def _descent(param: Tensor, grad: Tensor, weight_decay: float | None, maximize: bool) -> Tensor:
-    """The gradient of what is minimised, the penalty on large weights included."""
-    downhill = pointwise.neg(grad) if maximize else grad
-    return downhill if weight_decay is None else pointwise.add(downhill, pointwise.mul(param, weight_decay))
 
 
 class SGD(Optimizer):

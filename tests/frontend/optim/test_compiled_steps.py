@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,19 @@ OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
     "Nesterov": lambda parameters: optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True),
     "Adam": lambda parameters: optim.Adam(parameters, lr=0.01, amsgrad=True),
     "AdamW": lambda parameters: optim.AdamW(parameters, lr=0.01),
+    **{
+        kind.__name__: partial(kind, lr=0.01)
+        for kind in (
+            optim.Adamax,
+            optim.NAdam,
+            optim.RAdam,
+            optim.RMSprop,
+            optim.Adagrad,
+            optim.Adadelta,
+            optim.Rprop,
+            optim.ASGD,
+        )
+    },
 }
 
 

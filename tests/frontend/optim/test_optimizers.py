@@ -10,74 +10,7 @@ import pytest
 
 import brasa
 from brasa import optim
-
-Array = np.ndarray[Any, Any]
-Update = Callable[..., Array]
-Judge = Callable[..., Iterator[Array]]
-
-RANDOM = np.random.default_rng(5)
-MATRIX = RANDOM.standard_normal((6, 4))
-TARGET = RANDOM.standard_normal(6)
-START = RANDOM.standard_normal(4)
-
-
-def gradient(w: Array) -> Array:
-    """Of sum((MATRIX @ w - TARGET) ** 2) / 6."""
-    return MATRIX.T @ (MATRIX @ w - TARGET) / 3
-
-
-def sgd(
-    w: Array, steps: int, lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
-    nesterov: bool = False, maximize: bool = False,
-) -> Iterator[Array]:  # fmt: skip
-    """As PyTorch documents SGD."""
-    buffer = None
-    for _ in range(steps):
-        g = (-1 if maximize else 1) * gradient(w) + weight_decay * w
-        if momentum:
-            buffer = g if buffer is None else momentum * buffer + (1 - dampening) * g
-            g = g + momentum * buffer if nesterov else buffer
-        w = w - lr * g
-        yield w
-
-
-def adam(
-    w: Array, steps: int, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-    weight_decay: float = 0.0, amsgrad: bool = False, maximize: bool = False, decoupled: bool = False,
-) -> Iterator[Array]:  # fmt: skip
-    """As PyTorch documents Adam and AdamW."""
-    m, v, largest = np.zeros(4), np.zeros(4), np.zeros(4)
-    for t in range(1, steps + 1):
-        g = (-1 if maximize else 1) * gradient(w)
-        if decoupled:
-            w = w - lr * weight_decay * w
-        else:
-            g = g + weight_decay * w
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g * g
-        largest = np.maximum(largest, v)
-        second = (largest if amsgrad else v) / (1 - betas[1] ** t)
-        w = w - lr * (m / (1 - betas[0] ** t)) / (np.sqrt(second) + eps)
-        yield w
-
-
-def adamw(w: Array, steps: int, lr: float, weight_decay: float = 0.01, **options: Any) -> Iterator[Array]:
-    """Adam with decoupled weight decay."""
-    return adam(w, steps, lr, weight_decay=weight_decay, decoupled=True, **options)
-
-
-CASES: list[tuple[Any, Judge, dict[str, Any]]] = [
-    (optim.SGD, sgd, {"lr": 0.1}),
-    (optim.SGD, sgd, {"lr": 0.05, "weight_decay": 0.1, "maximize": True}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.8, "nesterov": True}),
-    (optim.Adam, adam, {"lr": 0.02}),
-    (optim.Adam, adam, {"lr": 0.02, "betas": (0.7, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
-    (optim.Adam, adam, {"lr": 0.02, "amsgrad": True, "maximize": True}),
-    (optim.AdamW, adamw, {"lr": 0.02}),
-    (optim.AdamW, adamw, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True}),
-]
+from tests.frontend.optim.judges import CASES, MATRIX, START, TARGET, Array, Judge
 
 
 def train(optimizer: optim.Optimizer, w: brasa.Tensor, steps: int) -> Iterator[Array]:
@@ -208,6 +141,9 @@ def test_representation() -> None:
 ERRORS: dict[str, Callable[[], Any]] = {
     "SGD: lr must not be negative, found -1": lambda: optim.SGD([parameter()], lr=-1),
     "SGD: momentum must not be negative, found nan": lambda: optim.SGD([parameter()], momentum=float("nan")),
+    "Adadelta: rho must be in 0..1, found 1.5": lambda: optim.Adadelta([parameter()], rho=1.5),
+    "Rprop: etas must be a factor below 1 and one above, found (1.5, 2)":
+        lambda: optim.Rprop([parameter()], etas=(1.5, 2)),
     "SGD: nesterov needs a momentum and no dampening": lambda: optim.SGD([parameter()], nesterov=True),
     "Adam: betas must be at least 0 and below 1, found (0.9, 1.0)": lambda: optim.Adam([parameter()], betas=(0.9, 1.0)),
     "AdamW: there are no parameters": lambda: optim.AdamW([]),
@@ -248,3 +184,10 @@ def test_parameters_of_any_layout() -> None:
         optim.Adam([single], lr=0.25).step()
     assert single.dtype is brasa.float32
     assert single.item() == pytest.approx(0.5, rel=1e-6)
+
+
+def test_averages() -> None:
+    w = parameter()
+    optimizer = optim.ASGD([w], lr=0.1, t0=3)
+    found = list(train(optimizer, w, 8))
+    np.testing.assert_allclose(optimizer.state[w]["ax"].numpy(), np.mean(found[4:], axis=0), rtol=1e-11)
