@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from brasa.ir.dtype import DType
-from brasa.ir.layout import is_row_major, row_major, stride_marks
+from brasa.ir.layout import is_row_major, parts_strides, row_major, stride_marks
 from brasa.ir.types import TensorType
 
 
@@ -46,7 +46,7 @@ class Spec:
     @property
     def stored_strides(self) -> tuple[int, ...]:
         """The strides that belong to it, in elements of the parts."""
-        return (*(2 * stride for stride in self.strides), 1) if self.dtype.is_complex else tuple(self.strides)
+        return parts_strides(self.strides) if self.dtype.is_complex else tuple(self.strides)  # type: ignore[return-value]
 
 
 _specs: dict[tuple[Any, ...], Spec] = {}

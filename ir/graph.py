@@ -21,7 +21,7 @@ class Kind(StrEnum):
     SOURCE = "source"  # constants, counters, inputs: no operands
     ELEMENTWISE = "elementwise"  # one result element from the operands' elements at the same place
     VIEW = "view"  # each result element is one operand element: an index map
-    BITCAST = "bitcast"  # the operand's memory read as another dtype
+    COMPLEX = "complex"  # complex numbers as pairs of real ones, and back: the same memory
     MOVE = "move"  # each result element is one of several operands' elements, chosen by its place
     REDUCE = "reduce"  # combines elements along axes
     CONTRACT = "contract"  # sums of products: matmul, convolution

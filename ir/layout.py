@@ -129,7 +129,21 @@ def strides_of(node: Node) -> Strides:
             operand = node.operands[0]
             found = reshaped_strides(operand.tensor.shape, strides_of(operand), type.shape)
             return found if found is not None else row_major(type.shape)
+        case "view_as_real":
+            return parts_strides(strides_of(node.operands[0]))
+        case "view_as_complex":
+            return complex_strides(strides_of(node.operands[0]))
     return row_major(type.shape)
+
+
+def parts_strides(strides: Strides) -> Strides:
+    """The strides of complex numbers seen as real ones, the two parts of each along a last axis."""
+    return (*(None if stride is None else stride * 2 for stride in strides), 1)
+
+
+def complex_strides(strides: Strides) -> Strides:
+    """The strides of pairs of real numbers along the last axis seen as complex ones."""
+    return tuple(None if stride is None else dim.divide_exactly(stride, 2) for stride in strides[:-1])
 
 
 def stride_marks(shape: Sequence[Size], strides: Strides) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from brasa.ir.types import TensorType
 
 TRANSCENDENTAL = frozenset({"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"})
 _SLOW = frozenset({"div", "sqrt", "floor_divide", "remainder"})
-_PLACES = (Kind.SOURCE, Kind.VIEW, Kind.BITCAST, Kind.MOVE, Kind.RANDOM)
+_PLACES = (Kind.SOURCE, Kind.VIEW, Kind.COMPLEX, Kind.MOVE, Kind.RANDOM)
 
 
 def is_cheap(node: Node) -> bool:

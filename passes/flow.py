@@ -39,8 +39,9 @@ def seen_through(node: Node) -> tuple[Node, tuple[Node, ...]]:
 
 
 def stands_alone(node: Node) -> bool:
-    """Whether the node stands outside all regions: what the host computes, one of several such results, a bitcast."""
-    return node.op.kind in (Kind.HOST, Kind.BITCAST) or (node.op.name == "item" and node.operands[0].op.kind is Kind.HOST)
+    """Whether the node stands outside all regions: what the host computes or takes, or one of its several results."""
+    made = node.operands[0] if node.op.name == "item" else node
+    return made.op.kind in (Kind.HOST, Kind.COMPLEX)
 
 
 class Flow:
@@ -88,7 +89,7 @@ def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
     if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
-    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.BITCAST, Kind.SORT, Kind.SEARCH)
+    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, Kind.SORT, Kind.SEARCH)
 
 
 def _demanded(nodes: Iterable[Node]) -> set[Node]:

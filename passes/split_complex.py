@@ -8,7 +8,7 @@ from typing import TypeAlias
 from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
 from brasa.ir.ops import elementwise as ops
-from brasa.ir.ops.bitcast import view_as_complex, view_as_real
+from brasa.ir.ops.complex import view_as_complex, view_as_real
 from brasa.ir.ops.host import real_dtype
 from brasa.ir.ops.move import concat, slice_
 from brasa.ir.ops.source import constant, full_like, make_input

@@ -85,7 +85,7 @@ class _Lowering:
     def resolve(self, node: Node) -> Value:
         """The input or result of a fused node whose memory a value lies in."""
         index = 0
-        while node.op.name in ("reshape", "item") or node.op.kind is Kind.BITCAST:
+        while node.op.name in ("reshape", "item") or node.op.kind is Kind.COMPLEX:
             index = node.attrs.get("index", index)
             node = node.operands[0]
         if node.op.name not in ("fused", "input") and node.op.kind is not Kind.HOST:
@@ -93,7 +93,8 @@ class _Lowering:
         return node, index
 
     def is_renamed(self, node: Node) -> bool:
-        return node.op.name == "reshape" or node.op.kind is Kind.BITCAST or (node.op.name == "item" and self.is_renamed(node.operands[0]))
+        here = node.op.name == "reshape" or node.op.kind is Kind.COMPLEX
+        return here or (node.op.name == "item" and self.is_renamed(node.operands[0]))
 
     def input_marks(self) -> list[Marks]:
         return [node.attrs.get("strides", ()) for node in self.graph.inputs]

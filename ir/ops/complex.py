@@ -45,9 +45,9 @@ def _complex_value(x: Any) -> Any:
 # The real and the imaginary part of each element along a new last axis. A gradient is complex in the same way: its
 # parts are the derivatives by the parts, which is PyTorch's convention (twice the conjugate Wirtinger derivative).
 view_as_real: Op = Op(
-    "view_as_real", Kind.BITCAST, ("x",), _real_type, _real_value, lambda node, g: (view_as_complex(g),)
+    "view_as_real", Kind.COMPLEX, ("x",), _real_type, _real_value, lambda node, g: (view_as_complex(g),)
 )
 # The way back.
 view_as_complex = Op(
-    "view_as_complex", Kind.BITCAST, ("x",), _complex_type, _complex_value, lambda node, g: (view_as_real(g),)
+    "view_as_complex", Kind.COMPLEX, ("x",), _complex_type, _complex_value, lambda node, g: (view_as_real(g),)
 )
