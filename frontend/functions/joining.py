@@ -9,7 +9,7 @@ from brasa.function import function
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.ir.ops import move
 from brasa.operators import operator
-from brasa.primitive import apply, axis_of, cast, common_dtype, constant, type_of
+from brasa.primitive import apply, axis_of, cast, common_dtype, type_of
 from brasa.tensor import Tensor
 from brasa.views import narrow, unsqueeze
 
@@ -76,21 +76,3 @@ def flip(input: Tensor, dims: Any) -> Tensor:
         starts=tuple(n - 1 if a in turned else 0 for a, n in enumerate(shape)), sizes=shape,
         steps=tuple(-1 if a in turned else 1 for a in range(len(shape))),
     )  # fmt: skip
-
-
-@function(inline=True)
-def pad(input: Tensor, pad: Any, value: float = 0.0) -> Tensor:
-    """A border of one value: `pad` holds (before, after) of the last axis, then of the one before it, ..."""
-    rank = input.ndim
-    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
-    low, high = [0] * rank, [0] * rank
-    for i, (before, after) in enumerate(pairs):
-        low[rank - 1 - i], high[rank - 1 - i] = before, after
-    kind = type_of(input).dtype
-    border = cast(value, kind) if isinstance(value, Tensor) else constant(value, kind)
-    inner = apply(
-        move.slice_, input, starts=tuple(max(0, -n) for n in low),
-        sizes=tuple(n + min(0, a) + min(0, b) for n, a, b in zip(type_of(input).shape, low, high, strict=True)),
-        steps=(1,) * rank,
-    ) if any(n < 0 for n in (*low, *high)) else input  # fmt: skip
-    return apply(move.pad, inner, border, low=tuple(max(0, n) for n in low), high=tuple(max(0, n) for n in high))

@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from brasa.functions import pointwise, reduction
-from brasa.functions.joining import pad
 from brasa.functions.matrix import linear
 from brasa.functions.neural.classification_loss import (
     binary_cross_entropy,
@@ -28,7 +27,21 @@ from brasa.functions.neural.normalization import (
     local_response_norm,
     rms_norm,
 )
-from brasa.functions.neural.pooling import max_pool2d
+from brasa.functions.neural.padding import pad
+from brasa.functions.neural.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+)
 from brasa.functions.neural.ranking_loss import (
     cosine_embedding_loss,
     hinge_embedding_loss,
@@ -53,14 +66,15 @@ from brasa.inplace import in_place
 from brasa.tensor import Tensor
 
 __all__ = [
-    "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv2d", "cosine_embedding_loss",
-    "cosine_similarity", "cross_entropy", "dropout", "embedding", "gaussian_nll_loss", "gelu", "group_norm",
-    "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "linear_cross_entropy", "local_response_norm", "log_softmax", "margin_ranking_loss", "max_pool2d",
-    "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
-    "normalize", "pad", "pairwise_distance", "pdist", "poisson_nll_loss", "relu", "rms_norm", "sigmoid", "silu",
-    "smooth_l1_loss", "soft_margin_loss", "softmax", "softplus", "tanh", "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "conv2d", "cosine_embedding_loss", "cosine_similarity", "cross_entropy",
+    "dropout", "embedding", "gaussian_nll_loss", "gelu", "group_norm", "hinge_embedding_loss", "huber_loss",
+    "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_cross_entropy",
+    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss", "max_pool1d",
+    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
+    "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize",
+    "pad", "pairwise_distance", "pdist", "poisson_nll_loss", "relu", "rms_norm", "sigmoid", "silu", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softplus", "tanh", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 _relu_ = in_place(pointwise.relu, "relu_")
