@@ -180,13 +180,18 @@ class Tensor(TensorMethods):
             self._cell.trace.materialize(self)
         return self
 
+    def _settled(self) -> Tensor:
+        """This tensor with its memory, whose values are about to be read."""
+        if self._cell is None and STATE.trace is not None:
+            STATE.trace.look(self)
+        return self._materialized()
+
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """A NumPy array over the same memory; with `force` also for a tensor that requires gradients."""
         if self._requires_grad and not force:
             raise GradientError("the array would be cut off from the graph", op="numpy",
                                 hint="use .detach().numpy()")  # fmt: skip
-        real = self._materialized()
-        return _array(real)
+        return _array(self._settled())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
@@ -198,11 +203,11 @@ class Tensor(TensorMethods):
         """The only element as a Python number."""
         if self.numel() != 1:
             raise ValueError(f"a tensor with {self.numel()} elements is not one number", op="item")
-        return _array(self._materialized()).item()
+        return _array(self._settled()).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return _array(self._materialized()).tolist()
+        return _array(self._settled()).tolist()
 
     def __float__(self) -> float:
         return float(self.item())
@@ -244,7 +249,7 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             raise GradientError("only leaves can be deep-copied", op="deepcopy", hint="detach() it first")
         with_grad = self._requires_grad
-        copied = like(self, _array(self._materialized()).copy())
+        copied = like(self, _array(self._settled()).copy())
         copied._requires_grad = with_grad
         copied._grad = None if self._grad is None else self._grad.__deepcopy__(memo)
         copied.__class__ = self.__class__

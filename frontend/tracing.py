@@ -200,6 +200,9 @@ class Trace:
     def is_row_major(self, tensor: Tensor) -> bool:
         return is_row_major(self.type_of(tensor).shape, self.strides_of(tensor))
 
+    def look(self, tensor: Tensor) -> None:
+        """The values of a tensor that was not made in this trace are about to be read."""
+
     def materialize(self, tensor: Tensor) -> None:
         """Give a traced tensor its memory."""
         raise BrasaError("the value is not known while the function is traced")

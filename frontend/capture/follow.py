@@ -65,7 +65,7 @@ class Capture(Trace):
         super().__init__()
         self.scope = _TreeScope(self)
         self.here = root
-        self.making = False
+        self.making = self.failed = self.looked = self.recorded = False
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
@@ -73,11 +73,8 @@ class Capture(Trace):
         self.buffers: dict[int, list[Cell]] = {}
         self.written: dict[Cell, Tensor] = {}
         self.tensors: list[Tensor] = []
-        self.freed: set[Node] = set()
-        self.flushes = 0
+        self.freed, self.flushes = set[Node](), 0
         self.left: CaptureError | None = None
-        self.failed = False
-        self.recorded = False
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
@@ -257,6 +254,11 @@ class Capture(Trace):
         return [self.fresh(node, create_graph) for node in found]
 
     # running
+
+    def look(self, tensor: Tensor) -> None:
+        self.looked = True
+        if any(cell in self.written for cell in self.buffers.get(id(tensor._buffer), ())):
+            self.materialize(tensor)
 
     def materialize(self, tensor: Tensor) -> None:
         if self.fullgraph:

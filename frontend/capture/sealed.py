@@ -214,6 +214,8 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     run = capture.last
     if capture.flushes != 1 or run is None:
         raise Impure("it needs values in the middle")
+    if capture.looked:
+        raise Impure("it looks at values of tensors")
     if default_generator.offset != entry.offset:
         raise Impure("it draws random numbers")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}

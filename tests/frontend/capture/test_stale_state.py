@@ -221,6 +221,22 @@ def test_foreign_state_is_followed():
     assert not function.sealed
 
 
+def test_values_of_arguments_that_python_reads_are_followed():
+    function = brasa.compile(lambda x, count: x * int(count))
+    counts = [function(brasa.ones(2), brasa.tensor(count)).tolist()[0] for count in range(9)]
+    assert counts == list(range(9))
+    assert not function.sealed
+
+
+def test_what_was_written_is_seen_by_whoever_reads():
+    def step(x):
+        x.add_(1)
+        return x.tolist(), x.numpy().copy(), float(x[0])
+
+    x, function = brasa.zeros(1), brasa.compile(step)
+    assert [function(x) for _ in range(6)] == [([float(i)], np.float32(i), float(i)) for i in range(1, 7)]
+
+
 @pytest.mark.parametrize("function", [by_global, by_dict, by_nested, by_default, by_helper])
 def test_these_programs_are_sealed(function):
     compiled = brasa.compile(function)
