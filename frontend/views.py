@@ -17,9 +17,10 @@ from brasa.ir import dim as dims
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
 from brasa.ir.errors import BrasaError, IndexError, ShapeError, ValueError
-from brasa.ir.graph import Op
-from brasa.ir.layout import affine_strides, expanded_strides, reshaped_strides
+from brasa.ir.graph import Kind, Op
+from brasa.ir.layout import affine_strides, complex_strides, expanded_strides, parts_strides, reshaped_strides
 from brasa.ir.ops import affine, control, move, reduce
+from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import view as ops
 from brasa.operators import operator
 from brasa.primitive import apply, axis_of, carrier, constant, current, type_of
@@ -30,7 +31,7 @@ from brasa.tensor import Tensor, make, type_text
 from brasa.tracing import CaptureError
 
 
-def _eager(
+def eager_view(
     source: Tensor, shape: Sequence[int], strides: Sequence[Any], offset: int, name: str,
     back: Callable[[Tensor], Tensor] | None, dtype: DType | None = None,
 ) -> Tensor:  # fmt: skip
@@ -57,14 +58,14 @@ def _view(
             trace.leave(error)
             return _view(source, op, attrs, eager, back)
         return made if STATE.grad_enabled or not source._requires_grad else detach(made)
-    _check_type(source, op, attrs)
+    dtype = _check_type(source, op, attrs)
     shape, strides, offset = eager()
-    return _eager(source, shape, strides, offset, op.name, back)
+    return eager_view(source, shape, strides, offset, op.name, back, dtype)
 
 
-def _check_type(source: Tensor, op: Op, attrs: dict[str, Any]) -> None:
+def _check_type(source: Tensor, op: Op, attrs: dict[str, Any]) -> DType:
     try:
-        op.infer(source._spec.type, **attrs)
+        return op.infer(source._spec.type, **attrs).dtype  # type: ignore[union-attr]
     except BrasaError as error:
         error.op = error.op or op.name
         raise
@@ -129,7 +130,7 @@ def _of_dtype(source: Tensor, dtype: DType) -> Tensor:
     shape, strides = list(source._spec.shape), list(source._spec.strides)
     if dtype.itemsize != have:
         shape[-1:], strides = _other_width(source, dtype)
-    return _eager(source, shape, strides, 0, "view", None, dtype)
+    return eager_view(source, shape, strides, 0, "view", None, dtype)
 
 
 def _other_width(source: Tensor, dtype: DType) -> tuple[list[int], list[int]]:
@@ -165,6 +166,15 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
         raise ShapeError(f"{type_text(source)} with its strides cannot be seen as [{','.join(map(str, shape))}] "
                          "without a copy", op=op, hint="use .reshape(...)")  # fmt: skip
     return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have))
+
+
+def parts_or_whole(source: Tensor, op: Op) -> Tensor:
+    """Complex numbers seen as pairs of real ones along a last axis, or such pairs as complex numbers: see the ops."""
+    if op is complex_ops.view_as_real:
+        return _view(source, op, {}, lambda: ((*source.shape, 2), parts_strides(source._spec.strides), 0),
+                     lambda g: parts_or_whole(contiguous(g), complex_ops.view_as_complex))  # fmt: skip
+    return _view(source, op, {}, lambda: (source.shape[:-1], complex_strides(source._spec.strides), 0),
+                 lambda g: parts_or_whole(g, complex_ops.view_as_real))  # fmt: skip
 
 
 @operator(method=True)
@@ -330,20 +340,19 @@ def walked(source: Tensor, shape: Sequence[Any], starts: Sequence[Any], steps: S
         return sizes, affine_strides(strides, rows, len(sizes)), 0 if 0 in sizes else offset  # type: ignore[return-value]
 
     attrs = {"shape": sizes, "starts": first, "steps": rows}
-    return _view(source, affine.affine, attrs, eager, lambda g: gathered_back(g, have, first, rows))
+    return _view(source, affine.affine, attrs, eager, lambda g: spread(g, have, first, rows))
 
 
-def gathered_back(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
-    """A gradient of walked(...) put in its places among zeros, those of one place added up."""
-    return _gather_back(grad, carrier(shape, grad.dtype), starts, steps)
+def spread(value: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
+    """Zeros with the value in the places that walked(...) would show, what meets in one place added up."""
+    return _spread(value, carrier(shape, value.dtype), starts, steps)
 
 
 @function
-def _gather_back(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
+def _spread(value: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
     trace = current()
-    seen = trace.apply(affine.affine, trace.node_of(whole), shape=type_of(grad).shape, starts=starts, steps=steps)
-    made = trace.apply(control.gradient, seen, trace.node_of(grad), trace.node_of(whole), outputs=1)
-    return trace.fresh(trace.items(made)[0])
+    node = trace.node_of(value)
+    return trace.fresh(trace.build(lambda: affine.spread(node, type_of(whole), starts, steps), (node,)))
 
 
 @operator(method=True)
@@ -371,6 +380,8 @@ def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
             source = expand(source, attrs["shape"])
         elif op is affine.affine:
             source = walked(source, **attrs)
+        elif op.kind is Kind.COMPLEX:
+            source = parts_or_whole(source, op)
         elif op is ops.bitcast:
             source = view(source, attrs["dtype"])
         else:

@@ -83,3 +83,13 @@ _BY_LONG_NAME: dict[str, DType] = {dtype.long_name: dtype for dtype in DTYPES}
 def from_numpy(dtype: np.dtype[Any]) -> DType:
     """The DType of a NumPy dtype; KeyError when brasa has none (strings, objects, longdouble)."""
     return _BY_LONG_NAME[dtype.name]
+
+
+def real_dtype(dtype: DType) -> DType:
+    """The dtype of the parts of a complex one; itself if it is real."""
+    return {complex64: float32, complex128: float64}.get(dtype, dtype)
+
+
+def complex_dtype(dtype: DType) -> DType:
+    """The complex dtype with parts of this float dtype; single ones for half precision."""
+    return complex128 if dtype in (float64, complex128) else complex64

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
+from brasa.ir.dtype import real_dtype
 from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.complex import view_as_complex, view_as_real
-from brasa.ir.ops.host import real_dtype
 from brasa.ir.ops.move import concat, slice_
 from brasa.ir.ops.source import constant, full_like, make_input
+from brasa.ir.ops.special import hypot
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
-
-Pair: TypeAlias = tuple[Node, Node]  # the real and the imaginary part
+from brasa.passes.complex_formulas import Pair, bilinear, exponential, logarithm, quotient, square_root
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
 _PARTWISE = ("add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
+_FORMULAS = {"div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root}
 _BILINEAR = ("mul", "matmul", "conv", "conv_input_grad", "conv_weight_grad")
 
 
@@ -127,6 +125,8 @@ class _Split:
                 return ops.or_(*(ops.ne(*each) for each in zip(*pairs, strict=True)))
             case "cast" if node.tensor.dtype.kind == "bool":
                 return ops.or_(*(ops.cast(part, dtype=node.tensor.dtype) for part in pairs[0]))
+            case "abs":
+                return hypot(*pairs[0])
             case "cast":
                 return ops.cast(pairs[0][0], dtype=node.tensor.dtype)
         raise DTypeError(f"is not defined for {node.operands[0].tensor.dtype.name}", op=node.op.name)
@@ -137,7 +137,7 @@ class _Split:
         if node.op.kind in _PARTWISE_KINDS or name in _PARTWISE:
             return self.partwise(node, 0), self.partwise(node, 1)
         if name in _BILINEAR:
-            return _bilinear(lambda x, y: node.op(x, y, **node.attrs), *(self.parts[each] for each in node.operands))
+            return bilinear(lambda x, y: node.op(x, y, **node.attrs), *(self.parts[each] for each in node.operands))
         match name:
             case "constant":
                 type = TensorType(node.tensor.shape, dtype, node.tensor.device)
@@ -152,8 +152,8 @@ class _Split:
             case "conj":
                 real, imaginary = self.parts[node.operands[0]]
                 return real, ops.neg(imaginary)
-            case "div":
-                return _quotient(*(self.parts[each] for each in node.operands))
+        if name in _FORMULAS:
+            return _FORMULAS[name](*(self.parts[each] for each in node.operands))
         raise DTypeError(f"is not defined for {node.tensor.dtype.name}", op=name)
 
     def partwise(self, node: Node, part: int) -> Node:
@@ -178,22 +178,3 @@ def _of_part(value: object, part: int) -> object:
     if isinstance(value, complex):
         return value.imag if part else value.real
     return 0 if part else value
-
-
-def _bilinear(op: Callable[[Node, Node], Node], lhs: Pair, rhs: Pair) -> Pair:
-    real = ops.sub(op(lhs[0], rhs[0]), op(lhs[1], rhs[1]))
-    return real, ops.add(op(lhs[0], rhs[1]), op(lhs[1], rhs[0]))
-
-
-def _quotient(lhs: Pair, rhs: Pair) -> Pair:
-    """The larger part of the divisor is divided by, so that no square of it over- or underflows (Smith 1962)."""
-    wide = ops.ge(ops.abs_(rhs[0]), ops.abs_(rhs[1]))
-    large, small = ops.select(wide, rhs[0], rhs[1]), ops.select(wide, rhs[1], rhs[0])
-    zero = ops.eq(large, full_like(large, 0))
-    ratio = ops.select(zero, small, ops.div(small, ops.select(zero, full_like(large, 1), large)))
-    scale = ops.add(large, ops.mul(small, ratio))
-    first, second = ops.select(wide, lhs[0], lhs[1]), ops.select(wide, lhs[1], lhs[0])
-    real = ops.div(ops.add(first, ops.mul(second, ratio)), scale)
-    along, across = ops.mul(lhs[0], ratio), ops.mul(lhs[1], ratio)
-    imaginary = ops.select(wide, ops.sub(lhs[1], along), ops.sub(across, lhs[0]))
-    return real, ops.div(imaginary, scale)

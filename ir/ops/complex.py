@@ -7,19 +7,16 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim
-from brasa.ir.dtype import complex64, complex128, float32, float64
+from brasa.ir.dtype import complex_dtype, real_dtype
 from brasa.ir.errors import DTypeError, ShapeError
-from brasa.ir.graph import Kind, Node, Op
+from brasa.ir.graph import Kind, Op
 from brasa.ir.types import TensorType
-
-_COMPLEX_OF = {float32: complex64, float64: complex128}
-_PARTS_OF = {complex64: float32, complex128: float64}
 
 
 def _real_type(x: TensorType) -> TensorType:
     if not x.dtype.is_complex:
         raise DTypeError(f"is not defined for {x.dtype.name}")
-    return TensorType((*x.shape, 2), _PARTS_OF[x.dtype], x.device)
+    return TensorType((*x.shape, 2), real_dtype(x.dtype), x.device)
 
 
 def _real_value(x: Any) -> Any:
@@ -28,11 +25,11 @@ def _real_value(x: Any) -> Any:
 
 
 def _complex_type(x: TensorType) -> TensorType:
-    if x.dtype not in _COMPLEX_OF:
+    if x.dtype.kind != "float" or x.dtype.bits < 32:
         raise DTypeError(f"is not defined for {x.dtype.name}")
     if not x.rank or not dim.equal(x.shape[-1], 2):
         raise ShapeError(f"the last axis of {x} does not hold the two parts of a complex number")
-    return TensorType(x.shape[:-1], _COMPLEX_OF[x.dtype], x.device)
+    return TensorType(x.shape[:-1], complex_dtype(x.dtype), x.device)
 
 
 def _complex_value(x: Any) -> Any:

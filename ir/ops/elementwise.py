@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim, kernel, mathematics
-from brasa.ir.dtype import DType, bfloat16, bool_, from_numpy
+from brasa.ir.dtype import DType, bfloat16, bool_, from_numpy, real_dtype
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
@@ -22,6 +22,7 @@ from brasa.ir.types import TensorType
 
 _ARITHMETIC = ("int", "uint", "float", "complex")
 _REAL = ("int", "uint", "float")
+_SMOOTH = ("float", "complex")
 _BITS = ("bool", "int", "uint")
 _ALL = ("bool", *_ARITHMETIC)
 _ORDERED = ("bool", *_REAL)
@@ -38,7 +39,9 @@ def _sizes(type: TensorType) -> str:
     return ",".join(map(str, type.shape))
 
 
-def _rule(kinds: tuple[str, ...], to_bool: bool = False) -> Callable[..., TensorType]:
+def typed_alike(kinds: tuple[str, ...], to_bool: bool = False) -> Callable[..., TensorType]:
+    """The rule of types for operands of one shape and of one dtype, of these kinds: the result's type is theirs."""
+
     def infer(*types: TensorType) -> TensorType:
         first = types[0]
         for each in types:
@@ -62,7 +65,7 @@ def _op(
 ) -> Op:
     arity = evaluate.nin if isinstance(evaluate, np.ufunc) else evaluate.__code__.co_argcount
     names = ("x",) if arity == 1 else ("lhs", "rhs")
-    return Op(name, Kind.ELEMENTWISE, names, _rule(kinds), evaluate, vjp, no_vjp, body)
+    return Op(name, Kind.ELEMENTWISE, names, typed_alike(kinds), evaluate, vjp, no_vjp, body)
 
 
 def _unary(name: str) -> Callable[[Expr], Expr]:
@@ -87,7 +90,7 @@ sub = _op("sub", _ARITHMETIC, np.subtract, _binary("sub"), lambda node, g: (g, n
 mul: Op = _op("mul", _ARITHMETIC, np.multiply, _binary("mul"),
               lambda node, g: (mul(g, conjugate(node.operands[1])), mul(g, conjugate(node.operands[0]))))  # fmt: skip
 # The pass split_complex makes real ops of it.
-conj: Op = Op("conj", Kind.ELEMENTWISE, ("x",), _rule(("complex",)), np.conj, lambda node, g: (conj(g),))
+conj: Op = Op("conj", Kind.ELEMENTWISE, ("x",), typed_alike(("complex",)), np.conj, lambda node, g: (conj(g),))
 
 
 def conjugate(x: Node) -> Node:
@@ -100,7 +103,7 @@ def _div_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return div(g, conjugate(rhs)), mul(neg(g), conjugate(div(node, rhs)))
 
 
-div = _op("div", ("float", "complex"), np.divide, _binary("div"), _div_vjp)
+div = _op("div", _SMOOTH, np.divide, _binary("div"), _div_vjp)
 
 
 def _pow_vjp(node: Node, g: Node) -> tuple[Node, Node]:
@@ -166,7 +169,23 @@ maximum = _op("maximum", _ORDERED, np.maximum, _binary("maximum"), _extremum_vjp
 minimum = _op("minimum", _ORDERED, np.minimum, _binary("minimum"), _extremum_vjp(lambda: lt))
 
 neg: Op = _op("neg", _ARITHMETIC, np.negative, _unary("neg"), lambda node, g: (neg(g),))
-abs_ = _op("abs", _REAL, np.abs, _unary("abs"), lambda node, g: (mul(g, sign(node.operands[0])),))
+
+
+def _abs_type(x: TensorType) -> TensorType:
+    alike = typed_alike((*_REAL, "complex"))(x)
+    return TensorType(x.shape, real_dtype(x.dtype), x.device) if x.dtype.is_complex else alike
+
+
+def _abs_vjp(node: Node, g: Node) -> tuple[Node]:
+    """Along the number itself; 0 at 0."""
+    x = node.operands[0]
+    if not x.tensor.dtype.is_complex:
+        return (mul(g, sign(x)),)
+    size = select(eq(node, full_like(node, 0)), full_like(node, 1), node)
+    return (mul(cast(g, dtype=x.tensor.dtype), div(x, cast(size, dtype=x.tensor.dtype))),)
+
+
+abs_ = Op("abs", Kind.ELEMENTWISE, ("x",), _abs_type, np.abs, _abs_vjp, body=_unary("abs"))
 
 
 def _sign_body(x: Expr) -> Expr:
@@ -193,13 +212,14 @@ def _relu_vjp(node: Node, g: Node) -> tuple[Node]:
 
 relu = _op("relu", _REAL, lambda x: np.where(x <= 0, np.zeros_like(x), x), lambda x: kernel.select(x <= 0, 0, x),
            _relu_vjp)  # fmt: skip
-sqrt = _op("sqrt", ("float",), np.sqrt, _unary("sqrt"), lambda node, g: (div(g, mul(full_like(node, 2), node)),))
+sqrt = _op("sqrt", _SMOOTH, np.sqrt, _unary("sqrt"),
+           lambda node, g: (div(g, conjugate(mul(full_like(node, 2), node))),))  # fmt: skip
 
 # transcendental functions, at most 2 ULP
 
-exp = _op("exp", ("float",), np.exp, mathematics.exp, lambda node, g: (mul(g, node),))
+exp = _op("exp", _SMOOTH, np.exp, mathematics.exp, lambda node, g: (mul(g, conjugate(node)),))
 expm1 = _op("expm1", ("float",), np.expm1, mathematics.expm1, lambda node, g: (mul(g, add(node, full_like(g, 1))),))
-log = _op("log", ("float",), np.log, mathematics.log, lambda node, g: (div(g, node.operands[0]),))
+log = _op("log", _SMOOTH, np.log, mathematics.log, lambda node, g: (div(g, conjugate(node.operands[0])),))
 log1p = _op("log1p", ("float",), np.log1p, mathematics.log1p,
             lambda node, g: (div(g, add(node.operands[0], full_like(g, 1))),))  # fmt: skip
 tanh = _op("tanh", ("float",), np.tanh, mathematics.tanh,
@@ -230,7 +250,7 @@ shift_right = _op("shift_right", ("int", "uint"), np.right_shift, _binary("shr")
 
 
 def _comparison(name: str, kinds: tuple[str, ...], evaluate: np.ufunc, body: Callable[[Expr, Expr], Expr]) -> Op:
-    return Op(name, Kind.ELEMENTWISE, ("lhs", "rhs"), _rule(kinds, to_bool=True), evaluate,
+    return Op(name, Kind.ELEMENTWISE, ("lhs", "rhs"), typed_alike(kinds, to_bool=True), evaluate,
               no_vjp="truth values have no gradient", body=body)  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from brasa.ir.dtype import DType, float32, float64
+from brasa.ir import dim
 from brasa.ir.errors import DTypeError, LinAlgError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.types import TensorType
@@ -55,9 +55,11 @@ def check_factorizable(x: TensorType) -> None:
         raise ShapeError(f"x is {x}, which has fewer than two axes")
 
 
-def real_dtype(dtype: DType) -> DType:
-    """The dtype of the parts of a complex one; itself if it is real."""
-    return {"c64": float32, "c128": float64}.get(dtype.name, dtype)
+def check_square(x: TensorType, name: str = "x") -> None:
+    """Raise unless x is a batch of square matrices of a dtype that LAPACK knows."""
+    check_factorizable(x)
+    if not dim.equal(x.shape[-1], x.shape[-2]):
+        raise ShapeError(f"{name} is {x}, whose matrices are not square")
 
 
 def _require_type(x: TensorType, info: TensorType, *, caller: str, reason: str) -> TensorType:
