@@ -25,10 +25,10 @@ demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and com
 	$(RUN) examples/digits_cnn.py
 
 test: $(VENV)/.test  ## run the test suite, with line coverage of ir, passes and codegen
-	$(RUN) -m pytest -n $(WORKERS) $(MEASURED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(MEASURED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
 
 test-all: $(VENV)/.test  ## also run the long tests: fuzzing, exhaustive sweeps (hours); keeps the result in docs/
-	$(RUN) -m pytest -n $(WORKERS) --all --durations=10 | tee docs/test-all.txt
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal --all --durations=10 | tee docs/test-all.txt
 
 test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest dependencies that pyproject.toml allows
 	$(LOWEST_VENV)/bin/python -m pytest -n $(WORKERS)

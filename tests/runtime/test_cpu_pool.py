@@ -143,10 +143,14 @@ def test_an_interrupt_is_seen_when_the_call_returns() -> None:
         time.sleep(0.05)
         flag[()] = 1
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     threading.Timer(0.05, interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        run(frame, flag, 1)
-        time.sleep(1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(frame, flag, 1)
+            time.sleep(1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert flag == 1 + (1 << 20)
     assert count(counting(), 100_000, 10)[0]
 
