@@ -28,16 +28,31 @@ from brasa.creation import tensor as tensor
 from brasa.creation import zeros as zeros
 from brasa.creation import zeros_like as zeros_like
 from brasa.functions.gathering import *  # noqa: F403
+from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
+from brasa.functions.diagonals import *  # noqa: F403
+from brasa.functions.cumulative import *  # noqa: F403
+from brasa.functions.extremes import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
+from brasa.functions.parting import *  # noqa: F403
+from brasa.functions.strided import *  # noqa: F403
+from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.nonzero import *  # noqa: F403
+from brasa.functions.neural.convolution import *  # noqa: F403
 from brasa.functions.neural.pooling import *  # noqa: F403
 from brasa.functions.neural.padding import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
+from brasa.functions.neural.dropout import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
+from brasa.functions.normalizing import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
+from brasa.functions.sorting import *  # noqa: F403
+from brasa.functions.statistics import *  # noqa: F403
+from brasa.functions.sampling import *  # noqa: F403
+from brasa.indexing import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
 from brasa.ir.dtype import bool_ as _bool
@@ -51,17 +66,10 @@ from brasa.ir.dtype import int64 as int64
 from brasa.ir.dtype import uint8 as uint8
 from brasa.ir.errors import BrasaError as BrasaError
 from brasa.random import Generator as Generator
-from brasa.random import bernoulli as bernoulli
 from brasa.random import default_generator as default_generator
 from brasa.random import get_rng_state as get_rng_state
 from brasa.random import initial_seed as initial_seed
 from brasa.random import manual_seed as manual_seed
-from brasa.random import rand as rand
-from brasa.random import rand_like as rand_like
-from brasa.random import randint as randint
-from brasa.random import randn as randn
-from brasa.random import randn_like as randn_like
-from brasa.random import randperm as randperm
 from brasa.random import seed as seed
 from brasa.random import set_rng_state as set_rng_state
 from brasa.runtime import get_num_threads as get_num_threads

@@ -46,6 +46,7 @@ class Trace:
         self.inputs: list[Node] = []
         self.nodes: list[Node] = []
         self.leaves: dict[Node, Tensor] = {}
+        self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
 
     # values
 
@@ -128,6 +129,13 @@ class Trace:
         with dim.solving(self.scope):
             return self.record(op(*operands, **attrs))
 
+    def build(self, make: Callable[[], Node], operands: Sequence[Node]) -> Node:
+        """Add a node that is written with several ops over the operands, after all that it needs."""
+        with dim.solving(self.scope):
+            made = make()
+        self.nodes.extend(topological((made,), operands))
+        return made
+
     def items(self, node: Node) -> tuple[Node, ...]:
         """All results of a node."""
         made = control.items(node)
@@ -178,12 +186,6 @@ class Trace:
             )
         raise BrasaError("several elements of this view are the same memory; it cannot be written to",
                          op="in-place write", hint="use .clone() first")  # fmt: skip
-
-    def _written(self, under: Node, value: Node, attrs: dict[str, Any]) -> Node:
-        with dim.solving(self.scope):
-            made = affine.written(under, value, attrs)
-        self.nodes.extend(topological((made,), (under, value)))
-        return made
 
     # what tensors ask
 

@@ -1,4 +1,4 @@
-"""Several tensors to one, one to several, and other arrangements of elements."""
+"""Several tensors to one: end to end along an axis, or side by side along a new one."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from brasa.function import function
-from brasa.ir.errors import ArgumentError, ShapeError
+from brasa.functions.axes import atleast_1d, atleast_2d, atleast_3d
+from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import move
 from brasa.operators import operator
-from brasa.primitive import apply, axis_of, cast, common_dtype, type_of
-from brasa.tensor import Tensor
-from brasa.views import narrow, unsqueeze
+from brasa.primitive import apply, axis_of, cast, common_dtype, constant, type_of
+from brasa.tensor import Tensor, type_text
+from brasa.views import reshape, unsqueeze
 
 __all__ = [
-    "cat", "chunk", "flip", "split", "stack",
+    "_chunk_cat", "cat", "column_stack", "concat", "concatenate", "dstack", "hstack", "row_stack", "stack", "vstack",
 ]  # fmt: skip
+
+
+def _checked(tensors: Any, op: str) -> tuple[Tensor, ...]:
+    if not isinstance(tensors, tuple | list):
+        raise ArgumentError(f"expects a list of tensors, found {type(tensors).__name__}", op=op)
+    if not tensors:
+        raise ValueError("expects at least one tensor", op=op)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise ArgumentError(f"expects tensors, found {type(tensor).__name__}", op=op)
+    return tuple(tensors)
 
 
 @function(inline=True)
@@ -26,53 +38,83 @@ def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
     return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
 
 
-@operator(out=True)
+@operator(out=True, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one after the other along an axis."""
-    if not isinstance(tensors, tuple | list) or not tensors:
-        raise ArgumentError("expects a list of at least one tensor", op="cat")
-    return _cat(tuple(tensors), dim)
+    """The tensors one after the other along an axis. Empty vectors are left out."""
+    given = _checked(tensors, "cat")
+    for tensor in given:
+        if tensor.ndim == 0:
+            raise ShapeError("a zero-dim tensor has no axis to be joined along", op="cat")
+    return _cat(given, dim)
+
+
+concat = concatenate = cat
 
 
 @operator(out=True)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors side by side along a new axis."""
-    if not isinstance(tensors, tuple | list) or not tensors:
-        raise ArgumentError("expects a list of at least one tensor", op="stack")
-    shapes = [tuple(tensor.shape) for tensor in tensors]
+    given = _checked(tensors, "stack")
+    shapes = [tuple(tensor.shape) for tensor in given]
     for number, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(f"tensor {number} has shape {list(shape)}, tensor 0 {list(shapes[0])}", op="stack")
-    return _cat(tuple(unsqueeze(tensor, dim) for tensor in tensors), dim)
+    rank = given[0].ndim + 1
+    if not -rank <= dim < rank:
+        raise IndexError(f"dim {dim} is outside {-rank}..{rank - 1}", op="stack")
+    return _cat(tuple(unsqueeze(tensor, dim) for tensor in given), dim)
 
 
-@operator(method=True)
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of consecutive parts of an axis: of equal size (the last may be smaller), or of the given sizes."""
-    size = int(tensor.shape[axis_of(dim, tensor.ndim, "split")])
-    given = split_size_or_sections
-    parts = [given] * (size // given) + ([size % given] if size % given else []) if isinstance(given, int) else given
-    if sum(parts) != size:
-        raise ShapeError(f"sections {list(parts)} do not add up to {size}", op="split")
-    starts = [sum(parts[:i]) for i in range(len(parts))]
-    return tuple(narrow(tensor, dim, start, length) for start, length in zip(starts, parts, strict=True))
+@operator(out=True)
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors one after the other along the second axis, vectors along the only one."""
+    given = tuple(atleast_1d(tensor) for tensor in _checked(tensors, "hstack"))
+    return cat(given, 0 if given[0].ndim == 1 else 1)
 
 
-@operator(method=True)
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of at most `chunks` consecutive parts of an axis, all but the last of equal size."""
-    size = int(input.shape[axis_of(dim, input.ndim, "chunk")])
-    return split(input, max(1, -(-size // chunks)), dim)
+@operator(out=True, aliases=("row_stack",))
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors one above the other; vectors are rows."""
+    return cat(tuple(atleast_2d(tensor) for tensor in _checked(tensors, "vstack")), 0)
 
 
-@operator(method=True)
+row_stack = vstack
+
+
+@operator(out=True)
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors one behind the other along the third axis."""
+    return cat(tuple(atleast_3d(tensor) for tensor in _checked(tensors, "dstack")), 2)
+
+
+@operator(out=True)
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors side by side; vectors and scalars are columns."""
+    given = _checked(tensors, "column_stack")
+    return cat(tuple(reshape(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in given), 1)
+
+
 @function(inline=True)
-def flip(input: Tensor, dims: Any) -> Tensor:
-    """The order along some axes reversed."""
-    shape = type_of(input).shape
-    turned = {axis_of(axis, len(shape), "flip") for axis in (dims if isinstance(dims, tuple) else (dims,))}
-    return apply(
-        move.slice_, input,
-        starts=tuple(n - 1 if a in turned else 0 for a, n in enumerate(shape)), sizes=shape,
-        steps=tuple(-1 if a in turned else 1 for a in range(len(shape))),
-    )  # fmt: skip
+def _padded(tensor: Tensor, dim: int, after: int) -> Tensor:
+    type = type_of(tensor)
+    low, high = (0,) * type.rank, tuple(after if axis == dim else 0 for axis in range(type.rank))
+    return apply(move.pad, tensor, constant(0, type.dtype), low=low, high=high)
+
+
+@operator(out=True)
+def _chunk_cat(tensors: Sequence[Tensor], dim: int, num_chunks: int) -> Tensor:
+    """Each tensor filled up with zeros along an axis, cut there into equal chunks, and the chunks of all joined."""
+    given = _checked(tensors, "_chunk_cat")
+    if num_chunks < 1:
+        raise ValueError(f"the number of chunks must be positive, found {num_chunks}", op="_chunk_cat")
+    parts = []
+    for tensor in given:
+        if tensor.dtype is not given[0].dtype:
+            raise ValueError(f"dtypes differ, {tensor.dtype} and {given[0].dtype}", op="_chunk_cat")
+        if tensor.numel() == 0 or tensor.shape[:dim] != given[0].shape[:dim]:
+            raise ShapeError(f"{type_text(tensor)} cannot be joined after axis {dim} of {type_text(given[0])}",
+                             op="_chunk_cat")  # fmt: skip
+        after = -int(tensor.shape[axis_of(dim, tensor.ndim, "_chunk_cat")]) % num_chunks
+        whole = _padded(tensor, dim, after) if after else tensor
+        parts.append(reshape(whole, (*whole.shape[:dim], num_chunks, -1)))
+    return cat(parts, dim + 1)

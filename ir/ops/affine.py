@@ -129,9 +129,8 @@ def _first(value: Node, axes: tuple[int, ...]) -> Node:
     return view.reshape(cut, shape=tuple(size for axis, size in enumerate(shape) if axis not in axes))
 
 
-def _flat_places(node: Node) -> Node:
+def _flat_places(source: TensorType, shape: tuple[Size, ...], starts: tuple[Size, ...], steps: Steps) -> Node:
     """Of each element of an affine view, in a row, the row-major place of what it shows."""
-    source, shape, starts, steps = node.operands[0].tensor, *(node.attrs[key] for key in ("shape", "starts", "steps"))
     type = TensorType(shape, int64, source.device)
     strides = row_major(source.shape)
     total = _number(type, sum((start * stride for start, stride in zip(starts, strides, strict=True)), 0))
@@ -142,14 +141,20 @@ def _flat_places(node: Node) -> Node:
     return view.reshape(total, shape=(type.size,))
 
 
-def _affine_vjp(node: Node, g: Node) -> tuple[Node]:
-    x, starts, steps = node.operands[0].tensor, node.attrs["starts"], node.attrs["steps"]
-    owners = _owners(starts, node.tensor.shape, steps)
+def spread(value: Node, x: TensorType, starts: tuple[Size, ...], steps: Steps) -> Node:
+    """Zeros of x's shape with the elements of a view of x in their places, those of one place added up."""
+    shape = value.tensor.shape
+    owners = _owners(starts, shape, steps)
     if owners is not None:
-        return (_embed(g, x, starts, steps, owners),)
-    zeros = full(TensorType((x.size,), g.tensor.dtype, x.device), 0)
-    flat = view.reshape(g, shape=(g.tensor.size,))
-    return (view.reshape(index.scatter_add(zeros, _flat_places(node), flat, axis=0), shape=x.shape),)
+        return _embed(value, x, starts, steps, owners)
+    zeros = full(TensorType((x.size,), value.tensor.dtype, x.device), 0)
+    flat = view.reshape(value, shape=(value.tensor.size,))
+    places = _flat_places(x, shape, starts, steps)
+    return view.reshape(index.scatter_add(zeros, places, flat, axis=0), shape=x.shape)
+
+
+def _affine_vjp(node: Node, g: Node) -> tuple[Node]:
+    return (spread(g, node.operands[0].tensor, node.attrs["starts"], node.attrs["steps"]),)
 
 
 # result[i, j, ...] = x[starts[0] + steps[0][0] * i + steps[0][1] * j + ..., starts[1] + steps[1][0] * i + ..., ...]
@@ -174,7 +179,9 @@ def _written_apart(under: Node, value: Node, seen: Node) -> Node:
         return under
     flat = TensorType((x.size,), int64, x.device)
     number = iota(axis=0, type=TensorType((count,), int64, x.device))
-    table = index.scatter_add(full(flat, -1), _flat_places(seen), elementwise.add(number, full_like(number, 1)), axis=0)
+    table = index.scatter_add(
+        full(flat, -1), _flat_places(x, **seen.attrs), elementwise.add(number, full_like(number, 1)), axis=0
+    )
     hit = elementwise.ge(table, full(flat, 0))
     place = elementwise.select(hit, table, full(flat, 0))
     taken = index.gather(view.reshape(value, shape=(count,)), place, axis=0)
