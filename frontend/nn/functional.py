@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from brasa.functions import pointwise, reduction
+from brasa.functions import normalizing
 from brasa.functions.matrix import linear
+from brasa.functions.neural.activation import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    silu,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+)
+from brasa.functions.neural.attention import scaled_dot_product_attention
+from brasa.functions.neural.bilinear import bilinear
 from brasa.functions.neural.classification_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -15,10 +40,25 @@ from brasa.functions.neural.classification_loss import (
     multilabel_soft_margin_loss,
     nll_loss,
 )
-from brasa.functions.neural.convolution import conv2d
+from brasa.functions.neural.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from brasa.functions.neural.distance import cosine_similarity, normalize, pairwise_distance, pdist
-from brasa.functions.neural.dropout import dropout
+from brasa.functions.neural.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from brasa.functions.neural.embedding import embedding
+from brasa.functions.neural.multi_head import multi_head_attention_forward
 from brasa.functions.neural.normalization import (
     batch_norm,
     group_norm,
@@ -61,52 +101,33 @@ from brasa.functions.neural.regression_loss import (
     poisson_nll_loss,
     smooth_l1_loss,
 )
-from brasa.functions.pointwise import gelu, sigmoid, softplus, tanh
-from brasa.inplace import in_place
+from brasa.functions.normalizing import implied_dim, softmin
+from brasa.functions.pointwise import sigmoid, tanh
 from brasa.tensor import Tensor
 
 __all__ = [
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "conv2d", "cosine_embedding_loss", "cosine_similarity", "cross_entropy",
-    "dropout", "embedding", "gaussian_nll_loss", "gelu", "group_norm", "hinge_embedding_loss", "huber_loss",
-    "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_cross_entropy",
-    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss", "max_pool1d",
-    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
-    "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize",
-    "pad", "pairwise_distance", "pdist", "poisson_nll_loss", "relu", "rms_norm", "sigmoid", "silu", "smooth_l1_loss",
-    "soft_margin_loss", "softmax", "softplus", "tanh", "triplet_margin_loss", "triplet_margin_with_distance_loss",
+    "alpha_dropout", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss", "cosine_similarity", "cross_entropy",
+    "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding", "feature_alpha_dropout",
+    "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
+    "linear", "linear_cross_entropy", "local_response_norm", "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d",
+    "lp_pool3d", "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
+    "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices", "mish", "mse_loss",
+    "multi_head_attention_forward", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
+    "nll_loss", "normalize", "pad", "pairwise_distance", "pdist", "poisson_nll_loss", "prelu", "relu", "relu6",
+    "rms_norm", "rrelu", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+    "threshold", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
-
-_relu_ = in_place(pointwise.relu, "relu_")
-_silu_ = in_place(pointwise.silu, "silu_")
-_leaky_relu_ = in_place(pointwise.leaky_relu, "leaky_relu_")
-
-
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(input, 0), with gradient 0 at 0."""
-    return _relu_(input) if inplace else pointwise.relu(input)
-
-
-def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """input * sigmoid(input)."""
-    return _silu_(input) if inplace else pointwise.silu(input)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """input where it is positive, else negative_slope * input."""
-    return (_leaky_relu_ if inplace else pointwise.leaky_relu)(input, negative_slope)
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """exp(input) scaled so that it sums to 1 along a dim."""
-    return reduction.softmax(input, _implied_dim(input, "softmax") if dim is None else dim, dtype)
+    return normalizing.softmax(input, implied_dim(dim, input.ndim, "softmax"), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """log(softmax(input)) along a dim."""
-    return reduction.log_softmax(input, _implied_dim(input, "log_softmax") if dim is None else dim, dtype)
-
-
-def _implied_dim(input: Tensor, name: str) -> int:
-    warnings.warn(f"{name} without dim chooses one, as PyTorch once did; pass dim", UserWarning, stacklevel=3)
-    return 0 if input.ndim in (0, 1, 3) else 1
+    return normalizing.log_softmax(input, implied_dim(dim, input.ndim, "log_softmax"), dtype)

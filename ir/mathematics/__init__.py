@@ -8,14 +8,28 @@ The largest errors found, in units in the last place, over all arguments of f32 
 remainder and floor_divide are exact. Infinities, NaN, signed zeros and subnormal numbers are as IEEE 754 and C say.
 """
 
+from brasa.ir.mathematics.angles import acos as acos
+from brasa.ir.mathematics.angles import asin as asin
+from brasa.ir.mathematics.angles import atan as atan
+from brasa.ir.mathematics.angles import atan2 as atan2
+from brasa.ir.mathematics.angles import hypot as hypot
 from brasa.ir.mathematics.error_function import erf as erf
 from brasa.ir.mathematics.exponential import exp as exp
+from brasa.ir.mathematics.exponential import exp2 as exp2
 from brasa.ir.mathematics.exponential import expm1 as expm1
 from brasa.ir.mathematics.exponential import tanh as tanh
+from brasa.ir.mathematics.hyperbolic import acosh as acosh
+from brasa.ir.mathematics.hyperbolic import asinh as asinh
+from brasa.ir.mathematics.hyperbolic import atanh as atanh
+from brasa.ir.mathematics.hyperbolic import cosh as cosh
+from brasa.ir.mathematics.hyperbolic import sinh as sinh
 from brasa.ir.mathematics.logarithm import log as log
 from brasa.ir.mathematics.logarithm import log1p as log1p
+from brasa.ir.mathematics.logarithm import log2 as log2
+from brasa.ir.mathematics.logarithm import log10 as log10
 from brasa.ir.mathematics.power import power as power
 from brasa.ir.mathematics.remainder import floor_divide as floor_divide
 from brasa.ir.mathematics.remainder import remainder as remainder
 from brasa.ir.mathematics.trigonometry import cos as cos
 from brasa.ir.mathematics.trigonometry import sin as sin
+from brasa.ir.mathematics.trigonometry import tan as tan

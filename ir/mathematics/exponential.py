@@ -55,6 +55,42 @@ def exp_of_sum(x: Expr, rest: Expr) -> Expr:
     return polynomial(r, _EXP[x.dtype]) * power * power
 
 
+def exp_parts(x: Expr) -> tuple[Expr, Expr, Expr]:
+    """high, low and a power of two with e**x = (high + low) * power**2 to some 2^-57, for f64 in the range of exp."""
+    high, low = _LN2_PARTS[float64]
+    n, power = nearest_power(x, 0.5 / LN2)
+    coarse, fine = fma(n, -2 * high, x), n * (-2 * low)
+    r = coarse + fine
+    r_low = (coarse - r) + fine
+    start = 1 + r
+    start_low = (r - (start - 1)) + r_low * start
+    rest = fma(r * r, polynomial(r, _EXP[float64][2:]), start_low)
+    total = start + rest
+    return total, rest - (total - start), power
+
+
+# (2^r - 1) / r for |r| <= 1; relative error of 2^r: 2^-26.3 (f32) and 2^-67.5 (f64).
+_EXP2 = {
+    float32: (0.69314724, 0.24022673, 0.055503786, 0.009616692, 0.0013339613, 0.00015656176, 1.5028463e-05),
+    float64: (
+        0.6931471805599453, 0.24022650695910072, 0.055504108664821576, 0.009618129107628468, 0.0013333558146428595,
+        0.0001540353039338935, 1.5252733803986952e-05, 1.321548678693195e-06, 1.0178086026831141e-07,
+        7.054912331031151e-09, 4.4455360635657684e-10, 2.567757597962894e-11, 1.3692811762846305e-12,
+        6.8325270528765e-14, 3.109656299722762e-15,
+    ),
+}  # fmt: skip
+_EXP2_RANGE = {float32: (-152.0, 130.0), float64: (-1078.0, 1030.0)}
+
+
+def exp2(x: Expr) -> Expr:
+    """2**x: the nearest even integer apart, scaled by half of it twice, as in exp."""
+    low, high = _EXP2_RANGE[x.dtype]
+    bounded = no_less(no_more(x, high), low)
+    n, power = nearest_power(bounded, 0.5)
+    r = bounded - (n + n)
+    return fma(r, polynomial(r, _EXP2[x.dtype]), const(1, x.dtype)) * power * power
+
+
 # (e^r - 1 - r) / r^2 for |r| <= 0.525; relative error of e^r - 1: 2^-27.6 (f32) and 2^-60.0 (f64).
 _EXPM1_LIMIT = 0.525
 _EXPM1 = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,12 @@ def with_sign_of(x: Expr, result: Expr) -> Expr:
     return bitcast(bitcast(result, form.integer) | (bitcast(x, form.integer) & form.sign_bit), x.dtype)
 
 
+def turned_by(x: Expr, result: Expr) -> Expr:
+    """result, negated where x has a sign."""
+    form = format_of(x)
+    return bitcast(bitcast(result, form.integer) ^ (bitcast(x, form.integer) & form.sign_bit), x.dtype)
+
+
 def nearest_power(x: Expr, inverse_step: float, exponent_offset: int = 0) -> tuple[Expr, Expr]:
     """n, the integer nearest to x * inverse_step, and 2**(n + exponent_offset), which must be a normal number.
 
@@ -93,6 +100,18 @@ def nearest_power(x: Expr, inverse_step: float, exponent_offset: int = 0) -> tup
     shifted = fma(x, inverse_step, const(shifter, x.dtype))
     power = bitcast(bitcast(shifted, form.integer) << form.fraction_bits, x.dtype)
     return shifted - shifter, power
+
+
+def in_double(function: Callable[..., Expr]) -> Callable[..., Expr]:
+    """A function of f64, and of f32 by way of f64."""
+
+    @functools.wraps(function)
+    def compute(*operands: Expr) -> Expr:
+        if operands[0].dtype is float64:
+            return function(*operands)
+        return cast(function(*(cast(operand, float64) for operand in operands)), operands[0].dtype)
+
+    return compute
 
 
 def split_product(x: Expr, y: Expr) -> tuple[Expr, Expr]:

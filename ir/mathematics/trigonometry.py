@@ -1,4 +1,4 @@
-"""sin and cos: reduction to a quarter turn, exact for every argument, then a polynomial.
+"""sin, cos and tan: reduction to a quarter turn, exact for every argument, then a polynomial.
 
 The reduction is Payne and Hanek's ("Radian reduction for trigonometric functions", SIGNUM 1983) in floating point: x is
 multiplied by pieces of 1 / (2 pi), and of each product only the fraction counts. Of the pieces only those matter whose
@@ -18,6 +18,7 @@ from brasa.ir.mathematics.floating import (
     polynomial,
     split_product,
     split_sum,
+    turned_by,
 )
 
 _INVERSE_TURN_BITS = 1280
@@ -51,15 +52,43 @@ _COS = {
 def sin(x: Expr) -> Expr:
     """Sine."""
     quarters, angle = _quarters_and_angle(magnitude(x))
-    form = format_of(x)
-    sign = bitcast(x, form.integer) & form.sign_bit
-    return bitcast(bitcast(_sine(quarters, angle), form.integer) ^ sign, x.dtype)
+    return turned_by(x, _sine(quarters, angle))
 
 
 def cos(x: Expr) -> Expr:
     """Cosine."""
     quarters, angle = _quarters_and_angle(magnitude(x))
     return _sine(quarters + 1, angle)
+
+
+def tan(x: Expr) -> Expr:
+    """Tangent: the quotient of sine and cosine, both with what their rounding lost."""
+    size = magnitude(x)
+    if x.dtype is float32:
+        quarters, angle = _reduce_single(cast(size, float64))
+        return turned_by(x, cast(_tangent(quarters, angle, const(0, float64)), float32))
+    quarters, angle, low = _reduce_double(size)
+    small = size < 0.78
+    zero = const(0, float64)
+    angle = select(small, size, select(size < INFINITY, angle, const(math.nan, float64)))
+    return turned_by(x, _tangent(select(small, zero, quarters), angle, select(small, zero, low)))
+
+
+def _tangent(quarters: Expr, angle: Expr, low: Expr) -> Expr:
+    """tan(angle + low + quarters * pi / 2), in f64."""
+    square, square_low = split_product(angle, angle)
+    bend = fma(angle * square, polynomial(square, _SIN[float64]), low)
+    sine = angle + bend
+    sine_low = bend - (sine - angle)
+    start = fma(square, -0.5, const(1, float64))
+    rest = fma(square * square, polynomial(square, _COS[float64]), -fma(square_low, 0.5, angle * low))
+    cosine = start + rest
+    cosine_low = (rest - (cosine - start)) + fma(square, -0.5, 1 - start)
+    even = eq(bitcast(quarters + format_of(angle).shifter, int64) & 1, 0)
+    above, above_low = select(even, sine, -cosine), select(even, sine_low, -cosine_low)
+    below, below_low = select(even, cosine, sine), select(even, cosine_low, sine_low)
+    quotient = above / below
+    return quotient + (fma(-quotient, below, above) + fma(-quotient, below_low, above_low)) / below
 
 
 def _sine(quarters: Expr, angle: Expr) -> Expr:
@@ -78,7 +107,7 @@ def _quarters_and_angle(x: Expr) -> tuple[Expr, Expr]:
     if x.dtype is float32:
         quarters, angle = _reduce_single(cast(x, float64))
         return cast(quarters, float32), cast(angle, float32)
-    quarters, angle = _reduce_double(x)
+    quarters, angle, _ = _reduce_double(x)
     small = x < 0.78
     angle = select(x < INFINITY, angle, const(math.nan, float64))
     return select(small, const(0, float64), quarters), select(small, x, angle)
@@ -113,8 +142,8 @@ def _reduce_single(x: Expr) -> tuple[Expr, Expr]:
 _DOUBLE_BITS = 51
 
 
-def _reduce_double(x: Expr) -> tuple[Expr, Expr]:
-    """As _quarters_and_angle: five pieces from 51 i bits on, where i is about 1/51 of the exponent of x's last bit."""
+def _reduce_double(x: Expr) -> tuple[Expr, Expr, Expr]:
+    """As _quarters_and_angle, and what the angle is short of: five pieces from 51 i bits on, where i is about 1/51 of the exponent of x's last bit."""
     exponent = (bitcast(x, int64) >> 52) - (1023 + 52)
     step = (select(exponent < 0, const(0, int64), exponent) * 5) >> 8  # 256 / 5 = 51.2
     pieces = [const(_piece(i, _DOUBLE_BITS) * 2.0**-_DOUBLE_BITS, float64) for i in range(23)]
@@ -135,4 +164,6 @@ def _reduce_double(x: Expr) -> tuple[Expr, Expr]:
         low = low + lost
     for part in parts[7:]:
         low = low + part
-    return quarters, fma(turns, _TURN, fma(turns, _TURN_LOW, low * _TURN))
+    rest = fma(turns, _TURN_LOW, low * _TURN)
+    angle = fma(turns, _TURN, rest)
+    return quarters, angle, fma(turns, _TURN, -angle) + rest

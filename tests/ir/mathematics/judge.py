@@ -18,8 +18,11 @@ from tests.codegen.llvm.native import Native, program_of
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
-UNARY = ("exp", "expm1", "tanh", "log", "log1p", "sin", "cos", "erf")
-BINARY = ("power", "remainder", "floor_divide")
+UNARY = (
+    "exp", "expm1", "tanh", "log", "log1p", "sin", "cos", "erf", "exp2", "log2", "log10", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "asinh", "acosh", "atanh",
+)  # fmt: skip
+BINARY = ("power", "remainder", "floor_divide", "atan2")
 DTYPES = {"f32": float32, "f64": float64}
 LIMIT = 2.0
 
@@ -53,7 +56,13 @@ def apply(name: str, dtype: DType, *operands: Array, speed: int = 3) -> Array:
 
 
 _ERF = np.frompyfunc(math.erf, 1, 1)
-_IN_DOUBLE: dict[str, Callable[..., Any]] = {"power": np.power, "erf": lambda x: _ERF(x).astype(np.float64)}
+_IN_DOUBLE: dict[str, Callable[..., Any]] = {
+    "power": np.power, "erf": lambda x: _ERF(x).astype(np.float64), "asin": np.arcsin, "acos": np.arccos,
+    "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+}  # fmt: skip
+_EXACTLY: dict[str, Callable[..., Any]] = {
+    "exp2": lambda x: mpmath.power(2, x), "log2": lambda x: mpmath.log(x, 2), "log10": lambda x: mpmath.log(x, 10),
+}  # fmt: skip
 
 
 def in_double(name: str, *operands: Array) -> Array:
@@ -78,9 +87,9 @@ def errors_in_double(got: Array, exact: Array) -> Array:
 
 def error_exactly(name: str, got: float, *operands: float) -> float:
     """How many units in the last place of f64 one finite result is off."""
-    with mpmath.workprec(1400 if name in ("sin", "cos") else _DIGITS):
+    with mpmath.workprec(1400 if name in ("sin", "cos", "tan") else _DIGITS):
         given = [mpmath.mpf(each) for each in operands]
-        exact = getattr(mpmath, name)(*given)
+        exact = _EXACTLY.get(name, getattr(mpmath, name, None))(*given)
         beyond = mpmath.mpf(2) ** 1024
         if abs(exact) >= beyond and math.isinf(got) and exact * got > 0:
             return 0.0

@@ -32,7 +32,24 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "sin": ((-4, 4), (-1000, 1000), (-1e9, 1e9)),
     "cos": ((-4, 4), (-1000, 1000), (-1e9, 1e9)),
     "erf": ((-1.3, 1.3), (0.9, 4), (-6, 6)),
+    "exp2": ((-1, 1), (-1075, 1025), (-150, 129)),
+    "log2": ((0.5, 1.5), (0.99, 1.01), (0, 1e6)),
+    "log10": ((0.5, 1.5), (0.99, 1.01), (0, 1e6)),
+    "tan": ((-4, 4), (-1000, 1000), (-1e9, 1e9)),
+    "asin": ((-1, 1), (0.99, 1), (-0.6, 0.6)),
+    "acos": ((-1, 1), (0.99, 1), (-0.6, 0.6)),
+    "atan": ((-0.5, 0.5), (-3, 3), (-100, 100)),
+    "sinh": ((-1.1, 1.1), (-3, 3), (-711, 711), (-90, 90)),
+    "cosh": ((-1.1, 1.1), (-3, 3), (-711, 711), (-90, 90)),
+    "asinh": ((-0.6, 0.6), (-4, 4), (-1e9, 1e9)),
+    "acosh": ((1, 1.6), (1, 4), (1, 1e9)),
+    "atanh": ((-0.6, 0.6), (-1, 1), (0.99, 1)),
 }
+# Beyond these, it is NaN.
+DOMAINS = {
+    "log": (0, np.inf), "log2": (0, np.inf), "log10": (0, np.inf), "log1p": (-1, np.inf), "asin": (-1, 1),
+    "acos": (-1, 1), "acosh": (1, np.inf), "atanh": (-1, 1),
+}  # fmt: skip
 COUNT = 10_000
 
 
@@ -48,9 +65,8 @@ def test_double(name: str) -> None:
     x = points(float64, COUNT, *RANGES[name])
     results = apply(name, float64, x)
     with np.errstate(all="ignore"):
-        undefined = np.isnan(x) | (
-            np.isinf(x) if name in ("sin", "cos") else x < {"log": 0, "log1p": -1}.get(name, -np.inf)
-        )
+        low, high = DOMAINS.get(name, (-np.inf, np.inf))
+        undefined = np.isnan(x) | (np.isinf(x) if name in ("sin", "cos", "tan") else (x < low) | (x > high))
     assert np.isnan(results[undefined]).all()
     finite = [(float(a), float(b)) for a, b in zip(x[~undefined], results[~undefined], strict=True) if math.isfinite(a)]
     errors = [error_exactly(name, got, each) for each, got in finite]
@@ -78,7 +94,7 @@ def near_quarter_turns(bits: int, exponents: range) -> Array:
     return np.array(found)
 
 
-@pytest.mark.parametrize("name", ["sin", "cos"])
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
 def test_next_to_quarter_turns(name: str) -> None:
     single = near_quarter_turns(24, range(-20, 104, 4)).astype(np.float32)
     assert worst(errors_in_double(apply(name, float32, single), in_double(name, single))) <= LIMIT
@@ -87,7 +103,7 @@ def test_next_to_quarter_turns(name: str) -> None:
     assert worst([error_exactly(name, float(b), float(a)) for a, b in zip(double, results, strict=True)]) <= LIMIT
 
 
-@pytest.mark.parametrize("name", ["expm1", "tanh", "log1p", "sin", "erf"])
+@pytest.mark.parametrize("name", ["expm1", "tanh", "log1p", "sin", "erf", "tan", "asin", "atan", "sinh", "asinh", "atanh"])
 def test_small_arguments_are_kept(name: str) -> None:
     """Where the function is x, signs of zeros and subnormal numbers included."""
     for dtype in (float32, float64):
@@ -98,7 +114,7 @@ def test_small_arguments_are_kept(name: str) -> None:
         np.testing.assert_array_equal(np.signbit(apply(name, dtype, x)), np.signbit(x))
 
 
-@pytest.mark.parametrize("name", ["tanh", "sin", "erf"])
+@pytest.mark.parametrize("name", ["tanh", "sin", "erf", "tan", "asin", "atan", "sinh", "asinh", "atanh"])
 def test_odd(name: str) -> None:
     for dtype in (float32, float64):
         x = points(dtype, 2000, (0, 10))

@@ -1,0 +1,294 @@
+"""Sums, products, quotients, powers, and what is made of them."""
+
+from __future__ import annotations
+
+from brasa.function import function
+from brasa.functions.bits import copysign
+from brasa.functions.elementwise import binary, filled, in_floats, unary, widened
+from brasa.functions.rounding import trunc
+from brasa.ir.dtype import bool_, float64
+from brasa.ir.errors import BrasaError, DTypeError
+from brasa.ir.ops import elementwise as ops
+from brasa.ir.ops import special
+from brasa.operators import operator
+from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, floating, together, type_of
+from brasa.tensor import Tensor
+
+__all__ = [
+    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "hypot",
+    "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal", "remainder", "rsqrt", "rsub", "sgn",
+    "sign", "sqrt", "square", "sub", "subtract", "true_divide",
+]  # fmt: skip
+
+sqrt = unary(ops.sqrt, real=True, doc="The square root of each element.")
+hypot = binary(special.hypot, doc="sqrt(input**2 + other**2) without overflow in between.")
+
+
+@operator(method=True, in_place=True, out=True, aliases=("negative",))
+@function(inline=True)
+def neg(input: Tensor) -> Tensor:
+    """-input, elementwise; DTypeError for bool."""
+    if type_of(input).dtype is bool_:
+        raise DTypeError("negation is not defined for bool", op="neg", hint="use ~ or logical_not")
+    return elementwise_op(ops.neg, input)
+
+
+negative = neg
+
+
+@operator(method=True)
+def positive(input: Tensor) -> Tensor:
+    """The input itself; DTypeError for bool."""
+    if input.dtype is bool_:
+        raise DTypeError("is not defined for bool", op="positive")
+    return input
+
+
+@function(inline=True)
+def _add(input: Number, other: Number) -> Tensor:
+    dtype = common_dtype(input, other)
+    return elementwise_op(ops.or_ if dtype is bool_ else ops.add, input, other)
+
+
+@function(inline=True)
+def _add_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
+    dtype = common_dtype(input, other)
+    _check_alpha(alpha, dtype.kind, "add")
+    scaled, factor = together(other, alpha, dtype=dtype)
+    if dtype is bool_:
+        return elementwise_op(ops.or_, input, apply(ops.and_, scaled, factor))
+    return elementwise_op(ops.add, input, apply(ops.mul, scaled, factor), dtype=dtype)
+
+
+def _check_alpha(alpha: Number, kind: str, op: str) -> None:
+    alpha_kind = common_dtype(alpha).kind
+    if kind in ("int", "uint", "bool") and alpha_kind in ("float", "complex"):
+        raise BrasaError(f"alpha is {alpha_kind}, but the result is {kind}", op=op)
+    if alpha_kind == "bool" and kind != "bool":
+        raise BrasaError(f"alpha is bool, but the result is {kind}", op=op)
+
+
+@operator(method=True, in_place=True, out=True)
+def add(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
+    """input + alpha * other; for bool, whether either holds."""
+    return _add(input, other) if type(alpha) is int and alpha == 1 else _add_scaled(input, other, alpha)
+
+
+@function(inline=True)
+def _sub(input: Number, other: Number) -> Tensor:
+    _check_no_bool(input, other, "sub")
+    return elementwise_op(ops.sub, input, other)
+
+
+def _check_no_bool(input: Number, other: Number, op: str) -> None:
+    if any(common_dtype(operand) is bool_ for operand in (input, other)):
+        raise DTypeError("subtraction is not defined for bool", op=op, hint="use ^ or logical_xor")
+
+
+@function(inline=True)
+def _sub_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
+    _check_no_bool(input, other, "sub")
+    dtype = common_dtype(input, other)
+    _check_alpha(alpha, dtype.kind, "sub")
+    return elementwise_op(ops.sub, input, apply(ops.mul, *together(other, alpha, dtype=dtype)), dtype=dtype)
+
+
+@operator(method=True, in_place=True, out=True, aliases=("subtract",))
+def sub(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
+    """input - alpha * other; DTypeError for bool."""
+    return _sub(input, other) if type(alpha) is int and alpha == 1 else _sub_scaled(input, other, alpha)
+
+
+subtract = sub
+
+
+@operator()
+def rsub(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
+    """other - alpha * input."""
+    return sub(other, input, alpha=alpha)
+
+
+@operator(method=True, in_place=True, out=True, aliases=("multiply",))
+@function(inline=True)
+def mul(input: Number, other: Number) -> Tensor:
+    """input * other; for bool, whether both hold."""
+    dtype = common_dtype(input, other)
+    return elementwise_op(ops.and_ if dtype is bool_ else ops.mul, input, other)
+
+
+multiply = mul
+
+
+@function(inline=True)
+def _true_divide(input: Number, other: Number) -> Tensor:
+    return elementwise_op(ops.div, input, other, dtype=floating(input, other))
+
+
+@function
+def _trunc_divide(input: Number, other: Number) -> Tensor:
+    dtype = common_dtype(input, other)
+    if dtype.kind == "float":
+        return trunc(elementwise_op(ops.div, input, other))
+    lhs, rhs = together(input, other)
+    down = apply(ops.floor_divide, lhs, rhs)
+    inexact = apply(ops.ne, apply(ops.mul, down, rhs), lhs)
+    negative = apply(ops.lt, down, apply(ops.sub, down, down))
+    return add(down, cast(apply(ops.and_, inexact, negative), dtype))
+
+
+@operator(method=True, in_place=True, out=True)
+@function(inline=True)
+def floor_divide(input: Number, other: Number) -> Tensor:
+    """The quotient rounded down."""
+    return elementwise_op(ops.floor_divide, input, other)
+
+
+@operator(method=True, in_place=True, out=True, aliases=("divide",))
+def div(input: Number, other: Number, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other; rounding_mode "trunc" or "floor" rounds the quotient."""
+    if rounding_mode is None:
+        return _true_divide(input, other)
+    if rounding_mode not in ("trunc", "floor"):
+        raise BrasaError(f"rounding_mode must be None, 'trunc' or 'floor', not {rounding_mode!r}", op="div")
+    return _trunc_divide(input, other) if rounding_mode == "trunc" else floor_divide(input, other)
+
+
+divide = div
+
+
+@operator(method=True, in_place=True, out=True)
+def true_divide(input: Number, other: Number) -> Tensor:
+    """input / other, in floats."""
+    return _true_divide(input, other)
+
+
+@operator(method=True, in_place=True, out=True)
+@function(inline=True)
+def remainder(input: Number, other: Number) -> Tensor:
+    """What division rounded down leaves: it has the divisor's sign, as Python's %."""
+    return elementwise_op(ops.remainder, input, other)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+def fmod(input: Number, other: Number) -> Tensor:
+    """What division rounded toward zero leaves: it has the dividend's sign, as C's fmod, and is exact."""
+    x, y = together(input, other)
+    if type_of(x).dtype.kind == "float":
+        rest = apply(ops.remainder, apply(ops.abs_, x), apply(ops.abs_, y))
+        return copysign(rest, x)
+    rest = apply(ops.remainder, x, y)
+    unlike = elementwise_op(ops.lt, apply(ops.xor, rest, x), 0)
+    return apply(ops.select, apply(ops.and_, unlike, elementwise_op(ops.ne, rest, 0)), apply(ops.sub, rest, y), rest)
+
+
+@function(inline=True)
+def _pow(input: Number, exponent: Number) -> Tensor:
+    return elementwise_op(ops.pow_, input, exponent)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+def square(input: Tensor) -> Tensor:
+    """input * input."""
+    return mul(input, input)
+
+
+@operator(method=True, in_place=True, out=True)
+def pow(input: Number, exponent: Number) -> Tensor:
+    """input to the power of exponent; small constant exponents become products and roots."""
+    if isinstance(input, Tensor) and isinstance(exponent, int | float) and not isinstance(exponent, bool):
+        if isinstance(exponent, int) and exponent < 0 and input.dtype.kind in ("bool", "int", "uint"):
+            raise BrasaError(f"an integer has no integer power {exponent}", op="pow", hint="use float_power")
+        if exponent == 2:
+            return square(input)
+        if exponent == 3:
+            return mul(square(input), input)
+        if exponent == 0.5 and input.dtype.kind == "float":
+            return sqrt(input)
+    return _pow(input, exponent)
+
+
+@operator(method=True, in_place=True, out=True)
+@function(inline=True)
+def float_power(input: Number, exponent: Number) -> Tensor:
+    """input to the power of exponent, in float64."""
+    return apply(ops.pow_, *together(input, exponent, dtype=float64))
+
+
+@operator(method=True, in_place=True, out=True, aliases=("absolute",))
+@function(inline=True)
+def abs(input: Tensor) -> Tensor:
+    """The absolute value of each element."""
+    return elementwise_op(ops.abs_, input)
+
+
+absolute = abs
+
+
+@operator(method=True, in_place=True, out=True)
+@function(inline=True)
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1 for each element; of NaN 0. For bool, the input."""
+    if type_of(input).dtype is bool_:
+        return cast(input, bool_)
+    return elementwise_op(ops.sign, input)
+
+
+@operator(method=True, in_place=True, out=True)
+def sgn(input: Tensor) -> Tensor:
+    """-1, 0 or 1 for each element, as `sign`."""
+    return sign(input)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / input."""
+    return _true_divide(1, input)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+@in_floats
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / sqrt(input)."""
+    return _true_divide(1, sqrt(input))
+
+
+@function
+@widened
+def _addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Number) -> Tensor:
+    return add(input, mul(mul(tensor1, tensor2), value))
+
+
+@operator(method=True, in_place=True, out=True)
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """input + value * tensor1 * tensor2."""
+    return _addcmul(input, tensor1, tensor2, value)
+
+
+@function
+@widened
+def _addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Number) -> Tensor:
+    if common_dtype(tensor1, tensor2).kind not in ("float", "complex"):
+        raise BrasaError("integers are not divided", op="addcdiv", hint="use a float dtype")
+    return add(input, mul(_true_divide(tensor1, tensor2), value))
+
+
+@operator(method=True, in_place=True, out=True)
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """input + value * tensor1 / tensor2; BrasaError for integers."""
+    return _addcdiv(input, tensor1, tensor2, value)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+@widened
+def lerp(input: Tensor, end: Tensor, weight: Number) -> Tensor:
+    """input + weight * (end - input), from the nearer end, so that weights 0 and 1 give the ends themselves."""
+    start, stop, share = together(input, end, weight)
+    gap = apply(ops.sub, stop, start)
+    from_start = apply(ops.add, start, apply(ops.mul, share, gap))
+    from_end = apply(ops.sub, stop, apply(ops.mul, gap, apply(ops.sub, filled(share, 1), share)))
+    return apply(ops.select, apply(ops.lt, share, filled(share, 0.5)), from_start, from_end)

@@ -1,0 +1,63 @@
+"""Elements as whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from brasa.function import function
+from brasa.functions.elementwise import named, widened
+from brasa.ir.errors import DTypeError
+from brasa.ir.graph import Op
+from brasa.ir.ops import elementwise as ops
+from brasa.operators import operator
+from brasa.primitive import apply, common_dtype, elementwise_op, type_of
+from brasa.tensor import Tensor
+
+__all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
+
+
+def _rounding(op: Op, doc: str, aliases: Sequence[str] = ()) -> Callable[[Tensor], Tensor]:
+    def build(input: Tensor) -> Tensor:
+        return _rounded(op, input)
+
+    return named(build, op.name, doc, aliases)
+
+
+def _rounded(op: Op, input: Tensor) -> Tensor:
+    """Integers are whole already."""
+    dtype = common_dtype(input)
+    return apply(ops.cast, input, dtype=dtype) if dtype.kind in ("int", "uint") else elementwise_op(op, input)
+
+
+floor = _rounding(ops.floor, "The largest integer not above each element.")
+ceil = _rounding(ops.ceil, "The smallest integer not below each element.")
+trunc = fix = _rounding(ops.trunc, "Each element without its fraction.", aliases=("fix",))
+
+
+@function(inline=True)
+def _round(input: Tensor) -> Tensor:
+    return _rounded(ops.round_, input)
+
+
+@function
+@widened
+def _round_scaled(input: Tensor, scale: float, inverse: bool) -> Tensor:
+    if type_of(input).dtype.kind != "float":
+        raise DTypeError("integers have no decimals", op="round")
+    there, back = (ops.div, ops.mul) if inverse else (ops.mul, ops.div)
+    return elementwise_op(back, elementwise_op(ops.round_, elementwise_op(there, input, scale)), scale)
+
+
+@operator(method=True, in_place=True, out=True)
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest integer, halves to even; the nearest multiple of 10**-decimals."""
+    if decimals == 0:
+        return _round(input)
+    return _round_scaled(input, float(10 ** (decimals if decimals > 0 else -decimals)), decimals < 0)
+
+
+@operator(method=True, in_place=True, out=True)
+@function
+def frac(input: Tensor) -> Tensor:
+    """What `trunc` takes away, with the element's sign."""
+    return elementwise_op(ops.sub, input, elementwise_op(ops.trunc, input))
