@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,26 +11,84 @@ from tests.samples.sample import Array, ErrorSample, Sample
 
 
 def positive(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Symmetric positive-definite matrices."""
-    x = rng.normal(size=shape)
-    return np.asarray(x @ np.swapaxes(x, -1, -2) + np.eye(shape[-1]), dtype)
+    """Positive-definite matrices, not symmetric ones."""
+    return np.asarray(rng.normal(size=shape) + 3 * shape[-1] * np.eye(shape[-1]), dtype)
 
 
-_CHOLESKY = [
-    Sample(f"x: {dtype}[{shape}]", f"({dtype}[{shape}], i32[{batch}]) = cholesky(x)", sizes, {"x": positive})
-    for dtype, shape, batch, sizes in (
-        ("f32", "3,3", "", {}), ("f64", "2,n,n", "2", {"n": 4}), ("f32", "0,3,3", "0", {}), ("f64", "2,0,0", "2", {}),
-    )
-]  # fmt: skip
+def spread(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Matrices whose singular values lie apart."""
+    x = rng.normal(size=shape) / 8
+    x[..., range(shape[-1]), range(shape[-1])] += np.arange(1, shape[-1] + 1)
+    return np.asarray(x, dtype)
+
+
+def _symmetric(dtype: str, shape: str, results: str, name: str, sizes: Mapping[str, int]) -> Sample:
+    """An op of symmetric matrices, which reads one triangle, and whose gradient is symmetric."""
+    axes = list(range(shape.count(",") + 1))
+    turned = f"{dtype}[{shape}] = permute(x, axes={[*axes[:-2], axes[-1], axes[-2]]})"
+    both = f"{turned}\n{dtype}[{shape}] = add(x, %0)"
+    return Sample(f"x: {dtype}[{shape}]", f"{results} = {name}(%1)", sizes, {"x": positive}, before=both)
+
+
+def _of_matrices(name: str, results: str, *, tall: bool = True, options: str = "", smooth: bool = True) -> list[Sample]:
+    """A factorization of square matrices, of batches of them and of tall ones. results: with d, batch, m, n, k."""
+    found = []
+    for dtype, batch, m, n, sizes in (
+        ("f32", "", "3", "3", {}), ("f64", "2", "n", "n", {"n": 4}), ("f64", "0", "2", "2", {}),
+        ("f64", "2", "0", "0", {}), ("f64", "", "4", "2", {}), ("f32", "2", "m", "n", {"m": 5, "n": 3}),
+    ):  # fmt: skip
+        if m != n and not tall:
+            continue
+        shaped = {"d": dtype, "b": f"{batch}," if batch else "", "batch": batch, "m": m, "n": n}
+        made = results.format(**shaped)
+        call = f"{made} = {name}(x{', ' if options else ''}{options})"
+        values = {"x": spread}
+        found.append(Sample("x: {d}[{b}{m},{n}]".format(**shaped), call, sizes, values, smooth=smooth))
+    return found
+
+
 _REASON = 'caller="inv", reason="bad"'
 
 SAMPLES = [
-    *_CHOLESKY,
+    *[_symmetric(dtype, shape, f"({dtype}[{shape}], i32[{batch}])", "cholesky", sizes)
+      for dtype, shape, batch, sizes in (
+        ("f32", "3,3", "", {}), ("f64", "2,n,n", "2", {"n": 4}), ("f32", "0,3,3", "0", {}), ("f64", "2,0,0", "2", {}))],
+    *[_symmetric(dtype, shape, f"({dtype}[{vector}], {dtype}[{shape}])", "eigh", sizes)
+      for dtype, shape, vector, sizes in (
+        ("f32", "3,3", "3", {}), ("f64", "2,n,n", "2,n", {"n": 4}), ("f32", "0,3,3", "0,3", {}))],
+    *_of_matrices("lu", "({d}[{b}{m},{n}], i32[{b}{n}], i32[{batch}])"),
+    *_of_matrices("qr", "({d}[{b}{m},{n}], {d}[{b}{n},{n}])", options="complete=false"),
+    *_of_matrices("qr", "({d}[{b}{m},{m}], {d}[{b}{m},{n}])", options="complete=true", smooth=False),
+    *_of_matrices("reflectors", "({d}[{b}{m},{n}], {d}[{b}{n}])"),
+    *_of_matrices("svd", "({d}[{b}{m},{n}], {d}[{b}{n}], {d}[{b}{n},{n}])", options="full=false"),
+    *_of_matrices("svd", "({d}[{b}{m},{m}], {d}[{b}{n}], {d}[{b}{n},{n}])", options="full=true", smooth=False),
+    *[Sample(f"a: {dtype}[{batch}{n},{n}], b: {dtype}[{batch}{n},2]",
+             f"{dtype}[{batch}{n},2] = solve_triangular(a, b, upper={upper})", {}, {"a": spread})
+      for dtype, batch, n in (("f32", "", "3"), ("f64", "2,", "4"), ("f64", "0,", "2"), ("f64", "", "40"),
+                              ("f64", "", "0"))
+      for upper in ("false", "true")],
+    Sample("x: f32[3,3]", "(c64[3], c64[3,3]) = eig(x)", {}, {"x": spread}),
+    Sample("x: c128[2,n,n]", "(c128[2,n], c128[2,n,n]) = eig(x)", {"n": 3}, {"x": spread}),
+    Sample("pivots: i32[2,3]", "(i64[2,4], i64[2,4]) = permutation(pivots, rows=4)", {},
+           {"pivots": [[3, 2, 4], [1, 3, 3]]}),
+    Sample("pivots: i32[n]", "(i64[n*2], i64[n*2]) = permutation(pivots, rows=n*2)", {"n": 2}, {"pivots": [4, 4]}),
     Sample("x: f32[2,3], info: i32[2]", f"f32[2,3] = require(x, info, {_REASON})", {}, {"info": [0, 0]}),
-]
+]  # fmt: skip
+_WIDE = "x is f32[2,3], whose matrices have more columns than rows"
 ERRORS = [
-    ErrorSample("x: f32[2,3]", "cholesky(x)", "cholesky: x is f32[2,3], whose matrices are not square"),
-    ErrorSample("x: f32[3]", "cholesky(x)", "cholesky: x is f32[3], which has fewer than two axes"),
+    *[ErrorSample("x: f32[2,3]", f"{op}(x)", f"{op}: x is f32[2,3], whose matrices are not square")
+      for op in ("cholesky", "eigh", "eig")],
+    *[ErrorSample("x: f32[3]", f"{op}(x)", f"{op}: x is f32[3], which has fewer than two axes")
+      for op in ("cholesky", "eigh", "eig", "lu", "reflectors")],
+    *[ErrorSample("x: f32[2,3]", f"{op}(x{options})", f"{op}: {_WIDE}")
+      for op, options in (("lu", ""), ("reflectors", ""), ("qr", ", complete=true"), ("svd", ", full=true"))],
     ErrorSample("x: f16[3,3]", "cholesky(x)", "cholesky: is not defined for f16"),
+    ErrorSample("a: f32[3,3], b: f64[3,3]", "solve_triangular(a, b, upper=true)",
+                "solve_triangular: b is f64, a is f32"),
+    ErrorSample("a: f32[3,3], b: f32[2,3]", "solve_triangular(a, b, upper=true)",
+                "solve_triangular: a is f32[3,3], b is f32[2,3]: they may differ in the last axis only"),
+    ErrorSample("a: f32[2,3], b: f32[2,3]", "solve_triangular(a, b, upper=true)",
+                "solve_triangular: a is f32[2,3], whose matrices are not square"),
+    ErrorSample("pivots: i64[3]", "permutation(pivots, rows=3)", "permutation: pivots are i64[3], not i32 vectors"),
     ErrorSample("x: f32[2], info: f32[2]", f"require(x, info, {_REASON})", "require: info is f32, not an integer"),
-]
+]  # fmt: skip

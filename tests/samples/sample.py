@@ -24,7 +24,7 @@ class Sample:
     """One application of an op to inputs.
 
     sizes: what named sizes stand for. values: how inputs are drawn, or their values, where the usual ones will not do.
-    smooth: whether the op is differentiable there. held: graphs that it holds. before: a node that it reads.
+    smooth: whether the op is differentiable there. held: graphs that it holds. before: nodes that it reads, a line each.
     """
 
     inputs: str
@@ -40,7 +40,7 @@ class Sample:
         """The text of a graph of this application alone."""
         if not self.application:
             return f"graph sample({self.inputs}) {{\n  return x\n}}"
-        lines = [f"  %{i}: {line}" for i, line in enumerate(filter(None, (self.before, self.application)))]
+        lines = [f"  %{i}: {line}" for i, line in enumerate([*self.before.splitlines(), self.application])]
         return f"{self.held}graph sample({self.inputs}) {{\n" + "\n".join(lines) + f"\n  return %{len(lines) - 1}\n}}"
 
     @cached_property
@@ -71,11 +71,10 @@ class Sample:
 
     def in_double_precision(self) -> Sample:
         """The same with f64 for every float."""
-        inputs, application = self.inputs, self.application
+        texts = [self.inputs, self.application, self.before]
         for name in ("bf16", "f16", "f32"):
-            inputs, application = inputs.replace(f"{name}[", "f64["), application.replace(f"{name}[", "f64[")
-            application = application.replace(f"dtype={name})", "dtype=f64)")
-        return replace(self, inputs=inputs, application=application)
+            texts = [t.replace("c64[", "c128[").replace(f"{name}[", "f64[").replace(f"dtype={name})", "dtype=f64)") for t in texts]
+        return replace(self, inputs=texts[0], application=texts[1], before=texts[2])
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())

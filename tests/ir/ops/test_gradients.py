@@ -105,7 +105,7 @@ def inner(left: Any, right: Any) -> float:
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_gradient(name: str) -> None:
     samples = list(smooth_samples(name))
-    assert samples or name == "stop_gradient"
+    assert samples or name in ("stop_gradient", "eig")  # the latter's results are complex: see test_linalg
     for sample in samples:
         graph = sample.taken_apart
         graph = Graph(graph.name, graph.inputs, graph.nodes, tuple(floats(graph.outputs)))
