@@ -47,8 +47,10 @@ from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.neural.dropout import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
 from brasa.functions.normalizing import *  # noqa: F403
+from brasa.functions.order_statistics import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
+from brasa.functions.searching import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
 from brasa.functions.statistics import *  # noqa: F403
 from brasa.functions.sampling import *  # noqa: F403

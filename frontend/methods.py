@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brasa import creation, indexing, random, views
+from brasa import creation, indexing, views
 from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
 from brasa.copies import cast, clone
 from brasa.devices import device_name, moved_to
 from brasa.functions import matrix, pointwise
+from brasa.functions.filling import FILLS
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
 from brasa.ir.dtype import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
@@ -105,16 +106,6 @@ def _zero_(self: Tensor) -> Tensor:
     return _fill_(self, 0)
 
 
-def _uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Write uniform numbers in [a, b)."""
-    return assign(self, random.uniform(self, a, b, generator), "uniform_")
-
-
-def _normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Write normal numbers."""
-    return assign(self, random.normal(self, mean, std, generator), "normal_")
-
-
 def _detach_(self: Tensor) -> Tensor:
     """Cut this tensor itself off from the graph."""
     self._requires_grad, self._edge = False, None
@@ -173,7 +164,7 @@ _METHODS: dict[str, Any] = {
     "__iadd__": in_place(add, "add_"), "__isub__": in_place(sub, "sub_"), "__imul__": in_place(mul, "mul_"),
     "__itruediv__": in_place(div, "div_"), "__getitem__": indexing.get_item, "__setitem__": indexing.set_item,
     "where": _flip_where, "to": _to, "type": _type, "copy_": _copy_, "fill_": _fill_, "zero_": _zero_,
-    "uniform_": _uniform_, "normal_": _normal_, "detach_": _detach_,
+    **FILLS, "detach_": _detach_,
     "float": _caster(float32), "double": _caster(float64), "half": _caster(float16),
     "bfloat16": _caster(bfloat16_dtype), "int": _caster(int32), "long": _caster(int64), "short": _caster(int16),
     "char": _caster(int8), "byte": _caster(uint8), "bool": _caster(bool_), "cpu": lambda self: self.to("cpu"),

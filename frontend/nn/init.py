@@ -9,9 +9,10 @@ from brasa import creation
 from brasa.autograd import no_grad
 from brasa.function import function
 from brasa.functions import pointwise
+from brasa.functions.filling import uniform
 from brasa.ir.dtype import float64
 from brasa.ir.errors import ShapeError, ValueError
-from brasa.random import Generator, uniform
+from brasa.random import Generator
 from brasa.tensor import Tensor
 
 _GAINS = {
@@ -36,13 +37,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in [a, b)."""
     with no_grad():
-        return tensor.uniform_(a, b, generator)
+        return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers."""
     with no_grad():
-        return tensor.normal_(mean, std, generator)
+        return tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

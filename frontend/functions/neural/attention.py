@@ -1,0 +1,88 @@
+"""Attention of queries to keys, which weighs their values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from brasa.arguments import require_tensors
+from brasa.function import function
+from brasa.functions import pointwise, reduction
+from brasa.functions.matrix import matmul
+from brasa.functions.neural.dropout import dropout
+from brasa.functions.neural.precision import rounded, widened
+from brasa.ir.dtype import int64
+from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
+from brasa.ir.ops.control import stop_gradient
+from brasa.ir.ops.source import iota
+from brasa.ir.types import TensorType
+from brasa.operators import operator
+from brasa.primitive import Number, apply, current, permute, type_of
+from brasa.tensor import Tensor
+
+
+@function
+def _weights(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, scale: Number) -> Tensor:
+    q, k, m = widened(query, key, mask)
+    rank = q.ndim
+    scores = pointwise.mul(matmul(q, permute(k, (*range(rank - 2), rank - 1, rank - 2))), scale)
+    if causal:
+        type = TensorType(type_of(scores).shape[-2:], int64)
+        rows, columns = (current().fresh(current().apply(iota, axis=axis, type=type)) for axis in (0, 1))
+        scores = pointwise.where(pointwise.le(columns, rows), scores, -math.inf)
+    if m is not None and m.dtype.kind == "bool":
+        scores = pointwise.where(m, scores, -math.inf)
+    elif m is not None:
+        scores = pointwise.add(scores, m)
+    top = apply(stop_gradient, reduction.amax(scores, -1, True))
+    raised = pointwise.exp(pointwise.sub(scores, pointwise.where(pointwise.isfinite(top), top, 0)))
+    total = reduction.sum(raised, -1, True)
+    return rounded(pointwise.div(raised, pointwise.where(pointwise.eq(total, 0), 1, total)), query)
+
+
+def _shared_heads(query: Tensor, x: Tensor, op: str) -> Tensor:
+    """Keys or values with each head repeated for the heads of queries that it serves."""
+    heads, own = query.shape[-3], x.shape[-3]
+    if query.ndim < 3 or heads % own:
+        raise ShapeError(f"{heads} heads of queries do not divide among {own} of keys and values", op=op)
+    lead, tail = tuple(x.shape[:-3]), tuple(x.shape[-2:])
+    apart: Any = x.unsqueeze(-3)  # type: ignore[attr-defined]
+    return apart.expand(*lead, own, heads // own, *tail).reshape(*lead, heads, *tail)  # type: ignore[no-any-return]
+
+
+@operator(namespace="nn.functional")
+def scaled_dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+    is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
+) -> Tensor:  # fmt: skip
+    """softmax(query[..., t, d] @ key[..., s, d].T * scale + mask) @ value[..., s, e] (Vaswani et al. 2017).
+
+    attn_mask: True where a query sees a key, or numbers to add; it may be broadcast to [..., t, s]. is_causal: a query
+    sees the keys up to its own place. A query that sees nothing gives 0. scale: by default 1 / sqrt(d). enable_gqa:
+    each head of keys and values (axis -3) serves several heads of queries.
+    """
+    op = "scaled_dot_product_attention"
+    require_tensors(op, query=query, key=key, value=value)
+    _check(op, query, key, value, attn_mask, is_causal)
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"dropout_p must be in 0..1, it is {dropout_p}", op=op)
+    if enable_gqa:
+        key, value = _shared_heads(query, key, op), _shared_heads(query, value, op)
+    factor = 1 / math.sqrt(max(1, int(query.shape[-1]))) if scale is None else float(scale)
+    weights = _weights(query, key, attn_mask, bool(is_causal), factor)
+    return matmul(dropout(weights, dropout_p), value)
+
+
+def _check(op: str, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> None:
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise ShapeError("query, key and value need at least 2 axes", op=op)
+    if not query.dtype is key.dtype is value.dtype or query.dtype.kind != "float":
+        raise DTypeError(f"query, key and value must have one dtype of floats, they have {query.dtype.name}, "
+                         f"{key.dtype.name} and {value.dtype.name}", op=op)  # fmt: skip
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ShapeError(f"query {list(query.shape)}, key {list(key.shape)} and value {list(value.shape)} do not fit",
+                         op=op)  # fmt: skip
+    if mask is not None and causal:
+        raise BrasaError("a mask and is_causal cannot both be given", op=op)
+    if mask is not None and mask.dtype.kind != "bool" and mask.dtype is not query.dtype:
+        raise DTypeError(f"attn_mask must be bool or {query.dtype.name}, it is {mask.dtype.name}", op=op)
