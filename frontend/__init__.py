@@ -1,6 +1,7 @@
 """brasa: PyTorch's programming model on a compiler small enough to read."""
 
 from brasa import autograd as autograd
+from brasa import fft as fft
 from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
@@ -37,6 +38,7 @@ from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.strided import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
+from brasa.functions.complex import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.nonzero import *  # noqa: F403
@@ -58,6 +60,8 @@ from brasa.indexing import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
 from brasa.ir.dtype import bool_ as _bool
+from brasa.ir.dtype import complex64 as complex64
+from brasa.ir.dtype import complex128 as complex128
 from brasa.ir.dtype import float16 as float16
 from brasa.ir.dtype import float32 as float32
 from brasa.ir.dtype import float64 as float64
@@ -93,6 +97,7 @@ from brasa.views import unsqueeze as unsqueeze
 
 dtype, device, bool = _DType, _Device, _bool
 half, float, double = float16, float32, float64
+cfloat, cdouble = complex64, complex128
 short, int, long = int16, int32, int64
 
 _methods.install()

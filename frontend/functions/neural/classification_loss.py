@@ -10,7 +10,7 @@ from brasa.functions import pointwise, reduction
 from brasa.functions.matrix import linear
 from brasa.functions.neural.loss import chosen, reduced
 from brasa.functions.neural.precision import rounded, widened
-from brasa.functions.reduction import log_softmax
+from brasa.functions.normalizing import log_softmax
 from brasa.ir.dtype import int64, uint8
 from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient

@@ -1,0 +1,91 @@
+"""Sorting along a dim, and what is chosen by rank. NaN counts as larger than any number; sorting is always stable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brasa.function import function
+from brasa.functions.cumulative import part
+from brasa.functions.extremes import ValuesAndIndices, copied, picked
+from brasa.ir.dtype import int64
+from brasa.ir.errors import IndexError, ShapeError
+from brasa.ir.ops.order import argsort as argsort_op
+from brasa.operators import operator
+from brasa.primitive import apply, axis_of, constant, type_of
+from brasa.tensor import Tensor
+
+__all__ = ["argsort", "kthvalue", "msort", "sort", "topk"]
+
+
+def order(input: Tensor, axis: int, descending: bool = False) -> Tensor:
+    """The places of a traced tensor's elements along an axis, in order."""
+    if input.ndim == 0:
+        return constant(0, int64)
+    return apply(argsort_op, input, axis=axis, descending=descending)
+
+
+@function
+def _sort(input: Tensor, dim: int, descending: bool) -> ValuesAndIndices:
+    axis = axis_of(dim, input.ndim, "sort")
+    return picked(input, order(input, axis, descending), axis)
+
+
+@operator(method=True, out=True)
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: Any = False) -> ValuesAndIndices:
+    """(values, indices) along a dim in ascending order; equal elements stay in theirs."""
+    return _sort(input, dim, bool(descending))  # type: ignore[no-any-return]
+
+
+@function
+def _argsort(input: Tensor, dim: int, descending: bool) -> Tensor:
+    return order(input, axis_of(dim, input.ndim, "argsort"), descending)
+
+
+@operator(method=True, out=True)
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: Any = False) -> Tensor:
+    """The places of the elements along a dim in ascending order."""
+    return _argsort(input, dim, bool(descending))  # type: ignore[no-any-return]
+
+
+@operator(method=True, out=True)
+def msort(input: Tensor) -> Tensor:
+    """The elements in ascending order along the first dim."""
+    return _sort(input, 0, False).values  # type: ignore[no-any-return]
+
+
+@function
+def _topk(input: Tensor, k: int, dim: int, largest: bool) -> ValuesAndIndices:
+    axis = axis_of(dim, input.ndim, "topk")
+    size = input.shape[axis] if input.ndim else 1
+    if not 0 <= k <= size:
+        raise ShapeError(f"k is {k}, dim {dim} of {type_of(input)} has {type_of(input).shape[axis] if input.ndim else 1} elements")
+    if input.ndim == 0:
+        if k == 0:
+            raise ShapeError("k is 0, of a zero-dim tensor")
+        return picked(input, input, axis)
+    return picked(input, part(order(input, axis, largest), axis, 0, k), axis)
+
+
+@operator(method=True, out=True)
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+    """(values, indices) of the k largest or smallest elements along a dim, in order."""
+    return _topk(input, int(k), dim, bool(largest))  # type: ignore[no-any-return]
+
+
+@function
+def _kthvalue(input: Tensor, k: int, dim: int, keepdim: bool) -> ValuesAndIndices:
+    axis = axis_of(dim, input.ndim, "kthvalue")
+    size = input.shape[axis] if input.ndim else 1
+    if size == 0:
+        raise IndexError(f"there is no element to choose in {type_of(input)}")
+    if not 1 <= k <= size:
+        raise ShapeError(f"k is {k}, dim {dim} of {type_of(input)} has {type_of(input).shape[axis] if input.ndim else 1} elements")
+    if input.ndim == 0:
+        return ValuesAndIndices(copied(input), constant(0, int64))
+    return picked(input, part(order(input, axis), axis, k - 1, 1), axis, keepdim)
+
+
+@operator(method=True, out=True)
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+    """(values, indices) of the k-th smallest element along a dim, counted from 1."""
+    return _kthvalue(input, int(k), dim, keepdim)  # type: ignore[no-any-return]
