@@ -2,105 +2,213 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from brasa import views
-from brasa.creation import tensor
-from brasa.functions import gathering, pointwise
+from brasa._state import STATE
+from brasa.copies import cast
+from brasa.creation import full, tensor
+from brasa.functions import placing
+from brasa.functions.comparison import where
+from brasa.functions.nonzero import positions
+from brasa.functions.placing import Spot
 from brasa.inplace import assign
-from brasa.ir.errors import ArgumentError, IndexError
+from brasa.ir.dtype import bool_, int64
+from brasa.ir.errors import IndexError, ValueError
+from brasa.operators import operator
 from brasa.sizes import SymbolicSize
-from brasa.tensor import Tensor
+from brasa.tensor import Tensor, type_text
+
+__all__ = ["index_put"]
+
+
+class Entry(NamedTuple):
+    """A tensor in a key: integers for one axis, or a mask over several.
+
+    alone: a single place, whose axis is gone from the result wherever the other tensors' axes go.
+    """
+
+    axis: int
+    index: Tensor
+    alone: bool = False
+
+    @property
+    def is_mask(self) -> bool:
+        return self.index.dtype is bool_
+
+    @property
+    def count(self) -> int:
+        """How many axes it stands for."""
+        return self.index.ndim if self.is_mask else 1
 
 
 def get_item(source: Tensor, key: Any) -> Tensor:
     """The elements that the key names."""
-    result, tensors = _basic(source, key)
-    if not tensors:
-        return result if result is not source else views.sliced(source, {})
-    if len(tensors) > 1:
-        raise IndexError("more than one tensor in an index is not supported", op="getitem",
-                         hint="index in two steps")  # fmt: skip
-    ((axis, index),) = tensors
-    return _gathered(result, axis, index)
+    result, entries = parse(source, key)
+    if entries:
+        return placing.read(result, *_placed(entries, result))
+    return result if result is not source else views.sliced(source, {})
 
 
 def set_item(target: Tensor, key: Any, value: Any) -> None:
     """Write to the elements that the key names."""
-    if not isinstance(value, Tensor):
-        value = tensor(value, dtype=target.dtype)
-    if isinstance(key, Tensor) and key.dtype.kind == "bool":
-        assign(target, pointwise.where(_mask(target, key), value, target), "setitem")
+    part, entries = parse(target, key)
+    value = _as_value(value, target)
+    if not entries:
+        while value.ndim > part.ndim and value.shape[0] == 1:
+            value = value[0]  # type: ignore[index]
+        assign(part, value, "setitem")
         return
-    part, tensors = _basic(target, key)
-    if tensors:
-        raise IndexError("writing through a tensor of indices is not supported", op="setitem",
-                         hint="use scatter_add, or a boolean mask")  # fmt: skip
-    assign(part, value, "setitem")
+    assign(part, _written(part, entries, value, accumulate=False), "setitem")
 
 
-def _mask(target: Tensor, mask: Tensor) -> Tensor:
-    for _ in range(target.ndim - mask.ndim):
-        mask = views.unsqueeze(mask, mask.ndim)
-    return mask
+def _as_value(value: Any, target: Tensor) -> Tensor:
+    """What is to be written, in the target's dtype."""
+    if isinstance(value, bool | int | float):
+        return full((), value, dtype=target.dtype, device=target.device)
+    made = value if isinstance(value, Tensor) else tensor(value, dtype=target.dtype)
+    return cast(made, target.dtype)
 
 
-def _gathered(source: Tensor, axis: int, index: Tensor) -> Tensor:
-    if index.dtype.kind == "bool":
-        places = np.flatnonzero(index.numpy().reshape(-1))
-        merged = views.flatten(source, axis, axis + index.ndim - 1) if index.ndim > 1 else source
-        return gathering.index_select(merged, axis, tensor(places))
-    if index.dtype.kind not in ("int", "uint"):
-        raise ArgumentError(f"an index tensor must hold integers or bools, not {index.dtype.name}", op="getitem")
-    return gathering.taken(source, axis, index)
+@operator(method=True, in_place=True)
+def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
+    """The input with values written, or added, at the places that the tensors name together, one for each axis.
+
+    None stands for a whole axis, a boolean tensor for the places where it holds.
+    """
+    if not isinstance(indices, tuple | list):
+        raise IndexError(f"indices must be a tuple of tensors, not {type(indices).__name__}", op="index_put")
+    if values.dtype is not input.dtype:
+        raise IndexError(f"values are {values.dtype.name}, the input is {input.dtype.name}", op="index_put")
+    entries, axis = [], 0
+    for index in indices:
+        if index is None:
+            axis += 1
+            continue
+        entries.append(Entry(axis, _checked_index(index)))
+        _check_mask(input, entries[-1])
+        axis += entries[-1].count
+    if axis > input.ndim:
+        raise IndexError(f"{axis} indices for a tensor with {input.ndim} axes", op="index_put")
+    return _written(input, entries, values, accumulate) if entries else input.clone()  # type: ignore[attr-defined, no-any-return]
 
 
-def _basic(source: Tensor, key: Any) -> tuple[Tensor, list[tuple[int, Tensor]]]:
-    """The view that the plain parts of a key give, and (axis, index) of its tensors."""
-    parts = list(key) if isinstance(key, tuple) else [key]
-    parts = [_normal(part) for part in parts]
-    used = sum(part.ndim if _is_mask(part) else part is not None and part is not Ellipsis for part in parts)
+def _written(part: Tensor, entries: list[Entry], value: Tensor, accumulate: bool) -> Tensor:
+    """The part with the value at the places that the entries name."""
+    spread = _spread_over_mask(part, entries, value)
+    if spread is None:
+        places, spots, before = _placed(entries, part)
+        return placing.write(part, places, value, spots, before, accumulate)
+    return where(entries[0].index.reshape(spread[1]), part + spread[0] if accumulate else spread[0], part)  # type: ignore[attr-defined]
+
+
+def _spread_over_mask(part: Tensor, entries: list[Entry], value: Tensor) -> tuple[Tensor, tuple[Any, ...]] | None:
+    """For one mask and the same value wherever it holds: the value and the mask's shape, fit to be broadcast."""
+    mask = entries[0]
+    if len(entries) > 1 or not mask.is_mask:
+        return None
+    behind = part.ndim - mask.axis - mask.count
+    if value.ndim > behind and not (value.ndim <= part.ndim and value.shape[value.ndim - 1 - behind] == 1):
+        return None
+    if value.ndim > behind:
+        shape, axis = tuple(value.shape), value.ndim - 1 - behind
+        value = value.reshape(shape[:axis] + (1,) * mask.count + shape[axis + 1 :])  # type: ignore[attr-defined]
+    return value, tuple(mask.index.shape) + (1,) * behind
+
+
+def _placed(entries: Sequence[Entry], source: Tensor) -> tuple[list[Tensor], tuple[Spot, ...], int]:
+    """What `placing` takes: tensors of places, the axes that they name, and how many other axes come first.
+
+    As NumPy has it, the tensors' axes stand where the axes that they name stood if these are neighbours, else first.
+    """
+    named = {axis for entry in entries for axis in range(entry.axis, entry.axis + entry.count)}
+    ahead = {sum(a not in named for a in range(entry.axis)) for entry in entries if not entry.alone}
+    if not ahead:
+        ahead = {sum(a not in named for a in range(entries[0].axis))}
+    places = [positions(entry.index) if entry.is_mask else entry.index for entry in entries]
+    spots = tuple(Spot(entry.axis, entry.count) for entry in entries)
+    return places, spots, ahead.pop() if len(ahead) == 1 else 0
+
+
+# Keys
+
+
+def parse(source: Tensor, key: Any) -> tuple[Tensor, list[Entry]]:
+    """The view that the plain parts of a key give, and its tensors with the axes of that view."""
+    parts = [_normal(part) for part in (key if isinstance(key, tuple) else (key,))]
+    used = sum(_axes_used(part) for part in parts)
     if sum(part is Ellipsis for part in parts) > 1:
         raise IndexError("an index can have one Ellipsis only", op="getitem")
     if used > source.ndim:
         raise IndexError(f"{used} indices for a tensor with {source.ndim} axes", op="getitem")
-    rest = source.ndim - used
     place = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-    parts[place : place + 1] = [slice(None)] * rest
+    parts[place : place + 1] = [slice(None)] * (source.ndim - used)
     result, axis = source, 0
-    tensors: list[tuple[int, Tensor]] = []
+    entries: list[Entry] = []
     for part in parts:
-        if part is None:
+        if part is None or isinstance(part, bool):
             result = views.unsqueeze(result, axis)
-            axis += 1
-        elif isinstance(part, slice):
-            result = _slice(result, axis, part)
+        if isinstance(part, bool):  # a new axis with all of what there is, or nothing of it
+            entries.append(Entry(axis, tensor(np.zeros(int(part), np.int64))))
             axis += 1
         elif isinstance(part, Tensor):
-            tensors.append((axis, part))
-            axis += part.ndim if _is_mask(part) else 1
+            entries.append(Entry(axis, part, alone=part.ndim == 0))
+            _check_mask(result, entries[-1])
+            axis += entries[-1].count
+        elif part is None or isinstance(part, slice):
+            result = result if part is None else _slice(result, axis, part)
+            axis += 1
         else:
             result = views.select(result, axis, part)
-    return result, tensors
+    return result, entries
 
 
-def _is_mask(part: Any) -> bool:
-    return isinstance(part, Tensor) and part.dtype.kind == "bool"
+def _axes_used(part: Any) -> int:
+    if isinstance(part, Tensor):
+        return part.ndim if part.dtype is bool_ else 1
+    return int(not (part is None or part is Ellipsis or isinstance(part, bool)))
 
 
 def _normal(part: Any) -> Any:
+    """A part of a key as an int, a slice, None, Ellipsis, a bool, or a tensor of integers or of a mask."""
     if part is None or part is Ellipsis or isinstance(part, slice | SymbolicSize):
         return part
-    if isinstance(part, bool | list | np.ndarray):
-        return tensor(part)
+    if isinstance(part, bool | np.bool_):
+        return bool(part)
+    if isinstance(part, list | tuple | np.ndarray):
+        made = tensor(part)
+        return _checked_index(made if made.numel() else tensor(np.zeros(tuple(made.shape), np.int64)))
     if isinstance(part, Tensor):
-        return int(part) if part.ndim == 0 and part.dtype.kind in ("int", "uint") else part
-    if isinstance(part, int | np.integer):
+        index = _checked_index(part)
+        if index.ndim == 0 and (index.dtype is bool_ or STATE.trace is None):
+            return index.item()
+        return index
+    if hasattr(part, "__index__"):
         return int(part)
     raise IndexError(f"an index must be an int, a slice, None, Ellipsis or a tensor of them, "
                      f"not {type(part).__name__}", op="getitem")  # fmt: skip
+
+
+def _checked_index(index: Tensor) -> Tensor:
+    """The index itself; one of bytes is a mask, as in PyTorch."""
+    if index.dtype.kind not in ("bool", "int", "uint"):
+        raise IndexError(f"an index tensor must hold integers or bools, not {index.dtype.name}", op="getitem")
+    if index.dtype.kind == "bool":
+        return index
+    return cast(index, bool_ if index.dtype.kind == "uint" else int64)
+
+
+def _check_mask(source: Tensor, entry: Entry) -> None:
+    if not entry.is_mask:
+        return
+    for number, size in enumerate(entry.index.shape):
+        if not size == source.shape[entry.axis + number]:
+            other = source.shape[entry.axis + number]
+            raise IndexError(f"the mask {type_text(entry.index)} does not fit {type_text(source)}: {size} is not "
+                             f"{other}, axis {entry.axis + number}", op="getitem")  # fmt: skip
 
 
 def _slice(source: Tensor, axis: int, part: slice) -> Tensor:
@@ -109,7 +217,7 @@ def _slice(source: Tensor, axis: int, part: slice) -> Tensor:
     size = source.shape[axis]
     step = 1 if part.step is None else int(part.step)
     if step <= 0:
-        raise IndexError("the step of a slice must be positive", op="getitem", hint="use flip")
+        raise ValueError("the step of a slice must be positive", op="getitem", hint="use flip")
     if isinstance(size, SymbolicSize):
         start, stop = _bound(part.start, 0, size), _bound(part.stop, size, size)
     else:
