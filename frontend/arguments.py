@@ -42,13 +42,13 @@ def number_operand(value: int | float) -> Operand:
 
 def as_number(value: Any, name: str) -> Any:
     """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
-    if value.__class__ in (float, int, bool):
+    if value.__class__ in (float, int, bool, complex):
         return value
     if isinstance(value, SymbolicSize):
         return int(value)
     if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return value.item()
-    for kind in (int, float):
+    for kind in (int, float, complex):
         if isinstance(value, kind):
             return kind(value)
     raise ArgumentError(f"expected a tensor or a number, found {type(value).__name__}", op=name)

@@ -12,7 +12,7 @@ from brasa.arguments import Operand, accepted_kinds, as_number, freeze, number_o
 from brasa.execution import Runner
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import float64, int64
+from brasa.ir.dtype import complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.layout import stride_marks, strides_of
@@ -22,7 +22,7 @@ from brasa.ir.types import TensorType
 from brasa.runtime import allocate
 from brasa.sizes import Guard
 from brasa.tape import run_graph
-from brasa.tensor import Tensor, make
+from brasa.tensor import Tensor, make, weak_complex
 from brasa.tracing import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -96,6 +96,8 @@ class Function:
             elif "number" in accepts:
                 number = as_number(value, self.name)
                 key.append(number if number.__class__ is bool else number.__class__)
+                if number.__class__ is complex and STATE.trace is None:
+                    number = weak_complex(number)
                 operands += [] if number.__class__ is bool else [number]
             else:
                 raise ArgumentError(f"{parameter.name} must be a tensor, not {type(value).__name__}", op=self.name)
@@ -127,7 +129,7 @@ class Function:
         _check_devices(self.name, tensors)
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
         described = [
-            Operand(o._spec.dtype, o._spec.rank, o._spec.marks, o._spec.device, self._fixed_shape(i, values, o), False)
+            Operand(o._spec.dtype, o._spec.rank, o._spec.marks, o._spec.device, self._fixed_shape(i, values, o), o._weak)
             if isinstance(o, Tensor) else number_operand(o)
             for i, o in enumerate(operands)
         ]  # fmt: skip
@@ -199,7 +201,8 @@ class Function:
             for axis, (size, constant) in enumerate(zip(shape, known, strict=True))
         )
         type = TensorType(sizes, operand.dtype, operand.device)
-        tensor = trace.input(f"x{index}", type, strides=operand.marks, role="number" if operand.number else "")
+        role = "number" if operand.number and not operand.dtype.is_complex else ""
+        tensor = trace.input(f"x{index}", type, strides=operand.marks, role=role)
         tensor._weak = operand.number
         return tensor
 
@@ -222,7 +225,7 @@ class Function:
         ]
         if all(not isinstance(o, Tensor) or o._weak for o in operands):
             for tensor, node in zip(tensors, results, strict=True):
-                tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64)
+                tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
         return tensors[0] if specialization.form is None else specialization.form(tensors)
 
     def _record(

@@ -143,13 +143,13 @@ class _WrittenView(ViewNode):
         super().__init__("written_view", value, lambda g: g)
         self.edges = (edge_of(value), old)
         self.base, self.view = base._spec, view._spec
-        self.offset = (view._ptr - base._ptr) // base._spec.dtype.itemsize
+        self.offset = view._ptr - base._ptr
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
         assert grads[0] is not None
         whole = grads[0].clone()  # type: ignore[attr-defined]
         place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))
-        window = make(whole._buffer, place, whole._ptr + self.offset * place.dtype.itemsize)
+        window = make(whole._buffer, place, whole._ptr + self.offset)
         inner = window.clone()  # type: ignore[attr-defined]
         store(window, zero_filled(inner._spec))
         return inner, whole

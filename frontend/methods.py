@@ -13,9 +13,10 @@ from brasa.copies import cast, clone
 from brasa.devices import device_name, moved_to
 from brasa.functions import matrix, pointwise
 from brasa.functions.filling import FILLS
+from brasa.functions.complex import COMPLEX_METHODS
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
 from brasa.inplace import assign, in_place
-from brasa.ir.dtype import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
+from brasa.ir.dtype import DType, bool_, complex64, complex128, float16, float32, float64, int8, int16, int32, int64, uint8
 from brasa.ir.dtype import bfloat16 as bfloat16_dtype
 from brasa.ir.errors import ArgumentError
 from brasa.operators import OPERATORS
@@ -42,7 +43,7 @@ def _operator(function: Callable[..., Any], swap: bool = False) -> Callable[[Ten
     """An operator that leaves operands which are no numbers to the other side."""
 
     def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Tensor | int | float) and not hasattr(other, "__index__") and not hasattr(
+        if not isinstance(other, Tensor | int | float | complex) and not hasattr(other, "__index__") and not hasattr(
             other, "dtype"):  # fmt: skip
             return NotImplemented
         return function(other, self) if swap else function(self, other)
@@ -171,5 +172,6 @@ _METHODS: dict[str, Any] = {
     "new_zeros": _new(creation.zeros), "new_ones": _new(creation.ones), "new_empty": _new(creation.empty),
     "new_full": _new(creation.full), "new_tensor": _new(creation.tensor), "data": property(_data, _set_data),
     "T": property(_transposed), "mT": property(lambda self: views.transpose(self, -2, -1)),
+    **COMPLEX_METHODS, "cfloat": _caster(complex64), "cdouble": _caster(complex128),
     "type_as": lambda self, other: cast(self, other.dtype),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from brasa._state import DEFAULTS, STATE
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, bool_, float64, int64
+from brasa.ir.dtype import DType, bool_, complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Node, Op
 from brasa.ir.ops import elementwise, reduce, view
@@ -20,7 +20,7 @@ from brasa.spec import spec_of
 from brasa.tensor import Tensor, unread
 from brasa.tracing import Trace
 
-Number: TypeAlias = "Tensor | int | float | bool"
+Number: TypeAlias = "Tensor | int | float | bool | complex"
 
 
 def current() -> Trace:
@@ -107,7 +107,7 @@ def _rank(operand: Number) -> tuple[DType, int]:
         return number_dtype(type(operand)), 0
     kind = type_of(operand)
     if operand._weak:
-        return number_dtype({"f64": float, "i64": int}.get(kind.dtype.name, bool)), 0
+        return number_dtype({"f64": float, "i64": int, "c128": complex}.get(kind.dtype.name, bool)), 0
     return kind.dtype, 2 if kind.rank else 1
 
 
@@ -139,8 +139,9 @@ def elementwise_op(op: Op, *operands: Number, dtype: DType | None = None) -> Ten
     if not all(not isinstance(operand, Tensor) or operand._weak for operand in operands):
         return apply(op, *together(*operands, dtype=dtype))
     common = common_dtype(*operands) if dtype is None else dtype
-    result = apply(op, *together(*operands, dtype=float64 if common.kind == "float" else common))
-    result._weak = type_of(result).dtype in (float64, int64)
+    wide = {"float": float64, "complex": complex128}.get(common.kind, common)
+    result = apply(op, *together(*operands, dtype=wide))
+    result._weak = type_of(result).dtype in (float64, int64, complex128)
     return result
 
 

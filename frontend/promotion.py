@@ -14,6 +14,7 @@ from brasa.ir.dtype import (
     bool_,
     complex64,
     complex128,
+    complex_dtype,
     float32,
     float64,
     int8,
@@ -52,12 +53,7 @@ def promote_types(first: DType, second: DType) -> DType:
 
 def number_dtype(kind: type) -> DType:
     """The dtype that a Python number counts as."""
-    return {bool: bool_, int: int64, float: DEFAULTS.dtype, complex: complex_of(DEFAULTS.dtype)}[kind]
-
-
-def complex_of(dtype: DType) -> DType:
-    """The complex dtype with parts of this float dtype."""
-    return complex128 if dtype is float64 else complex64
+    return {bool: bool_, int: int64, float: DEFAULTS.dtype, complex: complex_dtype(DEFAULTS.dtype)}[kind]
 
 
 def result_dtype(operands: Iterable[tuple[DType, int]]) -> DType:
@@ -76,5 +72,5 @@ def _outrank(higher: DType, lower: DType) -> DType:
     if _category(higher) >= _category(lower):
         return higher
     if lower.kind == "complex" and higher.kind == "float":
-        return complex_of(higher)
+        return complex_dtype(higher)
     return promote_types(higher, lower)

@@ -346,6 +346,13 @@ def copied(array: np.ndarray[Any, Any]) -> Tensor:
     return made
 
 
+def weak_complex(value: complex) -> Tensor:
+    """A Python number as an operand: a scalar of complex128 whose precision does not count in promotion."""
+    made = copied(np.asarray(value))
+    made._weak = True
+    return made
+
+
 def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
     spec = tensor._spec
     itemsize = spec.dtype.itemsize

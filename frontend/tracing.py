@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from brasa._state import STATE
 from brasa.ir import dim
-from brasa.ir.dtype import bool_, float64, int64
+from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Node, Op, topological
+from brasa.ir.graph import Graph, Kind, Node, Op, topological
 from brasa.ir.layout import Strides, is_row_major, strides_of
 from brasa.ir.ops import affine, control, move, view
+from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops.source import full, make_input
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
@@ -85,10 +86,10 @@ class Trace:
         """The node of a tensor that was not made in this trace."""
         raise BrasaError("a function may only use the tensors that are passed to it")
 
-    def number(self, value: bool | int | float) -> Node:
-        """The node of a Python number: a scalar of f64, i64 or bool."""
-        dtype = bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else float64
-        return self.record(full(TensorType((), dtype), value))
+    def number(self, value: bool | int | float | complex) -> Node:
+        """The node of a Python number: a scalar of f64, i64, bool or c128."""
+        dtypes = {bool: bool_, int: int64, complex: complex128}
+        return self.record(full(TensorType((), dtypes.get(type(value), float64)), value))
 
     def leave(self, error: CaptureError) -> None:
         """Stop tracing where a program cannot be captured, so that the rest runs eagerly."""
@@ -176,6 +177,9 @@ class Trace:
             return self.apply(view.permute, value, axes=tuple(axes.index(i) for i in range(len(axes))))
         if op is view.reshape:
             return self.apply(view.reshape, value, shape=under.tensor.shape)
+        if op.kind is Kind.COMPLEX:
+            back = complex_ops.view_as_complex if op is complex_ops.view_as_real else complex_ops.view_as_real
+            return self.apply(back, value)
         if op is control.stop_gradient:
             return value
         if op is view.bitcast:

@@ -261,7 +261,10 @@ class _Parser:
             )
         if self.kind == "number" and not self.text.isdigit():
             return float(self.advance())
-        return self.size()
+        size = self.size()
+        if str(size) == "complex" and self.accept("("):
+            return complex(*self.separated(")", self.attr))
+        return size
 
     def size(self) -> Size:
         total: Size = -self.factor() if self.accept("-") else self.factor()

@@ -93,6 +93,8 @@ def print_attr(value: Any, graph_names: dict[Graph, str]) -> str:
         return {True: "true", False: "false", None: "none"}[value]
     if isinstance(value, DType):
         return value.name
+    if isinstance(value, complex):
+        return f"complex({value.real}, {value.imag})"
     if isinstance(value, int | float | Dim | TensorType):
         return str(value)
     raise TypeError(f"attribute of type {type(value).__name__}")

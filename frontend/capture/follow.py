@@ -128,8 +128,8 @@ class Capture(Trace):
 
     # values from outside
 
-    def number(self, value: bool | int | float) -> Node:
-        if isinstance(value, bool):
+    def number(self, value: bool | int | float | complex) -> Node:
+        if isinstance(value, bool | complex):
             return super().number(value)
         dtype = int64 if isinstance(value, int) else float64
         node = self.step(
