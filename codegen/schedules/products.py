@@ -174,8 +174,10 @@ class Product(ABC):
     def spread_columns(self, column: Size, axes: Sequence[int]) -> Index:
         """The index along the result's axes of a flat place in them."""
         shape = [self.node.tensor.shape[axis] for axis in axes]
-        if len(self._trial.joint_groups(axes)) <= 1:
-            return (*[0] * (len(shape) - 1), column)
+        groups = self._trial.joint_groups(axes)
+        if len(groups) <= 1:
+            last = groups[0][-1] if groups else axes[-1]  # an axis of size 1 behind it has no place but 0
+            return tuple(column if axis == last else 0 for axis in axes)
         return unflatten(self.writer.ranges, column, shape)
 
     def _bound(self) -> Expr:

@@ -55,8 +55,7 @@ def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
 def _expand_body(index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, shape: Any) -> Index:
     kept = index[len(index) - source.rank :]
     return tuple(
-        as_expr(0, int64) if have == 1 and want != 1 else i
-        for i, have, want in zip(kept, source.shape, result.shape[len(index) - source.rank :], strict=True)
+        as_expr(0, int64) if have == 1 else i for i, have in zip(kept, source.shape, strict=True)
     )
 
 
