@@ -34,6 +34,7 @@ from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.extremes import *  # noqa: F403
+from brasa.functions.histograms import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.strided import *  # noqa: F403
