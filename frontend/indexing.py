@@ -205,7 +205,7 @@ def _check_mask(source: Tensor, entry: Entry) -> None:
     if not entry.is_mask:
         return
     for number, size in enumerate(entry.index.shape):
-        if not size == source.shape[entry.axis + number]:
+        if size != source.shape[entry.axis + number]:
             other = source.shape[entry.axis + number]
             raise IndexError(f"the mask {type_text(entry.index)} does not fit {type_text(source)}: {size} is not "
                              f"{other}, axis {entry.axis + number}", op="getitem")  # fmt: skip
