@@ -2,7 +2,9 @@
 
 from brasa import autograd as autograd
 from brasa import fft as fft
+from brasa import linalg as linalg
 from brasa import methods as _methods
+from brasa import masked as masked
 from brasa import nn as nn
 from brasa import optim as optim
 from brasa._state import get_default_dtype as get_default_dtype
@@ -14,34 +16,27 @@ from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
 from brasa.copies import clone as clone
-from brasa.creation import arange as arange
-from brasa.creation import as_tensor as as_tensor
-from brasa.creation import empty as empty
-from brasa.creation import empty_like as empty_like
-from brasa.creation import eye as eye
-from brasa.creation import from_numpy as from_numpy
-from brasa.creation import full as full
-from brasa.creation import full_like as full_like
-from brasa.creation import linspace as linspace
-from brasa.creation import ones as ones
-from brasa.creation import ones_like as ones_like
-from brasa.creation import tensor as tensor
-from brasa.creation import zeros as zeros
-from brasa.creation import zeros_like as zeros_like
 from brasa.functions.gathering import *  # noqa: F403
+from brasa.creation import *  # noqa: F403
+from brasa.exchange import *  # noqa: F403
+from brasa.formats import *  # noqa: F403
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.extremes import *  # noqa: F403
 from brasa.functions.histograms import *  # noqa: F403
+from brasa.functions import holomorphic as _holomorphic
 from brasa.functions.joining import *  # noqa: F403
+from brasa.functions.overwriting import *  # noqa: F403
 from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.strided import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.scaled_products import *  # noqa: F403
+from brasa.functions.einsum import *  # noqa: F403
 from brasa.functions.nonzero import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
 from brasa.functions.neural.pooling import *  # noqa: F403
@@ -53,8 +48,10 @@ from brasa.functions.normalizing import *  # noqa: F403
 from brasa.functions.order_statistics import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
+from brasa.functions.scattering import *  # noqa: F403
 from brasa.functions.searching import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
+from brasa.functions.spectrogram import *  # noqa: F403
 from brasa.functions.statistics import *  # noqa: F403
 from brasa.functions.sampling import *  # noqa: F403
 from brasa.indexing import *  # noqa: F403
@@ -79,12 +76,14 @@ from brasa.random import initial_seed as initial_seed
 from brasa.random import manual_seed as manual_seed
 from brasa.random import seed as seed
 from brasa.random import set_rng_state as set_rng_state
+from brasa.ranges import *  # noqa: F403
 from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
 from brasa.serialization import load as load
 from brasa.serialization import save as save
 from brasa.spec import Size as Size
-from brasa.tensor import Device as _Device
+from brasa.spec import Device as _Device
+from brasa.strided_memory import *  # noqa: F403
 from brasa.tensor import Tensor as Tensor
 from brasa.views import detach as detach
 from brasa.views import flatten as flatten

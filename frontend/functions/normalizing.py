@@ -13,7 +13,7 @@ from brasa.operators import operator
 from brasa.primitive import axes_of, cast, floating, type_of
 from brasa.tensor import Tensor
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["_softmax_backward_data", "log_softmax", "softmax"]
 
 
 @operator(method=True, out=True)
@@ -54,21 +54,9 @@ def _softmax_backward(grad_output: Tensor, output: Tensor, dim: int, dtype: DTyp
     return cast(pointwise.sub(weighted, pointwise.mul(cast(output, inner), total)), dtype)
 
 
-def softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: DType) -> Tensor:
+def _softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: DType) -> Tensor:
     """The gradient of softmax, given its output and that one's gradient."""
     return _softmax_backward(grad_output, output, dim, input_dtype)  # type: ignore[no-any-return]
-
-
-@function
-def _safe(input: Tensor, dim: int, dtype: DType | None) -> Tensor:
-    value = cast(input, dtype or floating(input))
-    hidden = reduced(ops.min_, pointwise.eq(value, float("-inf")), axes_of(dim, input.ndim, "softmax"), True)
-    return pointwise.where(hidden, 0, softmax(value, dim))
-
-
-def safe_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
-    """As softmax, but 0 along rows that hold nothing but -inf."""
-    return _safe(input, dim, dtype)  # type: ignore[no-any-return]
 
 
 def implied_dim(dim: int | None, rank: int, name: str) -> int:
