@@ -19,6 +19,7 @@ scatter   One SCATTER node, alone. Its x is a region input or a constant, its in
 cumulate  One CUMULATE node, under the rules of window, but that elementwise and random nodes may make its operands.
 sort      One SORT node, alone. Its operand is a region input seen through views.
 search    One SEARCH node, alone. Its operands are region inputs seen through views.
+trellis   One TRELLIS node, alone. Its operands are region inputs seen through views.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node
 
-Form: TypeAlias = Literal["map", "rows", "contract", "window", "scatter", "cumulate", "sort", "search"]
+Form: TypeAlias = Literal["map", "rows", "contract", "window", "scatter", "cumulate", "sort", "search", "trellis"]
 
 _ANCHORED: Mapping[Kind, Form] = {
     Kind.CONTRACT: "contract", Kind.WINDOW: "window", Kind.CUMULATE: "cumulate", Kind.SORT: "sort",
-    Kind.SEARCH: "search",
+    Kind.SEARCH: "search", Kind.TRELLIS: "trellis",
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def _fault(region: Graph) -> str:
         case "scatter":
             assert center is not None
             return _scatter_fault(region, center)
-        case "sort" | "search":
+        case "sort" | "search" | "trellis":
             assert center is not None
             return _lone_fault(region, center)
     assert center is not None

@@ -89,7 +89,7 @@ def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
     if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
-    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, Kind.SORT, Kind.SEARCH)
+    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, Kind.SORT, Kind.SEARCH, Kind.TRELLIS)
 
 
 def _demanded(nodes: Iterable[Node]) -> set[Node]:

@@ -64,6 +64,8 @@ def group_of_one(node: Node) -> Group:
             return Group({node: "domain"}, "sort", node.tensor.shape, closed=True)
         case Kind.SEARCH:
             return Group({node: "domain"}, "search", node.tensor.shape, closed=True)
+        case Kind.TRELLIS:
+            return Group({node: "domain"}, "trellis", node.tensor.shape, closed=True)
     if node.op.kind is Kind.SCATTER:
         return Group({node: "domain"}, "scatter", node.tensor.shape, closed=True)
     return Group({node: "domain"}, "map", node.tensor.shape)

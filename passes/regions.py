@@ -19,7 +19,7 @@ from brasa.passes.simplify import simplify
 Step: TypeAlias = tuple[Op, tuple[tuple[str, Any], ...]]
 Shape: TypeAlias = tuple[Size, ...]
 
-_FROM_MEMORY = (Kind.CONTRACT, Kind.SORT, Kind.SEARCH)
+_FROM_MEMORY = (Kind.CONTRACT, Kind.SORT, Kind.SEARCH, Kind.TRELLIS)
 
 
 class Operand(NamedTuple):

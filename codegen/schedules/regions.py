@@ -12,6 +12,7 @@ from brasa.codegen.schedules.rows import write_rows
 from brasa.codegen.schedules.scatter import write_scatter
 from brasa.codegen.schedules.search import write_search
 from brasa.codegen.schedules.sort import write_sort
+from brasa.codegen.schedules.trellis import write_trellis
 from brasa.codegen.schedules.window import write_window
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
@@ -32,6 +33,7 @@ CPU_SCHEDULES: Schedules = {
     "cumulate": write_cumulate,
     "sort": write_sort,
     "search": write_search,
+    "trellis": write_trellis,
 }
 
 

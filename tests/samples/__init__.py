@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from tests.samples import contractions, control, elementwise, errors, hosts, places, reductions, sources, views
+from tests.samples import complex as complex_samples
+from tests.samples import (
+    contractions,
+    control,
+    elementwise,
+    errors,
+    hosts,
+    places,
+    reductions,
+    sequences,
+    sources,
+    views,
+)
 from tests.samples.sample import ErrorSample, Sample
 
 __all__ = ["ERRORS", "SAMPLES", "ErrorSample", "Sample", "all_samples"]
@@ -23,10 +35,10 @@ def _by_op(samples: Sequence[_T]) -> dict[str, tuple[_T, ...]]:
 SAMPLES: dict[str, tuple[Sample, ...]] = _by_op(
     [
         *sources.SAMPLES, *elementwise.SAMPLES, *views.SAMPLES, *reductions.SAMPLES, *contractions.SAMPLES,
-        *places.SAMPLES, *control.SAMPLES, *hosts.SAMPLES,
+        *places.SAMPLES, *control.SAMPLES, *hosts.SAMPLES, *complex_samples.SAMPLES, *sequences.SAMPLES,
     ]
 )  # fmt: skip
-ERRORS: dict[str, tuple[ErrorSample, ...]] = _by_op([*errors.ERRORS, *hosts.ERRORS])
+ERRORS: dict[str, tuple[ErrorSample, ...]] = _by_op([*errors.ERRORS, *hosts.ERRORS, *complex_samples.ERRORS, *sequences.ERRORS])
 
 
 def all_samples() -> Iterator[Sample]:
