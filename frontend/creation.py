@@ -1,66 +1,110 @@
-"""New tensors: from data, filled, counted."""
+"""New tensors: from data, or filled with one value, or with memory that holds anything."""
 
 from __future__ import annotations
 
 import builtins
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from brasa._state import DEFAULTS, STATE
 from brasa.devices import device_name
+from brasa.formats import require_strided
 from brasa.function import function
 from brasa.ir import dtype as dtypes
-from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, DTypeError, ValueError
-from brasa.ir.ops import elementwise
-from brasa.ir.ops.source import iota
-from brasa.ir.types import TensorType
-from brasa.primitive import Number, carrier, cast, constant, current, elementwise_op, expand, type_of
+from brasa.ir.dtype import DType, complex_dtype
+from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
+from brasa.operators import operator
+from brasa.primitive import Number, carrier, cast, constant, expand, type_of
 from brasa.sizes import flatten_sizes
 from brasa.spec import spec_of
 from brasa.tensor import Tensor, copied, empty_of, over_array
 
+__all__ = [
+    "as_tensor", "empty", "empty_like", "from_numpy", "full", "full_like", "ones", "ones_like", "scalar_tensor",
+    "tensor", "zeros", "zeros_like",
+]  # fmt: skip
 
-def _finished(tensor: Tensor, requires_grad: bool) -> Tensor:
+
+def finished(tensor: Tensor, requires_grad: bool) -> Tensor:
+    """A new tensor, marked as one that wants gradients if it was asked for."""
     return tensor.requires_grad_() if requires_grad else tensor
 
 
-def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@operator()
+def tensor(
+    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A tensor with its own copy of the data: numbers, nested lists, NumPy arrays or a tensor.
 
     Without a dtype, Python floats become the default dtype, ints int64; arrays keep theirs.
     """
-    device_name(device)
     if isinstance(data, Tensor):
         data = data.detach().numpy()  # type: ignore[attr-defined]
-    return _finished(copied(_as_array(data, dtype)), requires_grad)
+    made = copied(as_array(data, dtype))
+    name = device_name(device)
+    return finished(made if name == "cpu" else made.to(name), requires_grad)  # type: ignore[attr-defined]
 
 
-def _as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    """Data in any form as an array of a dtype that brasa has."""
     if isinstance(data, list | tuple):
         data = _plain(data)
     try:
         array = np.asarray(data)
     except (TypeError, OverflowError, builtins.ValueError) as error:
         raise ValueError(f"the data is not a regular array: {error}", op="tensor") from None
+    if array.dtype.kind in "USTO":
+        raise (DTypeError if array.dtype.kind != "O" else _wrong_kind(data))(
+            f"cannot make a tensor of {type(data).__name__} data like {_sample(data)!r}", op="tensor"
+        )
     if dtype is None:
-        from_python = not isinstance(data, np.ndarray | np.generic)
-        if from_python and array.dtype.kind in "fc":
-            dtype = DEFAULTS.dtype if array.dtype.kind == "f" else dtypes.complex64
-        elif from_python and array.size == 0:
-            dtype = DEFAULTS.dtype
+        dtype = _inferred(data, array)
     if dtype is not None:
         if array.dtype.kind not in "biufcV":
             raise DTypeError(f"cannot make a tensor of {array.dtype}", op="tensor")
+        if not isinstance(data, np.ndarray | np.generic):
+            _check_range(array, dtype)
         return array.astype(dtype.numpy)
     try:
         dtypes.from_numpy(array.dtype)
     except KeyError:
         raise DTypeError(f"cannot make a tensor of {array.dtype}", op="tensor") from None
     return array
+
+
+def _sample(data: Any) -> Any:
+    """A number or what else the data holds first."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return data
+
+
+def _wrong_kind(data: Any) -> type[BrasaError]:
+    return BrasaError if data is None else DTypeError
+
+
+def _inferred(data: Any, array: np.ndarray[Any, Any]) -> DType | None:
+    """The dtype of data that come from Python; None where the array has its own."""
+    if isinstance(data, np.ndarray | np.generic) or isinstance(_sample(data), np.ndarray | np.generic):
+        return None
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        raise ValueError(f"{array.max()} does not fit int64", op="tensor")
+    if array.dtype.kind in "fc":
+        return DEFAULTS.dtype if array.dtype.kind == "f" else complex_dtype(DEFAULTS.dtype)
+    return DEFAULTS.dtype if array.size == 0 else None
+
+
+def _check_range(array: np.ndarray[Any, Any], dtype: DType) -> None:
+    """Whole numbers must fit; negative ones may stand for the large ones of an unsigned dtype."""
+    if dtype.kind not in ("int", "uint") or array.dtype.kind not in "iu" or array.size == 0:
+        return
+    bounds = np.iinfo(dtype.numpy)
+    low = bounds.min if dtype.kind == "int" else -int(bounds.max)
+    if int(array.min()) < low or int(array.max()) > bounds.max:
+        worst = int(array.max()) if int(array.max()) > bounds.max else int(array.min())
+        raise ValueError(f"{worst} does not fit {dtype.long_name}", op="tensor")
 
 
 def _plain(data: Any) -> Any:
@@ -70,20 +114,34 @@ def _plain(data: Any) -> Any:
     return data.detach().numpy() if isinstance(data, Tensor) else data  # type: ignore[attr-defined]
 
 
-def as_tensor(data: Any, *, dtype: DType | None = None, device: Any = None) -> Tensor:
+@operator()
+def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The data as a tensor, without a copy where that is possible."""
+    if isinstance(data, np.ndarray):
+        data = from_numpy(data) if all(stride >= 0 for stride in data.strides) else tensor(data)
     if isinstance(data, Tensor):
-        return data if dtype is None or data.dtype is dtype else data.to(dtype)  # type: ignore[attr-defined]
-    if isinstance(data, np.ndarray) and dtype is None:
-        return from_numpy(data)
+        return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined, no-any-return]
     return tensor(data, dtype=dtype, device=device)
 
 
-def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+@operator()
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor over the memory of a NumPy array."""
-    if not isinstance(array, np.ndarray):
-        raise ArgumentError(f"expected a NumPy array, found {type(array).__name__}", op="from_numpy")
-    return over_array(array)
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentError(f"expected a NumPy array, found {type(ndarray).__name__}", op="from_numpy")
+    if any(stride < 0 for stride in ndarray.strides):
+        raise ValueError("a stride of the array is negative", op="from_numpy", hint="copy it first")
+    return over_array(ndarray)
+
+
+@operator()
+def scalar_tensor(
+    s: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A zero-dim tensor of one number, of the default dtype unless another is named."""
+    require_strided(layout, "scalar_tensor")
+    return full((), s, dtype=dtype or DEFAULTS.dtype, device=device, requires_grad=requires_grad)
 
 
 @function(inline=True)
@@ -103,92 +161,90 @@ def sizes_of(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
     return shape
 
 
+def _dtype_of(value: Any) -> DType:
+    """The dtype of a tensor that is full of a number."""
+    if isinstance(value, Tensor):
+        kind = value.dtype.kind
+        dtype = {"bool": dtypes.bool_, "int": dtypes.int64, "uint": dtypes.int64, "complex": value.dtype}.get(kind)
+        return dtype or DEFAULTS.dtype
+    if isinstance(value, complex | np.complexfloating):
+        return complex_dtype(DEFAULTS.dtype)
+    if isinstance(value, bool | np.bool_):
+        return dtypes.bool_
+    return dtypes.int64 if isinstance(value, int | np.integer) else DEFAULTS.dtype
+
+
+@operator(out=True)
 def full(
-    size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of one value; without a dtype, that of the value."""
-    if dtype is None:
-        dtype = {bool: dtypes.bool_, int: dtypes.int64}.get(type(fill_value), DEFAULTS.dtype)
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    shape = sizes_of((size,), "full")
-    return _finished(_filled(carrier(shape, dtype, device_name(device)), value), requires_grad)
+    size: Any, fill_value: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A tensor of one value, a number or a tensor with one element; without a dtype, of the value's kind."""
+    require_strided(layout, "full")
+    like = carrier(sizes_of((size,), "full"), dtype or _dtype_of(fill_value), device_name(device))
+    if isinstance(fill_value, Tensor):
+        if fill_value.ndim != 0:
+            raise ValueError(f"expects a number or a zero-dim tensor, found {list(fill_value.shape)}", op="full")
+        fill_value = fill_value.detach()  # type: ignore[attr-defined]
+    elif isinstance(fill_value, complex | np.complexfloating):
+        fill_value = tensor(fill_value, dtype=dtypes.complex128)
+    return finished(_filled(like, fill_value), requires_grad)
 
 
-def _filler(name: str, value: int) -> Any:
-    def fill(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        like = carrier(sizes_of(size, name), dtype or DEFAULTS.dtype, device_name(device))
-        return _finished(_filled(like, value), requires_grad)
+def _filler(name: str, value: int) -> Callable[..., Tensor]:
+    def fill(
+        *size: Any, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+        pin_memory: bool = False, **given: Any,
+    ) -> Tensor:  # fmt: skip
+        shape = sizes_of((given["size"],) if "size" in given else size, name)
+        return full(shape, value, dtype=dtype or DEFAULTS.dtype, layout=layout, device=device,
+                    requires_grad=requires_grad)  # fmt: skip
 
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"A tensor of {name}."
-    return fill
+    return operator(out=True)(fill)
 
 
 zeros = _filler("zeros", 0)
 ones = _filler("ones", 1)
 
 
-def empty(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor that holds anything: for memory that is written before it is read."""
-    shape = sizes_of(size, "empty")
+@operator(out=True)
+def empty(
+    *size: Any, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False, memory_format: Any = None, **given: Any,
+) -> Tensor:  # fmt: skip
+    """A tensor that holds anything: for memory that is written before it is read. While traced, it holds zeros."""
+    require_strided(layout, "empty")
+    shape = sizes_of((given["size"],) if "size" in given else size, "empty")
     if STATE.trace is not None:
         return zeros(*shape, dtype=dtype, device=device, requires_grad=requires_grad)
     made = empty_of(spec_of(dtype or DEFAULTS.dtype, tuple(map(int, shape)), None, device_name(device)))
-    return _finished(made, requires_grad)
+    return finished(made, requires_grad)
 
 
-def _like(maker: Any, name: str) -> Any:
+def _like(maker: Any, name: str) -> Callable[..., Tensor]:
     def make_like(
-        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-        memory_format: Any = None,
+        input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
     ) -> Tensor:  # fmt: skip
         where = input.device if device is None else device
-        return maker(*input.shape, dtype=dtype or input.dtype, device=where, requires_grad=requires_grad)
+        return maker(input.shape, dtype=dtype or input.dtype, layout=layout, device=where, requires_grad=requires_grad)
 
     make_like.__name__ = make_like.__qualname__ = name
     make_like.__doc__ = f"{name.removesuffix('_like')}(...) with the shape, dtype and device of another tensor."
-    return make_like
+    return operator()(make_like)
 
 
 zeros_like, ones_like, empty_like = _like(zeros, "zeros_like"), _like(ones, "ones_like"), _like(empty, "empty_like")
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """full(...) with the shape, dtype and device of another tensor."""
-    return full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, device=device or input.device)
-
-
-@function
-def _counted(like: Tensor, start: Number, step: Number) -> Tensor:
-    type = type_of(like)
-    places = current().fresh(current().apply(iota, axis=0, type=TensorType(type.shape, dtypes.int64, type.device)))
-    wide = dtypes.int64 if type.dtype.kind != "float" else dtypes.float64
-    steps = elementwise_op(elementwise.mul, places, step, dtype=wide)
-    return cast(elementwise_op(elementwise.add, steps, start, dtype=wide), type.dtype)
-
-
-def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False,
+@operator()
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """start, start + step, ... below end; arange(end) counts from 0."""
-    start, end = (0, start) if end is None else (start, end)
-    if dtype is None:
-        dtype = DEFAULTS.dtype if any(isinstance(x, float) for x in (start, end, step)) else dtypes.int64
-    if step == 0:
-        raise ValueError("step must not be 0", op="arange")
-    count = max(0, math.ceil((end - start) / step)) if isinstance(end, int | float) else (end - start) // step
-    return _finished(_counted(carrier((count,), dtype, device_name(device)), start, step), requires_grad)
-
-
-def linspace(start: float, end: float, steps: int, *, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """`steps` values from start to end, evenly spaced, both included."""
-    like = carrier((steps,), dtype or DEFAULTS.dtype, device_name(device))
-    return _counted(like, float(start), (end - start) / max(1, steps - 1))
-
-
-def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere."""
-    rows, columns = arange(n, device=device), arange(n if m is None else m, device=device)
-    same = rows.unsqueeze(1) == columns.unsqueeze(0)  # type: ignore[attr-defined]
-    return same.to(dtype or DEFAULTS.dtype)  # type: ignore[no-any-return, attr-defined]
+    """full(...) with the shape, dtype and device of another tensor."""
+    where = input.device if device is None else device
+    return full(input.shape, fill_value, dtype=dtype or input.dtype, layout=layout, device=where,
+                requires_grad=requires_grad)  # fmt: skip

@@ -23,6 +23,29 @@ class Size(tuple[Any, ...]):
         return f"brasa.Size([{', '.join(map(str, self))}])"
 
 
+class Device:
+    """A device by name: `Device("cpu")`, `Device("cuda", 0)`."""
+
+    def __init__(self, name: str | Device, index: int | None = None) -> None:
+        text = str(name) if index is None else f"{name}:{index}"
+        self.name = text
+        self.type, _, number = text.partition(":")
+        self.index = int(number) if number else None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        tail = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{tail})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device | str) and str(other) == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
 class Spec:
     """The constant facts of a tensor. Equal specs are one object, so signatures compare them by identity."""
 

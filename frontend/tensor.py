@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brasa._state import STATE, bump_epoch
+from brasa.arrays import array_over
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ValueError
+from brasa.ir.errors import DTypeError, GradientError, ValueError
 from brasa.runtime import Buffer, allocate
-from brasa.spec import Size, Spec, spec_of
+from brasa.spec import Device, Size, Spec, spec_of
 
 if TYPE_CHECKING:
     from brasa.tape import Edge, TapeNode
@@ -186,70 +186,14 @@ class Tensor(TensorMethods):
             STATE.trace.look(self)
         return self._materialized()
 
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """A NumPy array over the same memory; with `force` also for a tensor that requires gradients."""
-        if self._requires_grad and not force:
-            raise GradientError("the array would be cut off from the graph", op="numpy",
-                                hint="use .detach().numpy()")  # fmt: skip
-        return _array(self._settled())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def item(self) -> Any:
-        """The only element as a Python number."""
-        if self.numel() != 1:
-            raise ValueError(f"a tensor with {self.numel()} elements is not one number", op="item")
-        return _array(self._settled()).item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return _array(self._settled()).tolist()
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in ("int", "uint"):
-            raise ArgumentError(f"only integer tensors can be an index, this one is {self.dtype.name}", op="index")
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __bool__(self) -> bool:
-        if self.numel() != 1:
-            raise ValueError(f"the truth of a tensor with {self.numel()} elements is ambiguous", op="bool",
-                             hint="use .any() or .all()")  # fmt: skip
-        return bool(self.item())
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise ArgumentError("a zero-dim tensor has no length", op="len")
-        return int(self.shape[0])
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise ArgumentError("a zero-dim tensor cannot be iterated over", op="iter")
-        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
-
     def __hash__(self) -> int:
         return id(self)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.ndim == 0 else str(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise GradientError("only leaves can be deep-copied", op="deepcopy", hint="detach() it first")
         with_grad = self._requires_grad
-        copied = like(self, _array(self._settled()).copy())
+        copied = like(self, array_of(self._settled()).copy())
         copied._requires_grad = with_grad
         copied._grad = None if self._grad is None else self._grad.__deepcopy__(memo)
         copied.__class__ = self.__class__
@@ -259,29 +203,6 @@ class Tensor(TensorMethods):
     def __reduce_ex__(self, protocol: Any) -> Any:
         state = (np.ascontiguousarray(self.detach().numpy()), self._requires_grad)  # type: ignore[attr-defined]
         return _rebuild, (type(self), *state)
-
-
-class Device:
-    """A device by name: `Device("cpu")`, `Device("cuda", 0)`."""
-
-    def __init__(self, name: str | Device, index: int | None = None) -> None:
-        text = str(name) if index is None else f"{name}:{index}"
-        self.name = text
-        self.type, _, number = text.partition(":")
-        self.index = int(number) if number else None
-
-    def __str__(self) -> str:
-        return self.name
-
-    def __repr__(self) -> str:
-        tail = "" if self.index is None else f", index={self.index}"
-        return f"device(type='{self.type}'{tail})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Device | str) and str(other) == self.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
 
 def make(buffer: Buffer, spec: Spec, ptr: int | None = None) -> Tensor:
@@ -342,7 +263,7 @@ def like(tensor: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
 def copied(array: np.ndarray[Any, Any]) -> Tensor:
     """An eager tensor with its own row-major copy of the array."""
     made = empty_of(spec_of(dtypes.from_numpy(array.dtype), array.shape))
-    _array(made)[...] = array
+    array_of(made)[...] = array
     return made
 
 
@@ -353,29 +274,9 @@ def weak_complex(value: complex) -> Tensor:
     return made
 
 
-def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
-    spec = tensor._spec
-    itemsize = spec.dtype.itemsize
-    interface = {
-        "shape": tuple(spec.shape), "strides": tuple(stride * itemsize for stride in spec.strides),
-        "data": (tensor._ptr, False), "typestr": _typestr(spec.dtype), "version": 3,
-    }  # fmt: skip
-    if spec.numel == 0:
-        return np.empty(spec.shape, spec.dtype.numpy)
-    array = np.asarray(_Exposed(interface, tensor._buffer))
-    return array.view(spec.dtype.numpy) if spec.dtype.name == "bf16" else array
-
-
-def _typestr(dtype: DType) -> str:
-    return "<u2" if dtype.name == "bf16" else dtype.numpy.str
-
-
-class _Exposed:
-    """Shows memory to NumPy and keeps it alive as the array's base."""
-
-    def __init__(self, interface: dict[str, Any], buffer: Any) -> None:
-        self.__array_interface__ = interface
-        self.buffer = buffer
+def array_of(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """A NumPy array over the memory of an eager tensor."""
+    return array_over(tensor._ptr, tensor._spec, tensor._buffer)
 
 
 def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:

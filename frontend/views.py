@@ -295,6 +295,11 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
     return reshaped(part, shape[:axis] + shape[axis + 1 :], "select", copy=False)
 
 
+def unbind_first(input: Tensor) -> tuple[Tensor, ...]:
+    """Views of all places of the first axis."""
+    return tuple(select(input, 0, place) for place in range(int(input.shape[0])))
+
+
 def _own_axis(input: Tensor, dim: int, op: str) -> int:
     if input.ndim == 0:
         raise IndexError("a zero-dim tensor has no axis", op=op)

@@ -21,7 +21,8 @@ import numpy as np
 
 from brasa.ir.dtype import DType
 from brasa.places import FRONTEND, OWN_FOLDERS
-from brasa.tensor import Device, Tensor
+from brasa.spec import Device
+from brasa.tensor import Tensor
 
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep

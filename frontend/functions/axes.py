@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.ir import dim as dims
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError
 from brasa.operators import operator
 from brasa.primitive import axis_of
-from brasa.sizes import plain_size
 from brasa.spec import Size
 from brasa.tensor import Tensor, type_text
 from brasa.views import expand, permute, reshape, reshaped, sum_to, transpose, unsqueeze, view
 
 __all__ = [
-    "adjoint",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -41,15 +38,6 @@ def t(input: Tensor) -> Tensor:
     if input.ndim > 2:
         raise ShapeError(f"expects at most two axes, {type_text(input)} has {input.ndim}", op="t")
     return transpose(input, 0, 1) if input.ndim == 2 else view(input, tuple(input.shape))
-
-
-@operator(method=True)
-def adjoint(input: Tensor) -> Tensor:
-    """The last two axes exchanged, complex values conjugated."""
-    if input.ndim < 2:
-        raise ShapeError(f"expects at least two axes, {type_text(input)} has {input.ndim}", op="adjoint")
-    turned = transpose(input, -2, -1)
-    return turned.conj() if input.dtype.is_complex else turned  # type: ignore[attr-defined, no-any-return]
 
 
 @operator(method=True)
@@ -136,13 +124,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[Any]) -> Tensor:
     if not given:
         raise ArgumentError("sizes must not be empty", op="unflatten")
     shape = input.shape
-    known = dims.product(plain_size(size) for size in given if size != -1)
-    if -1 not in given and plain_size(shape[axis]) != known:
+    known: Any = 1
+    for size in given:
+        known = known if isinstance(size, int) and size == -1 else known * size
+    if -1 in given:
+        whole = known != 0 and shape[axis] % known == 0
+        given = [shape[axis] // known if whole and each == -1 else each for each in given]
+    elif shape[axis] != known:
         raise ShapeError(f"sizes {list(given)} do not multiply to {shape[axis]}", op="unflatten")
-    if -1 in given and isinstance(known, int) and isinstance(size := plain_size(shape[axis]), int):
-        if known == 0 or size % known:
-            raise ShapeError(f"sizes {list(given)} do not multiply to {size}", op="unflatten")
-        given = [size // known if each == -1 else each for each in given]
     return view(input, (*shape[:axis], *given, *shape[axis + 1 :]))
 
 

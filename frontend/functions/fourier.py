@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.creation import arange
 from brasa.function import function
 from brasa.functions.arithmetic import mul
 from brasa.functions.arranging import roll
@@ -19,6 +18,7 @@ from brasa.ir.ops import fourier as fourier_ops
 from brasa.ir.ops import move
 from brasa.operators import operator
 from brasa.primitive import apply, axis_of, cast, constant, current, expand, floating, type_of
+from brasa.ranges import arange
 from brasa.tensor import Tensor
 
 __all__: list[str] = []

@@ -13,6 +13,7 @@ from brasa.functions.filling import uniform
 from brasa.ir.dtype import float64
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.random import Generator
+from brasa.ranges import eye
 from brasa.tensor import Tensor
 
 _GAINS = {
@@ -67,7 +68,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ShapeError(f"only a matrix has a diagonal, the tensor has {tensor.ndim} axes", op="eye_")
     with no_grad():
-        return tensor.copy_(creation.eye(*tensor.shape, dtype=tensor.dtype))
+        return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

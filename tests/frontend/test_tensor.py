@@ -212,7 +212,7 @@ def test_copies():
         (lambda x: x.reshape(-1, 4), ValueError, "reshape: 6 elements do not divide"),
         (lambda x: x.permute(0, 0), ValueError, "permute"),
         (lambda x: brasa.cat([x, brasa.ones(2)]), ValueError, "cat: operand 1 is"),
-        (lambda x: brasa.cat([]), TypeError, "cat: expects a list"),
+        (lambda x: brasa.cat([]), ValueError, "cat: expects at least one tensor"),
         (lambda x: x.exp(1), TypeError, "exp"),
         (lambda x: brasa.add(x, "1"), TypeError, "add: expected a tensor or a number, found str"),
         (lambda x: x + None, TypeError, "unsupported operand"),
