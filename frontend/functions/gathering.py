@@ -8,10 +8,11 @@ from brasa.functions import placing
 from brasa.functions.placing import Spot
 from brasa.ir import dim as dims
 from brasa.ir.dim import Size
-from brasa.ir.dtype import int32, int64
+from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, IndexError, ShapeError
 from brasa.ir.ops import move
 from brasa.ir.ops.index import gather as gather_op
+from brasa.ir.ops.index import index_ as index_op
 from brasa.operators import operator
 from brasa.primitive import (
     apply,
@@ -33,8 +34,8 @@ __all__ = ["gather", "index_select", "take", "take_along_dim"]
 
 def index_of(index: Tensor) -> Tensor:
     """A traced tensor of integers as places."""
-    if type_of(index).dtype not in (int32, int64):
-        raise DTypeError(f"index is {type_of(index).dtype.name}, it must be i32 or i64")
+    if type_of(index).dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"index is {type_of(index).dtype.name}, it must hold integers")
     return cast(index, int64)
 
 
@@ -114,14 +115,16 @@ def _take_along(input: Tensor, indices: Tensor, axis: int) -> Tensor:
     have, want = type_of(input).shape, type_of(indices).shape
     others = resolved(broadcast_shapes([(*have[:axis], 1, *have[axis + 1 :]), (*want[:axis], 1, *want[axis + 1 :])]))
     source = expand(input, (*others[:axis], have[axis], *others[axis + 1 :]))
-    return apply(
-        gather_op, source, expand(index_of(indices), (*others[:axis], want[axis], *others[axis + 1 :])), axis=axis
-    )
+    places = apply(index_op, index_of(indices), bound=have[axis])
+    return apply(gather_op, source, expand(places, (*others[:axis], want[axis], *others[axis + 1 :])), axis=axis)
 
 
 @operator(method=True, out=True)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """The elements of an axis that indices name, both broadcast along the other axes; without dim, of all elements."""
+    """The elements of an axis that indices name, from either end; both are broadcast along the other axes.
+
+    Without dim, of all elements.
+    """
     require_tensors("take_along_dim", input=input, indices=indices)
     if dim is None:
         return _take_along(reshape_tensor(input, (-1,)), reshape_tensor(indices, (-1,)), 0)  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from brasa.function import function
 from brasa.functions import placing
 from brasa.functions.gathering import column, cut, index_of, is_empty, with_axis
 from brasa.functions.placing import Spot, added, replaced
+from brasa.ir import dim as dims
 from brasa.ir.dtype import DType, bool_, float32, int64
 from brasa.ir.errors import ArgumentError, DTypeError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import index as ops
@@ -16,7 +17,7 @@ from brasa.ir.ops import move
 from brasa.ir.ops.elementwise import and_, div, floor_divide, mul
 from brasa.ir.ops.reduce import highest, lowest
 from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, expand, reshape, type_of
+from brasa.primitive import Number, apply, axis_of, cast, constant, current, expand, reshape, type_of
 from brasa.tensor import Tensor
 from brasa.views import reshape as reshape_tensor
 
@@ -167,11 +168,11 @@ def _by_vector(input: Tensor, dim: int, index: Tensor, source: Tensor, put: Put,
         raise DTypeError(f"source is {type_of(source).dtype.name}, the input {type_of(input).dtype.name}")
     whole, count = with_axis(input), type_of(index).size
     sizes = (*type_of(whole).shape[:axis], count, *type_of(whole).shape[axis + 1 :])
-    if source.ndim not in (0, len(sizes)) or (source.ndim == 0 and len(sizes) != 1):
-        raise ShapeError(f"source {type_of(source)} must have as many axes as the input {type_of(input)}")
-    given = cut(with_axis(source), sizes, "source")
-    if type_of(with_axis(source)).shape != type_of(given).shape:
-        raise ShapeError(f"source {type_of(source)} has not the {count} slices of index {type_of(index)}")
+    given = with_axis(source)
+    with dims.solving(current().scope):
+        if given.ndim != len(sizes) or not all(map(dims.equal, type_of(given).shape, sizes)):
+            wanted = ",".join(map(str, sizes))
+            raise ShapeError(f"source is {type_of(source)}; for index {type_of(index)} it must be [{wanted}]")
     return reshape(put(whole, column(index, type_of(whole).shape, axis), given, axis), type_of(input).shape)
 
 
