@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from brasa._state import DEFAULTS, STATE
@@ -131,13 +131,20 @@ def resolved(shape: Sequence[Size]) -> tuple[Size, ...]:
     return tuple(current().scope.resolve(size) for size in shape)
 
 
+# What ops that are records for real numbers alone mean for complex ones.
+COMPLEX_FORMS: dict[Op, Callable[..., Tensor]] = {}
+
+
 def elementwise_op(op: Op, *operands: Number, dtype: DType | None = None) -> Tensor:
     """An elementwise op on operands that are promoted and broadcast first.
 
     Arithmetic on Python numbers alone stays in their own precision, and its result counts as a number again.
     """
     if not all(not isinstance(operand, Tensor) or operand._weak for operand in operands):
-        return apply(op, *together(*operands, dtype=dtype))
+        tensors = together(*operands, dtype=dtype)
+        if op in COMPLEX_FORMS and type_of(tensors[0]).dtype.is_complex:
+            return COMPLEX_FORMS[op](*tensors)
+        return apply(op, *tensors)
     common = common_dtype(*operands) if dtype is None else dtype
     wide = {"float": float64, "complex": complex128}.get(common.kind, common)
     result = apply(op, *together(*operands, dtype=wide))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from brasa.ir.dtype import DType
+from brasa.ir.dtype import DType, real_dtype
 from brasa.tensor import Tensor
 
-_DEFAULT_SHOWN = ("f32", "i64", "bool")
+_DEFAULT_SHOWN = ("f32", "c64", "i64", "bool")
 _THRESHOLD, _EDGE, _WIDTH, _PRECISION = 1000, 3, 80, 4
 
 
@@ -52,6 +52,9 @@ def _shown(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _formatter(array: np.ndarray[Any, Any], dtype: DType) -> Any:
     shown = _shown(array).ravel()
+    if dtype.is_complex:
+        real, imaginary = (_formatter(part, real_dtype(dtype)) for part in (array.real, array.imag))
+        return lambda value: _joined(real(value.real), imaginary(value.imag).strip())
     if dtype.kind != "float":
         texts = [str(value) for value in shown.tolist()]
         width = max(map(len, texts), default=0)
@@ -61,6 +64,10 @@ def _formatter(array: np.ndarray[Any, Any], dtype: DType) -> Any:
     write = _float_writer(finite, all(v == int(v) for v in values if math.isfinite(v)))
     width = max((len(write(value)) for value in values if math.isfinite(value) and value != 0), default=0)
     return lambda value: write(float(value)).rjust(width)
+
+
+def _joined(real: str, imaginary: str) -> str:
+    return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
 
 
 def _float_writer(magnitudes: list[float], whole: bool) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from brasa.ir.dtype import real_dtype
 from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
@@ -17,7 +19,7 @@ from brasa.passes.complex_formulas import Pair, bilinear, exponential, logarithm
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
 _PARTWISE = ("add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
-_FORMULAS = {"div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root}
+_FORMULAS: dict[str, Callable[..., Pair]] = {"div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root}
 _BILINEAR = ("mul", "matmul", "conv", "conv_input_grad", "conv_weight_grad")
 
 

@@ -45,6 +45,6 @@ view_as_real: Op = Op(
     "view_as_real", Kind.COMPLEX, ("x",), _real_type, _real_value, lambda node, g: (view_as_complex(g),)
 )
 # The way back.
-view_as_complex = Op(
+view_as_complex: Op = Op(
     "view_as_complex", Kind.COMPLEX, ("x",), _complex_type, _complex_value, lambda node, g: (view_as_real(g),)
 )

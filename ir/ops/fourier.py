@@ -61,7 +61,7 @@ fourier: Op = Op(
     lambda node, g: (inverse_fourier(g, axes=node.attrs["axes"]),),
     run=run_into(lambda x, axes: np.fft.fftn(x, axes=axes)),
 )  # fmt: skip
-inverse_fourier = Op(
+inverse_fourier: Op = Op(
     "inverse_fourier", Kind.HOST, ("x",), _type, _meaning(1),
     lambda node, g: (fourier(g, axes=node.attrs["axes"]),),
     run=run_into(lambda x, axes: np.fft.ifftn(x, axes=axes, norm="forward")),

@@ -70,10 +70,11 @@ class Sample:
         return made
 
     def in_double_precision(self) -> Sample:
-        """The same with f64 for every float."""
+        """The same with f64 for every float, c128 for complex numbers."""
         texts = [self.inputs, self.application, self.before]
-        for name in ("bf16", "f16", "f32"):
-            texts = [t.replace("c64[", "c128[").replace(f"{name}[", "f64[").replace(f"dtype={name})", "dtype=f64)") for t in texts]
+        for narrow, wide in (("bf16", "f64"), ("f16", "f64"), ("f32", "f64"), ("c64", "c128")):
+            for before, after in ((f"{narrow}[", f"{wide}["), (f"dtype={narrow})", f"dtype={wide})")):
+                texts = [text.replace(before, after) for text in texts]
         return replace(self, inputs=texts[0], application=texts[1], before=texts[2])
 
     def __str__(self) -> str:
