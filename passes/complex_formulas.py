@@ -6,8 +6,29 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from brasa.ir.graph import Node
-from brasa.ir.ops.elementwise import abs_, add, cos, div, eq, exp, ge, gt, log, log1p, lt, maximum, minimum, mul, neg
-from brasa.ir.ops.elementwise import and_, or_, select, sin, sqrt, sub
+from brasa.ir.ops.elementwise import (
+    abs_,
+    add,
+    and_,
+    cos,
+    div,
+    eq,
+    exp,
+    ge,
+    gt,
+    log,
+    log1p,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    or_,
+    select,
+    sin,
+    sqrt,
+    sub,
+)
 from brasa.ir.ops.source import full_like
 from brasa.ir.ops.special import atan2, hypot
 
