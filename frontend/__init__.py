@@ -3,10 +3,11 @@
 from brasa import autograd as autograd
 from brasa import fft as fft
 from brasa import linalg as linalg
-from brasa import methods as _methods
 from brasa import masked as masked
+from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
+from brasa import signal as signal
 from brasa._state import get_default_dtype as get_default_dtype
 from brasa._state import set_default_dtype as set_default_dtype
 from brasa.autograd import enable_grad as enable_grad
@@ -16,44 +17,45 @@ from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
 from brasa.copies import clone as clone
-from brasa.functions.gathering import *  # noqa: F403
 from brasa.creation import *  # noqa: F403
 from brasa.exchange import *  # noqa: F403
 from brasa.formats import *  # noqa: F403
+from brasa.functions import holomorphic as _holomorphic
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
-from brasa.functions.diagonals import *  # noqa: F403
-from brasa.functions.cumulative import *  # noqa: F403
-from brasa.functions.extremes import *  # noqa: F403
-from brasa.functions.histograms import *  # noqa: F403
-from brasa.functions import holomorphic as _holomorphic
-from brasa.functions.joining import *  # noqa: F403
-from brasa.functions.overwriting import *  # noqa: F403
-from brasa.functions.parting import *  # noqa: F403
-from brasa.functions.strided import *  # noqa: F403
-from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
+from brasa.functions.cumulative import *  # noqa: F403
+from brasa.functions.diagonals import *  # noqa: F403
+from brasa.functions.einsum import *  # noqa: F403
+from brasa.functions.extremes import *  # noqa: F403
+from brasa.functions.gathering import *  # noqa: F403
+from brasa.functions.histograms import *  # noqa: F403
+from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
-from brasa.functions.scaled_products import *  # noqa: F403
-from brasa.functions.einsum import *  # noqa: F403
-from brasa.functions.nonzero import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
-from brasa.functions.neural.pooling import *  # noqa: F403
-from brasa.functions.neural.padding import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.neural.dropout import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
+from brasa.functions.neural.padding import *  # noqa: F403
+from brasa.functions.neural.pooling import *  # noqa: F403
+from brasa.functions.nonzero import *  # noqa: F403
 from brasa.functions.normalizing import *  # noqa: F403
 from brasa.functions.order_statistics import *  # noqa: F403
+from brasa.functions.overwriting import *  # noqa: F403
+from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
+from brasa.functions.sampling import *  # noqa: F403
+from brasa.functions.scaled_products import *  # noqa: F403
 from brasa.functions.scattering import *  # noqa: F403
 from brasa.functions.searching import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
 from brasa.functions.spectrogram import *  # noqa: F403
 from brasa.functions.statistics import *  # noqa: F403
-from brasa.functions.sampling import *  # noqa: F403
+from brasa.functions.strided import *  # noqa: F403
+from brasa.functions.viewcopies import *  # noqa: F403
+from brasa.functions.window_shapes import *  # noqa: F403
 from brasa.indexing import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
@@ -81,8 +83,8 @@ from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
 from brasa.serialization import load as load
 from brasa.serialization import save as save
-from brasa.spec import Size as Size
 from brasa.spec import Device as _Device
+from brasa.spec import Size as Size
 from brasa.strided_memory import *  # noqa: F403
 from brasa.tensor import Tensor as Tensor
 from brasa.views import detach as detach

@@ -1,0 +1,3 @@
+"""Signal processing: `brasa.signal.windows`."""
+
+from brasa.signal import windows as windows

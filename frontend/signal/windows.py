@@ -1,0 +1,19 @@
+"""Window functions: weights that fade signals in and out."""
+
+from brasa.functions.window_shapes import (
+    bartlett,
+    blackman,
+    cosine,
+    exponential,
+    gaussian,
+    general_cosine,
+    general_hamming,
+    hamming,
+    hann,
+    nuttall,
+)
+
+__all__ = [
+    "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming",
+    "hann", "nuttall",
+]  # fmt: skip
