@@ -123,10 +123,11 @@ def _frontier(values: Iterable[Node], stop: set[Node]) -> set[Node]:
 
 def _size_givers(joint: Graph, kept: Sequence[Node], seeds: Sequence[Node], results: Sequence[Node]) -> list[Node]:
     """Inputs to keep only because backward speaks of sizes that nothing else tells."""
-    told = {str(size) for node in (*kept, *seeds) for size in node.tensor.shape}
+    sizes = [size for node in (*kept, *seeds) for size in node.tensor.shape]
+    told, read = set(map(str, sizes)), [name for size in sizes for name in dim.symbols(size)]
     inner = topological(results, (*kept, *seeds))
     given: list[Node] = []
-    for name in dict.fromkeys(_names(inner, results)):
+    for name in dict.fromkeys([*_names(inner, results), *read]):
         if name in told:
             continue
         for node in joint.inputs:

@@ -137,6 +137,20 @@ def test_a_size_that_only_the_input_tells_keeps_the_input() -> None:
     )
 
 
+def test_sizes_that_only_occur_in_products_keep_the_input_that_tells_them() -> None:
+    cut = split(
+        graph("""
+        graph read(x: f32[m], i: i64[n,k]) {
+          %0: i64[n*k] = reshape(i, shape=[n*k])
+          %1: i64[n*k] = index(%0, bound=m)
+          %2: f32[n*k] = gather(x, %1, axis=0)
+          return %2
+        }"""),
+        (True, False),
+    )
+    assert [str(node.tensor) for node in cut.backward.inputs] == ["i64[k*n]", "f32[m]", "i64[n,k]", "f32[k*n]"]
+
+
 def test_strided_inputs_stay_strided() -> None:
     cut = split(
         graph("""
