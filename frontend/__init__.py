@@ -33,6 +33,8 @@ from brasa.functions.histograms import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.neural.folding import *  # noqa: F403
+from brasa.functions.neural.adaptive_pooling import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.neural.dropout import *  # noqa: F403
