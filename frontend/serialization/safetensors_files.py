@@ -1,7 +1,6 @@
-"""save() and load(): tensors, and dicts and lists of them, as safetensors files; loading never executes code.
+"""Safetensors files: tensors under their dotted paths, and what is around them as JSON in the metadata.
 
-Tensors lie in the file under their dotted paths (those of a state_dict under its own keys, where other programs look
-for them). The dicts, lists, numbers and texts around them are JSON in the file's metadata.
+Those of a state_dict lie under its own keys, where other programs look for them.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ import builtins
 import io
 import json
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from brasa.creation import empty
-from brasa.devices import device_name
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
@@ -34,11 +31,8 @@ _DTYPES: dict[str, DType] = {
 _KINDS: dict[type, str] = {dict: "dict", OrderedDict: "ordered", list: "list", tuple: "tuple", Size: "tuple"}
 
 
-def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
-    """Write tensors, or dicts, lists and tuples that hold tensors, numbers, texts and None, to a file.
-
-    The file is complete or not there: it is written under another name first.
-    """
+def to_bytes(obj: Any) -> bytes:
+    """The file of tensors, or of dicts, lists and tuples that hold tensors, numbers, texts and None."""
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialize
 
@@ -46,28 +40,17 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     structure = _describe(obj, "", tensors)
     arrays = {name: np.asarray(tensor.detach().cpu().numpy(), order="C") for name, tensor in tensors.items()}
     try:
-        data = serialize(arrays, {_STRUCTURE: json.dumps(structure, allow_nan=False)})
+        return serialize(arrays, {_STRUCTURE: json.dumps(structure, allow_nan=False)})  # type: ignore[no-any-return]
     except (KeyError, SafetensorError) as error:
         raise DTypeError(f"safetensors files cannot hold this: {error}", op="save") from None
-    if hasattr(f, "write"):
-        f.write(data)
-    else:
-        _write(os.path.realpath(f), data)
 
 
-def load(f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """What a safetensors file holds, as save() was given it; the tensors of another program's file as a dict.
-
-    map_location: the device on which the tensors shall be, by default the CPU. weights_only is PyTorch's: there is
-    nothing but data in these files.
-    """
-    device = device_name(map_location)
-    if hasattr(f, "read"):
-        data = f.read()
-        _check(data)
-        return _read(io.BytesIO(data), device)
-    with open(f, "rb") as file:
-        _check(f)
+def from_file(source: bytes | str | os.PathLike[str], device: str) -> Any:
+    """What a file holds, or the bytes of one, with its tensors on a device."""
+    _check(source)
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), device)
+    with open(source, "rb") as file:
         return _read(file, device)
 
 
@@ -112,24 +95,6 @@ def _free_name(path: str, taken: Iterable[str]) -> str:
     return name
 
 
-def _write(path: str, data: bytes) -> None:
-    """Write under another name and rename; what is no regular file, as a pipe, is written directly."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:
-            file.write(data)
-        return
-    folder, name = os.path.split(path)
-    draft = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with open(draft, "wb") as file:
-            file.write(data)
-        os.replace(draft, path)
-    except BaseException:
-        if os.path.exists(draft):
-            os.unlink(draft)
-        raise
-
-
 # loading
 
 
@@ -149,7 +114,7 @@ def _check(source: Any) -> None:
 
 def _broken(why: str) -> ValueError:
     return ValueError(f"this is not a safetensors file, or a damaged one: {why}", op="load",
-                      hint="files of torch.save can hold code; save them as safetensors there")  # fmt: skip
+                      hint="load() also reads PyTorch's files")  # fmt: skip
 
 
 def _read(file: Any, device: str) -> Any:
