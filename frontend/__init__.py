@@ -50,6 +50,7 @@ from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
 from brasa.functions.sampling import *  # noqa: F403
 from brasa.functions.scaled_products import *  # noqa: F403
+from brasa.functions.replacing import *  # noqa: F403
 from brasa.functions.scattering import *  # noqa: F403
 from brasa.functions.searching import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
