@@ -156,7 +156,9 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
 
 
 def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
-    """The quotient when lhs is provably a multiple of rhs, else None."""
+    """The quotient when lhs is provably a multiple of rhs, else None. 0 is one of every size, also of an empty one."""
+    if lhs == 0 and rhs != 0:
+        return 0
     if isinstance(rhs, Dim) and len(rhs.terms) != 1:
         return _divide_polynomials(lhs, rhs)
     ((divisor, factor),) = _terms(rhs)

@@ -140,6 +140,7 @@ def _spell_size(size: Size, names: dict[str, str]) -> str:
             else:
                 lhs, rhs = _spell_size(atom.lhs, names), _spell_size(atom.rhs, names)
                 call = atom.function in ("min", "max")
-                atoms.append(f"{atom.function}({lhs}, {rhs})" if call else f"(({lhs}) {atom.function} ({rhs}))")
+                quotient = f"(({lhs}) {atom.function} {rhs} if {rhs} else 0)"  # nothing empty is divided in the end
+                atoms.append(f"{atom.function}({lhs}, {rhs})" if call else quotient)
         terms.append("*".join(atoms))
     return f"({' + '.join(terms)})"

@@ -32,9 +32,9 @@ def _checked(tensors: Any, op: str) -> tuple[Tensor, ...]:
 
 @function(inline=True)
 def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
-    kept = [tensor for tensor in tensors if type_of(tensor).shape != (0,)] or list(tensors[:1])
-    dtype = common_dtype(*tensors)
-    axis = axis_of(dim, kept[0].ndim, "cat")
+    dtype, rank = common_dtype(*tensors), max(tensor.ndim for tensor in tensors)
+    kept = [tensor for tensor in tensors if tensor.ndim == rank]
+    axis = axis_of(dim, rank, "cat")
     return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
 
 
@@ -42,9 +42,12 @@ def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along an axis. Empty vectors are left out."""
     given = _checked(tensors, "cat")
-    for tensor in given:
+    rank = max(tensor.ndim for tensor in given)
+    for number, tensor in enumerate(given):
         if tensor.ndim == 0:
             raise ShapeError("a zero-dim tensor has no axis to be joined along", op="cat")
+        if tensor.ndim != rank and not (tensor.ndim == 1 and tensor.shape[0] == 0):
+            raise ShapeError(f"tensor {number} is {type_text(tensor)}, another has {rank} axes", op="cat")
     return _cat(given, dim)
 
 
@@ -107,14 +110,14 @@ def _chunk_cat(tensors: Sequence[Tensor], dim: int, num_chunks: int) -> Tensor:
     given = _checked(tensors, "_chunk_cat")
     if num_chunks < 1:
         raise ValueError(f"the number of chunks must be positive, found {num_chunks}", op="_chunk_cat")
-    parts = []
+    parts, axis = [], axis_of(dim, given[0].ndim, "_chunk_cat")
     for tensor in given:
         if tensor.dtype is not given[0].dtype:
             raise ValueError(f"dtypes differ, {tensor.dtype} and {given[0].dtype}", op="_chunk_cat")
-        if tensor.numel() == 0 or tensor.shape[:dim] != given[0].shape[:dim]:
-            raise ShapeError(f"{type_text(tensor)} cannot be joined after axis {dim} of {type_text(given[0])}",
+        if tensor.numel() == 0 or tuple(tensor.shape[:axis]) != tuple(given[0].shape[:axis]):
+            raise ShapeError(f"{type_text(tensor)} cannot be joined after axis {axis} of {type_text(given[0])}",
                              op="_chunk_cat")  # fmt: skip
-        after = -int(tensor.shape[axis_of(dim, tensor.ndim, "_chunk_cat")]) % num_chunks
-        whole = _padded(tensor, dim, after) if after else tensor
-        parts.append(reshape(whole, (*whole.shape[:dim], num_chunks, -1)))
-    return cat(parts, dim + 1)
+        after = -int(tensor.shape[axis]) % num_chunks
+        whole = _padded(tensor, axis, after) if after else tensor
+        parts.append(reshape(whole, (*whole.shape[:axis], num_chunks, -1)))
+    return cat(parts, axis + 1)

@@ -44,7 +44,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 def fill_(input: Tensor, value: Any) -> Tensor:
     """Write one value everywhere."""
-    return assign(input, _same(input.detach(), _one(value)), "fill_")  # type: ignore[attr-defined]
+    return assign(input, _same(input, _one(value)), "fill_")
 
 
 def zero_(input: Tensor) -> Tensor:

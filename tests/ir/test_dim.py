@@ -260,3 +260,9 @@ def test_text_that_is_no_size(text: str, column: int, fact: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse_size(text)
     assert str(caught.value) == f"line 1, column {column}: {fact}\n  {text}\n  {' ' * (column - 1)}^"
+
+
+def test_nothing_divides_without_a_rest() -> None:
+    assert symbol("n") * 0 // symbol("m") == 0
+    assert dim.divide_exactly(0, symbol("n")) == 0
+    assert dim.remainder(0, symbol("n")) == 0

@@ -66,3 +66,9 @@ def test_only_the_sizes_of_an_argument_are_read():
     several = brasa.compile(lambda x, y: brasa.ones_like(y[:-1]) * x.shape[0], fullgraph=True)
     for rows, columns in ((2, 3), (4, 2), (2, 3)):
         assert several(numbers(rows), numbers(columns)).tolist() == [rows] * (columns - 1)
+
+
+def test_empty_axes_of_what_was_compiled_for_full_ones():
+    compiled = brasa.compile(lambda x: brasa.unbind_copy(x, 0), fullgraph=True)
+    for shape in ((5, 5, 5), (5, 0, 5), (5, 2, 0)):
+        assert [part.tolist() for part in compiled(brasa.ones(shape))] == [np.ones(shape[1:]).tolist()] * 5
