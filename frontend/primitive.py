@@ -11,7 +11,8 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_, complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Node, Op
-from brasa.ir.ops import elementwise, reduce, view
+from brasa.ir.ops import complex as complex_ops
+from brasa.ir.ops import elementwise, move, reduce, view
 from brasa.ir.ops.source import full
 from brasa.ir.types import TensorType
 from brasa.promotion import number_dtype, result_dtype
@@ -129,6 +130,24 @@ def together(*operands: Number, dtype: DType | None = None) -> list[Tensor]:
 def resolved(shape: Sequence[Size]) -> tuple[Size, ...]:
     """The shape in the names of sizes that are still free."""
     return tuple(current().scope.resolve(size) for size in shape)
+
+
+def parts_of(tensor: Tensor) -> tuple[Tensor, Tensor]:
+    """The real and the imaginary part of a traced complex tensor."""
+    shape = type_of(tensor).shape
+    pair, rank = apply(complex_ops.view_as_real, tensor), len(shape)
+    cuts = [
+        apply(move.slice_, pair, starts=(*(0,) * rank, part), sizes=(*shape, 1), steps=(1,) * (rank + 1))
+        for part in (0, 1)
+    ]
+    return reshape(cuts[0], shape), reshape(cuts[1], shape)
+
+
+def of_parts(real: Tensor, imaginary: Tensor) -> Tensor:
+    """The complex tensor with these traced parts, of one shape."""
+    shape = type_of(real).shape
+    pair = apply(move.concat, *(reshape(part, (*shape, 1)) for part in (real, imaginary)), axis=len(shape))
+    return apply(complex_ops.view_as_complex, pair)
 
 
 # What ops that are records for real numbers alone mean for complex ones.

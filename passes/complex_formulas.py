@@ -30,7 +30,7 @@ from brasa.ir.ops.elementwise import (
     sub,
 )
 from brasa.ir.ops.source import full_like
-from brasa.ir.ops.special import atan2, hypot
+from brasa.ir.ops.special import atan2, hypot, tan
 
 Pair: TypeAlias = tuple[Node, Node]  # the real and the imaginary part
 
@@ -83,3 +83,11 @@ def square_root(x: Pair) -> Pair:
     below = or_(lt(x[1], zero), lt(div(full_like(x[1], 1), x[1]), zero))  # -0, too
     height = select(is_right, other, root)
     return select(is_right, root, other), select(below, neg(height), height)
+
+
+def hyperbolic_tangent(x: Pair) -> Pair:
+    """(s + i t) / (1 + i s t) for s = tanh a and t = tan b: nothing in it overflows."""
+    s, t, one = tanh(x[0]), tan(x[1]), full_like(x[0], 1)
+    scale = add(one, mul(mul(s, s), mul(t, t)))
+    real = div(mul(s, add(one, mul(t, t))), scale)
+    return real, div(mul(t, sub(one, mul(s, s))), scale)

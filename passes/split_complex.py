@@ -14,12 +14,14 @@ from brasa.ir.ops.source import constant, full_like, make_input
 from brasa.ir.ops.special import hypot
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
-from brasa.passes.complex_formulas import Pair, bilinear, exponential, logarithm, quotient, square_root
+from brasa.passes.complex_formulas import Pair, bilinear, exponential, hyperbolic_tangent, logarithm, quotient, square_root
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
 _PARTWISE = ("add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
-_FORMULAS: dict[str, Callable[..., Pair]] = {"div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root}
+_FORMULAS: dict[str, Callable[..., Pair]] = {
+    "div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root, "tanh": hyperbolic_tangent,
+}  # fmt: skip
 _BILINEAR = ("mul", "matmul", "conv", "conv_input_grad", "conv_weight_grad")
 
 

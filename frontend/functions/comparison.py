@@ -13,7 +13,7 @@ from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, together, truth, type_of
+from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, parts_of, together, truth, type_of
 from brasa.tensor import Tensor
 
 __all__ = [
@@ -68,14 +68,18 @@ def isnan(input: Tensor) -> Tensor:
 @operator(method=True)
 @function
 def isfinite(input: Tensor) -> Tensor:
-    """Whether each element is neither infinite nor NaN."""
+    """Whether each element is neither infinite nor NaN, nor a part of it."""
+    if type_of(input).dtype.is_complex:
+        return logical_and(*map(isfinite, parts_of(input)))
     return elementwise_op(ops.lt, abs(input), math.inf) if common_dtype(input).kind == "float" else eq(input, input)
 
 
 @operator(method=True)
 @function
 def isinf(input: Tensor) -> Tensor:
-    """Whether each element is infinite."""
+    """Whether each element is infinite, or a part of it."""
+    if type_of(input).dtype.is_complex:
+        return logical_or(*map(isinf, parts_of(input)))
     return elementwise_op(ops.eq, abs(input), math.inf) if common_dtype(input).kind == "float" else ne(input, input)
 
 
@@ -96,7 +100,9 @@ def isneginf(input: Tensor) -> Tensor:
 @operator(method=True)
 @function
 def isreal(input: Tensor) -> Tensor:
-    """Whether each element is a real number."""
+    """Whether each element is a real number: one without an imaginary part."""
+    if type_of(input).dtype.is_complex:
+        return eq(parts_of(input)[1], 0)
     return apply(ops.or_, apply(ops.eq, input, input), apply(ops.ne, input, input))
 
 

@@ -18,9 +18,8 @@ from brasa.ir.ops import complex as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.elementwise import conj as conj_op
 from brasa.ir.ops.elementwise import lt
-from brasa.ir.ops.move import concat
 from brasa.operators import operator
-from brasa.primitive import apply, cast, elementwise_op, floating, reshape, type_of
+from brasa.primitive import apply, cast, elementwise_op, floating, of_parts, parts_of, type_of
 from brasa.tensor import Tensor
 from brasa.views import parts_or_whole, select, transpose
 
@@ -71,18 +70,6 @@ def imag(input: Tensor) -> Tensor:
     if not input.dtype.is_complex:
         raise BrasaError(f"the tensor is {input.dtype.name}, not complex", op="imag")
     return select(view_as_real(input), -1, 1)
-
-
-def parts_of(input: Tensor) -> tuple[Tensor, Tensor]:
-    """The real and the imaginary part of a traced complex tensor."""
-    return real(input), imag(input)
-
-
-def of_parts(real: Tensor, imag: Tensor) -> Tensor:
-    """The complex tensor with these traced parts, of one shape."""
-    shape = type_of(real).shape
-    pair = apply(concat, *(reshape(part, (*shape, 1)) for part in (real, imag)), axis=len(shape))
-    return apply(ops.view_as_complex, pair)
 
 
 @operator(out=True)

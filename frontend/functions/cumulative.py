@@ -7,6 +7,7 @@ from typing import Any
 
 from brasa.function import function
 from brasa.functions import pointwise
+from brasa.functions.complex_products import complex_running_product
 from brasa.functions.extremes import ValuesAndIndices, copied, picked
 from brasa.functions.joining import cat
 from brasa.functions.reduction import reduced, summed
@@ -41,7 +42,10 @@ def cumsum(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 @function
 def cumprod(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The products of all elements up to each along a dim; integers and bools are multiplied as int64."""
-    return _cumulated(ops.cumprod, summed(input, dtype), dim, "cumprod")
+    value = summed(input, dtype)
+    if type_of(value).dtype.is_complex:
+        return complex_running_product(value, axis_of(dim, value.ndim, "cumprod"))
+    return _cumulated(ops.cumprod, value, dim, "cumprod")
 
 
 @operator(method=True, out=True)
@@ -102,7 +106,8 @@ def diff(
     if n < 0:
         raise ValueError(f"the order must not be negative, found {n}", op="diff")
     axis = axis_of(dim, input.ndim, "diff")
-    ends = [None if each is None else _with_shape_of(each, input, axis) for each in (prepend, append)]
+    given = (prepend, append) if n else (None, None)
+    ends = [None if each is None else _with_shape_of(each, input, axis) for each in given]
     parts = [part for part in (ends[0], input, ends[1]) if part is not None]
     return _diff(cat(parts, axis) if len(parts) > 1 else input, n, dim)  # type: ignore[no-any-return]
 

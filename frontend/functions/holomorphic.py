@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from brasa.functions.complex import of_parts, parts_of
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
-from brasa.primitive import COMPLEX_FORMS, apply, constant, type_of
+from brasa.primitive import COMPLEX_FORMS, apply, constant, of_parts, parts_of, type_of
 from brasa.tensor import Tensor
 
 Form = Callable[..., Tensor]
@@ -86,18 +85,7 @@ def _cosh(x: Tensor) -> Tensor:
 
 @_form(special.tan)
 def _tan(x: Tensor) -> Tensor:
-    return _turned_back(_tanh(_turned(x)))
-
-
-@_form(ops.tanh)
-def _tanh(x: Tensor) -> Tensor:
-    """(s + i t) / (1 + i s t) for s = tanh a and t = tan b: nothing in it overflows."""
-    a, b = parts_of(x)
-    s, t = apply(ops.tanh, a), apply(special.tan, b)
-    one = _like(s, 1)
-    scale = _add(one, _mul(_mul(s, s), _mul(t, t)))
-    real = apply(ops.div, _mul(s, _add(one, _mul(t, t))), scale)
-    return of_parts(real, apply(ops.div, _mul(t, _sub(one, _mul(s, s))), scale))
+    return _turned_back(apply(ops.tanh, _turned(x)))
 
 
 def _roots(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

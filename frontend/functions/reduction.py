@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from brasa.function import function
 from brasa.functions import pointwise
+from brasa.functions.complex_products import complex_product
 from brasa.ir.dim import product
 from brasa.ir.dtype import DType, bool_, float32, int64, uint8
 from brasa.ir.errors import DTypeError, IndexError
@@ -99,6 +100,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | N
     axes = axes_of(dim, input.ndim, "prod")
     if type_of(value).dtype is bool_:
         return reduced(ops.min_, value, axes, keepdim)
+    if type_of(value).dtype.is_complex:
+        return complex_product(value, axes, keepdim)
     return reduced(ops.prod, value, axes, keepdim)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.reduction import check_mean, element_count, reduced, wide
+from brasa.ir.dtype import real_dtype
 from brasa.ir.errors import ArgumentError
 from brasa.ir.ops import reduce as ops
 from brasa.operators import operator
-from brasa.primitive import axes_of, cast, reshape, type_of
+from brasa.primitive import axes_of, cast, parts_of, reshape, type_of
 from brasa.tensor import Tensor
 
 __all__ = ["std", "std_mean", "var", "var_mean"]
@@ -21,12 +22,18 @@ def _spread(input: Tensor, dim: Any, correction: Any, keepdim: bool, name: str) 
     kind = type_of(input).dtype
     check_mean(kind, name)
     value, axes = cast(input, wide(kind)), axes_of(dim, input.ndim, name)
-    count = element_count(input, axes, wide(kind))
+    count = element_count(input, axes, real_dtype(wide(kind)))
     center = pointwise.true_divide(reduced(ops.sum_, value, axes, True), count)
     gap = pointwise.sub(value, center)
-    total = reduced(ops.sum_, pointwise.mul(gap, gap), axes, keepdim)
+    total = reduced(ops.sum_, _squared_size(gap), axes, keepdim)
     divisor = count if correction == 0 else pointwise.clamp(pointwise.sub(count, correction), min=0)
     return pointwise.true_divide(total, divisor), reshape(center, type_of(total).shape)
+
+
+def _squared_size(gap: Tensor) -> Tensor:
+    """The square, of a complex number the sum of those of its parts."""
+    squares = [pointwise.mul(part, part) for part in (parts_of(gap) if type_of(gap).dtype.is_complex else (gap,))]
+    return squares[0] if len(squares) == 1 else pointwise.add(*squares)
 
 
 def _root(variance: Tensor) -> Tensor:
@@ -37,24 +44,24 @@ def _root(variance: Tensor) -> Tensor:
 
 @function
 def _var(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
-    return cast(_spread(input, dim, correction, keepdim, "var")[0], type_of(input).dtype)
+    return cast(_spread(input, dim, correction, keepdim, "var")[0], real_dtype(type_of(input).dtype))
 
 
 @function
 def _std(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
-    return cast(_root(_spread(input, dim, correction, keepdim, "std")[0]), type_of(input).dtype)
+    return cast(_root(_spread(input, dim, correction, keepdim, "std")[0]), real_dtype(type_of(input).dtype))
 
 
 @function
 def _var_mean(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> tuple[Tensor, Tensor]:
     variance, center = _spread(input, dim, correction, keepdim, "var_mean")
-    return cast(variance, type_of(input).dtype), cast(center, type_of(input).dtype)
+    return cast(variance, real_dtype(type_of(input).dtype)), cast(center, type_of(input).dtype)
 
 
 @function
 def _std_mean(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> tuple[Tensor, Tensor]:
     variance, center = _spread(input, dim, correction, keepdim, "std_mean")
-    return cast(_root(variance), type_of(input).dtype), cast(center, type_of(input).dtype)
+    return cast(_root(variance), real_dtype(type_of(input).dtype)), cast(center, type_of(input).dtype)
 
 
 def _arranged(dim: Any, unbiased: Any, keepdim: bool, correction: Any, name: str) -> tuple[Any, Any, bool]:

@@ -222,8 +222,8 @@ expm1 = _op("expm1", ("float",), np.expm1, mathematics.expm1, lambda node, g: (m
 log = _op("log", _SMOOTH, np.log, mathematics.log, lambda node, g: (div(g, conjugate(node.operands[0])),))
 log1p = _op("log1p", ("float",), np.log1p, mathematics.log1p,
             lambda node, g: (div(g, add(node.operands[0], full_like(g, 1))),))  # fmt: skip
-tanh = _op("tanh", ("float",), np.tanh, mathematics.tanh,
-           lambda node, g: (mul(g, sub(full_like(g, 1), mul(node, node))),))  # fmt: skip
+tanh = _op("tanh", _SMOOTH, np.tanh, mathematics.tanh,
+           lambda node, g: (mul(g, conjugate(sub(full_like(g, 1), mul(node, node)))),))  # fmt: skip
 sin = _op("sin", ("float",), np.sin, mathematics.sin, lambda node, g: (mul(g, cos(node.operands[0])),))
 cos: Op = _op("cos", ("float",), np.cos, mathematics.cos, lambda node, g: (mul(g, neg(sin(node.operands[0]))),))
 

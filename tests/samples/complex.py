@@ -25,7 +25,7 @@ _TRANSFORMS = [
 ]  # fmt: skip
 
 SAMPLES = [
-    *[sample for name in ("exp", "log", "sqrt", "conj") for sample in unary(name, COMPLEX, around)],
+    *[sample for name in ("exp", "log", "sqrt", "tanh", "conj") for sample in unary(name, COMPLEX, around)],
     *[Sample(f"x: {dtype}[4]", f"{part}[4] = abs(x)", {}, {"x": around})
       for dtype, part in (("c64", "f32"), ("c128", "f64"))],
     *[Sample(f"x: {dtype}[{shape}]", f"{part}[{shape}{',' if shape else ''}2] = view_as_real(x)", sizes)
