@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from brasa.function import function
@@ -41,7 +42,7 @@ def _bounds(size: Size, count: Size) -> _Bounds:
     return _Bounds(pointwise.minimum(place, pointwise.sub(end, 1)), pointwise.lt(place, end), pointwise.sub(end, first))
 
 
-def _averaged(input: Tensor, axis: int, count: int) -> Tensor:
+def _averaged(input: Tensor, axis: int, count: Size) -> Tensor:
     """One axis; windows are boxes, so their means are means of means."""
     bounds = _bounds(type_of(input).shape[axis], count)
     taps = picked_taps(input, axis, bounds.places)
@@ -59,6 +60,11 @@ def _averaged(input: Tensor, axis: int, count: int) -> Tensor:
 
 @function
 def _adaptive_mean(input: Tensor, sizes: Any) -> Tensor:
+    return adaptive_means(input, sizes)
+
+
+def adaptive_means(input: Tensor, sizes: Sequence[Size | None]) -> Tensor:
+    """The means of windows that divide the last axes of a traced tensor into so many parts."""
     kind = type_of(input).dtype
     result = cast(input, wide(kind))
     lead = input.ndim - len(sizes)
@@ -69,7 +75,7 @@ def _adaptive_mean(input: Tensor, sizes: Any) -> Tensor:
         mean = pointwise.true_divide(apply(reduce.sum_, result, axes=single), number)
         result = reshape(mean, [1 if a in single else n for a, n in enumerate(shape)])
     for i, count in enumerate(sizes):
-        if count not in (None, 1):
+        if count is not None and count != 1:
             result = _averaged(result, lead + i, count)
     return cast(result, kind)
 
