@@ -168,7 +168,7 @@ def _norm_of(input: Tensor, ord: float, dim: Any, keepdim: bool) -> Tensor:
 
 
 @function
-def _norm(input: Tensor, ord: float, dim: Any, keepdim: bool, dtype: DType | None, mask: Tensor | None) -> Tensor:
+def _norm(input: Tensor, ord: Any, dim: Any, keepdim: bool, dtype: DType | None, mask: Tensor | None) -> Tensor:
     kind = dtype or type_of(input).dtype
     if kind.kind != "float":
         raise DTypeError(f"is not defined for {kind.name}", op="norm")
@@ -186,7 +186,7 @@ def norm(
 
 
 @function
-def _normalize(input: Tensor, ord: float, dim: Any, eps: float, dtype: DType | None, mask: Tensor | None) -> Tensor:
+def _normalize(input: Tensor, ord: Any, dim: Any, eps: float, dtype: DType | None, mask: Tensor | None) -> Tensor:
     size = _norm(input, ord, dim, True, dtype, mask)
     least = cast(eps, type_of(size).dtype) if isinstance(eps, Tensor) else constant(eps, type_of(size).dtype)
     return pointwise.true_divide(_filled(input, mask, 0), pointwise.maximum(size, least))

@@ -179,7 +179,7 @@ def _between(at: Any, ranks: Tensor, interpolation: str) -> Tensor:
         case "nearest":
             return at(pointwise.round(ranks))  # type: ignore[no-any-return]
     low, high = at(below), at(pointwise.ceil(ranks))
-    weight = 0.5 if interpolation == "midpoint" else apply(stop_gradient, pointwise.sub(ranks, below))
+    weight = 0.5 if interpolation == "midpoint" else pointwise.sub(ranks, below)
     gap = pointwise.sub(high, low)
     if interpolation == "midpoint":
         return pointwise.add(low, pointwise.mul(gap, weight))

@@ -10,7 +10,9 @@ from brasa.codegen.schedules import lower
 from brasa.ir.target import Target
 from tests.codegen.schedules.running import read
 from tests.codegen.schedules.test_convolution import CASES
+from tests.codegen.schedules.test_cumulate import alone
 from tests.codegen.schedules.test_map import ADD_ROW, GATHER
+from tests.codegen.schedules.test_order import argsort, searchsorted
 from tests.codegen.schedules.test_products import EPILOGUE, product
 from tests.codegen.schedules.test_rows import SOFTMAX, reduction
 from tests.codegen.schedules.test_scatter import ROWS
@@ -31,6 +33,9 @@ KERNELS = {
     "conv_weight_grad": CASES[0].weight_gradient(),
     "window_max": pool("window_max", *OPTIONS[1]),
     "scatter_add": ROWS,
+    "cumsum": alone("cumsum", "n,m", 1),
+    "argsort": argsort("f32", "n,m", 1),
+    "searchsorted": searchsorted("f32", "n", "m", right=True),
 }
 
 
