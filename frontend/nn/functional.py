@@ -68,7 +68,7 @@ from brasa.functions.neural.dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
-from brasa.functions.neural.embedding import embedding
+from brasa.functions.neural.embedding import embedding, embedding_bag
 from brasa.functions.neural.folding import (
     channel_shuffle,
     fold,
