@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CUMULATE = "cumulate"  # combines each element with all before it along an axis
     SORT = "sort"  # finds the order of the elements along an axis
     SEARCH = "search"  # finds places in sorted elements
+    ATTEND = "attend"  # weighs rows by their products with others
     TRELLIS = "trellis"  # adds up paths from state to state, time after time
     INDEX = "index"  # reads at places that a tensor names
     SCATTER = "scatter"  # writes at places that a tensor names

@@ -19,6 +19,7 @@ scatter   One SCATTER node, alone. Its x is a region input or a constant, its in
 cumulate  One CUMULATE node, under the rules of window, but that elementwise and random nodes may make its operands.
 sort      One SORT node, alone. Its operand is a region input seen through views.
 search    One SEARCH node, alone. Its operands are region inputs seen through views.
+attend    One ATTEND node, alone. Its operands are region inputs seen through views.
 trellis   One TRELLIS node, alone. Its operands are region inputs seen through views.
 """
 
@@ -31,11 +32,16 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node
 
-Form: TypeAlias = Literal["map", "rows", "contract", "window", "scatter", "cumulate", "sort", "search", "trellis"]
+Form: TypeAlias = Literal[
+    "map", "rows", "contract", "window", "scatter", "cumulate", "sort", "search", "attend", "trellis"
+]
 
+# Kinds of nodes that are a region alone, on operands from memory.
+LONE: Mapping[Kind, Form] = {
+    Kind.SORT: "sort", Kind.SEARCH: "search", Kind.ATTEND: "attend", Kind.TRELLIS: "trellis",
+}  # fmt: skip
 _ANCHORED: Mapping[Kind, Form] = {
-    Kind.CONTRACT: "contract", Kind.WINDOW: "window", Kind.CUMULATE: "cumulate", Kind.SORT: "sort",
-    Kind.SEARCH: "search", Kind.TRELLIS: "trellis",
+    Kind.CONTRACT: "contract", Kind.WINDOW: "window", Kind.CUMULATE: "cumulate", **LONE,
 }  # fmt: skip
 
 
@@ -81,7 +87,7 @@ def _fault(region: Graph) -> str:
         case "scatter":
             assert center is not None
             return _scatter_fault(region, center)
-        case "sort" | "search" | "trellis":
+        case "sort" | "search" | "attend" | "trellis":
             assert center is not None
             return _lone_fault(region, center)
     assert center is not None

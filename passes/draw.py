@@ -16,7 +16,7 @@ _COLORS = {
     Kind.REDUCE: "#f9dcb0", Kind.CONTRACT: "#f5b9a8", Kind.WINDOW: "#f3cfe0", Kind.INDEX: "#d9cff0", Kind.SCATTER: "#d9cff0",
     Kind.CHECK: "#d9cff0",
     Kind.RANDOM: "#f7f3b5", Kind.CONTROL: "#ffffff", Kind.CUMULATE: "#f9e6b0", Kind.SORT: "#cfe3f0",
-    Kind.SEARCH: "#cfe3f0", Kind.TRELLIS: "#f9e6b0",
+    Kind.SEARCH: "#cfe3f0", Kind.ATTEND: "#f5b9a8", Kind.TRELLIS: "#f9e6b0",
 }  # fmt: skip
 _WIDTH, _HEIGHT, _ACROSS, _DOWN, _LETTER = 24, 44, 24, 36, 7.2
 

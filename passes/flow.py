@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node
+from brasa.ir.region import LONE
 from brasa.passes.costs import elements, is_cheap
 
 _CHAIN = 8  # cheap nodes in a row that each reader computes for itself
@@ -89,7 +90,7 @@ def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
     if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
-    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, Kind.SORT, Kind.SEARCH, Kind.TRELLIS)
+    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, *LONE)
 
 
 def _demanded(nodes: Iterable[Node]) -> set[Node]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from brasa.ir.dim import Size, product
 from brasa.ir.graph import Kind, Node
-from brasa.ir.region import Form
+from brasa.ir.region import LONE, Form
 from brasa.passes.costs import elements, is_trivial, nominal
 from brasa.passes.flow import Flow, Read, leaves, restores, seen_through, stands_alone
 
@@ -60,12 +60,8 @@ def group_of_one(node: Node) -> Group:
             return Group({node: "domain"}, "window", node.tensor.shape)
         case Kind.CUMULATE:
             return Group({node: "domain"}, "cumulate", node.tensor.shape)
-        case Kind.SORT:
-            return Group({node: "domain"}, "sort", node.tensor.shape, closed=True)
-        case Kind.SEARCH:
-            return Group({node: "domain"}, "search", node.tensor.shape, closed=True)
-        case Kind.TRELLIS:
-            return Group({node: "domain"}, "trellis", node.tensor.shape, closed=True)
+    if node.op.kind in LONE:
+        return Group({node: "domain"}, LONE[node.op.kind], node.tensor.shape, closed=True)
     if node.op.kind is Kind.SCATTER:
         return Group({node: "domain"}, "scatter", node.tensor.shape, closed=True)
     return Group({node: "domain"}, "map", node.tensor.shape)

@@ -10,6 +10,7 @@ from brasa.ir.graph import Graph, Kind, Node, Op, graph_of, located, topological
 from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import make_input
 from brasa.ir.ops.view import reshape
+from brasa.ir.region import LONE
 from brasa.ir.types import TensorType
 from brasa.passes.eliminate_common import eliminate_common
 from brasa.passes.grouping import Group
@@ -19,7 +20,7 @@ from brasa.passes.simplify import simplify
 Step: TypeAlias = tuple[Op, tuple[tuple[str, Any], ...]]
 Shape: TypeAlias = tuple[Size, ...]
 
-_FROM_MEMORY = (Kind.CONTRACT, Kind.SORT, Kind.SEARCH, Kind.TRELLIS)
+_FROM_MEMORY = (Kind.CONTRACT, *LONE)
 
 
 class Operand(NamedTuple):

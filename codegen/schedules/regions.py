@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from brasa.codegen.schedules.attention import write_attention
 from brasa.codegen.schedules.contract import write_contract
 from brasa.codegen.schedules.cumulate import write_cumulate
 from brasa.codegen.schedules.map import write_map
@@ -33,6 +34,7 @@ CPU_SCHEDULES: Schedules = {
     "cumulate": write_cumulate,
     "sort": write_sort,
     "search": write_search,
+    "attend": write_attention,
     "trellis": write_trellis,
 }
 

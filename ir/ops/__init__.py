@@ -3,6 +3,7 @@
 from brasa.ir.graph import Op
 from brasa.ir.ops import (
     affine,
+    attention,
     complex,
     contract,
     control,
@@ -40,6 +41,7 @@ OPS: dict[str, Op] = {
         contract,
         window,
         index,
+        attention,
         trellis,
         triangular,
         factorization,

@@ -17,8 +17,13 @@ from tests.samples import SAMPLES, Sample
 NO_CODE = {"input", "call", "fused", "item", "gradient"}
 # NumPy rounds these otherwise than brasa: the units in the last place between them, and where numbers cancel.
 FUNCTIONS = {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"}
-SUMS = {"trellis", "cumsum", "cumprod", "logcumsumexp", "sum", "prod", "matmul", "conv", "conv_input_grad", "conv_weight_grad"}
-FACTORS = {"cholesky", "lu", "qr", "reflectors", "eigh", "svd", "solve_triangular"}  # by other algorithms than the judge
+SUMS = {
+    "trellis", "cumsum", "cumprod", "logcumsumexp", "sum", "prod", "matmul", "conv", "conv_input_grad",
+    "conv_weight_grad",
+}  # fmt: skip
+ATTENTION = {"attention", "attention_query_gradient", "attention_key_gradient"}
+# By other algorithms than the judge.
+FACTORS = {*ATTENTION, "cholesky", "lu", "qr", "reflectors", "eigh", "svd", "solve_triangular"}
 EPSILON = {2: 2.0**-7, 4: 2.0**-23, 8: 2.0**-52}
 
 

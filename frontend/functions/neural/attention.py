@@ -7,37 +7,42 @@ from typing import Any
 
 from brasa.arguments import require_tensors
 from brasa.function import function
-from brasa.functions import pointwise, reduction
-from brasa.functions.matrix import matmul
-from brasa.functions.neural.dropout import dropout
+from brasa.functions import pointwise
 from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.dtype import int64
 from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
-from brasa.ir.ops.control import stop_gradient
-from brasa.ir.ops.source import iota
-from brasa.ir.types import TensorType
+from brasa.ir.ops.attention import attention
+from brasa.ir.ops.move import slice_
 from brasa.operators import operator
-from brasa.primitive import Number, apply, current, permute, type_of
+from brasa.primitive import Number, apply, broadcast_shapes, cast, constant, current, expand, resolved, type_of
+from brasa.random import next_draw
 from brasa.tensor import Tensor
 
 
 @function
-def _weights(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, scale: Number) -> Tensor:
-    q, k, m = widened(query, key, mask)
-    rank = q.ndim
-    scores = pointwise.mul(matmul(q, permute(k, (*range(rank - 2), rank - 1, rank - 2))), scale)
-    if causal:
-        type = TensorType(type_of(scores).shape[-2:], int64)
-        rows, columns = (current().fresh(current().apply(iota, axis=axis, type=type)) for axis in (0, 1))
-        scores = pointwise.where(pointwise.le(columns, rows), scores, -math.inf)
-    if m is not None and m.dtype.kind == "bool":
-        scores = pointwise.where(m, scores, -math.inf)
-    elif m is not None:
-        scores = pointwise.add(scores, m)
-    top = apply(stop_gradient, reduction.amax(scores, -1, True))
-    raised = pointwise.exp(pointwise.sub(scores, pointwise.where(pointwise.isfinite(top), top, 0)))
-    total = reduction.sum(raised, -1, True)
-    return rounded(pointwise.div(raised, pointwise.where(pointwise.eq(total, 0), 1, total)), query)
+def _attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool, scale: Number, p: Number | None,
+    seed: Number | None, call: Number | None,
+) -> Tensor:  # fmt: skip
+    q, k, v, m = widened(query, key, value, mask)
+    kind = type_of(q).dtype
+    shapes = [type_of(x).shape for x in (q, k, v)]
+    rows, columns, width = shapes[0][-2], shapes[1][-2], current().scope.fix(shapes[2][-1])
+    depth = current().scope.fix(shapes[0][-1])
+    lead = resolved(broadcast_shapes([shape[:-2] for shape in shapes]))
+    sizes = ((rows, depth), (columns, depth), (columns, width))
+    operands = [expand(x, (*lead, *size)) for x, size in zip((pointwise.mul(q, scale), k, v), sizes, strict=True)]
+    if m is not None:
+        operands.append(expand(m, (*lead, rows, columns)))
+    if p is not None:
+        numbers = [x if isinstance(x, Tensor) else constant(x, int64) for x in (seed, call)]  # type: ignore[arg-type]
+        chance = cast(p, kind) if isinstance(p, Tensor) else constant(p, kind)
+        operands += [*numbers, chance]
+    attrs = {"causal": causal, "masked": m is not None, "dropped": p is not None}
+    whole = apply(attention, *operands, **attrs)
+    rank = len(lead) + 2
+    result = apply(slice_, whole, starts=(0,) * rank, sizes=(*lead, rows, width), steps=(1,) * rank)
+    return rounded(result, query)
 
 
 def _shared_heads(query: Tensor, x: Tensor, op: str) -> Tensor:
@@ -69,8 +74,10 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _shared_heads(query, key, op), _shared_heads(query, value, op)
     factor = 1 / math.sqrt(max(1, int(query.shape[-1]))) if scale is None else float(scale)
-    weights = _weights(query, key, attn_mask, bool(is_causal), factor)
-    return matmul(dropout(weights, dropout_p), value)
+    if dropout_p == 1:
+        value = pointwise.mul(value, 0.0)
+    draw = (float(dropout_p), *next_draw()) if 0 < dropout_p < 1 else (None, None, None)
+    return _attention(query, key, value, attn_mask, bool(is_causal), factor, *draw)
 
 
 def _check(op: str, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> None:

@@ -9,7 +9,6 @@ from brasa.arguments import require_tensors
 from brasa.creation import zeros
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import cat
-from brasa.functions.masking import masked_fill
 from brasa.functions.matrix import linear, matmul
 from brasa.functions.neural.attention import scaled_dot_product_attention
 from brasa.functions.neural.dropout import dropout
@@ -47,7 +46,7 @@ def _additive(mask: Any, like: Tensor) -> Any:
     if mask.dtype.kind != "bool":
         raise ArgumentError(f"a mask must be bool or of floats, not {mask.dtype.name}", op=_OP)
     empty = zeros(*mask.shape, dtype=like.dtype, device=like.device)
-    return masked_fill(empty, mask, -math.inf)
+    return pointwise.where(mask, -math.inf, empty)
 
 
 def _check(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads: int, size: int) -> None:
