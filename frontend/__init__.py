@@ -33,6 +33,7 @@ from brasa.functions.histograms import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.neural.sampling import *  # noqa: F403
 from brasa.functions.neural.folding import *  # noqa: F403
 from brasa.functions.neural.adaptive_pooling import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
@@ -82,6 +83,7 @@ from brasa.random import manual_seed as manual_seed
 from brasa.random import seed as seed
 from brasa.random import set_rng_state as set_rng_state
 from brasa.ranges import *  # noqa: F403
+from brasa.representation import *  # noqa: F403
 from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
 from brasa.serialization import load as load
