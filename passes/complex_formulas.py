@@ -28,6 +28,7 @@ from brasa.ir.ops.elementwise import (
     sin,
     sqrt,
     sub,
+    tanh,
 )
 from brasa.ir.ops.source import full_like
 from brasa.ir.ops.special import atan2, hypot, tan

@@ -84,6 +84,9 @@ def seed_of(root: Tensor, weight: Tensor | None, op: str = "backward") -> Tensor
         if root.numel() != 1:
             raise GradientError(f"a gradient can be left out for a scalar only, the shape is {list(root.shape)}",
                                 op=op, hint="reduce to a scalar, or pass gradient=")  # fmt: skip
+        if root.dtype.is_complex:
+            raise GradientError(f"a gradient can be left out for a real scalar only, the value is {root.dtype.name}",
+                                op=op)  # fmt: skip
         return ones_like(root)
     if tuple(weight.shape) != tuple(root.shape):
         raise ShapeError(f"the gradient has shape {list(weight.shape)}, the value {list(root.shape)}", op=op)

@@ -89,9 +89,11 @@ def _tan(x: Tensor) -> Tensor:
 
 
 def _roots(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The parts of sqrt(1 - x) and of sqrt(1 + x)."""
-    one = _like(x, 1)
-    return *parts_of(apply(ops.sqrt, _sub(one, x))), *parts_of(apply(ops.sqrt, _add(one, x)))
+    """The parts of sqrt(1 - x) and of sqrt(1 + x): a zero part of x keeps the sign that says on which side it is."""
+    a, b = parts_of(x)
+    one = _like(a, 1)
+    below, above = of_parts(_sub(one, a), apply(ops.neg, b)), of_parts(_add(one, a), b)
+    return *parts_of(apply(ops.sqrt, below)), *parts_of(apply(ops.sqrt, above))
 
 
 @_form(special.asin)
@@ -120,8 +122,10 @@ def _asinh(x: Tensor) -> Tensor:
 
 @_form(special.acosh)
 def _acosh(x: Tensor) -> Tensor:
-    one = _like(x, 1)
-    (a, b), (c, d) = parts_of(apply(ops.sqrt, _sub(x, one))), parts_of(apply(ops.sqrt, _add(x, one)))
+    real, imaginary = parts_of(x)
+    one = _like(real, 1)
+    below, above = of_parts(_sub(real, one), imaginary), of_parts(_add(real, one), imaginary)
+    (a, b), (c, d) = parts_of(apply(ops.sqrt, below)), parts_of(apply(ops.sqrt, above))
     angle = _mul(apply(special.atan2, b, c), _like(b, 2))
     return of_parts(apply(special.asinh, _add(_mul(a, c), _mul(b, d))), angle)
 

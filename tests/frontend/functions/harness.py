@@ -41,7 +41,7 @@ def check_values(case: Case) -> None:
     """Eager values are the reference's, compiled ones have the same bits."""
     arrays = [np.asarray(a) for a in case.arrays]
     got = flat(case.call(*map(brasa.tensor, arrays)))
-    want = _tupled(case.reference(*[a.astype(np.float64) if is_float(a) else a for a in arrays]))
+    want = _tupled(case.reference(*map(widened, arrays)))
     assert len(got) == len(want), f"{len(got)} results, {len(want)} expected"
     for tensor, value in zip(got, map(np.asarray, want), strict=True):
         have = tensor.detach().numpy()
@@ -61,13 +61,14 @@ def check_values(case: Case) -> None:
 def check_gradients(case: Case, step: float = 1e-6) -> None:
     """Along one random direction the gradient is what finite differences give; compiled ones have the same bits."""
     rng = np.random.default_rng(3)
-    arrays = [a.astype(np.float64) if is_float(a) else a for a in map(np.asarray, case.arrays)]
-    ways = [rng.standard_normal(a.shape) if is_float(a) else None for a in arrays]
-    weights = [rng.standard_normal(tuple(t.shape)) for t in flat(case.call(*map(brasa.tensor, arrays)))]
+    arrays = [widened(np.asarray(array)) for array in case.arrays]
+    ways = [_way(rng, a) for a in arrays]
+    outputs = [_parts(t) for t in flat(case.call(*map(brasa.tensor, arrays)))]
+    weights = [rng.standard_normal(tuple(t.shape)) for t in outputs]
 
     def loss(call: Callable[..., Any], values: Sequence[Any]) -> tuple[Tensor, list[Tensor]]:
-        inputs = [brasa.tensor(a, requires_grad=is_float(np.asarray(a))) for a in values]
-        pairs = zip(flat(call(*inputs)), weights, strict=True)
+        inputs = [brasa.tensor(a, requires_grad=np.asarray(a).dtype.kind in "fc") for a in values]
+        pairs = zip(map(_parts, flat(call(*inputs))), weights, strict=True)
         terms = [(t * brasa.tensor(w)).sum() for t, w in pairs if t.dtype.is_floating_point]
         return sum(terms[1:], terms[0]), inputs
 
@@ -78,7 +79,7 @@ def check_gradients(case: Case, step: float = 1e-6) -> None:
     total.backward()
     slope = (loss(case.call, moved(step))[0].item() - loss(case.call, moved(-step))[0].item()) / (2 * step)
     along = sum(
-        float((t.grad.numpy() * way).sum())
+        float((t.grad.numpy().conj() * way).real.sum())
         for t, way in zip(inputs, ways, strict=True) if way is not None and t.grad is not None
     )  # fmt: skip
     np.testing.assert_allclose(along, slope, rtol=1e-5, atol=1e-6)
@@ -89,6 +90,26 @@ def check_gradients(case: Case, step: float = 1e-6) -> None:
             assert (one.grad is None) == (other.grad is None)
             if one.grad is not None and other.grad is not None:
                 same_bits(one.grad, other.grad)
+
+
+def widened(array: Array) -> Array:
+    """The array in double precision, if it holds floats or complex numbers."""
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64) if _has_gradient(array) else array
+
+
+def _has_gradient(array: Array) -> bool:
+    return is_float(array) or array.dtype.kind == "c"
+
+
+def _way(rng: np.random.Generator, array: Array) -> Array | None:
+    """A random direction for what has a gradient."""
+    way = rng.standard_normal(array.shape) if _has_gradient(array) else None
+    return way + 1j * rng.standard_normal(array.shape) if way is not None and array.dtype.kind == "c" else way
+
+
+def _parts(tensor: Tensor) -> Tensor:
+    """A complex tensor as its parts."""
+    return brasa.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def same_bits(one: Tensor, other: Tensor) -> None:
