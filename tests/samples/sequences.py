@@ -78,10 +78,11 @@ def _attention(
 SAMPLES += [
     *_attention("3", "4", 2, 3),
     *_attention("5", "3", 3, 2, lead="", causal="true"),
-    *_attention("3", "4", 1, 1, mask="bool"),
+    *_attention("3", "4", 1, 1, lead="", mask="bool"),
     *_attention("3", "4", 2, 2, lead="1,", mask="f32"),
     *_attention("3", "4", 2, 2, lead="", dropped=True),
-    *_attention("t", "s", 2, 3, lead="", mask="f64", dropped=True, dtype="f64", sizes={"t": 3, "s": 5}),
+    *_attention("t", "s", 2, 3, lead="", mask="f64", dtype="f64", sizes={"t": 3, "s": 5}),
+    *_attention("t", "s", 2, 3, lead="", dropped=True, dtype="f64", sizes={"t": 3, "s": 5}),
     *_attention("t", "s", 4, 17, lead="b,", causal="true", dtype="f64", sizes={"t": 70, "s": 66, "b": 2}),
     *_attention("2", "0", 2, 2, lead="2,1,"),
     *_attention("0", "2", 2, 2),
