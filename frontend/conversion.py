@@ -29,7 +29,7 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     other = kwargs.get("other")
     flags: list[bool] = []
     for argument in args:
-        if isinstance(argument, DType) or argument in (float, int, bool, complex):
+        if isinstance(argument, DType | type):
             dtype = argument
         elif isinstance(argument, str | Device):
             device = argument

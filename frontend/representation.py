@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from brasa._state import DEFAULTS
-from brasa.ir.dtype import bool_, int64
+from brasa.ir.dtype import bool_, complex_dtype, int64
 from brasa.ir.errors import ValueError
-from brasa.ir.dtype import complex_dtype
 from brasa.tensor import Tensor
 
 __all__ = ["set_printoptions"]
@@ -137,7 +136,9 @@ class _Writer:
         """Whole numbers with a point, decimal fractions, or powers of ten where the numbers differ much in size."""
         precision, whole = self.options.precision, all(value == math.ceil(value) for value in finite)
         sizes = [abs(value) for value in finite]
-        apart = bool(sizes) and (max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4))
+        apart = bool(sizes) and (
+            max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4)
+        )
         chosen = self.options.sci_mode
         if apart if chosen is None or not sizes else chosen:
             return lambda value: f"{value:.{precision}e}"

@@ -36,7 +36,7 @@ class TapeNode:
 
     def name(self) -> str:
         """The function's name, as `grad_fn` shows it."""
-        return f"{self._name.title().replace('_', '')}Backward"
+        return f"{self._name.title().replace('_', '')}Backward0"
 
     @property
     def next_functions(self) -> tuple[tuple[TapeNode | None, int], ...]:
