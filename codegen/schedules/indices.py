@@ -138,12 +138,16 @@ class Ranges:
         return None
 
     def quotient(self, lhs: Size, rhs: Size) -> Size:
-        """lhs // rhs, neither negative."""
+        """lhs // rhs, neither negative; what an empty extent divides is in a loop that never runs."""
+        if rhs == 0:
+            return 0
         whole, rest = self._split(lhs, rhs)
         return whole if self.is_below(rest, rhs) else dim.floor_divide(lhs, rhs)
 
     def remainder(self, lhs: Size, rhs: Size) -> Size:
         """lhs % rhs, neither negative."""
+        if rhs == 0:
+            return 0
         _, rest = self._split(lhs, rhs)
         return rest if self.is_below(rest, rhs) else dim.remainder(lhs, rhs)
 

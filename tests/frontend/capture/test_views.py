@@ -72,3 +72,9 @@ def test_empty_axes_of_what_was_compiled_for_full_ones():
     compiled = brasa.compile(lambda x: brasa.unbind_copy(x, 0), fullgraph=True)
     for shape in ((5, 5, 5), (5, 0, 5), (5, 2, 0)):
         assert [part.tolist() for part in compiled(brasa.ones(shape))] == [np.ones(shape[1:]).tolist()] * 5
+
+
+def test_results_that_are_empty_at_constant_sizes():
+    compiled = brasa.compile(lambda x, times: x.repeat(times), fullgraph=True)
+    for shape, times in (((), (0,)), ((2, 3), (2, 0)), ((0, 2), (2, 0)), ((3, 0), (2, 1, 2)), ((2, 3), (0, 1, 1))):
+        assert compiled(brasa.ones(shape), times).tolist() == np.tile(np.ones(shape), times).tolist()
