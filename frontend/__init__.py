@@ -24,6 +24,7 @@ from brasa.functions import holomorphic as _holomorphic
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
+from brasa.functions.counting import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403
 from brasa.functions.einsum import *  # noqa: F403
@@ -60,6 +61,7 @@ from brasa.functions.statistics import *  # noqa: F403
 from brasa.functions.strided import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.window_shapes import *  # noqa: F403
+from brasa.functions.unique import *  # noqa: F403
 from brasa.indexing import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
