@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from brasa.ir.dtype import DType, float64, int64
@@ -22,17 +24,38 @@ class Operand(NamedTuple):
     number: bool
 
 
-def takes_tensors(parameter: inspect.Parameter) -> bool:
+class Parameter(NamedTuple):
+    """A parameter of a function. default: inspect.Parameter.empty where it must be given."""
+
+    name: str
+    annotation: str
+    default: Any
+
+
+def parameters_of(build: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The parameters in their order. As inspect.signature has them, without its cost at import."""
+    build = inspect.unwrap(build)
+    code = build.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    values = build.__defaults__ or ()
+    defaults = dict(zip(names[code.co_argcount - len(values) :], values, strict=False)) | (build.__kwdefaults__ or {})
+    annotations = build.__annotations__
+    return tuple(
+        Parameter(name, str(annotations.get(name, "")), defaults.get(name, inspect.Parameter.empty)) for name in names
+    )
+
+
+@cache
+def takes_tensors(annotation: str) -> bool:
     """Whether a parameter is an operand: its annotation speaks of tensors or numbers that are no ints."""
-    text = str(parameter.annotation)
-    return "Tensor" in text or "Number" in text or text.split(" ", maxsplit=1)[0] == "float"
+    return "Tensor" in annotation or "Number" in annotation or annotation.split(" ", maxsplit=1)[0] == "float"
 
 
-def accepted_kinds(parameter: inspect.Parameter) -> frozenset[str]:
+@cache
+def accepted_kinds(annotation: str) -> frozenset[str]:
     """What a parameter takes besides tensors."""
-    text = str(parameter.annotation)
     marks = {"number": ("Number", "float"), "none": ("None",), "sequence": ("Sequence",)}
-    return frozenset(kind for kind, words in marks.items() if any(word in text for word in words))
+    return frozenset(kind for kind, words in marks.items() if any(word in annotation for word in words))
 
 
 def number_operand(value: int | float) -> Operand:

@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from brasa._state import DEFAULTS, STATE
-from brasa.arguments import Operand, accepted_kinds, as_number, freeze, number_operand, takes_tensors
+from brasa.arguments import (
+    Operand,
+    accepted_kinds,
+    as_number,
+    freeze,
+    number_operand,
+    parameters_of,
+    takes_tensors,
+)  # fmt: skip
 from brasa.execution import Runner
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -46,9 +54,9 @@ class Function:
     def __init__(self, build: Callable[..., Any], inline: bool, fixed: tuple[str, ...]) -> None:
         self.name = build.__name__.strip("_")
         self.build, self.inline = build, inline
-        self.parameters = tuple(inspect.signature(build).parameters.values())
-        self.operand = tuple(takes_tensors(parameter) for parameter in self.parameters)
-        self.accepts = tuple(accepted_kinds(parameter) for parameter in self.parameters)
+        self.parameters = parameters_of(build)
+        self.operand = tuple(takes_tensors(parameter.annotation) for parameter in self.parameters)
+        self.accepts = tuple(accepted_kinds(parameter.annotation) for parameter in self.parameters)
         self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
         self.bound: dict[tuple[Any, ...], tuple[Specialization, Any]] = {}
@@ -129,14 +137,18 @@ class Function:
         _check_devices(self.name, tensors)
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
         described = [
-            Operand(o._spec.dtype, o._spec.rank, o._spec.marks, o._spec.device, self._fixed_shape(i, values, o), o._weak)
-            if isinstance(o, Tensor) else number_operand(o)
+            self._operand(o, self._fixed_shape(i, values, o)) if isinstance(o, Tensor) else number_operand(o)
             for i, o in enumerate(operands)
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
         specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
         found = self.bound[key] = (specialization, specialization.runner.bind(specs))
         return found
+
+    @staticmethod
+    def _operand(tensor: Tensor, shape: tuple[int, ...] | None) -> Operand:
+        spec = tensor._spec
+        return Operand(spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._weak)
 
     def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:
         for value, fixed in zip(values, self.fixed, strict=True):
