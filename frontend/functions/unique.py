@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.function import function
+from brasa.functions.axes import movedim
 from brasa.functions.nonzero import positions
 from brasa.ir.dtype import bool_, int64
 from brasa.ir.errors import ShapeError
@@ -16,7 +17,6 @@ from brasa.ir.ops.reduce import sum_
 from brasa.operators import operator
 from brasa.primitive import apply, axis_of, cast, constant, expand, reshape, type_of
 from brasa.tensor import Tensor
-from brasa.views import movedim
 from brasa.views import reshape as reshape_tensor
 
 __all__ = ["unique", "unique_consecutive"]
