@@ -7,6 +7,7 @@ from brasa import masked as masked
 from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
+from brasa import special as special
 from brasa import signal as signal
 from brasa._state import get_default_dtype as get_default_dtype
 from brasa._state import set_default_dtype as set_default_dtype

@@ -20,6 +20,7 @@ Emitters know this page and nothing of the ops above it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -258,6 +259,20 @@ def first(x: Expr) -> Expr:
 def index_of(size: int | Expr) -> Expr:
     """A size or an index as an i64 expression."""
     return as_expr(size, int64)
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A value that takes a loop: `step(round, state, fixed)` gives the next state, `result(state, fixed)` the value.
+
+    Rounds count from 0 to `rounds`. fixed: what every round reads. KernelBuilder.repeat writes the statements.
+    """
+
+    rounds: int
+    state: tuple[Expr, ...]
+    fixed: tuple[Expr, ...]
+    step: Callable[[Expr, Sequence[Expr], Sequence[Expr]], Sequence[Expr]]
+    result: Callable[[Sequence[Expr], Sequence[Expr]], Expr]
 
 
 @dataclass(frozen=True)

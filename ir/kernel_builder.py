@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 
@@ -22,9 +22,11 @@ from brasa.ir.kernel import (
     Local,
     LoopKind,
     Number,
+    Recurrence,
     Statement,
     Store,
     as_expr,
+    spread,
 )
 
 
@@ -96,6 +98,26 @@ class KernelBuilder:
         yield var
         body = tuple(self._blocks.pop())
         self._add(For(var, as_expr(extent, int64), kind, body, None if cost is None else as_expr(cost, int64)))
+
+    def repeat(
+        self, made: Recurrence, settle: Callable[[Sequence[Expr]], Sequence[Expr]] = lambda values: values
+    ) -> Expr:
+        """The value of a recurrence, after the loop that computes it. settle: names parts that values share."""
+        given = [self._named(each) for each in settle([*made.state, *made.fixed])]
+        state, fixed = given[: len(made.state)], given[len(made.state) :]
+        lanes = max(each.lanes for each in given)
+        registers = [
+            self.local("state", each.dtype, spread(each) if lanes > 1 else each, lanes=lanes) for each in state
+        ]
+        with self.loop("round", made.rounds) as number:
+            values = settle(made.step(number, [register.value for register in registers], fixed))
+            following = [self._named(value) for value in values]
+            for register, value in zip(registers, following, strict=True):
+                self.assign(register, spread(value) if lanes > 1 else value)
+        return self.let("result", made.result([register.value for register in registers], fixed))
+
+    def _named(self, value: Expr) -> Expr:
+        return value if value.op in ("const", "var", "size") else self.let("part", value)
 
     @contextmanager
     def when(self, condition: Expr) -> Iterator[None]:

@@ -11,7 +11,7 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
-from brasa.ir.kernel import Buffer, Expr, cast, const, select
+from brasa.ir.kernel import Buffer, Expr, Recurrence, cast, const, select
 from brasa.ir.ops.index import checked
 from brasa.ir.program import Place
 
@@ -138,7 +138,9 @@ class Values:
         """Half precision is computed in float32 and rounded once."""
         if node.op.name not in ("cast", "bitcast"):
             args = [cast(arg, accumulator(arg.dtype)) for arg in args]
-        result: Expr = body_of(node)(*args, **node.attrs)
+        result: Expr | Recurrence = body_of(node)(*args, **node.attrs)
+        if isinstance(result, Recurrence):
+            result = self.writer.repeat(result, lambda values: self.settle(values, hold=True))
         return cast(result, node.tensor.dtype)
 
     def _move(self, node: Node, index: Index, mask: Expr | None) -> Expr:

@@ -289,8 +289,14 @@ class Writer(KernelBuilder):
             yield 0
             return
         with self.loop(name, self.expr(extent), kind, cost) as var:
-            self._levels[var] = self.level
             yield self.track(var, extent)
+
+    @contextmanager
+    def loop(self, name: str, extent: Number, kind: LoopKind = "serial", cost: Number | None = None) -> Iterator[Expr]:
+        """A loop over 0..extent; where its variable is set is remembered."""
+        with super().loop(name, extent, kind, cost) as var:
+            self._levels[var] = self.level
+            yield var
 
     @contextmanager
     def when(self, condition: Expr) -> Iterator[None]:

@@ -13,11 +13,22 @@ from brasa.functions.extrema import clamp
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
 from brasa.operators import operator
-from brasa.primitive import Number, apply, elementwise_op, together
+from brasa.primitive import Number, apply, elementwise_op, together, type_of
 from brasa.tensor import Tensor
 
 __all__ = [
-    "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "sigmoid", "xlogy",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "logit",
+    "sigmoid",
+    "xlogy",
 ]  # fmt: skip
 
 exp = unary(ops.exp, real=True, doc="e to the power of each element.")
@@ -39,6 +50,8 @@ def minus_magnitude(input: Tensor) -> Tensor:
 @in_floats
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)). No exponential overflows, so neither value nor gradient is NaN far from 0."""
+    if type_of(input).dtype.is_complex:
+        return true_divide(1, add(exp(neg(input)), 1))
     small = exp(minus_magnitude(input))
     return true_divide(where(elementwise_op(ops.ge, input, 0), 1.0, small), add(small, 1.0))
 

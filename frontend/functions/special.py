@@ -1,10 +1,135 @@
-"""Special functions: the error function and its kin, gamma functions, Bessel functions."""
+"""Special functions: the error function and its kin, gamma and zeta functions, Bessel functions."""
 
 from __future__ import annotations
 
-from brasa.functions.elementwise import unary
-from brasa.ir.ops import elementwise as ops
+import math
+from collections.abc import Callable
 
-__all__ = ["erf"]
+from brasa.function import function
+from brasa.functions.arithmetic import add, mul, neg, sub, true_divide
+from brasa.functions.comparison import where
+from brasa.functions.elementwise import binary, filled, in_floats, unary
+from brasa.functions.exponential import log, log1p, product_with_log
+from brasa.functions.trigonometry import sin
+from brasa.ir.errors import BrasaError
+from brasa.ir.graph import Op
+from brasa.ir.ops import elementwise as ops
+from brasa.ir.ops import special
+from brasa.operators import operator
+from brasa.primitive import Number, elementwise_op, together
+from brasa.tensor import Tensor
+
+__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
+
+
+def _special(op: Op, doc: str, name: str = "") -> Callable[[Tensor], Tensor]:
+    return unary(op, real=True, name=name, doc=doc, namespace="special")
+
 
 erf = unary(ops.erf, real=True, doc="The error function of each element.")
+erfc = unary(special.erfc, real=True, doc="1 - erf(input), precise for large elements.")
+erfinv = unary(special.erfinv, real=True, doc="The inverse of erf.")
+lgamma = unary(special.lgamma, real=True, doc="The logarithm of the gamma function's absolute value.")
+digamma = unary(special.digamma, real=True, doc="The derivative of lgamma.")
+i0 = unary(special.i0, real=True, doc="The modified Bessel function of the first kind of order 0.")
+erfcx = _special(special.erfcx, "exp(input**2) * erfc(input).")
+ndtri = _special(special.ndtri, "The number below which a normal variable lies with this probability.")
+i0e = _special(special.i0e, "exp(-|input|) * i0(input).")
+i1 = _special(special.i1, "The modified Bessel function of the first kind of order 1.")
+i1e = _special(special.i1e, "exp(-|input|) * i1(input).")
+modified_bessel_i0 = _special(special.i0, "As `i0`.", "modified_bessel_i0")
+modified_bessel_i1 = _special(special.i1, "As `i1`.", "modified_bessel_i1")
+modified_bessel_k0 = _special(special.k0, "The modified Bessel function of the second kind of order 0.",
+                              "modified_bessel_k0")  # fmt: skip
+modified_bessel_k1 = _special(special.k1, "The modified Bessel function of the second kind of order 1.",
+                              "modified_bessel_k1")  # fmt: skip
+scaled_modified_bessel_k0 = _special(special.k0e, "exp(x) * modified_bessel_k0(x).", "scaled_modified_bessel_k0")
+scaled_modified_bessel_k1 = _special(special.k1e, "exp(x) * modified_bessel_k1(x).", "scaled_modified_bessel_k1")
+bessel_j0 = _special(special.bessel_j0, "The Bessel function of the first kind of order 0.")
+bessel_j1 = _special(special.bessel_j1, "The Bessel function of the first kind of order 1.")
+bessel_y0 = _special(special.bessel_y0, "The Bessel function of the second kind of order 0.")
+bessel_y1 = _special(special.bessel_y1, "The Bessel function of the second kind of order 1.")
+airy_ai = _special(special.airy_ai, "Airy's function Ai.")
+zeta = binary(special.zeta, real=True, doc="Hurwitz's zeta function: the sum of (k + other)**-input over k = 0, 1, ...",
+              namespace="special")  # fmt: skip
+
+
+@operator(namespace="special", out=True)
+@function
+@in_floats
+def ndtr(input: Tensor) -> Tensor:
+    """The probability with which a normal variable lies below each element."""
+    return mul(erfc(mul(input, -math.sqrt(0.5))), 0.5)
+
+
+@operator(namespace="special", out=True)
+@function
+@in_floats
+def log_ndtr(input: Tensor) -> Tensor:
+    """log(ndtr(input)), precise where that underflows or is nearly 1."""
+    far = elementwise_op(ops.lt, input, -1.0)
+    low, high = where(far, input, -1.0), where(far, -1.0, input)
+    tail = sub(log(mul(erfcx(mul(low, -math.sqrt(0.5))), 0.5)), mul(mul(low, low), 0.5))
+    return where(far, tail, log1p(mul(erfc(mul(high, math.sqrt(0.5))), -0.5)))
+
+
+@operator(namespace="special", out=True)
+@function
+@in_floats
+def entr(input: Tensor) -> Tensor:
+    """-input * log(input): 0 at 0, -infinity below."""
+    positive = elementwise_op(ops.gt, input, 0)
+    inner = where(positive, input, 1.0)
+    value = where(positive, neg(mul(inner, log(inner))), where(elementwise_op(ops.lt, input, 0), -math.inf, 0.0))
+    return where(elementwise_op(ops.ne, input, input), input, value)
+
+
+@operator(namespace="special", out=True)
+@function
+@in_floats
+def xlog1py(input: Number, other: Number) -> Tensor:
+    """input * log1p(other); 0 where input is 0, unless other is NaN."""
+    x, y = together(input, other)
+    return product_with_log(x, y, log1p, 0.0)
+
+
+@operator(namespace="special", out=True)
+@function
+@in_floats
+def spherical_bessel_j0(input: Tensor) -> Tensor:
+    """sin(input) / input: 1 at 0, 0 at infinity."""
+    at_zero = elementwise_op(ops.eq, input, 0)
+    endless = elementwise_op(ops.eq, elementwise_op(ops.abs_, input), math.inf)
+    inner = where(at_zero, 1.0, where(endless, 1.0, input))
+    return where(at_zero, filled(input, 1), where(endless, 0.0, true_divide(sin(inner), inner)))
+
+
+@function
+@in_floats
+def _polygamma(input: Tensor, order: Number, factor: Number) -> Tensor:
+    return mul(elementwise_op(special.zeta, *together(order, input)), factor)
+
+
+@operator(out=True)
+def polygamma(n: int, input: Tensor) -> Tensor:
+    """The derivative of lgamma n + 1 times; BrasaError for negative n."""
+    if n < 0:
+        raise BrasaError(f"n must not be negative, it is {n}", op="polygamma")
+    return digamma(input) if n == 0 else _polygamma(input, n + 1, (-1.0) ** (n + 1) * math.gamma(n + 1))
+
+
+@function
+@in_floats
+def _mvlgamma(input: Tensor, p: int) -> Tensor:
+    total = filled(input, p * (p - 1) / 4 * math.log(math.pi))
+    for count in range(p):
+        total = add(total, lgamma(sub(input, count / 2)))
+    return total
+
+
+@operator(method=True, in_place=True, out=True)
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """The logarithm of the gamma function of p dimensions, for elements above (p - 1) / 2."""
+    if p < 1:
+        raise BrasaError(f"p must be positive, it is {p}", op="mvlgamma")
+    return _mvlgamma(input, p)

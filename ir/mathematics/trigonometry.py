@@ -61,6 +61,12 @@ def cos(x: Expr) -> Expr:
     return _sine(quarters + 1, angle)
 
 
+def sin_and_cos(x: Expr) -> tuple[Expr, Expr]:
+    """Both, of x without sign, by one reduction."""
+    quarters, angle = _quarters_and_angle(x)
+    return _sine(quarters, angle), _sine(quarters + 1, angle)
+
+
 def tan(x: Expr) -> Expr:
     """Tangent: the quotient of sine and cosine, both with what their rounding lost."""
     size = magnitude(x)
@@ -143,7 +149,10 @@ _DOUBLE_BITS = 51
 
 
 def _reduce_double(x: Expr) -> tuple[Expr, Expr, Expr]:
-    """As _quarters_and_angle, and what the angle is short of: five pieces from 51 i bits on, where i is about 1/51 of the exponent of x's last bit."""
+    """As _quarters_and_angle, and what the angle is short of.
+
+    Five pieces from 51 i bits on, where i is about 1/51 of the exponent of x's last bit.
+    """
     exponent = (bitcast(x, int64) >> 52) - (1023 + 52)
     step = (select(exponent < 0, const(0, int64), exponent) * 5) >> 8  # 256 / 5 = 51.2
     pieces = [const(_piece(i, _DOUBLE_BITS) * 2.0**-_DOUBLE_BITS, float64) for i in range(23)]

@@ -24,7 +24,6 @@ from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.move import slice_
 from brasa.operators import operator
 from brasa.primitive import Number, apply, axis_of, elementwise_op, reshape, type_of
-from brasa.functions.random_bits import draws_like
 from brasa.random import next_draw
 from brasa.tensor import Tensor
 

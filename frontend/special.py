@@ -1,0 +1,48 @@
+"""Special functions under the names of `torch.special`."""
+
+from brasa.functions.exponential import exp2, expm1, log1p, logit, xlogy
+from brasa.functions.exponential import sigmoid as expit
+from brasa.functions.rounding import round
+from brasa.functions.special import (
+    airy_ai,
+    bessel_j0,
+    bessel_j1,
+    bessel_y0,
+    bessel_y1,
+    digamma,
+    entr,
+    erf,
+    erfc,
+    erfcx,
+    erfinv,
+    i0,
+    i0e,
+    i1,
+    i1e,
+    log_ndtr,
+    modified_bessel_i0,
+    modified_bessel_i1,
+    modified_bessel_k0,
+    modified_bessel_k1,
+    ndtr,
+    ndtri,
+    polygamma,
+    scaled_modified_bessel_k0,
+    scaled_modified_bessel_k1,
+    spherical_bessel_j0,
+    xlog1py,
+    zeta,
+)
+from brasa.functions.special import lgamma as gammaln
+from brasa.functions.special import mvlgamma as multigammaln
+from brasa.functions.trigonometry import sinc
+
+psi = digamma
+
+__all__ = [
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv",
+    "exp2", "expit", "expm1", "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "logit", "modified_bessel_i0",
+    "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "multigammaln", "ndtr", "ndtri", "polygamma",
+    "psi", "round", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "sinc", "spherical_bessel_j0",
+    "xlog1py", "xlogy", "zeta",
+]  # fmt: skip
