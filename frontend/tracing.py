@@ -186,7 +186,8 @@ class Trace:
             return self.apply(view.bitcast, value, dtype=under.tensor.dtype)
         if op is affine.affine:
             return self.step(
-                ("written", under, value, tuple(attrs.items())), lambda: self._written(under, value, attrs)
+                ("written", under, value, tuple(attrs.items())),
+                lambda: self.build(lambda: affine.written(under, value, attrs), (under, value)),
             )
         raise BrasaError("several elements of this view are the same memory; it cannot be written to",
                          op="in-place write", hint="use .clone() first")  # fmt: skip
