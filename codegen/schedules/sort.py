@@ -105,8 +105,8 @@ class Sorting:
         with writer.over("r", self.length) as r:
             key = writer.let("key", self.keys.load(writer.expr(self.base + r)))
             writer.store(self.places, writer.expr(self.base + r), writer.expr(r))
-            for digit in range(self.digits):
-                bin_ = writer.let("bin", self._digit(key, const(digit * 8, key.dtype)) + digit * _BINS)
+            for number in range(self.digits):
+                bin_ = writer.let("bin", self._digit(key, const(number * 8, key.dtype)) + number * _BINS)
                 writer.store(counts, bin_, counts.load(bin_) + 1)
         start = writer.local("start", int64, 0)
         with writer.over("digit", self.digits) as digit:
