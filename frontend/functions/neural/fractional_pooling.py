@@ -8,6 +8,7 @@ from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.spatial import check_positive, check_rank, counted, per_axis
+from brasa.functions.sampling import rand
 from brasa.ir.dim import Size, at_most, product, solving
 from brasa.ir.dtype import DType, int64
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
@@ -16,7 +17,6 @@ from brasa.ir.ops.index import gather
 from brasa.ir.ops.move import slice_
 from brasa.operators import operator
 from brasa.primitive import apply, cast, constant, current, expand, reshape, type_of
-from brasa.random import rand
 from brasa.tensor import Tensor
 
 
