@@ -11,9 +11,8 @@ from brasa import views
 from brasa._state import STATE
 from brasa.copies import cast
 from brasa.creation import full, tensor
-from brasa.functions import placing
-from brasa.functions.comparison import where
-from brasa.functions.nonzero import positions
+from brasa.functions import comparison, placing
+from brasa.functions.nonzero import nonzero, positions
 from brasa.functions.placing import Spot
 from brasa.inplace import assign
 from brasa.ir.dtype import bool_, int64
@@ -22,7 +21,7 @@ from brasa.operators import operator
 from brasa.sizes import SymbolicSize
 from brasa.tensor import Tensor, type_text
 
-__all__ = ["index_put"]
+__all__ = ["index_put", "where"]
 
 
 class Entry(NamedTuple):
@@ -96,13 +95,21 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
     return _written(input, entries, values, accumulate) if entries else input.clone()  # type: ignore[attr-defined, no-any-return]
 
 
+@operator(out=True)
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where the condition holds, else other; with the condition alone, the indices where it holds by axes."""
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
+    return comparison.where(condition, input, other)
+
+
 def _written(part: Tensor, entries: list[Entry], value: Tensor, accumulate: bool) -> Tensor:
     """The part with the value at the places that the entries name."""
     spread = _spread_over_mask(part, entries, value)
     if spread is None:
         places, spots, before = _placed(entries, part)
         return placing.write(part, places, value, spots, before, accumulate)
-    return where(entries[0].index.reshape(spread[1]), part + spread[0] if accumulate else spread[0], part)  # type: ignore[attr-defined]
+    return comparison.where(entries[0].index.reshape(spread[1]), part + spread[0] if accumulate else spread[0], part)  # type: ignore[attr-defined]
 
 
 def _spread_over_mask(part: Tensor, entries: list[Entry], value: Tensor) -> tuple[Tensor, tuple[Any, ...]] | None:

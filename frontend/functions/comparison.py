@@ -30,10 +30,9 @@ gt = greater = binary(ops.gt, doc="Whether input > other.", aliases=("greater",)
 ge = greater_equal = binary(ops.ge, doc="Whether input >= other.", aliases=("greater_equal",))
 
 
-@operator(method=True, out=True)
 @function
 def where(condition: Tensor, input: Number, other: Number) -> Tensor:
-    """input where the condition holds, else other."""
+    """input where the condition holds, else other: `brasa.where` for functions."""
     dtype = common_dtype(input, other)
     flags, yes, no = broadcast(truth(condition), input, other)
     return apply(ops.select, flags, cast(yes, dtype), cast(no, dtype))
