@@ -34,6 +34,14 @@ from brasa.functions.gathering import *  # noqa: F403
 from brasa.functions.histograms import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
+from brasa.functions.linalg.spectra import *  # noqa: F403
+from brasa.functions.linalg.solving import *  # noqa: F403
+from brasa.functions.linalg.pseudoinverse import *  # noqa: F403
+from brasa.functions.linalg.powers import *  # noqa: F403
+from brasa.functions.linalg.orthogonal import *  # noqa: F403
+from brasa.functions.linalg.norms import *  # noqa: F403
+from brasa.functions.linalg.lu import *  # noqa: F403
+from brasa.functions.linalg.cholesky import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
 from brasa.functions.neural.sampling import *  # noqa: F403
 from brasa.functions.neural.folding import *  # noqa: F403

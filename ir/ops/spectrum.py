@@ -153,3 +153,34 @@ def _eig_vjp(node: Node, g: tuple[Node | None, Node | None]) -> tuple[Node]:
 
 # (eigenvalues, eigenvectors of length 1 as columns) of square matrices: complex numbers.
 eig = Op("eig", Kind.HOST, ("x",), _eig_type, _eig, _eig_vjp, run=run_into(_eig))
+
+
+def _pinv_type(x: TensorType, least: TensorType) -> TensorType:
+    check_factorizable(x)
+    if least.dtype is not real_dtype(x.dtype) or least.shape != x.shape[:-2]:
+        raise ShapeError(f"least is {least}, x is {x}: there must be a real number for each matrix")
+    return TensorType((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, x.device)
+
+
+def _pinv(x: Any, least: Any) -> Any:
+    if not x.size:
+        return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+    left, values, right = np.linalg.svd(x, full_matrices=False)
+    kept = values > least[..., None]
+    inverse = np.where(kept, 1 / np.where(kept, values, 1), 0)
+    return np.swapaxes(right, -1, -2).conj() @ (inverse[..., None] * np.swapaxes(left, -1, -2).conj())
+
+
+def _pinv_vjp(node: Node, g: Node) -> tuple[Node, None]:
+    """For matrices of constant rank (Golub and Pereyra, "The differentiation of pseudo-inverses", 1973)."""
+    x, turned, inverse = node.operands[0], adjoint(g), adjoint(node)
+    inner = times(node, turned)
+    from_left = times(sub(turned, times(x, inner)), node, inverse)
+    outer = times(inverse, inner)
+    from_right = sub(outer, times(times(outer, node), x))
+    return sub(add(from_left, from_right), adjoint(times(inner, node))), None
+
+
+# The pseudoinverse, without the singular values up to `least`. Its gradient through svd would not exist where singular
+# values meet, though its own does.
+pinv = Op("pinv", Kind.HOST, ("x", "least"), _pinv_type, _pinv, _pinv_vjp, run=run_into(_pinv))

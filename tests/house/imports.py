@@ -29,8 +29,9 @@ LIBRARIES = {
     "llvmlite": ("codegen/llvm/*", "runtime/cpu*"),
     "cupy": ("runtime/cuda*",),
     "networkx": ("passes/*",),
+    "opt_einsum": ("frontend/functions/einsum.py",),
 }
-LATE_ONLY = {"networkx"}
+LATE_ONLY = {"networkx", "opt_einsum"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.sample import Array, ErrorSample, Sample
+from tests.samples.sample import Array, ErrorSample, Sample, between
 
 
 def positive(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -18,7 +18,8 @@ def positive(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[A
 def spread(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Matrices whose singular values lie apart."""
     x = rng.normal(size=shape) / 8
-    x[..., range(shape[-1]), range(shape[-1])] += np.arange(1, shape[-1] + 1)
+    count = min(shape[-2:])
+    x[..., range(count), range(count)] += np.arange(1, count + 1)
     return np.asarray(x, dtype)
 
 
@@ -69,6 +70,10 @@ SAMPLES = [
       for upper in ("false", "true")],
     Sample("x: f32[3,3]", "(c64[3], c64[3,3]) = eig(x)", {}, {"x": spread}),
     Sample("x: c128[2,n,n]", "(c128[2,n], c128[2,n,n]) = eig(x)", {"n": 3}, {"x": spread}),
+    *[Sample(f"x: {dtype}[{shape}], least: {dtype}[{batch}]", f"{dtype}[{result}] = pinv(x, least)", {},
+             {"x": spread, "least": between(0, 0.01)})
+      for dtype, shape, batch, result in (("f32", "3,2", "", "2,3"), ("f64", "2,3,4", "2", "2,4,3"),
+                                          ("f64", "4,4", "", "4,4"), ("f64", "0,2", "", "2,0"))],
     Sample("pivots: i32[2,3]", "(i64[2,4], i64[2,4]) = permutation(pivots, rows=4)", {},
            {"pivots": [[3, 2, 4], [1, 3, 3]]}),
     Sample("pivots: i32[n]", "(i64[n*2], i64[n*2]) = permutation(pivots, rows=n*2)", {"n": 2}, {"pivots": [4, 4]}),
@@ -89,6 +94,8 @@ ERRORS = [
                 "solve_triangular: a is f32[3,3], b is f32[2,3]: they may differ in the last axis only"),
     ErrorSample("a: f32[2,3], b: f32[2,3]", "solve_triangular(a, b, upper=true)",
                 "solve_triangular: a is f32[2,3], whose matrices are not square"),
+    ErrorSample("x: f32[2,3], least: f32[1]", "pinv(x, least)",
+                "pinv: least is f32[1], x is f32[2,3]: there must be a real number for each matrix"),
     ErrorSample("pivots: i64[3]", "permutation(pivots, rows=3)", "permutation: pivots are i64[3], not i32 vectors"),
     ErrorSample("x: f32[2], info: f32[2]", f"require(x, info, {_REASON})", "require: info is f32, not an integer"),
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Linear algebra: a file for each kind of question that is asked of a matrix."""
