@@ -14,8 +14,8 @@ contract  One CONTRACT node. Its operands are region inputs seen through VIEW an
           elementwise nodes of its own shape, whose other operands are sources, region inputs seen through views, and
           elementwise or random nodes of that shape over these. Every output has the result's shape.
 window    One WINDOW node, under the rules of contract, but that elementwise nodes may also make its operands.
-scatter   One SCATTER node, alone. Its x is a region input or a constant, its index a region input; elementwise nodes may
-          make its value.
+scatter   One SCATTER node, alone. Its x is a region input or a constant, its index a region input; elementwise nodes
+          may make its value.
 cumulate  One CUMULATE node, under the rules of window, but that elementwise and random nodes may make its operands.
 sort      One SORT node, alone. Its operand is a region input seen through views.
 search    One SEARCH node, alone. Its operands are region inputs seen through views.

@@ -53,12 +53,16 @@ def msort(input: Tensor) -> Tensor:
     return _sort(input, 0, False).values  # type: ignore[no-any-return]
 
 
+def _outside(k: int, input: Tensor, dim: int) -> ShapeError:
+    return ShapeError(f"k is {k}, which does not fit dim {dim} of {type_of(input)}")
+
+
 @function
 def _topk(input: Tensor, k: int, dim: int, largest: bool) -> ValuesAndIndices:
     axis = axis_of(dim, input.ndim, "topk")
     size = input.shape[axis] if input.ndim else 1
     if not 0 <= k <= size:
-        raise ShapeError(f"k is {k}, dim {dim} of {type_of(input)} has {type_of(input).shape[axis] if input.ndim else 1} elements")
+        raise _outside(k, input, dim)
     if input.ndim == 0:
         if k == 0:
             raise ShapeError("k is 0, of a zero-dim tensor")
@@ -79,7 +83,7 @@ def _kthvalue(input: Tensor, k: int, dim: int, keepdim: bool) -> ValuesAndIndice
     if size == 0:
         raise IndexError(f"there is no element to choose in {type_of(input)}")
     if not 1 <= k <= size:
-        raise ShapeError(f"k is {k}, dim {dim} of {type_of(input)} has {type_of(input).shape[axis] if input.ndim else 1} elements")
+        raise _outside(k, input, dim)
     if input.ndim == 0:
         return ValuesAndIndices(copied(input), constant(0, int64))
     return picked(input, part(order(input, axis), axis, k - 1, 1), axis, keepdim)
