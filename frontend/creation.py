@@ -174,7 +174,7 @@ def _dtype_of(value: Any) -> DType:
     return dtypes.int64 if isinstance(value, int | np.integer) else DEFAULTS.dtype
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def full(
     size: Any, fill_value: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -202,14 +202,14 @@ def _filler(name: str, value: int) -> Callable[..., Tensor]:
 
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"A tensor of {name}."
-    return operator(out=True)(fill)
+    return operator(out=True, creates=True)(fill)
 
 
 zeros = _filler("zeros", 0)
 ones = _filler("ones", 1)
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def empty(
     *size: Any, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False, memory_format: Any = None, **given: Any,

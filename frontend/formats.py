@@ -12,7 +12,8 @@ from brasa.ir.dtype import DType
 from brasa.ir.errors import DTypeError, ValueError
 
 __all__ = [
-    "channels_last", "channels_last_3d", "contiguous_format", "layout", "memory_format", "preserve_format", "strided",
+    "channels_last", "channels_last_3d", "contiguous_format", "layout", "memory_format", "preserve_format",
+    "sparse_coo", "strided",
 ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ class memory_format(_Named):
     """The order in which the axes of a tensor are stored. It is accepted everywhere and changes nothing."""
 
 
-strided = layout("strided")
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
 

@@ -10,7 +10,7 @@ from brasa.execution import Runner
 from brasa.function import function
 from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
 from brasa.ir.graph import Graph
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
@@ -95,10 +95,17 @@ def _check(target: Tensor, value: Tensor, name: str) -> None:
     if STATE.grad_enabled and target._requires_grad and (target.is_leaf or _base_is_leaf(target)):
         raise GradientError("a leaf that requires gradients cannot be changed in place", op=name,
                             hint="use the out-of-place form, or do it under no_grad()")  # fmt: skip
+    if target._cell is None and 0 in target._spec.strides and _repeats(target):
+        raise ValueError("several of the elements are one piece of memory", op=name, hint="write to a .clone()")
     shape, want = tuple(value.shape), tuple(target.shape)
     missing = len(want) - len(shape)
     if missing < 0 or any(n not in (1, m) for n, m in zip(shape, want[missing:], strict=True)):
         raise ShapeError(f"a result of shape {list(shape)} cannot be written to {type_text(target)}", op=name)
+
+
+def _repeats(target: Tensor) -> bool:
+    """Whether an axis repeats one piece of memory."""
+    return any(size > 1 and step == 0 for size, step in zip(target.shape, target._spec.strides, strict=True))
 
 
 def _base_is_leaf(target: Tensor) -> bool:

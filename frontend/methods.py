@@ -17,6 +17,7 @@ from brasa.functions.complex import COMPLEX_METHODS
 from brasa.functions.filling import FILLS
 from brasa.functions.overwriting import OVERWRITES
 from brasa.functions.pointwise import add, div, floor_divide, mul, pow, remainder, sub
+from brasa.functions.turning import TURNS
 from brasa.inplace import assign, in_place
 from brasa.operators import OPERATORS
 from brasa.representation import represent
@@ -113,7 +114,7 @@ _METHODS: dict[str, Any] = {
     "__lshift__": _operator(pointwise.bitwise_left_shift), "__rshift__": _operator(pointwise.bitwise_right_shift),
     "__iadd__": in_place(add, "add_"), "__isub__": in_place(sub, "sub_"), "__imul__": in_place(mul, "mul_"),
     "__itruediv__": in_place(div, "div_"), "__getitem__": indexing.get_item, "__setitem__": indexing.set_item,
-    "where": _flip_where, "copy_": _copy_, **OVERWRITES, **FILLS, "detach_": _detach_,
+    "where": _flip_where, "copy_": _copy_, **OVERWRITES, **TURNS, **FILLS, "detach_": _detach_,
     "data": property(_data, _set_data),
     "T": property(_transposed), "mT": property(lambda self: views.transpose(self, -2, -1)),
     **COMPLEX_METHODS, **CONVERSIONS, **VALUE_METHODS,

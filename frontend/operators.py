@@ -32,21 +32,24 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def operator(
-    *, method: bool = False, in_place: bool = False, out: bool = False, namespace: str = "",
+    *, method: bool = False, in_place: bool = False, out: bool = False, creates: bool = False, namespace: str = "",
     aliases: Sequence[str] = (),
 ) -> Callable[[_C], _C]:  # fmt: skip
-    """Register a public function under its own name and its aliases, in a namespace of `brasa`, with these forms."""
+    """Register a public function under its own name and its aliases, in a namespace of `brasa`, with these forms.
+
+    creates: it makes a tensor of nothing; given `out` and no dtype, one of the dtype of `out`.
+    """
 
     def register(call: _C) -> _C:
         for name in (call.__name__.strip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
             OPERATORS[qualified] = Operator(qualified, call, method, in_place, out)
-        return _with_out(call) if out else call
+        return _with_out(call, creates) if out else call
 
     return register
 
 
-def _with_out(function: _C) -> _C:
+def _with_out(function: _C, creates: bool) -> _C:
     """The function, with a keyword `out`: a tensor, or one for each result, that takes the result."""
 
     @functools.wraps(function)
@@ -54,6 +57,8 @@ def _with_out(function: _C) -> _C:
         if not kwargs:
             return function(*args)
         out = kwargs.pop("out", None)
+        if creates and out is not None:
+            kwargs.setdefault("dtype", out.dtype)
         result = function(*args, **kwargs)
         return result if out is None else write_out(function.__name__.strip("_"), out, result)
 

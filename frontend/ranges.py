@@ -41,7 +41,7 @@ def _number(value: Any) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def arange(
     start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -112,7 +112,7 @@ def _ends(start: Any, end: Any, dtype: DType) -> list[Any]:
     return ends
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -124,7 +124,7 @@ def linspace(
     return finished(_linspace(carrier((steps,), kind, device_name(device)), *_ends(start, end, kind)), requires_grad)
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def logspace(
     start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -143,7 +143,7 @@ def _identity(like: Tensor) -> Tensor:
     return cast(_places(type, 0) == _places(type, 1), type.dtype)
 
 
-@operator(out=True)
+@operator(out=True, creates=True)
 def eye(
     n: int, m: int | None = None, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,

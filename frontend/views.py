@@ -269,7 +269,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` elements of an axis from `start` on, which may count from the end."""
     axis = _own_axis(input, dim, "narrow")
-    first, size = int(start) if isinstance(start, Tensor) else start, input.shape[axis]
+    if isinstance(start, Tensor):
+        if start.ndim or start.dtype.kind not in ("int", "uint"):
+            raise ValueError(f"start must be a zero-dim tensor of integers, it is {type_text(start)}", op="narrow")
+        start = int(start)
+    first, size = start, input.shape[axis]
     if not length >= 0:
         raise ValueError(f"length must not be negative, found {length}", op="narrow")
     if not -size <= first <= size:

@@ -7,7 +7,7 @@ from typing import Any
 
 from brasa.copies import clone
 from brasa.function import function
-from brasa.ir.errors import ArgumentError, ShapeError, ValueError
+from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import move
 from brasa.operators import operator
 from brasa.primitive import apply, axis_of, type_of
@@ -94,9 +94,9 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     along = list(dims) if isinstance(dims, tuple | list) else [dims]
     if len(by) != len(along):
         raise ShapeError(f"{len(by)} shifts and {len(along)} dims must be as many", op="roll")
-    if input.ndim == 0 or any(size == 0 for size in input.shape):
-        for axis in along:
-            axis_of(axis, input.ndim, "roll")
+    if input.ndim == 0:
+        raise IndexError(f"a zero-dim tensor has no axis {along[0]}", op="roll")
+    if any(size == 0 for size in input.shape):
         return clone(input)
     turns: dict[int, Any] = {}
     for shift, axis in zip(by, along, strict=True):
