@@ -269,7 +269,9 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "message"), ERRORS, ids=[message.split(":")[0] + str(i) for i, (_, message) in enumerate(ERRORS)])
+@pytest.mark.parametrize(
+    ("call", "message"), ERRORS, ids=[message.split(":")[0] + str(i) for i, (_, message) in enumerate(ERRORS)]
+)
 def test_mistakes(call: Any, message: str) -> None:
     with pytest.raises(brasa.BrasaError) as caught:
         call()
