@@ -10,6 +10,7 @@ from brasa.ir.dtype import DType, bfloat16, float16, float32, float64, int16, in
 from brasa.ir.errors import BrasaError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import view
+from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import Number, apply, cast, elementwise_op, floating, together, type_of
 from brasa.tensor import Tensor
@@ -65,7 +66,7 @@ def copysign(input: Number, other: Number) -> Tensor:
 @function
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The number after input on the way to other, in steps of the format."""
-    x, y = together(input, other)
+    x, y = (apply(stop_gradient, each) for each in together(input, other))
     dtype = type_of(x).dtype
     if dtype.kind != "float":
         raise BrasaError(f"is not defined for {dtype.name}", op="nextafter")

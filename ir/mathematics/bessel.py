@@ -45,7 +45,8 @@ _Y1 = (
 )  # fmt: skip
 
 # In 1 / x^2, for x >= 8: P and x Q with J(x) = sqrt(2 / (pi x)) (P cos(phase) - Q sin(phase)), and Y(x) the same with
-# P sin(phase) + Q cos(phase), where phase = x - pi/4 (order 0) or x - 3 pi/4 (order 1); errors 2^-60.5, 2^-57.3, 2^-60.4, 2^-57.2.
+# P sin(phase) + Q cos(phase), where phase = x - pi/4 (order 0) or x - 3 pi/4 (order 1);
+# errors 2^-60.5, 2^-57.3, 2^-60.4, 2^-57.2.
 _P0 = (
     1.0, -0.0703124999999833, 0.11215209953514926, -0.5725012902314892, 6.073920563453988, -109.9484229638336,
     3012.2224208869247, -111945.30376818398, 4882508.5191205265, -210798300.00255474, 7716185099.002737,

@@ -71,7 +71,7 @@ def erfcx(x: Expr) -> Expr:
     high, low, power = exp_parts(square)
     grown = (high + fma(rest, high, low)) * power * power * 2
     return select(
-        x < 0, select(size > 26.7, const(INFINITY, float64), grown - tail), select(x > 1e300, 0.564 / x, tail)
+        x < 0, select(size > 26.7, const(INFINITY, float64), grown - tail), select(x > 1e300, (1 / math.sqrt(math.pi)) / x, tail)
     )
 
 
@@ -107,8 +107,7 @@ def ndtri(x: Expr) -> Expr:
     smaller = select(x > 0.5, 1 - x, x)
     outer = _complement_inverse(2 * smaller)
     result = select(near, middle, select(x < 0.5, -outer, outer)) * math.sqrt(2)
-    result = select(eq(x, 0), const(-INFINITY, float64), select(eq(x, 1), const(INFINITY, float64), result))
-    return result
+    return select(eq(x, 0), const(-INFINITY, float64), select(eq(x, 1), const(INFINITY, float64), result))
 
 
 def _complement_inverse(u: Expr) -> Expr:

@@ -39,7 +39,7 @@ def zeta(s: Expr, q: Expr) -> Recurrence:
         return [total + _power(place + count, power) for total, place in zip(state, fixed[1:], strict=True)]
 
     def result(state: Sequence[Expr], fixed: Sequence[Expr]) -> Expr:
-        power, start, other, last = fixed
+        power, start, _, last = fixed
         sums = [total + _rest(place + float(_TERMS), power) for total, place in zip(state, fixed[1:], strict=True)]
         half = power * 0.5
         even = eq(unary("floor", half), half)

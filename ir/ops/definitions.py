@@ -35,9 +35,13 @@ def of_arrays(function: Callable[..., float]) -> Callable[..., Any]:
 
 def erfcx(x: float) -> float:
     """exp(x**2) * erfc(x)."""
+    if x < -27:
+        return math.inf
     if x > 25:
-        return (1 - 0.5 / x**2 + 0.75 / x**4 - 1.875 / x**6 + 6.5625 / x**8) / (x * math.sqrt(math.pi)) if x < 1e9 else (
-            1 / x / math.sqrt(math.pi))  # fmt: skip
+        inverse = 1 / x
+        square = inverse * inverse
+        series = 1 - square * (0.5 - square * (0.75 - square * (1.875 - 6.5625 * square)))
+        return inverse * series / math.sqrt(math.pi)
     coarse = float(np.float32(x))  # whose square is exact
     return math.exp(coarse * coarse) * math.exp((x - coarse) * (x + coarse)) * math.erfc(x)
 
@@ -67,7 +71,7 @@ def lgamma(x: float) -> float:
 
 def digamma(x: float) -> float:
     """The derivative of lgamma: recurrence up to 20, then the asymptotic series."""
-    if x <= 0 and x == math.floor(x):
+    if x == -math.inf or (x <= 0 and x == math.floor(x)):
         return math.copysign(math.inf, -math.copysign(1, x)) if x == 0 else math.nan
     if x < 0:
         return digamma(1 - x) - math.pi / math.tan(math.pi * (x - round(x)))
@@ -152,7 +156,7 @@ def i1e(x: float) -> float:
 
 def i0(x: float) -> float:
     """The modified Bessel function of the first kind of order 0."""
-    return _modified(0, x) * math.exp(abs(x))
+    return _modified(0, x) * math.exp(abs(x)) if abs(x) < 700 else math.inf
 
 
 def i1(x: float) -> float:
@@ -165,7 +169,9 @@ def _second_modified(order: int, x: float) -> float:
     if x <= 0 or math.isinf(x):
         return 0.0 if x > 0 else math.inf if x == 0 else math.nan
     if x < 1e-8:
-        return 1 / x if order else -math.log(x / 2) - _EULER
+        return 1 / x if order else math.log(2) - math.log(x) - _EULER
+    if x > 1e10:
+        return math.sqrt(math.pi / 2) / math.sqrt(x)
     step = 1 / 64 / max(1.0, math.sqrt(x))
     t = np.arange(8192) * step
     values = np.exp(-2 * x * np.sinh(np.minimum(t, 300) / 2) ** 2) * np.cosh(order * np.minimum(t, 300))
@@ -184,12 +190,12 @@ def k1e(x: float) -> float:
 
 def k0(x: float) -> float:
     """The modified Bessel function of the second kind of order 0."""
-    return _second_modified(0, x) * math.exp(-x) if x == x and x >= 0 else math.nan
+    return _second_modified(0, x) * math.exp(-x) if x >= 0 else math.nan
 
 
 def k1(x: float) -> float:
     """The modified Bessel function of the second kind of order 1."""
-    return _second_modified(1, x) * math.exp(-x) if x == x and x >= 0 else math.nan
+    return _second_modified(1, x) * math.exp(-x) if x >= 0 else math.nan
 
 
 def airy_ai(x: float) -> float:

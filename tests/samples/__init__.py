@@ -16,6 +16,7 @@ from tests.samples import (
     reductions,
     sequences,
     sources,
+    special,
     views,
 )
 from tests.samples.sample import ErrorSample, Sample
@@ -36,9 +37,12 @@ SAMPLES: dict[str, tuple[Sample, ...]] = _by_op(
     [
         *sources.SAMPLES, *elementwise.SAMPLES, *views.SAMPLES, *reductions.SAMPLES, *contractions.SAMPLES,
         *places.SAMPLES, *control.SAMPLES, *hosts.SAMPLES, *complex_samples.SAMPLES, *sequences.SAMPLES,
+        *special.SAMPLES,
     ]
 )  # fmt: skip
-ERRORS: dict[str, tuple[ErrorSample, ...]] = _by_op([*errors.ERRORS, *hosts.ERRORS, *complex_samples.ERRORS, *sequences.ERRORS])
+ERRORS: dict[str, tuple[ErrorSample, ...]] = _by_op(
+    [*errors.ERRORS, *hosts.ERRORS, *complex_samples.ERRORS, *sequences.ERRORS, *special.ERRORS]
+)
 
 
 def all_samples() -> Iterator[Sample]:

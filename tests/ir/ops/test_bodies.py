@@ -13,18 +13,21 @@ import pytest
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import BY_NAME, DType, bool_, float32, int64
-from brasa.ir.graph import Graph, Kind, Node
+from brasa.ir.graph import Graph, Kind, Node, Op
 from brasa.ir.interpret import interpret
 from brasa.ir.kernel import Buffer, Expr, as_expr, cast, const, select
 from brasa.ir.kernel_builder import KernelBuilder
-from brasa.ir.ops import OPS
+from brasa.ir.ops import OPS, special
 from brasa.ir.philox import philox_expr
 from brasa.ir.sizes import substitute_graph
 from tests.kernel_interpreter import run_kernel
 from tests.samples import SAMPLES, Sample
 
 # Written in brasa.ir.mathematics, and judged with it.
-FUNCTIONS = {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow", "remainder", "floor_divide"}
+FUNCTIONS = {
+    "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow", "remainder", "floor_divide",
+    *(op.name for op in vars(special).values() if isinstance(op, Op)),
+}  # fmt: skip
 Element = Callable[[KernelBuilder, Graph, list[Buffer], tuple[int, ...]], Expr]
 
 
