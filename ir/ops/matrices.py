@@ -97,6 +97,11 @@ def part(x: Node, axis: int, start: Size, stop: Size) -> Node:
     return slice_(x, starts=starts, sizes=sizes, steps=(1,) * rank)
 
 
+def beside(*parts: Node) -> Node:
+    """Matrices beside one another."""
+    return concat(*parts, axis=parts[0].tensor.rank - 1)
+
+
 def stacked(*parts: Node) -> Node:
     """Matrices above one another."""
     return concat(*parts, axis=parts[0].tensor.rank - 2)

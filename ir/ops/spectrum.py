@@ -45,13 +45,13 @@ def _diagonal_matrix(vector: Node, like: Node) -> Node:
     return with_diagonal(full_like(like, 0), across(_cast(vector, like), like))
 
 
-def _eigh_type(x: TensorType) -> TupleType:
+def _eigh_type(x: TensorType, *, upper: bool) -> TupleType:
     check_square(x)
     return TupleType((TensorType(x.shape[:-1], real_dtype(x.dtype), x.device), x))
 
 
-def _eigh(x: Any) -> Any:
-    return tuple(np.linalg.eigh(x))
+def _eigh(x: Any, *, upper: bool) -> Any:
+    return tuple(np.linalg.eigh(x, "U" if upper else "L"))
 
 
 def _eigh_vjp(node: Node, g: tuple[Node | None, Node | None]) -> tuple[Node]:
@@ -67,7 +67,7 @@ def _eigh_vjp(node: Node, g: tuple[Node | None, Node | None]) -> tuple[Node]:
     return (times(vectors, inner, adjoint(vectors)),)
 
 
-# (ascending eigenvalues, eigenvectors as columns) of hermitian matrices; the lower triangle is read.
+# (ascending eigenvalues, eigenvectors as columns) of hermitian matrices, of which one triangle is read.
 eigh = Op("eigh", Kind.HOST, ("x",), _eigh_type, _eigh, _eigh_vjp, run=run_into(_eigh))
 
 
@@ -155,18 +155,22 @@ def _eig_vjp(node: Node, g: tuple[Node | None, Node | None]) -> tuple[Node]:
 eig = Op("eig", Kind.HOST, ("x",), _eig_type, _eig, _eig_vjp, run=run_into(_eig))
 
 
-def _pinv_type(x: TensorType, least: TensorType) -> TensorType:
-    check_factorizable(x)
+def _pinv_type(x: TensorType, least: TensorType, *, hermitian: bool) -> TensorType:
+    (check_square if hermitian else check_factorizable)(x)
     if least.dtype is not real_dtype(x.dtype) or least.shape != x.shape[:-2]:
         raise ShapeError(f"least is {least}, x is {x}: there must be a real number for each matrix")
     return TensorType((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, x.device)
 
 
-def _pinv(x: Any, least: Any) -> Any:
+def _pinv(x: Any, least: Any, *, hermitian: bool) -> Any:
     if not x.size:
         return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
-    left, values, right = np.linalg.svd(x, full_matrices=False)
-    kept = values > least[..., None]
+    if hermitian:
+        values, left = np.linalg.eigh(x)
+        right = np.swapaxes(left, -1, -2).conj()
+    else:
+        left, values, right = np.linalg.svd(x, full_matrices=False)
+    kept = np.abs(values) > least[..., None]
     inverse = np.where(kept, 1 / np.where(kept, values, 1), 0)
     return np.swapaxes(right, -1, -2).conj() @ (inverse[..., None] * np.swapaxes(left, -1, -2).conj())
 
@@ -181,6 +185,6 @@ def _pinv_vjp(node: Node, g: Node) -> tuple[Node, None]:
     return sub(add(from_left, from_right), adjoint(times(inner, node))), None
 
 
-# The pseudoinverse, without the singular values up to `least`. Its gradient through svd would not exist where singular
+# The pseudoinverse, without the singular values up to `least`. hermitian: only the lower triangle is read. Its gradient through svd would not exist where singular
 # values meet, though its own does.
 pinv = Op("pinv", Kind.HOST, ("x", "least"), _pinv_type, _pinv, _pinv_vjp, run=run_into(_pinv))

@@ -23,12 +23,13 @@ def spread(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any
     return np.asarray(x, dtype)
 
 
-def _symmetric(dtype: str, shape: str, results: str, name: str, sizes: Mapping[str, int]) -> Sample:
+def _symmetric(dtype: str, shape: str, results: str, name: str, sizes: Mapping[str, int], options: str = ""
+) -> Sample:  # fmt: skip
     """An op of symmetric matrices, which reads one triangle, and whose gradient is symmetric."""
     axes = list(range(shape.count(",") + 1))
     turned = f"{dtype}[{shape}] = permute(x, axes={[*axes[:-2], axes[-1], axes[-2]]})"
     both = f"{turned}\n{dtype}[{shape}] = add(x, %0)"
-    return Sample(f"x: {dtype}[{shape}]", f"{results} = {name}(%1)", sizes, {"x": positive}, before=both)
+    return Sample(f"x: {dtype}[{shape}]", f"{results} = {name}(%1{options})", sizes, {"x": positive}, before=both)
 
 
 def _of_matrices(name: str, results: str, *, tall: bool = True, options: str = "", smooth: bool = True) -> list[Sample]:
@@ -54,9 +55,9 @@ SAMPLES = [
     *[_symmetric(dtype, shape, f"({dtype}[{shape}], i32[{batch}])", "cholesky", sizes)
       for dtype, shape, batch, sizes in (
         ("f32", "3,3", "", {}), ("f64", "2,n,n", "2", {"n": 4}), ("f32", "0,3,3", "0", {}), ("f64", "2,0,0", "2", {}))],
-    *[_symmetric(dtype, shape, f"({dtype}[{vector}], {dtype}[{shape}])", "eigh", sizes)
+    *[_symmetric(dtype, shape, f"({dtype}[{vector}], {dtype}[{shape}])", "eigh", sizes, f", upper={upper}")
       for dtype, shape, vector, sizes in (
-        ("f32", "3,3", "3", {}), ("f64", "2,n,n", "2,n", {"n": 4}), ("f32", "0,3,3", "0,3", {}))],
+        ("f32", "3,3", "3", {}), ("f64", "2,n,n", "2,n", {"n": 4}), ("f32", "0,3,3", "0,3", {})) for upper in ("false", "true")],
     *_of_matrices("lu", "({d}[{b}{m},{n}], i32[{b}{n}], i32[{batch}])"),
     *_of_matrices("qr", "({d}[{b}{m},{n}], {d}[{b}{n},{n}])", options="complete=false"),
     *_of_matrices("qr", "({d}[{b}{m},{m}], {d}[{b}{m},{n}])", options="complete=true", smooth=False),
@@ -70,10 +71,13 @@ SAMPLES = [
       for upper in ("false", "true")],
     Sample("x: f32[3,3]", "(c64[3], c64[3,3]) = eig(x)", {}, {"x": spread}),
     Sample("x: c128[2,n,n]", "(c128[2,n], c128[2,n,n]) = eig(x)", {"n": 3}, {"x": spread}),
-    *[Sample(f"x: {dtype}[{shape}], least: {dtype}[{batch}]", f"{dtype}[{result}] = pinv(x, least)", {},
+    *[Sample(f"x: {dtype}[{shape}], least: {dtype}[{batch}]", f"{dtype}[{result}] = pinv(x, least, hermitian=false)", {},
              {"x": spread, "least": between(0, 0.01)})
       for dtype, shape, batch, result in (("f32", "3,2", "", "2,3"), ("f64", "2,3,4", "2", "2,4,3"),
                                           ("f64", "4,4", "", "4,4"), ("f64", "0,2", "", "2,0"))],
+    *[Sample(f"x: {dtype}[{shape}]", f"{dtype}[{shape}] = matrix_exp(x)", sizes)
+      for dtype, shape, sizes in (("f32", "3,3", {}), ("f64", "2,n,n", {"n": 4}), ("f64", "0,2,2", {}),
+                                  ("f64", "2,0,0", {}))],
     Sample("pivots: i32[2,3]", "(i64[2,4], i64[2,4]) = permutation(pivots, rows=4)", {},
            {"pivots": [[3, 2, 4], [1, 3, 3]]}),
     Sample("pivots: i32[n]", "(i64[n*2], i64[n*2]) = permutation(pivots, rows=n*2)", {"n": 2}, {"pivots": [4, 4]}),
@@ -81,10 +85,10 @@ SAMPLES = [
 ]  # fmt: skip
 _WIDE = "x is f32[2,3], whose matrices have more columns than rows"
 ERRORS = [
-    *[ErrorSample("x: f32[2,3]", f"{op}(x)", f"{op}: x is f32[2,3], whose matrices are not square")
-      for op in ("cholesky", "eigh", "eig")],
+    *[ErrorSample("x: f32[2,3]", f"{op}(x{options})", f"{op}: x is f32[2,3], whose matrices are not square")
+      for op, options in (("cholesky", ""), ("eigh", ", upper=true"), ("eig", ""), ("matrix_exp", ""))],
     *[ErrorSample("x: f32[3]", f"{op}(x)", f"{op}: x is f32[3], which has fewer than two axes")
-      for op in ("cholesky", "eigh", "eig", "lu", "reflectors")],
+      for op in ("cholesky", "eig", "lu", "reflectors", "matrix_exp")],
     *[ErrorSample("x: f32[2,3]", f"{op}(x{options})", f"{op}: {_WIDE}")
       for op, options in (("lu", ""), ("reflectors", ""), ("qr", ", complete=true"), ("svd", ", full=true"))],
     ErrorSample("x: f16[3,3]", "cholesky(x)", "cholesky: is not defined for f16"),
@@ -94,7 +98,9 @@ ERRORS = [
                 "solve_triangular: a is f32[3,3], b is f32[2,3]: they may differ in the last axis only"),
     ErrorSample("a: f32[2,3], b: f32[2,3]", "solve_triangular(a, b, upper=true)",
                 "solve_triangular: a is f32[2,3], whose matrices are not square"),
-    ErrorSample("x: f32[2,3], least: f32[1]", "pinv(x, least)",
+    ErrorSample("x: f32[2,3], least: f32[1]", "pinv(x, least, hermitian=true)",
+                "pinv: x is f32[2,3], whose matrices are not square"),
+    ErrorSample("x: f32[2,3], least: f32[1]", "pinv(x, least, hermitian=false)",
                 "pinv: least is f32[1], x is f32[2,3]: there must be a real number for each matrix"),
     ErrorSample("pivots: i64[3]", "permutation(pivots, rows=3)", "permutation: pivots are i64[3], not i32 vectors"),
     ErrorSample("x: f32[2], info: f32[2]", f"require(x, info, {_REASON})", "require: info is f32, not an integer"),

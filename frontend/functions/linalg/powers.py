@@ -6,17 +6,13 @@ from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import check_square, identity, times
 from brasa.functions.linalg.solving import inv
-from brasa.functions.reduction import amax
-from brasa.functions.reduction import sum as sum_of
 from brasa.ir.errors import ArgumentError
-from brasa.ir.ops.control import stop_gradient
+from brasa.ir.ops import powers as ops
 from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, reshape, type_of
+from brasa.primitive import apply
 from brasa.tensor import Tensor
 
 __all__ = ["matrix_exp", "matrix_power"]
-
-_MOST_SQUARINGS = 20  # enough for matrices of norm 786,432
 
 
 @function
@@ -58,45 +54,17 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
 
 @function
 def _exponential(A: Tensor) -> Tensor:
-    """Scaling and squaring of the Taylor polynomial of degree 16 (Paterson and Stockmeyer's evaluation).
-
-    Each matrix is halved as often as its norm asks for, and squared as often: a fixed number of steps, most of which
-    leave it alone. Norms up to 0.75 keep the error of the polynomial below a unit in the last place of a double.
-    """
-    type = type_of(A)
-    norm = apply(stop_gradient, amax(sum_of(pointwise.abs(A), -1), -1))
-    real = type_of(norm).dtype
-    bounds = [0.75 * 2.0**i for i in range(_MOST_SQUARINGS)]
-    norm = reshape(norm, (*type_of(norm).shape, 1, 1))
-    scale = constant(1, real, type_of(norm).shape)
-    for bound in bounds:
-        scale = pointwise.where(pointwise.gt(norm, bound), pointwise.mul(scale, 0.5), scale)
-    x = pointwise.mul(A, cast(scale, real))
-    powers = [identity(A), x]
-    for _ in range(3):
-        powers.append(times(powers[-1], x))
-    factors = [1.0]
-    for i in range(1, 17):
-        factors.append(factors[-1] / i)
-    result = pointwise.mul(powers[4], factors[16])
-    for start in (12, 8, 4, 0):
-        for i in range(4):
-            result = pointwise.add(result, pointwise.mul(powers[i], factors[start + i]))
-        if start:
-            result = times(result, powers[4])
-    for bound in bounds:
-        result = pointwise.where(pointwise.gt(norm, bound), times(result, result), result)
-    return cast(result, type.dtype)
+    return apply(ops.matrix_exp, A)
 
 
-@operator(namespace="linalg", aliases=())
-def _matrix_exp(A: Tensor) -> Tensor:
+def _of_linalg_exp(A: Tensor) -> Tensor:
     """The exponential of square matrices."""
     check_square("linalg.matrix_exp", A=A)
     return _exponential(A)
 
 
-linalg_matrix_exp = _matrix_exp
+_of_linalg_exp.__name__ = _of_linalg_exp.__qualname__ = "matrix_exp"
+linalg_matrix_exp = operator(namespace="linalg")(_of_linalg_exp)
 
 
 @operator(method=True)

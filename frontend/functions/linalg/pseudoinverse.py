@@ -19,7 +19,7 @@ from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops import spectrum as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, expand, type_of
+from brasa.primitive import Number, apply, apply_several, cast, constant, expand, type_of
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["pinverse"]
@@ -42,7 +42,7 @@ def _limit(A: Tensor, values: Tensor, atol: Number | None, rtol: Number | None) 
     """Up to which size singular values count as 0; by default the largest times the larger extent times epsilon."""
     dtype, shape = type_of(values).dtype, type_of(values).shape[:-1]
     *_, rows, columns = type_of(A).shape
-    if type_of(values).shape[-1] == 0:
+    if values.shape[-1] == 0:
         return constant(0, dtype, shape)
     if rtol is None:
         usual = pointwise.mul(constant(largest(rows, columns), dtype), _epsilon(dtype))
@@ -53,41 +53,46 @@ def _limit(A: Tensor, values: Tensor, atol: Number | None, rtol: Number | None) 
     return cast(least, dtype)
 
 
+def _sizes(A: Tensor, hermitian: bool) -> Tensor:
+    """The singular values of traced matrices, of hermitian ones in any order."""
+    return pointwise.abs(apply_several(ops.eigh, A, upper=False)[0]) if hermitian else singular_values(A)
+
+
 @function
-def _pinv(A: Tensor, atol: Number | None, rtol: Number | None) -> Tensor:
-    return _inverted(A, atol, rtol)
+def _pinv(A: Tensor, atol: Number | None, rtol: Number | None, hermitian: bool) -> Tensor:
+    return _inverted(A, atol, rtol, hermitian)
 
 
-def _inverted(A: Tensor, atol: Number | None, rtol: Number | None) -> Tensor:
-    least = apply(stop_gradient, _limit(A, singular_values(A), atol, rtol))
-    return apply(ops.pinv, A, expand(least, type_of(A).shape[:-2]))
+def _inverted(A: Tensor, atol: Number | None, rtol: Number | None, hermitian: bool = False) -> Tensor:
+    least = apply(stop_gradient, _limit(A, _sizes(A, hermitian), atol, rtol))
+    return apply(ops.pinv, A, expand(least, type_of(A).shape[:-2]), hermitian=hermitian)
 
 
 @operator(namespace="linalg", out=True)
 def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """The pseudoinverse of matrices; singular values up to max(atol, rtol * largest) count as 0.
 
-    rcond is rtol by an older name. hermitian: promises that the matrices are, which changes nothing.
+    rcond is rtol by an older name. hermitian: promises that they are; one triangle is read.
     """
     (check_square if hermitian else check_matrices)("linalg.pinv", A=A)
-    return _pinv(A, atol, rcond if rtol is None else rtol)
+    return _pinv(A, atol, rcond if rtol is None else rtol, hermitian)
 
 
 @operator(method=True)
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """The pseudoinverse of matrices: linalg.pinv, by its older name."""
     check_matrices("pinverse", input=input)
-    return _pinv(input, None, rcond)
+    return _pinv(input, None, rcond, False)
 
 
 @function
-def _rank(A: Tensor, atol: Number | None, rtol: Number | None) -> Tensor:
-    values = singular_values(A)
+def _rank(A: Tensor, atol: Number | None, rtol: Number | None, hermitian: bool) -> Tensor:
+    values = _sizes(A, hermitian)
     least = _limit(A, values, atol, rtol)
-    return sum_of(pointwise.gt(values, built_column(least)), -1)
+    return sum_of(pointwise.gt(values, _column(least)), -1)
 
 
-def built_column(x: Tensor) -> Tensor:
+def _column(x: Tensor) -> Tensor:
     """Numbers, one for each matrix, as vectors of one."""
     return x.unsqueeze(-1)  # type: ignore[attr-defined, no-any-return]
 
@@ -99,8 +104,8 @@ def matrix_rank(
     """How many singular values of each matrix lie above max(atol, rtol * largest). tol is atol by an older name."""
     (check_square if hermitian else check_matrices)("linalg.matrix_rank", A=A)
     if tol is not None:
-        return _rank(A, tol, 0.0)
-    return _rank(A, atol, rtol)
+        return _rank(A, tol, 0.0, hermitian)
+    return _rank(A, atol, rtol, hermitian)
 
 
 @function
@@ -142,7 +147,7 @@ def _least_squares(A: Tensor, B: Tensor, rcond: Number | None) -> tuple[Tensor, 
     solution = times(_inverted(a, None, rcond), b)
     gap = pointwise.abs(pointwise.sub(times(a, solution), b))
     values = singular_values(A)
-    rank = sum_of(pointwise.gt(values, built_column(_limit(A, values, None, rcond))), -1)
+    rank = sum_of(pointwise.gt(values, _column(_limit(A, values, None, rcond))), -1)
     return solution, sum_of(pointwise.mul(gap, gap), -2), rank, values
 
 

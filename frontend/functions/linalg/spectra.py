@@ -47,13 +47,13 @@ class svd_result(NamedTuple):
 
 @function
 def _eigh(A: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
-    values, vectors = apply_several(ops.eigh, adjoint(A) if upper else A)
+    values, vectors = apply_several(ops.eigh, A, upper=upper)
     return values, vectors
 
 
 @function
 def _eigvalsh(A: Tensor, upper: bool) -> Tensor:
-    return apply_several(ops.eigh, adjoint(A) if upper else A)[0]
+    return apply_several(ops.eigh, A, upper=upper)[0]
 
 
 def _is_upper(op: str, UPLO: Any) -> bool:
