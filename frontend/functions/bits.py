@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from brasa.function import function
@@ -66,7 +67,7 @@ def copysign(input: Number, other: Number) -> Tensor:
 @function
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The number after input on the way to other, in steps of the format."""
-    x, y = (apply(stop_gradient, each) for each in together(input, other))
+    x, y = together(input, other)
     dtype = type_of(x).dtype
     if dtype.kind != "float":
         raise BrasaError(f"is not defined for {dtype.name}", op="nextafter")
@@ -77,7 +78,10 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     least = apply(view.bitcast, one, dtype=dtype)
     from_zero = apply(ops.select, elementwise_op(ops.gt, y, 0), least, apply(ops.neg, least))
     moved = apply(view.bitcast, apply(ops.add, bits, step), dtype=dtype)
-    result = apply(ops.select, elementwise_op(ops.eq, x, 0), from_zero, moved)
+    following = apply(ops.select, elementwise_op(ops.eq, x, 0), from_zero, moved)
+    step = apply(stop_gradient, apply(ops.sub, following, x))  # exact, so that the gradient can be that of x
+    endless = elementwise_op(ops.eq, apply(ops.abs_, x), math.inf)
+    result = apply(ops.select, endless, following, apply(ops.add, x, step))
     result = apply(ops.select, apply(ops.eq, x, y), y, result)
     undefined = apply(ops.or_, apply(ops.ne, x, x), apply(ops.ne, y, y))
     return apply(ops.select, undefined, apply(ops.add, x, y), result)

@@ -19,7 +19,7 @@ from brasa.operators import operator
 from brasa.primitive import Number, elementwise_op, together
 from brasa.tensor import Tensor
 
-__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
+__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma"]
 
 
 def _special(op: Op, doc: str, name: str = "") -> Callable[[Tensor], Tensor]:
@@ -52,6 +52,42 @@ bessel_y1 = _special(special.bessel_y1, "The Bessel function of the second kind 
 airy_ai = _special(special.airy_ai, "Airy's function Ai.")
 zeta = binary(special.zeta, real=True, doc="Hurwitz's zeta function: the sum of (k + other)**-input over k = 0, 1, ...",
               namespace="special")  # fmt: skip
+
+
+igamma = binary(special.igamma, real=True, name="igamma",
+                doc="The lower incomplete gamma function of input and other, over gamma(input).")  # fmt: skip
+igammac = binary(special.igammac, real=True, name="igammac", doc="1 - igamma(input, other).")
+
+
+def _polynomial(op: Op, family: str) -> Callable[[Number, Number], Tensor]:
+    doc = f"{family} of degree `other`, a whole number, at `input`."
+    return binary(op, real=True, doc=doc, namespace="special")
+
+
+chebyshev_polynomial_t = _polynomial(special.chebyshev_polynomial_t, "Chebyshev's polynomial of the first kind")
+chebyshev_polynomial_u = _polynomial(special.chebyshev_polynomial_u, "Chebyshev's polynomial of the second kind")
+chebyshev_polynomial_v = _polynomial(special.chebyshev_polynomial_v, "Chebyshev's polynomial of the third kind")
+chebyshev_polynomial_w = _polynomial(special.chebyshev_polynomial_w, "Chebyshev's polynomial of the fourth kind")
+hermite_polynomial_h = _polynomial(special.hermite_polynomial_h, "The physicist's polynomial of Hermite")
+hermite_polynomial_he = _polynomial(special.hermite_polynomial_he, "The probabilist's polynomial of Hermite")
+laguerre_polynomial_l = _polynomial(special.laguerre_polynomial_l, "Laguerre's polynomial")
+legendre_polynomial_p = _polynomial(special.legendre_polynomial_p, "Legendre's polynomial")
+
+
+def _shifted(plain: Callable[[Number, Number], Tensor], name: str) -> Callable[[Number, Number], Tensor]:
+    def build(input: Number, other: Number) -> Tensor:
+        x, degree = together(input, other)
+        return plain(sub(mul(x, 2.0), 1.0), degree)
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = f"{name.removeprefix('shifted_')} of 2 * input - 1."
+    return operator(namespace="special", out=True)(function(in_floats(build)))
+
+
+shifted_chebyshev_polynomial_t = _shifted(chebyshev_polynomial_t, "shifted_chebyshev_polynomial_t")
+shifted_chebyshev_polynomial_u = _shifted(chebyshev_polynomial_u, "shifted_chebyshev_polynomial_u")
+shifted_chebyshev_polynomial_v = _shifted(chebyshev_polynomial_v, "shifted_chebyshev_polynomial_v")
+shifted_chebyshev_polynomial_w = _shifted(chebyshev_polynomial_w, "shifted_chebyshev_polynomial_w")
 
 
 @operator(namespace="special", out=True)

@@ -34,6 +34,8 @@ from brasa.ir.mathematics.hyperbolic import asinh as asinh
 from brasa.ir.mathematics.hyperbolic import atanh as atanh
 from brasa.ir.mathematics.hyperbolic import cosh as cosh
 from brasa.ir.mathematics.hyperbolic import sinh as sinh
+from brasa.ir.mathematics.incomplete_gamma import igamma as igamma
+from brasa.ir.mathematics.incomplete_gamma import igammac as igammac
 from brasa.ir.mathematics.logarithm import log as log
 from brasa.ir.mathematics.logarithm import log1p as log1p
 from brasa.ir.mathematics.logarithm import log2 as log2
@@ -46,6 +48,14 @@ from brasa.ir.mathematics.modified_bessel import k0 as k0
 from brasa.ir.mathematics.modified_bessel import k0e as k0e
 from brasa.ir.mathematics.modified_bessel import k1 as k1
 from brasa.ir.mathematics.modified_bessel import k1e as k1e
+from brasa.ir.mathematics.orthogonal import chebyshev_polynomial_t as chebyshev_polynomial_t
+from brasa.ir.mathematics.orthogonal import chebyshev_polynomial_u as chebyshev_polynomial_u
+from brasa.ir.mathematics.orthogonal import chebyshev_polynomial_v as chebyshev_polynomial_v
+from brasa.ir.mathematics.orthogonal import chebyshev_polynomial_w as chebyshev_polynomial_w
+from brasa.ir.mathematics.orthogonal import hermite_polynomial_h as hermite_polynomial_h
+from brasa.ir.mathematics.orthogonal import hermite_polynomial_he as hermite_polynomial_he
+from brasa.ir.mathematics.orthogonal import laguerre_polynomial_l as laguerre_polynomial_l
+from brasa.ir.mathematics.orthogonal import legendre_polynomial_p as legendre_polynomial_p
 from brasa.ir.mathematics.power import power as power
 from brasa.ir.mathematics.remainder import floor_divide as floor_divide
 from brasa.ir.mathematics.remainder import remainder as remainder

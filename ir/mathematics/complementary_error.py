@@ -71,7 +71,9 @@ def erfcx(x: Expr) -> Expr:
     high, low, power = exp_parts(square)
     grown = (high + fma(rest, high, low)) * power * power * 2
     return select(
-        x < 0, select(size > 26.7, const(INFINITY, float64), grown - tail), select(x > 1e300, (1 / math.sqrt(math.pi)) / x, tail)
+        x < 0,
+        select(size > 26.7, const(INFINITY, float64), grown - tail),
+        select(x > 1e300, (1 / math.sqrt(math.pi)) / x, tail),
     )
 
 

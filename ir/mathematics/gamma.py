@@ -68,10 +68,15 @@ def lgamma(x: Expr) -> Expr:
     return select(eq(size, INFINITY) | (eq(unary("floor", x), x) & (x <= 0)), const(INFINITY, float64), result)
 
 
+def stirling_rest(x: Expr) -> Expr:
+    """What Stirling's formula is short of lgamma(x), for x >= 6.5."""
+    inverse = 1 / x
+    return inverse * polynomial(inverse * inverse, _STIRLING)
+
+
 def _of_positive(x: Expr) -> Expr:
     large = no_less(x, 6.5)
-    inverse = 1 / large
-    stirling = fma(large - 0.5, log(large) - 1, inverse * polynomial(inverse * inverse, _STIRLING))
+    stirling = fma(large - 0.5, log(large) - 1, stirling_rest(large))
     stirling = stirling + 0.4189385332046727  # log(2 pi) / 2 - 1 / 2
     one = const(1, float64)
     d, product = x - 2, one

@@ -95,6 +95,74 @@ def zeta(s: float, q: float) -> float:
     return total + (tail * x**-s if x < 1e100 else x ** (1 - s) / (s - 1))
 
 
+def igamma(a: float, x: float) -> float:
+    """The lower incomplete gamma function over gamma(a), by its power series."""
+    if a < 0 or x < 0 or (a == 0 and x == 0):
+        return math.nan
+    if a == 0 or math.isinf(a) or math.isinf(x) or x == 0:
+        return math.nan if math.isinf(a) and math.isinf(x) else float(a == 0 or (math.isinf(x) and not math.isinf(a)))
+    term = math.exp(a * math.log(x) - x - math.lgamma(a + 1))
+    total, count = term, 0
+    while term > 1e-20 * total or count < x:
+        count += 1
+        term *= x / (a + count)
+        total += term
+    return min(total, 1.0)
+
+
+def igammac(a: float, x: float) -> float:
+    """The rest of igamma."""
+    return 1 - igamma(a, x)
+
+
+def _by_recurrence(n: float, first: float, following: Callable[[int, float, float], float]) -> float:
+    """p(n) from p(0) = 1, p(1), and p(k + 1) = following(k, p(k), p(k - 1))."""
+    before, current, degree = 1.0, first, int(n)
+    for k in range(1, degree):
+        before, current = current, following(k, current, before)
+    return 0.0 if degree < 0 else 1.0 if degree == 0 else current
+
+
+def hermite_polynomial_h(x: float, n: float) -> float:
+    """The physicist's polynomials of Hermite."""
+    return _by_recurrence(n, 2 * x, lambda k, p, q: 2 * x * p - 2 * k * q)
+
+
+def hermite_polynomial_he(x: float, n: float) -> float:
+    """The probabilist's polynomials of Hermite."""
+    return _by_recurrence(n, x, lambda k, p, q: x * p - k * q)
+
+
+def laguerre_polynomial_l(x: float, n: float) -> float:
+    """The polynomials of Laguerre."""
+    return _by_recurrence(n, 1 - x, lambda k, p, q: ((2 * k + 1 - x) * p - k * q) / (k + 1))
+
+
+def legendre_polynomial_p(x: float, n: float) -> float:
+    """The polynomials of Legendre."""
+    return _by_recurrence(n, x, lambda k, p, q: ((2 * k + 1) * x * p - k * q) / (k + 1))
+
+
+def chebyshev_polynomial_t(x: float, n: float) -> float:
+    """Chebyshev's polynomials of the first kind."""
+    return _by_recurrence(n, x, lambda k, p, q: 2 * x * p - q)
+
+
+def chebyshev_polynomial_u(x: float, n: float) -> float:
+    """Chebyshev's polynomials of the second kind."""
+    return _by_recurrence(n, 2 * x, lambda k, p, q: 2 * x * p - q)
+
+
+def chebyshev_polynomial_v(x: float, n: float) -> float:
+    """Chebyshev's polynomials of the third kind."""
+    return _by_recurrence(n, 2 * x - 1, lambda k, p, q: 2 * x * p - q)
+
+
+def chebyshev_polynomial_w(x: float, n: float) -> float:
+    """Chebyshev's polynomials of the fourth kind."""
+    return _by_recurrence(n, 2 * x + 1, lambda k, p, q: 2 * x * p - q)
+
+
 def _first_kind(order: int, x: float) -> float:
     """Bessel's integral, by the trapezoidal rule, which is exact up to rounding; two terms for large x."""
     if math.isinf(x):

@@ -15,7 +15,7 @@ from brasa.ir import mathematics
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops import definitions
 from brasa.ir.ops.definitions import of_arrays
-from brasa.ir.ops.elementwise import add, div, eq, exp, mul, neg, select, sign, sqrt, sub, typed_alike
+from brasa.ir.ops.elementwise import add, div, eq, exp, log, mul, neg, select, sign, sqrt, sub, typed_alike
 from brasa.ir.ops.source import full_like
 
 Vjp = Callable[[Node, Node], "tuple[Node | None, ...]"]
@@ -176,3 +176,37 @@ k1e = _function("k1e", of_arrays(definitions.k1e), mathematics.k1e,
                 lambda node, g: (add(mul(g, node), _second_slope(node, g, k0e)),))  # fmt: skip
 airy_ai = _function("airy_ai", of_arrays(definitions.airy_ai), mathematics.airy_ai, None,
                     "the derivative of Airy's function is not among the functions")  # fmt: skip
+
+
+# the incomplete gamma functions
+
+
+def _density(node: Node, g: Node) -> Node:
+    """g times the derivative with respect to x of the lower function: x**(a - 1) e**-x / gamma(a)."""
+    a, x = node.operands
+    exponent = sub(sub(mul(sub(a, full_like(a, 1)), log(x)), x), lgamma(a))
+    return mul(g, exp(exponent))
+
+
+# There is no gradient with respect to a, nor has PyTorch one.
+igamma = _function("igamma", of_arrays(definitions.igamma), mathematics.igamma,
+                   lambda node, g: (None, _density(node, g)))  # fmt: skip
+igammac = _function("igammac", of_arrays(definitions.igammac), mathematics.igammac,
+                    lambda node, g: (None, neg(_density(node, g))))  # fmt: skip
+
+# orthogonal polynomials
+
+
+def _polynomial(name: str) -> Op:
+    return _function(name, of_arrays(getattr(definitions, name)), getattr(mathematics, name), None,
+                     "the derivative is not among the functions")  # fmt: skip
+
+
+chebyshev_polynomial_t = _polynomial("chebyshev_polynomial_t")
+chebyshev_polynomial_u = _polynomial("chebyshev_polynomial_u")
+chebyshev_polynomial_v = _polynomial("chebyshev_polynomial_v")
+chebyshev_polynomial_w = _polynomial("chebyshev_polynomial_w")
+hermite_polynomial_h = _polynomial("hermite_polynomial_h")
+hermite_polynomial_he = _polynomial("hermite_polynomial_he")
+laguerre_polynomial_l = _polynomial("laguerre_polynomial_l")
+legendre_polynomial_p = _polynomial("legendre_polynomial_p")

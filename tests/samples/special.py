@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.samples.elementwise import FLOATS
 from tests.samples.sample import Draw, ErrorSample, Sample, between, special, usual
 
@@ -18,6 +20,12 @@ RANGES: dict[str, Draw] = {
 
 # Where the definition in plain arithmetic is not good enough for the extreme values.
 _NOT_EVERYWHERE = {"airy_ai", "tan", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "erfinv", "ndtri"}
+
+
+POLYNOMIALS = (
+    "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w",
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+)  # fmt: skip
 
 
 def _samples(op: str, draw: Draw) -> list[Sample]:
@@ -41,6 +49,14 @@ SAMPLES = [
     *(sample for op, draw in RANGES.items() for sample in _samples(op, draw)),
     *_pairs("atan2", usual, usual), *_pairs("hypot", usual, usual),
     Sample("q: f64[4]", "f64[4] = zeta(%0, q)", {}, {"q": between(0.5, 9)}, before="f64[4] = constant(value=2.5)"),
+    *(Sample(f"x: {each}[7], n: {each}[7]", f"{each}[7] = {op}(x, n)",
+             {}, {"x": between(-1, 2), "n": [0, 1, 2, 3, 7, -1, 10]})
+      for op in POLYNOMIALS for each in FLOATS),
+    *(Sample("x: f64[12]", f"f64[12] = {op}(%0, x)", {}, {"x": between(0.5, 9)}, before="f64[12] = constant(value=2.5)")
+      for op in ("igamma", "igammac")),
+    *(Sample(f"a: {each}[9], x: {each}[9]", f"{each}[9] = {op}(a, x)",
+             {}, {"a": [0.5, 3, 20, 20, 50, 7, 0, 2, -1], "x": [0.1, 2, 8, 40, 50, 0, 1, np.inf, 1]}, False)
+      for op in ("igamma", "igammac") for each in FLOATS),
     *(Sample(f"s: {each}[8], q: {each}[8]", f"{each}[8] = zeta(s, q)",
              {}, {"s": [2, 3, 4, 2, 2, 1, 0.5, 1.5], "q": [0.5, -1.5, -2.5, -12.5, 0, 1, 1, 100]}, False)
       for each in FLOATS),
@@ -48,5 +64,5 @@ SAMPLES = [
 ERRORS = [
     *(ErrorSample("x: i32[2]", f"{op}(x)", f"{op}: is not defined for i32") for op in RANGES),
     *(ErrorSample("x: f32[2], y: f32[3]", f"{op}(x, y)", f"{op}: shapes differ, [2] and [3]")
-      for op in ("atan2", "hypot", "zeta")),
+      for op in ("atan2", "hypot", "zeta", "igamma", "igammac", *POLYNOMIALS)),
 ]  # fmt: skip
