@@ -215,7 +215,8 @@ def test_projections_of_their_own() -> None:
 
 
 ERRORS = [
-    (lambda q, k, v: attend(q, k, v[:, :, :3]), "scaled_dot_product_attention: query [2, 3, 5, 4], key [2, 3, 7, 4] and "
+    (lambda q, k, v: attend(q, k, v[:, :, :3]),
+     "scaled_dot_product_attention: query [2, 3, 5, 4], key [2, 3, 7, 4] and "
      "value [2, 3, 3, 6] do not fit"),
     (lambda q, k, v: attend(q, k.double(), v), "scaled_dot_product_attention: query, key and value must have one dtype "
      "of floats, they have f32, f64 and f32"),

@@ -116,7 +116,8 @@ CASES = [
     on(f.smooth_l1_loss, lambda x, y: reduced(huber(x - y, 0.7) / 0.7, "sum"), X, Y, beta=0.7, reduction="sum"),
     on(f.smooth_l1_loss, lambda x, y: reduced(np.abs(x - y)), X, Y, beta=0),
     on(f.huber_loss, lambda x, y: reduced(huber(x - y, 0.6), "none"), X, Y, delta=0.6, reduction="none"),
-    Case(lambda x, y, w: f.huber_loss(x, y, weight=w), lambda x, y, w: reduced(w * huber(x - y, 1), "mean", w), (X, Y, W)),
+    Case(lambda x, y, w: f.huber_loss(x, y, weight=w),
+         lambda x, y, w: reduced(w * huber(x - y, 1), "mean", w), (X, Y, W)),
     on(f.poisson_nll_loss, lambda x, t: reduced(poisson(x, t)), X, COUNTS),
     on(f.poisson_nll_loss, lambda x, t: reduced(poisson(x, t, False, True)), P, COUNTS, log_input=False, full=True),
     on(f.gaussian_nll_loss, lambda x, t, v: reduced(gaussian(x, t, v)), X, Y, W),
@@ -160,7 +161,8 @@ CASES = [
     on(f.triplet_margin_loss, lambda a, b, c: reduced(hinge(
         distances(a, b, 3) - np.minimum(distances(a, c, 3), distances(b, c, 3)) + 0.5)), X, Y, P, p=3, swap=True,
        margin=0.5),
-    Case(lambda a, b, c: f.triplet_margin_with_distance_loss(a, b, c, distance_function=lambda u, v: (u - v).abs().sum(-1)),
+    Case(lambda a, b, c: f.triplet_margin_with_distance_loss(
+        a, b, c, distance_function=lambda u, v: (u - v).abs().sum(-1)),
          lambda a, b, c: reduced(hinge(np.abs(a - b).sum(-1) - np.abs(a - c).sum(-1) + 1)), (X, Y, P)),
 ]  # fmt: skip
 
@@ -217,7 +219,7 @@ def test_old_ways_to_say_the_reduction() -> None:
 
 
 def test_shapes_that_differ_are_worth_a_warning() -> None:
-    with pytest.warns(UserWarning, match="the target \\[3\\] is broadcast with the input \\[4, 3\\]"):
+    with pytest.warns(UserWarning, match=r"the target \[3\] is broadcast with the input \\[4, 3\\]"):
         loss = functional.mse_loss(brasa.tensor(X), brasa.tensor(Y[0]))
     np.testing.assert_allclose(loss.item(), ((X - Y[0]) ** 2).mean(), rtol=1e-6)
 
@@ -246,8 +248,9 @@ ERRORS = [
     (lambda: f.smooth_l1_loss(brasa.tensor(X), brasa.tensor(Y), beta=-1),
      "smooth_l1_loss: beta must not be negative, it is -1"),
     (lambda: f.huber_loss(brasa.tensor(X), brasa.tensor(Y), delta=0), "huber_loss: delta must be positive, it is 0"),
-    (lambda: f.cross_entropy(brasa.tensor(X), brasa.tensor([1, 2])), "cross_entropy: input has shape [4, 3], target [2]: "
-     "the target must have input's shape without axis 1, the classes"),
+    (lambda: f.cross_entropy(brasa.tensor(X), brasa.tensor([1, 2])),
+     "cross_entropy: input has shape [4, 3], target [2]: the target must have input's shape without axis 1, the "
+     "classes"),
     (lambda: f.cross_entropy(brasa.tensor(X), brasa.tensor(P[:2])),
      "cross_entropy: input has shape [4, 3], the probabilities [2, 3]"),
     (lambda: f.nll_loss(brasa.tensor(X), brasa.tensor(CLASSES).int()), "nll_loss: class numbers must be i64, not i32"),
@@ -259,7 +262,8 @@ ERRORS = [
      "binary_cross_entropy: input has shape [4, 3], target [3]"),
     (lambda: f.gaussian_nll_loss(brasa.tensor(X), brasa.tensor(Y), brasa.ones(2)),
      "gaussian_nll_loss: var has shape [2], input [4, 3]"),
-    (lambda: f.multi_margin_loss(brasa.tensor(X), brasa.tensor(CLASSES), p=3), "multi_margin_loss: p must be 1 or 2, it is 3"),
+    (lambda: f.multi_margin_loss(brasa.tensor(X), brasa.tensor(CLASSES), p=3),
+     "multi_margin_loss: p must be 1 or 2, it is 3"),
     (lambda: f.margin_ranking_loss(brasa.tensor(X), brasa.tensor(Y), brasa.ones(3)),
      "margin_ranking_loss: all must have as many axes, they have 2, 2 and 1"),
     (lambda: f.triplet_margin_loss(brasa.tensor(X), brasa.tensor(Y), brasa.tensor(P), margin=0),
