@@ -60,7 +60,7 @@ def erfinv(x: float) -> float:
 def ndtri(p: float) -> float:
     """The normal distribution's quantile."""
     if not 0 < p < 1:
-        return {0: -math.inf, 1: math.inf}.get(p, math.nan)
+        return -math.inf if p == 0 else math.inf if p == 1 else math.nan
     return NormalDist().inv_cdf(p)
 
 
@@ -90,9 +90,9 @@ def zeta(s: float, q: float) -> float:
         return math.inf if q == math.floor(q) else math.nan
     total, x = 0.0, q
     while x < 50:
-        total, x = total + (x**-s if x > 0 else (-1) ** (int(s) % 2) * (-x) ** -s), x + 1
+        total, x = total + (math.pow(x, -s) if x > 0 else (1 - 2 * (s % 2)) * math.pow(-x, -s)), x + 1
     tail = x / (s - 1) + 0.5 + s / 12 / x - s * (s + 1) * (s + 2) / 720 / x**3
-    return total + (tail * x**-s if x < 1e100 else x ** (1 - s) / (s - 1))
+    return total + (tail * math.pow(x, -s) if x < 1e100 else math.pow(x, 1 - s) / (s - 1))
 
 
 def igamma(a: float, x: float) -> float:
@@ -190,7 +190,7 @@ def bessel_y0(x: float) -> float:
     """Of the second kind of order 0, by Neumann's series."""
     if x <= 0 or math.isinf(x):
         return 0.0 if x > 0 else -math.inf if x == 0 else math.nan
-    series = sum((-1) ** k / k * _first_kind(2 * k, x) for k in range(1, 90))
+    series = sum((1 - 2 * (k % 2)) / k * _first_kind(2 * k, x) for k in range(1, 90))
     return 2 / math.pi * (math.log(x / 2) + _EULER) * _first_kind(0, x) - 4 / math.pi * series
 
 
