@@ -15,8 +15,9 @@ from brasa.function import function
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType, complex_dtype
 from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
+from brasa.ir.ops import elementwise
 from brasa.operators import operator
-from brasa.primitive import Number, carrier, cast, constant, expand, type_of
+from brasa.primitive import Number, apply, carrier, constant, expand, type_of
 from brasa.sizes import flatten_sizes
 from brasa.spec import spec_of
 from brasa.tensor import Tensor, copied, empty_of, over_array
@@ -145,11 +146,12 @@ def scalar_tensor(
 
 
 @function(inline=True)
-def _filled(like: Tensor, value: Number) -> Tensor:
+def filled(like: Tensor, value: Number) -> Tensor:
+    """A tensor of one value in the shape and dtype of another."""
     type = type_of(like)
     if not isinstance(value, Tensor):
         return constant(value, type.dtype, type.shape)
-    return expand(cast(value, type.dtype), type.shape)
+    return expand(apply(elementwise.cast, value, dtype=type.dtype), type.shape)  # never the number itself
 
 
 def sizes_of(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
@@ -188,7 +190,7 @@ def full(
         fill_value = fill_value.detach()  # type: ignore[attr-defined]
     elif isinstance(fill_value, complex | np.complexfloating):
         fill_value = tensor(fill_value, dtype=dtypes.complex128)
-    return finished(_filled(like, fill_value), requires_grad)
+    return finished(filled(like, fill_value), requires_grad)
 
 
 def _filler(name: str, value: int) -> Callable[..., Tensor]:

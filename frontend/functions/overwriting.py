@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
-from brasa.creation import sizes_of
-from brasa.function import function
+from brasa.creation import filled, sizes_of
 from brasa.functions.joining import cat
 from brasa.inplace import assign, store
 from brasa.ir.dim import product
 from brasa.ir.errors import GradientError, ShapeError
 from brasa.operators import operator
-from brasa.primitive import Number, cast, constant, expand, type_of
 from brasa.sizes import plain_size
 from brasa.spec import spec_of
 from brasa.tensor import Tensor, empty_of, make, zero_filled
@@ -20,14 +18,6 @@ from brasa.tracing import CaptureError
 from brasa.views import reshape, sliced
 
 __all__ = ["fill", "fill_", "resize_as_", "zero_"]
-
-
-@function
-def _same(input: Tensor, value: Number) -> Tensor:
-    type = type_of(input)
-    if not isinstance(value, Tensor):
-        return constant(value, type.dtype, type.shape)
-    return expand(cast(value, type.dtype), type.shape)
 
 
 def _one(value: Any) -> Any:
@@ -39,12 +29,12 @@ def _one(value: Any) -> Any:
 @operator()
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like the input with one value everywhere."""
-    return _same(input, _one(value))
+    return filled(input, _one(value))
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
     """Write one value everywhere."""
-    return assign(input, _same(input, _one(value)), "fill_")
+    return assign(input, filled(input, _one(value)), "fill_")
 
 
 def zero_(input: Tensor) -> Tensor:
