@@ -19,4 +19,5 @@ from brasa.passes.simplify import simplify as simplify
 from brasa.passes.split import Kept as Kept
 from brasa.passes.split import Split as Split
 from brasa.passes.split import split as split
+from brasa.passes.split_complex import split_complex as split_complex
 from brasa.passes.transpose_products import transpose_products as transpose_products

@@ -38,6 +38,10 @@ def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
         body((0,) * len(domain))
         return
     axes = [(AXIS_NAMES[group[0]], dim.product(domain[axis] for axis in group)) for group in groups]
+    pair: list[list[int]] = []
+    if len(axes) > 1 and axes[-1][1] == 2:  # too few for a vector, as the two parts of a complex number
+        pair = [groups.pop()]
+        axes.pop()
     *rows, (name, length) = axes
     across = trial.crossing_group(groups)
     if across is not None:
@@ -56,7 +60,8 @@ def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
             first = at[across] * LANES
             near = dim.smallest(LANES, axes[across][1] - first)
             at[across] = first + loops.enter_context(writer.over(axes[across][0], near))
-        body(spread(groups, at, len(domain)))
+        for place in ([0], [1]) if pair else ([],):
+            body(spread([*groups, *pair], [*at, *place], len(domain)))
 
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:

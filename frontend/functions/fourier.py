@@ -11,7 +11,7 @@ from brasa.functions.arranging import roll
 from brasa.functions.comparison import where
 from brasa.ir.dim import Size, at_most, equal, floor_divide, product, solving
 from brasa.ir.dtype import DType, complex_dtype, float64, real_dtype
-from brasa.ir.errors import BrasaError, DTypeError, ShapeError
+from brasa.ir.errors import BrasaError, DTypeError, IndexError, ShapeError
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import fourier as fourier_ops
@@ -166,6 +166,8 @@ def _transforms(
     def several(input: Tensor, s: Any, dim: Any, norm: str | None, op: str) -> Tensor:
         _checked(input, kind, norm, op)
         axes, sizes = _axes_and_sizes(input, s, dim, op)
+        if axes and not input.ndim:
+            raise IndexError(f"dim {axes[0]} of a zero-dim tensor does not exist", op=op)
         if not axes and transform is not _complex_transform:
             raise BrasaError("needs at least one axis", op=op)
         half = kind == "half"
@@ -175,9 +177,6 @@ def _transforms(
         return transform(input, sizes, axes, inverse, table[norm])
 
     def one(input: Tensor, n: Any = None, dim: int = -1, norm: str | None = None) -> Tensor:
-        axis_of(dim, input.ndim, name)
-        if input.ndim == 0:
-            raise BrasaError("a zero-dim tensor has no axis to transform", op=name)
         return several(input, None if n is None else (_size(n, name),), dim, norm, name)
 
     def two(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:

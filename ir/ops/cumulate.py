@@ -17,7 +17,7 @@ from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, Number
 from brasa.ir.ops.elementwise import add, and_, div, eq, exp, gt, log, lt, mul, neg, select, sub
-from brasa.ir.ops.reduce import Combiner, State, check_ordered, highest, lowest, simple
+from brasa.ir.ops.reduce import Combiner, State, check_ordered, check_real, highest, lowest, simple
 from brasa.ir.ops.source import full_like
 from brasa.ir.types import TensorType
 
@@ -55,6 +55,11 @@ cumsum = Op("cumsum", Kind.CUMULATE, ("x",), _numeric, _accumulate(np.add), _sum
             body=simple(0, lambda a, b: a + b))  # fmt: skip
 
 
+def _product_type(x: TensorType, *, axis: int, reverse: bool) -> TensorType:
+    check_real(x)
+    return _along(x, axis, x.dtype)
+
+
 def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
     """Before the first zero the products that hold an element, divided by it; at it, the products without it.
 
@@ -72,7 +77,7 @@ def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
     return (select(eq(zeros, zero), before, at),)
 
 
-cumprod = Op("cumprod", Kind.CUMULATE, ("x",), _numeric, _accumulate(np.multiply), _prod_vjp,
+cumprod = Op("cumprod", Kind.CUMULATE, ("x",), _product_type, _accumulate(np.multiply), _prod_vjp,
              body=simple(1, lambda a, b: a * b))  # fmt: skip
 
 

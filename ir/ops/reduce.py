@@ -18,7 +18,7 @@ from brasa.ir.dtype import DType, float32, from_numpy, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, Number, as_expr
-from brasa.ir.ops.elementwise import conjugate, div, eq, mul, select
+from brasa.ir.ops.elementwise import div, eq, mul, select
 from brasa.ir.ops.source import full_like
 from brasa.ir.ops.view import Index, SizeExpr, reshape
 from brasa.ir.types import TensorType
@@ -54,9 +54,7 @@ def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
 
 def _expand_body(index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, shape: Any) -> Index:
     kept = index[len(index) - source.rank :]
-    return tuple(
-        as_expr(0, int64) if have == 1 else i for i, have in zip(kept, source.shape, strict=True)
-    )
+    return tuple(as_expr(0, int64) if have == 1 else i for i, have in zip(kept, source.shape, strict=True))
 
 
 def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
@@ -127,6 +125,17 @@ def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
 sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=simple(0, lambda a, b: a + b))
 
 
+def check_real(x: TensorType) -> None:
+    """Raise DTypeError for what partial products of one scalar each cannot be made of."""
+    if x.dtype.kind in ("bool", "complex"):
+        raise DTypeError(f"is not defined for {x.dtype.name}")
+
+
+def _product_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    check_real(x)
+    return _reduced(x, axes, x.dtype)
+
+
 def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
     """Each element's gradient is the product of the others: with exactly one zero only that element has one.
 
@@ -137,13 +146,13 @@ def _prod_vjp(node: Node, g: Node) -> tuple[Node]:
     is_zero = eq(x, zero)
     filled = prod(select(is_zero, one, x), axes=axes)
     zeros = sum_(select(is_zero, one, zero), axes=axes)
-    spread = restore(mul(g, conjugate(filled)), axes, x)
+    spread = restore(mul(g, filled), axes, x)
     count = restore(zeros, axes, x)
-    whole = select(eq(count, zero), div(spread, conjugate(select(is_zero, one, x))), zero)
+    whole = select(eq(count, zero), div(spread, select(is_zero, one, x)), zero)
     return (select(is_zero, select(eq(count, one), spread, zero), whole),)
 
 
-prod = Op("prod", Kind.REDUCE, ("x",), _numeric, _wide(np.prod), _prod_vjp, body=simple(1, lambda a, b: a * b))
+prod = Op("prod", Kind.REDUCE, ("x",), _product_type, _wide(np.prod), _prod_vjp, body=simple(1, lambda a, b: a * b))
 
 
 def check_ordered(x: TensorType) -> None:

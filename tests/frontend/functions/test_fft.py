@@ -127,7 +127,7 @@ def test_shifts_and_frequencies() -> None:
         (lambda: brasa.fft.fft(brasa.ones(3), 0), "fft: cannot transform 0 elements"),
         (lambda: brasa.fft.fft(brasa.ones(0)), "fft: cannot transform 0 elements"),
         (lambda: brasa.fft.fft(brasa.ones(3), dim=1), "fft: dim 1 is outside -1..0"),
-        (lambda: brasa.fft.fft(brasa.tensor(1.0)), "fft: .*zero-dim"),
+        (lambda: brasa.fft.fft(brasa.tensor(1.0)), "fft: dim 0 of a zero-dim tensor"),
         (lambda: brasa.fft.rfft(brasa.tensor([1j])), "rfft: takes a real tensor, this one is c64"),
         (lambda: brasa.fft.irfft(brasa.ones(1)), "irfft: cannot transform to 0 elements"),
         (lambda: brasa.fft.fftn(brasa.ones(3, 3), dim=(0, 0)), "fftn: a dim appears twice"),
