@@ -11,7 +11,7 @@ from brasa.ir.dim import Size, product, symbol
 from brasa.ir.dtype import DType, bool_, float32, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, graph_of
-from brasa.ir.ops import OPS
+from brasa.ir.ops import OPS, definitions
 from brasa.ir.ops.contract import window_count
 from brasa.ir.ops.control import call, gradient, items
 from brasa.ir.ops.elementwise import cast
@@ -26,10 +26,13 @@ _SHAPES: tuple[tuple[Size, ...], ...] = (
     (2, symbol("n"), 4), (symbol("n"), 2, 4, 4), (1, symbol("m")), (4,),
 )  # fmt: skip
 # Left out are ops whose NumPy meaning is undefined for some operands (shifts, divisions of integers), is not a function
-# of the elements alone, or errs; casts are made by their own grower.
-_LEFT_OUT = {"shift_left", "shift_right", "cast"}
+# of the elements alone, or errs; casts are made by their own grower. So are ops that integrals and series define: each
+# element of theirs takes NumPy milliseconds.
+_LEFT_OUT = {"shift_left", "shift_right", "cast", "bitcast"}
+_LEFT_OUT |= {op.name for op in OPS.values() if op.evaluate.__module__ == definitions.__name__}
 _ELEMENTWISE = [op for op in OPS.values() if op.kind is Kind.ELEMENTWISE and op.name not in _LEFT_OUT]
 _REDUCE = [op for op in OPS.values() if op.kind is Kind.REDUCE]
+_CUMULATE = [op for op in OPS.values() if op.kind is Kind.CUMULATE]
 
 
 class Grower:
@@ -44,7 +47,7 @@ class Grower:
             (self.elementwise, 24), (self.broadcast, 5), (self.reshape, 3), (self.permute, 3), (self.slice, 2),
             (self.reduce, 3), (self.restored, 4), (self.contract, 2), (self.convolution, 1), (self.move, 2),
             (self.gather, 1), (self.scatter, 1), (self.source, 2), (self.cast, 1), (self.window, 1),
-            (self.random_bits, 1),
+            (self.random_bits, 1), (self.cumulate, 2), (self.order, 1),
         ]  # fmt: skip
         kinds, weights = zip(*growers, strict=True)
         while count:
@@ -138,6 +141,19 @@ class Grower:
     def reduce(self) -> Node:
         node = self.number(1)
         return self.random.choice(_REDUCE)(node, axes=self.axes(node))
+
+    def cumulate(self) -> Node:
+        node = self.number(1)
+        axis, reverse = self.random.randrange(node.tensor.rank), self.random.random() < 0.5
+        return self.random.choice(_CUMULATE)(node, axis=axis, reverse=reverse)
+
+    def order(self) -> Node:
+        """Places in a row; those of values may be in any row, sorted or not."""
+        node = self.number(1)
+        if self.random.random() < 0.5:
+            axis = self.random.randrange(node.tensor.rank)
+            return OPS["argsort"](node, axis=axis, descending=self.random.random() < 0.5)
+        return OPS["searchsorted"](node, self.like(node.tensor), right=self.random.random() < 0.5)
 
     def restored(self) -> Node:
         """A reduced value in the shape that it was reduced from, as in softmax."""
