@@ -13,7 +13,7 @@ from brasa.functions.neural.adaptive_pooling import adaptive_means
 from brasa.functions.neural.spatial import along, counted, wide
 from brasa.functions.neural.taps import picked, picked_taps, weighted_sum
 from brasa.ir.dim import Size, divide_exactly, floor_divide, largest, product, smallest
-from brasa.ir.dtype import DType, int64
+from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.errors import ArgumentError, DTypeError, NotImplementedError, ShapeError, ValueError
 from brasa.ir.ops import reduce
 from brasa.ir.ops.index import gather
@@ -189,7 +189,7 @@ def _resized(
     """like: a tensor of the result's image sizes; first, second, third: the steps of its axes."""
     kind, rank = type_of(input).dtype, like.ndim
     lead = input.ndim - rank
-    dtype = wide(kind) if kind.kind == "float" else wide(type_of(like).dtype)
+    dtype = wide(kind) if kind.kind == "float" else float32
     steps = (first, second, third)[:rank]
     sizes = zip(type_of(input).shape[lead:], type_of(like).shape, steps, strict=True)
     axes = [_Axis(size, count, step, corners, dtype) for size, count, step in sizes]  # type: ignore[arg-type]
@@ -266,7 +266,8 @@ def interpolate(
     else:
         given = [float(factor) for factor in _listed(scale_factor, rank, "scale_factor")]
         sizes = [_scaled(n, factor) for n, factor in zip(input.shape[2:], given, strict=True)]
-        factors = factors if recompute_scale_factor or mode == "area" or align_corners else given
+        told = mode == "area" or align_corners or all(factor.is_integer() for factor in given)  # the sizes tell all
+        factors = factors if recompute_scale_factor or told else given
     for n in sizes:
         if isinstance(n, bool) or not hasattr(n, "__index__"):
             raise ArgumentError(f"a size must be an int, not {n}", op="interpolate")
