@@ -14,7 +14,15 @@ from brasa.ir.ops.source import constant, full_like, make_input
 from brasa.ir.ops.special import hypot
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
-from brasa.passes.complex_formulas import Pair, bilinear, exponential, hyperbolic_tangent, logarithm, quotient, square_root
+from brasa.passes.complex_formulas import (
+    Pair,
+    bilinear,
+    exponential,
+    hyperbolic_tangent,
+    logarithm,
+    quotient,
+    square_root,
+)
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)

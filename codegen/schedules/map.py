@@ -60,8 +60,8 @@ def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
             first = at[across] * LANES
             near = dim.smallest(LANES, axes[across][1] - first)
             at[across] = first + loops.enter_context(writer.over(axes[across][0], near))
-        for place in ([0], [1]) if pair else ([],):
-            body(spread([*groups, *pair], [*at, *place], len(domain)))
+        for last in ((0,), (1,)) if pair else ((),):
+            body(spread([*groups, *pair], [*at, *last], len(domain)))
 
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:

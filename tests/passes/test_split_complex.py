@@ -35,7 +35,7 @@ TAKEN = {"view_as_real", "view_as_complex", "conj"}
 def test_samples_speak_of_every_kind() -> None:
     kinds = {OPS[name].kind for name in NAMES}
     assert kinds >= {Kind.ELEMENTWISE, Kind.VIEW, Kind.MOVE, Kind.REDUCE, Kind.CONTRACT, Kind.INDEX, Kind.HOST}
-    assert TAKEN <= set(NAMES)
+    assert set(NAMES) >= TAKEN
 
 
 @pytest.mark.parametrize("name", NAMES)
