@@ -76,7 +76,9 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
             trace.leave(error)
             return assign(target, value, name)
         if value._requires_grad and STATE.grad_enabled:
-            target._requires_grad = True
+            for changed in (target, target._base):
+                if changed is not None:
+                    changed._requires_grad = True
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]

@@ -72,6 +72,7 @@ class Capture(Trace):
         self.cells: dict[tuple[Any, ...], Cell] = {}
         self.buffers: dict[int, list[Cell]] = {}
         self.written: dict[Cell, Tensor] = {}
+        self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.tensors: list[Tensor] = []
         self.freed, self.flushes = set[Node](), 0
         self.left: CaptureError | None = None
@@ -156,6 +157,7 @@ class Capture(Trace):
             aliases.append(cell)
             if len(aliases) > 1 and any(alias in self.written for alias in aliases):
                 raise CaptureError("memory that was written is read through another tensor")
+        self.owners.setdefault(cell, tensor)
         return cell
 
     def _adopt(self, tensor: Tensor) -> Cell:
@@ -178,9 +180,8 @@ class Capture(Trace):
         sizes = tuple(
             self.scope.name(f"s{number}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
         )
-        role = "param" if tensor._is_parameter else ""
         type = TensorType(sizes, spec.dtype, spec.device)
-        return make_input(f"x{number}", type, strides=spec.marks, role=role)
+        return make_input(f"x{number}", type, strides=spec.marks, role="param" if tensor._is_parameter else "")
 
     def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
         tensor = super().alias(cell, path, requires_grad)
@@ -190,12 +191,13 @@ class Capture(Trace):
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)
         super().write(tensor, value)
-        if tensor._cell is None:
-            if len(self.buffers[id(tensor._buffer)]) > 1:
+        owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
+        if owner is not None:
+            if len(self.buffers[id(owner._buffer)]) > 1:
                 raise CaptureError("memory is written that is read through another tensor")
-            self.written[cell] = tensor
-            if tensor._requires_grad and tensor.is_leaf:
-                self.leaves[cell.node] = tensor
+            self.written[cell] = owner
+            if owner._requires_grad and owner.is_leaf:
+                self.leaves[cell.node] = owner
 
     # gradients
 
@@ -208,11 +210,8 @@ class Capture(Trace):
         found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
         if any(self.leaves[leaf]._edge is not None and self.leaves[leaf]._edge.node.hooks for leaf in found):
             raise CaptureError("a hook on a gradient")
-        wanted = (
-            found
-            if inputs is None
-            else tuple(self.node_of(tensor) for tensor in ([inputs] if isinstance(inputs, Tensor) else inputs))
-        )
+        given = [inputs] if isinstance(inputs, Tensor) else inputs
+        wanted = found if inputs is None else tuple(map(self.node_of, given))
         for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
             tensor = self.leaves[leaf]
             with no_grad():
@@ -375,8 +374,9 @@ class Capture(Trace):
         return givers
 
     def _home(self, tensor: Tensor) -> Node:
-        """The node that stood for the tensor's memory before it was written."""
-        return next(node for node, bound in self.bindings.items() if bound is tensor)
+        """The node that last stood for the tensor's memory before it was written."""
+        tensors = ((node, bound) for node, bound in reversed(self.bindings.items()) if isinstance(bound, Tensor))
+        return next(node for node, bound in tensors if bound._ptr == tensor._ptr and bound._spec is tensor._spec)
 
     @staticmethod
     def _formal(node: Node, index: int) -> Node:

@@ -237,6 +237,28 @@ def test_what_was_written_is_seen_by_whoever_reads():
     assert [function(x) for _ in range(6)] == [([float(i)], np.float32(i), float(i)) for i in range(1, 7)]
 
 
+def test_writes_through_views_land_in_what_they_are_views_of():
+    def step(x, w):
+        x[0] = 7.0
+        x[1:].mul_(2)
+        total = x.sum().item()
+        x[2] = total
+        y = brasa.zeros(3)
+        y[0:2] = w * 2
+        y[1:].add_(1)
+        return y
+
+    function = brasa.compile(step)
+    for _ in range(6):
+        results = []
+        for run in (step, function):
+            x, w = brasa.ones(3), brasa.ones(2, requires_grad=True)
+            y = run(x, w)
+            y.sum().backward()
+            results.append((x.tolist(), y.tolist(), w.grad.tolist()))
+        assert results[0] == results[1] == ([7, 2, 11], [2, 3, 1], [2, 2])
+
+
 @pytest.mark.parametrize("function", [by_global, by_dict, by_nested, by_default, by_helper])
 def test_these_programs_are_sealed(function):
     compiled = brasa.compile(function)
