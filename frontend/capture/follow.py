@@ -354,18 +354,18 @@ class Capture(Trace):
         homes = [self._home(tensor) for tensor in targets]
         read |= self._size_givers({*read, *homes}, nodes)
         inputs = tuple(node for node in self.bindings if node in read or node in homes)
-        formal = {node: self._formal(node, i) for i, node in enumerate(inputs)}
-        new = dict(formal)
+        new = {node: self._formal(node, i) for i, node in enumerate(inputs)}
         for node in nodes:
             new[node] = node.replace(tuple(new[operand] for operand in node.operands))
         updates = tuple((len(wanted) + i, inputs.index(home)) for i, home in enumerate(homes))
-        graph = Graph("compiled", tuple(formal.values()), tuple(new[node] for node in nodes),
+        graph = Graph("compiled", tuple(new[node] for node in inputs), tuple(new[node] for node in nodes),
                       tuple(new[node] for node in outputs), updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
 
     def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""
-        needed = {name for used in used_symbols(nodes) for name in dim.symbols(self.scope.resolve(dim.symbol(used)))}
+        given = [self._formal(node, 0) for node in self.bindings if node in read]
+        needed = {name for used in used_symbols((*given, *nodes)) for name in dim.symbols(self.scope.resolve(dim.symbol(used)))}
         givers: set[Node] = set()
         for node in sorted(self.bindings, key=lambda node: node not in read):
             if needed & (named := set(map(str, map(self.scope.resolve, node.tensor.shape)))):
