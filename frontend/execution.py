@@ -16,8 +16,8 @@ from brasa.ir.errors import BrasaError, IndexError, Operand
 from brasa.ir.graph import Graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
-from brasa.runtime import Executable, allocate
 from brasa.places import user_location
+from brasa.runtime import Executable, allocate
 from brasa.spec import Spec, spec_of
 from brasa.stages import Stages
 from brasa.tensor import Tensor, make
@@ -192,6 +192,9 @@ def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence
         if isinstance(raised, BrasaError):
             raised.op = raised.op or graph.name
         return raised
+    if note.op == "divisor":
+        where = note.where or user_location()
+        return BrasaError(f"division by zero (at element {position}{', ' if where else ''}{where})", op=graph.name)
     sizes = {
         str(size): int(actual)
         for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)

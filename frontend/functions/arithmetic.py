@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions.bits import copysign
-from brasa.functions.elementwise import binary, filled, in_floats, unary, widened
+from brasa.functions.elementwise import binary, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
-from brasa.ir.dtype import bool_, float64
+from brasa.ir.dtype import bool_, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
-from brasa.ir.ops import special
+from brasa.ir.ops import index, special
 from brasa.operators import operator
 from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, floating, together, type_of
 from brasa.tensor import Tensor
@@ -21,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 sqrt = unary(ops.sqrt, real=True, doc="The square root of each element.")
-hypot = binary(special.hypot, doc="sqrt(input**2 + other**2) without overflow in between.")
+hypot = binary(special.hypot, numbers="none", doc="sqrt(input**2 + other**2) without overflow in between.")
 
 
 @operator(method=True, in_place=True, out=True, aliases=("negative",))
@@ -105,6 +106,7 @@ subtract = sub
 @operator()
 def rsub(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
     """other - alpha * input."""
+    require_tensors("rsub", input=input)
     return sub(other, input, alpha=alpha)
 
 
@@ -124,12 +126,22 @@ def _true_divide(input: Number, other: Number) -> Tensor:
     return elementwise_op(ops.div, input, other, dtype=floating(input, other))
 
 
+def _divided(input: Number, other: Number) -> list[Tensor]:
+    """Both operands in one dtype; where that is an integer's, a divisor of 0 is an error when the program runs."""
+    dtype = common_dtype(input, other)
+    if dtype.kind not in ("int", "uint") or (isinstance(other, int) and other != 0):
+        return together(input, other)
+    divisor = together(other, dtype=dtype)[0]
+    flags = apply(index.divisor, cast(elementwise_op(ops.ne, divisor, 0), int64), bound=2)
+    return together(input, apply(ops.select, cast(flags, bool_), divisor, filled(divisor, 1)), dtype=dtype)
+
+
 @function
 def _trunc_divide(input: Number, other: Number) -> Tensor:
     dtype = common_dtype(input, other)
     if dtype.kind == "float":
         return trunc(elementwise_op(ops.div, input, other))
-    lhs, rhs = together(input, other)
+    lhs, rhs = _divided(input, other)
     down = apply(ops.floor_divide, lhs, rhs)
     inexact = apply(ops.ne, apply(ops.mul, down, rhs), lhs)
     negative = apply(ops.lt, down, apply(ops.sub, down, down))
@@ -139,8 +151,8 @@ def _trunc_divide(input: Number, other: Number) -> Tensor:
 @operator(method=True, in_place=True, out=True)
 @function(inline=True)
 def floor_divide(input: Number, other: Number) -> Tensor:
-    """The quotient rounded down."""
-    return elementwise_op(ops.floor_divide, input, other)
+    """The quotient rounded down; BrasaError where an integer is divided by 0."""
+    return elementwise_op(ops.floor_divide, *_divided(input, other))
 
 
 @operator(method=True, in_place=True, out=True, aliases=("divide",))
@@ -162,18 +174,23 @@ def true_divide(input: Number, other: Number) -> Tensor:
     return _true_divide(input, other)
 
 
-@operator(method=True, in_place=True, out=True)
 @function(inline=True)
+def _remainder(input: Number, other: Number) -> Tensor:
+    return elementwise_op(ops.remainder, *_divided(input, other))
+
+
+@operator(method=True, in_place=True, out=True)
 def remainder(input: Number, other: Number) -> Tensor:
     """What division rounded down leaves: it has the divisor's sign, as Python's %."""
-    return elementwise_op(ops.remainder, input, other)
+    require_a_tensor("remainder", input, other)
+    return _remainder(input, other)
 
 
 @operator(method=True, in_place=True, out=True)
 @function
-def fmod(input: Number, other: Number) -> Tensor:
+def fmod(input: Tensor, other: Number) -> Tensor:
     """What division rounded toward zero leaves: it has the dividend's sign, as C's fmod, and is exact."""
-    x, y = together(input, other)
+    x, y = _divided(input, other)
     if type_of(x).dtype.kind == "float":
         rest = apply(ops.remainder, apply(ops.abs_, x), apply(ops.abs_, y))
         return copysign(rest, x)
@@ -197,6 +214,7 @@ def square(input: Tensor) -> Tensor:
 @operator(method=True, in_place=True, out=True)
 def pow(input: Number, exponent: Number) -> Tensor:
     """input to the power of exponent; small constant exponents become products and roots."""
+    require_a_tensor("pow", input, exponent)
     if isinstance(input, Tensor) and isinstance(exponent, int | float) and not isinstance(exponent, bool):
         if isinstance(exponent, int) and exponent < 0 and input.dtype.kind in ("bool", "int", "uint"):
             raise BrasaError(f"an integer has no integer power {exponent}", op="pow", hint="use float_power")
@@ -209,11 +227,16 @@ def pow(input: Number, exponent: Number) -> Tensor:
     return _pow(input, exponent)
 
 
-@operator(method=True, in_place=True, out=True)
 @function(inline=True)
+def _float_power(input: Number, exponent: Number) -> Tensor:
+    return apply(ops.pow_, *together(input, exponent, dtype=float64))
+
+
+@operator(method=True, in_place=True, out=True)
 def float_power(input: Number, exponent: Number) -> Tensor:
     """input to the power of exponent, in float64."""
-    return apply(ops.pow_, *together(input, exponent, dtype=float64))
+    require_a_tensor("float_power", input, exponent)
+    return _float_power(input, exponent)
 
 
 @operator(method=True, in_place=True, out=True, aliases=("absolute",))

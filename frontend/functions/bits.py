@@ -21,12 +21,14 @@ __all__ = [
     "frexp", "ldexp", "nextafter", "signbit",
 ]  # fmt: skip
 
-bitwise_and = binary(ops.and_, name="bitwise_and", doc="The bits that both have.")
-bitwise_or = binary(ops.or_, name="bitwise_or", doc="The bits that either has.")
-bitwise_xor = binary(ops.xor, name="bitwise_xor", doc="The bits that one alone has.")
+bitwise_and = binary(ops.and_, name="bitwise_and", numbers="either", doc="The bits that both have.")
+bitwise_or = binary(ops.or_, name="bitwise_or", numbers="either", doc="The bits that either has.")
+bitwise_xor = binary(ops.xor, name="bitwise_xor", numbers="either", doc="The bits that one alone has.")
 bitwise_not = unary(ops.not_, name="bitwise_not", doc="All bits turned over.")
-bitwise_left_shift = binary(ops.shift_left, name="bitwise_left_shift", doc="Bits moved up.")
-bitwise_right_shift = binary(ops.shift_right, name="bitwise_right_shift", doc="Bits moved down, the sign kept.")
+bitwise_left_shift = binary(ops.shift_left, name="bitwise_left_shift", numbers="either", doc="Bits moved up.")
+bitwise_right_shift = binary(
+    ops.shift_right, name="bitwise_right_shift", numbers="either", doc="Bits moved down, the sign kept."
+)
 
 _INTEGERS: dict[DType, DType] = {float16: int16, bfloat16: int16, float32: int32, float64: int64}
 _FRACTION_BITS: dict[DType, int] = {float32: 23, float64: 52}
@@ -54,7 +56,7 @@ def signbit(input: Tensor) -> Tensor:
 
 @operator(method=True, in_place=True, out=True)
 @function
-def copysign(input: Number, other: Number) -> Tensor:
+def copysign(input: Tensor, other: Number) -> Tensor:
     """input with the sign of other. At 0 there is no gradient."""
     x, y = together(input, other, dtype=floating(input, other))
     turned = elementwise_op(ops.ne, _is_negative(x), _is_negative(y))
@@ -129,7 +131,7 @@ def frexp(input: Tensor) -> frexp_result:
 
 @operator(method=True, in_place=True, out=True)
 @function
-def ldexp(input: Number, other: Number) -> Tensor:
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2**other, in floats."""
     dtype = floating(input, other)
     x, exponent = together(input, other, dtype=dtype)

@@ -46,7 +46,7 @@ def logical_not(input: Tensor) -> Tensor:
 
 
 def _logical(op: Op, name: str, doc: str) -> Callable[[Number, Number], Tensor]:
-    def build(input: Number, other: Number) -> Tensor:
+    def build(input: Tensor, other: Number) -> Tensor:
         return elementwise_op(op, truth(input), truth(other))
 
     return named(build, name, doc)

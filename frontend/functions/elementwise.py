@@ -8,6 +8,7 @@ from typing import Any
 
 from brasa.function import function
 from brasa.ir.dtype import DType, float32
+from brasa.ir.errors import ArgumentError
 from brasa.ir.graph import Op
 from brasa.operators import operator
 from brasa.primitive import (
@@ -37,14 +38,31 @@ def unary(
 
 
 def binary(
-    op: Op, *, real: bool = False, name: str = "", doc: str = "", aliases: Sequence[str] = (), namespace: str = ""
-) -> Callable[[Number, Number], Tensor]:
-    """A function of two tensors or numbers, promoted to one dtype; `real`: integers are turned into floats first."""
+    op: Op, *, real: bool = False, numbers: str = "second", name: str = "", doc: str = "",
+    aliases: Sequence[str] = (), namespace: str = "",
+) -> Callable[[Number, Number], Tensor]:  # fmt: skip
+    """A function of two operands that are promoted to one dtype.
 
-    def build(input: Number, other: Number) -> Tensor:
+    real: integers are turned into floats first. numbers: which may be a number: "none", the "second", or "either".
+    """
+
+    def build(input: Tensor, other: Number) -> Tensor:
         return elementwise_op(op, input, other, dtype=floating(input, other) if real else None)
 
-    return named(build, name or op.name, doc, aliases, namespace)
+    def build_of_tensors(input: Tensor, other: Tensor) -> Tensor:
+        return build(input, other)
+
+    def build_of_numbers(input: Number, other: Number) -> Tensor:
+        return build(input, other)  # type: ignore[arg-type]
+
+    forms = {"none": build_of_tensors, "second": build, "either": build_of_numbers}
+    return named(forms[numbers], name or op.name, doc, aliases, namespace)
+
+
+def require_a_tensor(op: str, input: Number, other: Number) -> None:
+    """Raise ArgumentError where both operands are numbers."""
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        raise ArgumentError("one of the operands must be a tensor", op=op)
 
 
 def named(build: Callable[..., Tensor], name: str, doc: str, aliases: Sequence[str] = (), namespace: str = "") -> Any:

@@ -50,18 +50,20 @@ bessel_j1 = _special(special.bessel_j1, "The Bessel function of the first kind o
 bessel_y0 = _special(special.bessel_y0, "The Bessel function of the second kind of order 0.")
 bessel_y1 = _special(special.bessel_y1, "The Bessel function of the second kind of order 1.")
 airy_ai = _special(special.airy_ai, "Airy's function Ai.")
-zeta = binary(special.zeta, real=True, doc="Hurwitz's zeta function: the sum of (k + other)**-input over k = 0, 1, ...",
+zeta = binary(special.zeta, real=True, numbers="either",
+              doc="Hurwitz's zeta function: the sum of (k + other)**-input over k = 0, 1, ...",
               namespace="special")  # fmt: skip
 
 
-igamma = binary(special.igamma, real=True, name="igamma",
+igamma = binary(special.igamma, real=True, numbers="none",
+                name="igamma",
                 doc="The lower incomplete gamma function of input and other, over gamma(input).")  # fmt: skip
-igammac = binary(special.igammac, real=True, name="igammac", doc="1 - igamma(input, other).")
+igammac = binary(special.igammac, real=True, numbers="none", name="igammac", doc="1 - igamma(input, other).")
 
 
 def _polynomial(op: Op, family: str) -> Callable[[Number, Number], Tensor]:
     doc = f"{family} of degree `other`, a whole number, at `input`."
-    return binary(op, real=True, doc=doc, namespace="special")
+    return binary(op, real=True, numbers="either", doc=doc, namespace="special")
 
 
 chebyshev_polynomial_t = _polynomial(special.chebyshev_polynomial_t, "Chebyshev's polynomial of the first kind")

@@ -26,7 +26,7 @@ asin = arcsin = unary(special.asin, real=True, doc="The angle in radians with th
 acos = arccos = unary(special.acos, real=True, doc="The angle in radians with this cosine.", aliases=("arccos",))
 atan = arctan = unary(special.atan, real=True, doc="The angle in radians with this tangent.", aliases=("arctan",))
 atan2 = arctan2 = binary(
-    special.atan2, real=True, doc="The angle in radians of the point (other, input), from -pi to pi.",
+    special.atan2, real=True, numbers="none", doc="The angle in radians of the point (other, input), from -pi to pi.",
     aliases=("arctan2",),
 )  # fmt: skip
 sinh = unary(special.sinh, real=True, doc="The hyperbolic sine of each element.")

@@ -14,7 +14,7 @@ import numpy as np
 from brasa.ir import dim, kernel
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float32, int64
-from brasa.ir.errors import DTypeError, IndexError, ShapeError
+from brasa.ir.errors import BrasaError, DTypeError, IndexError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
 from brasa.ir.ops.elementwise import and_, cast, div, eq, mul, select
@@ -62,6 +62,17 @@ def _index_body(index: Expr, bound: Expr) -> Expr:
 # tensors name together is read at one flat place, made of these: so each is checked against its own axis.
 index_ = Op("index", Kind.CHECK, ("index",), _index_type, _index_value, no_vjp="integers have no gradient",
             body=_index_body)  # fmt: skip
+
+
+def _divisor_value(index: Any, *, bound: int) -> Any:
+    if not np.all(index):
+        raise BrasaError("division by zero")
+    return np.asarray(index)
+
+
+# For each divisor 1, or 0 where it is zero, which is an error; the bound is 2.
+divisor = Op("divisor", Kind.CHECK, ("index",), _index_type, _divisor_value, no_vjp="integers have no gradient",
+             body=lambda index, bound: index)  # fmt: skip
 
 
 def _gather_type(x: TensorType, index: TensorType, *, axis: int) -> TensorType:
@@ -192,5 +203,5 @@ def checked(node: Node) -> tuple[int, Size, Size]:
     """What a node of a CHECKED kind checks: the number of its operand, the least that may be there, and the bound."""
     if node.op.kind is Kind.CHECK:
         bound = node.attrs["bound"]
-        return 0, -bound, bound
+        return 0, 1 if node.op is divisor else -bound, bound
     return 1, 0, node.operands[0].tensor.shape[node.attrs["axis"]]

@@ -19,7 +19,7 @@ from brasa.functions.random_bits import draws_like
 from brasa.functions.special import erf
 from brasa.functions.trigonometry import tanh
 from brasa.inplace import in_place
-from brasa.ir.errors import BrasaError
+from brasa.ir.errors import BrasaError, ValueError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.move import slice_
 from brasa.operators import operator
@@ -58,12 +58,18 @@ def _kept(input: Tensor, low: Number, high: Number, value: Tensor) -> Tensor:
 relu = operator(namespace="nn.functional")(_or_in_place(plain_relu))
 
 
+@function
+def _hardtanh(input: Tensor, min_val: float, max_val: float) -> Tensor:
+    return _kept(input, min_val, max_val, input)
+
+
 @operator(namespace="nn.functional")
 @_or_in_place
-@function
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """Every element moved into [min_val, max_val]."""
-    return _kept(input, min_val, max_val, input)
+    """Every element moved into [min_val, max_val]; ValueError where these are the wrong way round."""
+    if min_val > max_val:
+        raise ValueError(f"min_val {min_val} is above max_val {max_val}", op="hardtanh")
+    return _hardtanh(input, min_val, max_val)
 
 
 @operator(namespace="nn.functional")
@@ -210,6 +216,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """The input above 0, weight * input elsewhere; one weight for all or one for each channel (axis 1)."""
     rank, size = type_of(input).rank, type_of(weight).shape
+    if rank == 0 and size not in ((), (1,)):
+        raise BrasaError("a zero-dim tensor has one channel", op="prelu")
     slope = reshape(weight, (*size, *(1,) * (rank - 2))) if len(size) == 1 and rank > 1 else weight
     return where(elementwise_op(ops.gt, input, 0), input, mul(slope, input))
 
