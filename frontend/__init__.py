@@ -7,8 +7,8 @@ from brasa import masked as masked
 from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
-from brasa import special as special
 from brasa import signal as signal
+from brasa import special as special
 from brasa._state import get_default_dtype as get_default_dtype
 from brasa._state import set_default_dtype as set_default_dtype
 from brasa.autograd import enable_grad as enable_grad
@@ -19,6 +19,7 @@ from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
 from brasa.copies import clone as clone
 from brasa.creation import *  # noqa: F403
+from brasa.dtype_facts import *  # noqa: F403
 from brasa.exchange import *  # noqa: F403
 from brasa.formats import *  # noqa: F403
 from brasa.functions import holomorphic as _holomorphic
@@ -33,25 +34,28 @@ from brasa.functions.extremes import *  # noqa: F403
 from brasa.functions.gathering import *  # noqa: F403
 from brasa.functions.histograms import *  # noqa: F403
 from brasa.functions.joining import *  # noqa: F403
-from brasa.functions.masking import *  # noqa: F403
-from brasa.functions.linalg.spectra import *  # noqa: F403
-from brasa.functions.linalg.solving import *  # noqa: F403
-from brasa.functions.linalg.pseudoinverse import *  # noqa: F403
-from brasa.functions.linalg.powers import *  # noqa: F403
-from brasa.functions.linalg.orthogonal import *  # noqa: F403
-from brasa.functions.linalg.norms import *  # noqa: F403
-from brasa.functions.linalg.lu import *  # noqa: F403
 from brasa.functions.linalg.cholesky import *  # noqa: F403
+from brasa.functions.linalg.constructions import *  # noqa: F403
+from brasa.functions.linalg.low_rank import *  # noqa: F403
+from brasa.functions.linalg.lu import *  # noqa: F403
+from brasa.functions.linalg.norms import *  # noqa: F403
+from brasa.functions.linalg.orthogonal import *  # noqa: F403
+from brasa.functions.linalg.powers import *  # noqa: F403
+from brasa.functions.linalg.pseudoinverse import *  # noqa: F403
+from brasa.functions.linalg.solving import *  # noqa: F403
+from brasa.functions.linalg.spectra import *  # noqa: F403
+from brasa.functions.linalg.statistics import *  # noqa: F403
+from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
-from brasa.functions.neural.sampling import *  # noqa: F403
-from brasa.functions.neural.folding import *  # noqa: F403
 from brasa.functions.neural.adaptive_pooling import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
 from brasa.functions.neural.dropout import *  # noqa: F403
+from brasa.functions.neural.folding import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
 from brasa.functions.neural.padding import *  # noqa: F403
 from brasa.functions.neural.pooling import *  # noqa: F403
+from brasa.functions.neural.sampling import *  # noqa: F403
 from brasa.functions.nonzero import *  # noqa: F403
 from brasa.functions.normalizing import *  # noqa: F403
 from brasa.functions.order_statistics import *  # noqa: F403
@@ -59,18 +63,19 @@ from brasa.functions.overwriting import *  # noqa: F403
 from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
+from brasa.functions.replacing import *  # noqa: F403
+from brasa.functions.distributions import *  # noqa: F403
 from brasa.functions.sampling import *  # noqa: F403
 from brasa.functions.scaled_products import *  # noqa: F403
-from brasa.functions.replacing import *  # noqa: F403
 from brasa.functions.scattering import *  # noqa: F403
 from brasa.functions.searching import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
 from brasa.functions.spectrogram import *  # noqa: F403
 from brasa.functions.statistics import *  # noqa: F403
 from brasa.functions.strided import *  # noqa: F403
+from brasa.functions.unique import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.window_shapes import *  # noqa: F403
-from brasa.functions.unique import *  # noqa: F403
 from brasa.indexing import *  # noqa: F403
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
@@ -85,6 +90,8 @@ from brasa.ir.dtype import int16 as int16
 from brasa.ir.dtype import int32 as int32
 from brasa.ir.dtype import int64 as int64
 from brasa.ir.dtype import uint8 as uint8
+from brasa.ir.dtype import uint32 as uint32
+from brasa.ir.dtype import uint64 as uint64
 from brasa.ir.errors import BrasaError as BrasaError
 from brasa.random import Generator as Generator
 from brasa.random import default_generator as default_generator

@@ -2,6 +2,10 @@
 
 from brasa.functions.linalg.cholesky import cholesky_ex
 from brasa.functions.linalg.cholesky import linalg_cholesky as cholesky
+from brasa.functions.linalg.constructions import linalg_cross as cross
+from brasa.functions.linalg.constructions import linalg_diagonal as diagonal
+from brasa.functions.linalg.constructions import linalg_vander as vander
+from brasa.functions.linalg.constructions import vecdot
 from brasa.functions.linalg.lu import linalg_lu as lu
 from brasa.functions.linalg.lu import linalg_lu_solve as lu_solve
 from brasa.functions.linalg.lu import lu_factor, lu_factor_ex
@@ -29,8 +33,8 @@ from brasa.functions.matrix import matmul, multi_dot
 from brasa.ir.errors import LinAlgError
 
 __all__ = [
-    "LinAlgError", "cholesky", "cholesky_ex", "cond", "det", "eig", "eigh", "eigvals", "eigvalsh",
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
     "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul",
     "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
-    "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vector_norm",
+    "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -45,6 +45,10 @@ def _diagonal_matrix(vector: Node, like: Node) -> Node:
     return with_diagonal(full_like(like, 0), across(_cast(vector, like), like))
 
 
+def _skew(x: Node) -> Node:
+    return sub(x, adjoint(x))
+
+
 def _eigh_type(x: TensorType, *, upper: bool) -> TupleType:
     check_square(x)
     return TupleType((TensorType(x.shape[:-1], real_dtype(x.dtype), x.device), x))
@@ -60,7 +64,8 @@ def _eigh_vjp(node: Node, g: tuple[Node | None, Node | None]) -> tuple[Node]:
     inner = full_like(vectors, 0)
     if to_vectors is not None:
         gaps = sub(across(values, vectors), down(values, vectors))
-        inner = guarded_division(times(adjoint(vectors), to_vectors), _cast(gaps, vectors))
+        inner = scaled(_skew(times(adjoint(vectors), to_vectors)), 0.5)
+        inner = guarded_division(inner, _cast(gaps, vectors))
         inner = with_diagonal(inner, full_like(inner, 0))
     if to_values is not None:
         inner = add(inner, _diagonal_matrix(to_values, inner))
@@ -110,10 +115,6 @@ def _svd_vjp(node: Node, g: tuple[Node | None, Node | None, Node | None]) -> tup
         outside = sub(to_left, times(left, times(adjoint(left), to_left)))
         found = add(found, guarded_division(outside, across(scale, outside)))
     return (times(found, right),)
-
-
-def _skew(x: Node) -> Node:
-    return sub(x, adjoint(x))
 
 
 # (left vectors, descending singular values, adjoint of the right vectors) of matrices that are square or tall. full:
@@ -185,6 +186,6 @@ def _pinv_vjp(node: Node, g: Node) -> tuple[Node, None]:
     return sub(add(from_left, from_right), adjoint(times(inner, node))), None
 
 
-# The pseudoinverse, without the singular values up to `least`. hermitian: only the lower triangle is read. Its gradient through svd would not exist where singular
-# values meet, though its own does.
+# The pseudoinverse, without the singular values up to `least`. hermitian: only the lower triangle is read. Its gradient
+# through svd would not exist where singular values meet, though its own does.
 pinv = Op("pinv", Kind.HOST, ("x", "least"), _pinv_type, _pinv, _pinv_vjp, run=run_into(_pinv))

@@ -138,7 +138,7 @@ def _check_reflectors(op: str, A: Tensor, tau: Tensor, name: str = "A") -> None:
 
 @operator(namespace="linalg", out=True)
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
-    """The first columns of the product of Householder reflectors: their vectors below the diagonal of A, their scales."""
+    """The first columns of a product of Householder reflectors, with their vectors below the diagonal, and scales."""
     _check_reflectors("linalg.householder_product", A, tau)
     if A.shape[-2] < A.shape[-1]:
         raise ShapeError(f"A is {type_text(A)}, which has more columns than rows", op="linalg.householder_product")
