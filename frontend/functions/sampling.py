@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from brasa._state import DEFAULTS
@@ -10,9 +11,10 @@ from brasa.creation import sizes_of
 from brasa.devices import device_name
 from brasa.function import function
 from brasa.functions import extremes, pointwise
+from brasa.functions.complex import view_as_complex
 from brasa.functions.neural.precision import wide
 from brasa.functions.random_bits import Draws, draws_like
-from brasa.ir.dtype import DType, float64, int64
+from brasa.ir.dtype import DType, float64, int64, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import move, order
 from brasa.operators import operator
@@ -85,8 +87,11 @@ def rand(
     *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uniform numbers in [0, 1)."""
+    """Uniform numbers in [0, 1); of complex numbers, both parts."""
     shape = sizes_of(sizes if size is None else (size,), "rand")
+    if dtype is not None and dtype.is_complex:
+        pairs = carrier((*shape, 2), real_dtype(dtype), device_name(device))
+        return _made(view_as_complex(uniform_from(pairs, *next_draw(generator), 0.0, 1.0)), requires_grad)
     like = carrier(shape, float_dtype(dtype, "rand"), device_name(device))
     return _made(uniform_from(like, *next_draw(generator), 0.0, 1.0), requires_grad)
 
@@ -96,8 +101,11 @@ def randn(
     *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Numbers from the normal distribution with mean 0 and variance 1."""
+    """Numbers from the normal distribution with mean 0 and variance 1: of complex numbers, 1/2 for each part."""
     shape = sizes_of(sizes if size is None else (size,), "randn")
+    if dtype is not None and dtype.is_complex:
+        pairs = carrier((*shape, 2), real_dtype(dtype), device_name(device))
+        return _made(view_as_complex(normal_from(pairs, *next_draw(generator), 0.0, math.sqrt(0.5))), requires_grad)
     like = carrier(shape, float_dtype(dtype, "randn"), device_name(device))
     return _made(normal_from(like, *next_draw(generator), 0.0, 1.0), requires_grad)
 

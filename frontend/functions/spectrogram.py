@@ -114,8 +114,10 @@ def istft(
     if int(spectra.shape[-1]) != wanted or (half and return_complex):
         raise ShapeError(f"{int(spectra.shape[-1])} frequencies do not fit n_fft {n_fft}", op="istft")
     norm = "ortho" if normalized else None
-    pieces = irfft(spectra, n_fft, norm=norm) if half else ifft(spectra, n_fft, norm=norm)
-    pieces = pieces if half or return_complex else pieces.real  # type: ignore[attr-defined]
+    if return_complex:
+        pieces = ifft(spectra, n_fft, norm=norm)
+    else:
+        pieces = irfft(narrow(spectra, -1, 0, n_fft // 2 + 1), n_fft, norm=norm)
     weight = ones(n_fft, dtype=view_as_real(input).dtype) if frame is None else frame
     count = int(spectra.shape[1])
     whole = n_fft + hop * (count - 1)

@@ -214,3 +214,14 @@ def test_graphs_hold_complex_types() -> None:
     stages = Stages(graph)
     assert "c64" in stages.text("autodiff") and "graph f(x: f32[n,2])" in stages.text("optimized")
     assert "c64" not in stages.text("kernels")
+
+
+def test_random_numbers() -> None:
+    brasa.manual_seed(3)
+    x = brasa.randn(4000, dtype=brasa.complex64)
+    for part in (x.real, x.imag):
+        assert abs(part.mean().item()) < 0.05 and abs(part.var().item() - 0.5) < 0.05
+    y = brasa.rand(100, dtype=brasa.complex128)
+    assert y.dtype is brasa.complex128 and 0 <= y.imag.min().item() <= y.imag.max().item() < 1
+    brasa.manual_seed(3)
+    same_bits(x, brasa.compile(lambda: brasa.randn(4000, dtype=brasa.complex64), fullgraph=True)())
