@@ -69,6 +69,7 @@ from brasa.functions.sampling import *  # noqa: F403
 from brasa.functions.scaled_products import *  # noqa: F403
 from brasa.functions.scattering import *  # noqa: F403
 from brasa.functions.searching import *  # noqa: F403
+from brasa.functions.segments import *  # noqa: F403
 from brasa.functions.sorting import *  # noqa: F403
 from brasa.functions.spectrogram import *  # noqa: F403
 from brasa.functions.statistics import *  # noqa: F403

@@ -11,9 +11,11 @@ import numpy as np
 
 from brasa._state import STATE, bump_epoch
 from brasa.arrays import array_over
+from brasa.formats import channels_last, channels_last_3d, contiguous_format, strided
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import DTypeError, GradientError, ValueError
+from brasa.ir.layout import is_row_major
 from brasa.runtime import Buffer, allocate
 from brasa.spec import Device, Size, Spec, spec_of
 
@@ -84,7 +86,8 @@ class Tensor(TensorMethods):
 
     def stride(self, dim: int | None = None) -> Any:
         """The strides in elements, or the one of an axis."""
-        strides = self._materialized()._spec.strides
+        traced = None if self._cell is None else self._cell.trace.steps_of(self)
+        strides = self._materialized()._spec.strides if traced is None else traced
         return strides if dim is None else strides[dim]
 
     def storage_offset(self) -> int:
@@ -105,12 +108,36 @@ class Tensor(TensorMethods):
         """The address of the first element."""
         return self._materialized()._ptr
 
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in row-major order without gaps."""
+    def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
+        """Whether the elements lie without gaps in row-major order, or in the order that a memory format names."""
+        if memory_format in (channels_last, channels_last_3d):
+            order = (0, *range(2, self.ndim), 1)
+            return self.ndim == (4 if memory_format is channels_last else 5) and is_row_major(
+                [self.shape[axis] for axis in order], [self.stride(axis) for axis in order])  # fmt: skip
         return self._spec.row_major if self._cell is None else self._cell.trace.is_row_major(self)
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    def get_device(self) -> int:
+        """The number of the tensor's GPU; -1 on a CPU."""
+        return -1 if self.device.type == "cpu" else self.device.index or 0
+
+    ndimension = dim
+    itemsize = property(element_size)
+    layout = strided
+    is_sparse = is_quantized = is_meta = False
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.device.type == "cpu"
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
 
     def is_complex(self) -> bool:
         return self.dtype.is_complex

@@ -204,6 +204,11 @@ class Trace:
         strides = strides_of(self.node_of(tensor))
         return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
 
+    def steps_of(self, tensor: Tensor) -> tuple[Any, ...] | None:
+        """The strides as Python code sees them; None where one is only known at run time."""
+        strides = self.strides_of(tensor)
+        return None if None in strides else tuple(python_size(stride, self.scope) for stride in strides)  # type: ignore[arg-type]
+
     def is_row_major(self, tensor: Tensor) -> bool:
         return is_row_major(self.type_of(tensor).shape, self.strides_of(tensor))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from brasa.copies import cast
+from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError
 from brasa.operators import operator
 from brasa.primitive import axis_of
@@ -161,7 +163,7 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         want not in (1, have) for have, want in zip(input.shape[input.ndim - len(shape) :], shape, strict=True)
     ):
         raise ShapeError(f"{type_text(input)} cannot be summed to {list(shape)}", op="sum_to_size")
-    return sum_to(input, shape)
+    return sum_to(input if input.dtype.kind in ("float", "complex") else cast(input, int64), shape)
 
 
 def _at_least(rank: int) -> Any:
