@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import brasa
+from brasa.functions.distributions import standard_gamma
 from brasa.nn import functional as f
 from tests.frontend.functions.harness import same_bits
 
@@ -48,6 +49,8 @@ CONTINUOUS: dict[str, tuple[Callable[[], Any], Callable[[Array], Array]]] = {
     "normal_": (lambda: empty().normal_(1, 2), lambda x: normal_share(x, 1, 2)),
     "exponential_": (lambda: empty().exponential_(2.5), lambda x: 1 - np.exp(-2.5 * x)),
     "cauchy_": (lambda: empty().cauchy_(1, 2), lambda x: np.arctan((x - 1) / 2) / math.pi + 0.5),
+    "gamma": (lambda: standard_gamma(brasa.full((COUNT,), 1.0)), lambda x: 1 - np.exp(-x)),
+    "gamma below 1": (lambda: standard_gamma(brasa.full((COUNT,), 0.5)), lambda x: ERF(np.sqrt(x))),
     "log_normal_": (lambda: empty().log_normal_(0.5, 0.75), lambda x: normal_share(np.log(x), 0.5, 0.75)),
 }
 
@@ -64,6 +67,14 @@ def frequencies(sample: Array, count: int) -> Array:
     return np.bincount(np.asarray(sample, np.int64).ravel(), minlength=count) / np.size(sample)
 
 
+def poisson_chances(mean: float, count: int) -> Array:
+    return np.array([math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count)])
+
+
+def binomial_chances(n: int, p: float) -> Array:
+    return np.array([math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
+
+
 def geometric_chances(p: float, count: int) -> Array:
     return np.array([0, *[p * (1 - p) ** (k - 1) for k in range(1, count)]])
 
@@ -78,6 +89,11 @@ DISCRETE: dict[str, tuple[Callable[[], Any], Array]] = {
     "bernoulli of p": (lambda: brasa.bernoulli(empty(), 0.8), np.array([0.2, 0.8])),
     "bernoulli_": (lambda: empty(brasa.int64).bernoulli_(0.25), np.array([0.75, 0.25])),
     "geometric_": (lambda: empty().geometric_(0.4), geometric_chances(0.4, 60)),
+    "poisson": (lambda: brasa.poisson(brasa.full((COUNT,), 3.5)), poisson_chances(3.5, 40)),
+    "poisson of many": (lambda: brasa.poisson(brasa.full((COUNT,), 14.0)), poisson_chances(14.0, 70)),
+    "binomial": (lambda: brasa.binomial(brasa.full((COUNT,), 12.0), brasa.full((COUNT,), 0.7)), binomial_chances(12, 0.7)),
+    "binomial of many": (lambda: brasa.binomial(brasa.full((COUNT,), 60.0), brasa.full((1,), 0.4)),
+                         binomial_chances(60, 0.4)),
     "multinomial": (lambda: brasa.multinomial(brasa.tensor([1.0, 0.0, 3.0, 2.0]), COUNT, True),
                     np.array([1, 0, 3, 2]) / 6),
 }  # fmt: skip

@@ -1,0 +1,168 @@
+"""Random numbers of distributions that are sampled by rejection: Poisson's, the binomial, the gamma distribution.
+
+Every element makes the same few attempts and takes the first that is accepted, so that no loop depends on a value. One
+element in a hundred million has none that is, and takes the distribution's middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from brasa.arguments import require_tensors
+from brasa.function import function
+from brasa.functions import pointwise as p
+from brasa.functions.random_bits import Draws, draws_like
+from brasa.ir.dtype import float64
+from brasa.ir.errors import DTypeError
+from brasa.operators import operator
+from brasa.primitive import Number, broadcast_shapes, cast, expand, resolved, type_of
+from brasa.random import Generator, next_draw
+from brasa.tensor import Tensor
+
+__all__ = ["binomial", "poisson"]
+
+_ATTEMPTS = 8
+_STEPS = 48  # of an inversion; a count of mean 10 is above that once in 10**18 times
+_FEW = 10.0  # mean from which on a count is sampled by rejection
+
+
+def _first_accepted(attempt: Callable[[], tuple[Tensor, Tensor]], otherwise: Tensor) -> Tensor:
+    """The value of the first of some attempts that is accepted: an attempt gives a value, and whether it is."""
+    tries = [attempt() for _ in range(_ATTEMPTS)]
+    result = otherwise
+    for value, accepted in reversed(tries):
+        result = p.where(accepted, value, result)
+    return result
+
+
+def _by_inversion(share: Tensor, first: Tensor, ratio: Callable[[int], Tensor]) -> Tensor:
+    """The count whose distribution function reaches the share: from the chance of 0 and each chance's ratio to the last."""
+    chance, reached, count = first, first, p.mul(share, 0.0)
+    for k in range(_STEPS):
+        count = p.add(count, cast(p.ge(share, reached), float64))
+        chance = p.mul(chance, ratio(k))
+        reached = p.add(reached, chance)
+    return count
+
+
+def _hat(draws: Draws, a: Tensor, b: Tensor, middle: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A count from below a hat function, its distance from the hat's edge, and a uniform number to compare."""
+    u, v = p.sub(draws.uniform(float64), 0.5), draws.uniform(float64)
+    edge = p.sub(0.5, p.abs(u))
+    slope = p.add(p.div(p.mul(a, 2.0), p.maximum(edge, 1e-30)), b)
+    return p.floor(p.add(p.mul(slope, u), middle)), edge, v
+
+
+@function
+def _poisson(input: Tensor, seed: Number, call: Number) -> Tensor:
+    """Few by inversion, many by Hörmann's rejection ("The transformed rejection method for generating Poisson random
+    variables", 1993)."""
+    rate = cast(input, float64)
+    draws = draws_like(input, seed, call)
+    little = p.minimum(rate, _FEW)
+    few = _by_inversion(draws.uniform(float64), p.exp(p.neg(little)), lambda k: p.div(little, k + 1.0))
+    much = p.maximum(rate, _FEW)
+    logs = p.log(much)
+    b = p.add(p.mul(p.sqrt(much), 2.53), 0.931)
+    a = p.add(p.mul(b, 0.02483), -0.059)
+    scale = p.add(p.div(1.1328, p.sub(b, 3.4)), 1.1239)
+    quick = p.sub(0.9277, p.div(3.6224, p.sub(b, 2.0)))
+
+    def attempt() -> tuple[Tensor, Tensor]:
+        count, edge, v = _hat(draws, a, b, p.add(much, 0.43))
+        whole = p.maximum(count, 0.0)
+        height = p.sub(p.add(p.log(v), p.log(scale)), p.log(p.add(p.div(a, p.mul(edge, edge)), b)))
+        below = p.le(height, p.sub(p.sub(p.mul(whole, logs), much), p.lgamma(p.add(whole, 1.0))))
+        fits = p.logical_and(p.ge(count, 0), p.logical_or(p.ge(edge, 0.013), p.le(v, edge)))
+        sure = p.logical_and(p.ge(edge, 0.07), p.le(v, quick))
+        return whole, p.logical_or(sure, p.logical_and(fits, below))
+
+    many = _first_accepted(attempt, p.floor(much))
+    return cast(p.where(p.lt(rate, _FEW), few, many), type_of(input).dtype)
+
+
+@operator(out=True)
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Counts from Poisson's distribution whose means the input holds."""
+    require_tensors("poisson", input=input)
+    if input.dtype.kind != "float":
+        raise DTypeError(f"means must be floats, not {input.dtype.name}", op="poisson")
+    return _poisson(input.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]
+
+
+@function
+def _binomial(count: Tensor, prob: Tensor, seed: Number, call: Number) -> Tensor:
+    """Few by inversion, many by Hörmann's rejection ("The generation of binomial random variates", 1993)."""
+    shape = resolved(broadcast_shapes([type_of(count).shape, type_of(prob).shape]))
+    n, chance = (expand(cast(x, float64), shape) for x in (count, prob))
+    draws = Draws(seed, call, shape)
+    turned = p.gt(chance, 0.5)
+    low = p.where(turned, p.sub(1.0, chance), chance)
+    high = p.sub(1.0, low)
+    mean = p.mul(n, low)
+    none = p.exp(p.mul(n, p.log1p(p.neg(low))))
+    odds = p.div(low, high)
+    few = _by_inversion(
+        draws.uniform(float64), none, lambda k: p.mul(p.div(p.maximum(p.sub(n, k), 0.0), k + 1.0), odds)
+    )
+    spread = p.sqrt(p.mul(p.maximum(mean, _FEW), high))
+    b = p.add(p.mul(spread, 2.53), 1.15)
+    a = p.add(p.add(p.mul(b, 0.0248), -0.0873), p.mul(low, 0.01))
+    quick = p.sub(0.92, p.div(4.2, b))
+    scale = p.mul(p.add(p.div(5.1, b), 2.83), spread)
+    middle = p.floor(p.mul(p.add(n, 1.0), low))
+    top = p.add(p.lgamma(p.add(middle, 1.0)), p.lgamma(p.add(p.sub(n, middle), 1.0)))
+
+    def attempt() -> tuple[Tensor, Tensor]:
+        count, edge, v = _hat(draws, a, b, p.add(mean, 0.5))
+        whole = p.minimum(p.maximum(count, 0.0), n)
+        height = p.log(p.div(p.mul(v, scale), p.add(p.div(a, p.mul(edge, edge)), b)))
+        logs = p.add(p.lgamma(p.add(whole, 1.0)), p.lgamma(p.add(p.sub(n, whole), 1.0)))
+        below = p.le(height, p.add(p.sub(top, logs), p.mul(p.sub(whole, middle), p.log(odds))))
+        sure = p.logical_and(p.ge(edge, 0.07), p.le(v, quick))
+        return whole, p.logical_and(p.eq(count, whole), p.logical_or(sure, below))
+
+    many = _first_accepted(attempt, middle)
+    made = p.where(p.lt(mean, _FEW), p.minimum(few, n), many)
+    return cast(p.where(turned, p.sub(n, made), made), type_of(count).dtype)
+
+
+@operator(out=True)
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of `count` trials succeed, each with probability `prob`."""
+    require_tensors("binomial", count=count, prob=prob)
+    for x in (count, prob):
+        if x.dtype.kind != "float":
+            raise DTypeError(f"expects floats, not {x.dtype.name}", op="binomial")
+    return _binomial(count.detach(), prob.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]
+
+
+@function
+def _standard_gamma(input: Tensor, seed: Number, call: Number) -> Tensor:
+    """Marsaglia and Tsang, "A simple method for generating gamma variables" (2000)."""
+    shape = cast(input, float64)
+    draws = draws_like(input, seed, call)
+    small = p.lt(shape, 1.0)
+    d = p.sub(p.where(small, p.add(shape, 1.0), shape), 1 / 3)
+    c = p.rsqrt(p.mul(d, 9.0))
+
+    def attempt() -> tuple[Tensor, Tensor]:
+        x, u = draws.normal(float64), draws.uniform(float64)
+        root = p.add(p.mul(x, c), 1.0)
+        cube = p.mul(p.mul(root, root), root)
+        inside = p.gt(cube, 0)
+        safe = p.where(inside, cube, 1.0)
+        bound = p.add(p.mul(p.mul(x, x), 0.5), p.mul(d, p.add(p.sub(1.0, safe), p.log(safe))))
+        return p.mul(d, safe), p.logical_and(inside, p.lt(p.log(p.sub(1.0, u)), bound))
+
+    made = _first_accepted(attempt, d)
+    power = p.exp(p.neg(p.div(draws.exponential(float64), p.where(small, shape, 1.0))))
+    return cast(p.where(small, p.mul(made, power), made), type_of(input).dtype)
+
+
+def standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Numbers from gamma distributions of scale 1 whose shapes the input holds; no gradient flows through them."""
+    require_tensors("standard_gamma", input=input)
+    if input.dtype.kind != "float":
+        raise DTypeError(f"shapes must be floats, not {input.dtype.name}", op="standard_gamma")
+    return _standard_gamma(input.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]
