@@ -15,7 +15,7 @@ from brasa.devices import device_name
 from brasa.formats import require_strided
 from brasa.function import function
 from brasa.functions import reduction
-from brasa.functions.pointwise import abs, cos, exp, mul, sin
+from brasa.functions.pointwise import abs, cos, exp, mul, sin, sqrt
 from brasa.ir.dtype import DType, float32, float64, int64
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.ir.ops.source import iota
@@ -24,7 +24,7 @@ from brasa.operators import operator
 from brasa.primitive import carrier, cast, current, reshape, type_of
 from brasa.tensor import Tensor
 
-__all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window"]
+__all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
 def _points(like: TensorType, start: Tensor, step: Tensor) -> Tensor:
@@ -65,6 +65,17 @@ def _decay(like: Tensor, start: float, step: float) -> Tensor:
 @function
 def _triangle(like: Tensor, start: float, step: float) -> Tensor:
     return cast(1.0 - abs(_points(type_of(like), start, step)), type_of(like).dtype)
+
+
+@function
+def _kaiser(like: Tensor, start: float, step: float, beta: float, waves: Tensor) -> Tensor:
+    """I0(y) is the mean of exp(y cos t) over a period. waves: the cosines, at enough points for all digits."""
+    type, count = type_of(like), type_of(waves).shape
+    x, wide, waves = _points(type, start, step), cast(beta, float64), reshape(waves, (*count, 1))
+    inner = wide * wide - x * x
+    y = reshape(sqrt((inner + abs(inner)) * 0.5), (1, *type.shape))
+    above, below = (reduction.sum(exp(mul(each, waves) - wide), 0) for each in (y, wide))
+    return cast(above / below, type.dtype)
 
 
 def _like(M: int, dtype: DType | None, layout: Any, device: Any, op: str) -> Tensor:
@@ -126,6 +137,22 @@ def gaussian(
         raise ValueError(f"std must be positive, found {std}", op="gaussian")
     step = 1 / (std * math.sqrt(2))
     return finished(_bell(like, -_middle(M, sym) * step, step), requires_grad)
+
+
+@operator(namespace="signal.windows")
+def kaiser(
+    M: int, *, beta: float = 12.0, sym: bool = True, dtype: DType | None = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """I0(beta sqrt(1 - x**2)) / I0(beta) for x from -1 to 1, I0 the modified Bessel function."""
+    like = _like(M, dtype, layout, device, "kaiser")
+    if beta < 0:
+        raise ValueError(f"beta must not be negative, found {beta}", op="kaiser")
+    if M == 1:
+        return ones(1, dtype=like.dtype, device=device, requires_grad=requires_grad)
+    points = 32 + int(9 * math.sqrt(beta))
+    waves = tensor([math.cos(2 * math.pi * i / points) for i in range(points)], dtype=float64)
+    return finished(_kaiser(like, -float(beta), 2 * beta / _gaps(M, sym), float(beta), waves), requires_grad)
 
 
 @operator(namespace="signal.windows")
@@ -214,6 +241,12 @@ def blackman_window(window_length: int, periodic: bool = True, **options: Any) -
 def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
     """A triangle, periodic by default."""
     return bartlett(window_length, sym=not periodic, **_plain(options))
+
+
+@operator()
+def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, **options: Any) -> Tensor:
+    """A Kaiser window, periodic by default."""
+    return kaiser(window_length, beta=beta, sym=not periodic, **_plain(options))
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from brasa.functions.window_shapes import (
     general_hamming,
     hamming,
     hann,
+    kaiser,
     nuttall,
 )
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming",
-    "hann", "nuttall",
+    "hann", "kaiser", "nuttall",
 ]  # fmt: skip

@@ -150,6 +150,9 @@ def test_windows_by_their_formulas():
     nuttall = sum(w * np.cos(2 * np.pi * i * n / 6) for i, w in enumerate(terms))
     np.testing.assert_allclose(windows.nuttall(7, **wide).numpy(), nuttall, atol=1e-14)
     np.testing.assert_allclose(windows.general_hamming(7, alpha=0.5, **wide).numpy(), np.hanning(7), atol=1e-14)
+    for beta in (0.0, 5.0, 12.0, 80.0):
+        np.testing.assert_allclose(windows.kaiser(7, beta=beta, **wide).numpy(), np.kaiser(7, beta), rtol=1e-12)
+    np.testing.assert_allclose(brasa.kaiser_window(6, **wide).numpy(), np.kaiser(7, 12.0)[:6], rtol=1e-12)
     assert windows.hann(0).shape == (0,)
     assert windows.hann(5).dtype is brasa.float32
 
