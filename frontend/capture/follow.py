@@ -364,8 +364,8 @@ class Capture(Trace):
 
     def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""
-        given = [self._formal(node, 0) for node in self.bindings if node in read]
-        needed = {name for used in used_symbols((*given, *nodes)) for name in dim.symbols(self.scope.resolve(dim.symbol(used)))}
+        used = used_symbols((*(self._formal(node, 0) for node in self.bindings if node in read), *nodes))
+        needed = {name for each in used for name in dim.symbols(self.scope.resolve(dim.symbol(each)))}
         givers: set[Node] = set()
         for node in sorted(self.bindings, key=lambda node: node not in read):
             if needed & (named := set(map(str, map(self.scope.resolve, node.tensor.shape)))):

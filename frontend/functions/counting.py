@@ -17,6 +17,7 @@ from brasa.ir.ops import cumulate
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.index import gather, scatter
 from brasa.ir.ops.order import argsort, searchsorted
+from brasa.ir.ops.reduce import lowest, max_
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
 from brasa.operators import operator
@@ -29,6 +30,7 @@ from brasa.primitive import (
     common_dtype,
     constant,
     current,
+    expand,
     reshape,
     type_of,
 )
@@ -76,9 +78,13 @@ def _is_among(elements: Number, tests: Number, invert: bool) -> Tensor:
     )
     shape = type_of(elements).shape if isinstance(elements, Tensor) else ()
     count, wanted = type_of(flat).shape[0], type_of(sought).shape
-    sorted_ = apply(gather, flat, apply(argsort, flat, axis=0, descending=False), axis=0)
+    sorted_ = there = apply(gather, flat, apply(argsort, flat, axis=0, descending=False), axis=0)
+    if dtype.kind == "float":  # NaN comes last and is found nowhere: there the largest number stands once more
+        numbers = apply(ops.eq, sorted_, sorted_)
+        largest = apply(max_, apply(ops.select, numbers, sorted_, constant(lowest(dtype), dtype, (count,))), axes=(0,))
+        sorted_ = apply(ops.select, numbers, sorted_, expand(largest, (count,)))
     place = apply(ops.minimum, apply(searchsorted, sorted_, sought, right=False), constant(count - 1, int64, wanted))
-    found = apply(ops.eq, apply(gather, sorted_, place, axis=0), sought)
+    found = apply(ops.eq, apply(gather, there, place, axis=0), sought)
     return reshape(apply(ops.not_, found) if invert else found, shape)
 
 
