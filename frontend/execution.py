@@ -192,7 +192,7 @@ def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence
         if isinstance(raised, BrasaError):
             raised.op = raised.op or graph.name
         return raised
-    if note.op == "divisor":
+    if note.op == "checked_divisor":
         where = note.where or user_location()
         return BrasaError(f"division by zero (at element {position}{', ' if where else ''}{where})", op=graph.name)
     sizes = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions.bits import copysign
-from brasa.functions.elementwise import binary, filled, in_floats, require_a_tensor, unary, widened
+from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
 from brasa.ir.dtype import bool_, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
@@ -55,10 +55,12 @@ def _add(input: Number, other: Number) -> Tensor:
 def _add_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
     dtype = common_dtype(input, other)
     _check_alpha(alpha, dtype.kind, "add")
-    scaled, factor = together(other, alpha, dtype=dtype)
+    wide = computing_dtype(dtype)
+    scaled, factor = together(other, alpha, dtype=wide)
     if dtype is bool_:
         return elementwise_op(ops.or_, input, apply(ops.and_, scaled, factor))
-    return elementwise_op(ops.add, input, apply(ops.mul, scaled, factor), dtype=dtype)
+    result = elementwise_op(ops.add, input, apply(ops.mul, scaled, factor), dtype=wide)
+    return result if wide is dtype else cast(result, dtype)
 
 
 def _check_alpha(alpha: Number, kind: str, op: str) -> None:
@@ -91,7 +93,10 @@ def _sub_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
     _check_no_bool(input, other, "sub")
     dtype = common_dtype(input, other)
     _check_alpha(alpha, dtype.kind, "sub")
-    return elementwise_op(ops.sub, input, apply(ops.mul, *together(other, alpha, dtype=dtype)), dtype=dtype)
+    wide = computing_dtype(dtype)
+    scaled = apply(ops.mul, *together(other, alpha, dtype=wide))
+    result = elementwise_op(ops.sub, input, scaled, dtype=wide)
+    return result if wide is dtype else cast(result, dtype)
 
 
 @operator(method=True, in_place=True, out=True, aliases=("subtract",))
@@ -132,7 +137,7 @@ def _divided(input: Number, other: Number) -> list[Tensor]:
     if dtype.kind not in ("int", "uint") or (isinstance(other, int) and other != 0):
         return together(input, other)
     divisor = together(other, dtype=dtype)[0]
-    flags = apply(index.divisor, cast(elementwise_op(ops.ne, divisor, 0), int64), bound=2)
+    flags = apply(index.checked_divisor, cast(elementwise_op(ops.ne, divisor, 0), int64), bound=2)
     return together(input, apply(ops.select, cast(flags, bool_), divisor, filled(divisor, 1)), dtype=dtype)
 
 

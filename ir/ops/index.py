@@ -71,8 +71,8 @@ def _divisor_value(index: Any, *, bound: int) -> Any:
 
 
 # For each divisor 1, or 0 where it is zero, which is an error; the bound is 2.
-divisor = Op("divisor", Kind.CHECK, ("index",), _index_type, _divisor_value, no_vjp="integers have no gradient",
-             body=lambda index, bound: index)  # fmt: skip
+checked_divisor = Op("checked_divisor", Kind.CHECK, ("index",), _index_type, _divisor_value,
+                     no_vjp="integers have no gradient", body=lambda index, bound: index)  # fmt: skip
 
 
 def _gather_type(x: TensorType, index: TensorType, *, axis: int) -> TensorType:
@@ -203,5 +203,5 @@ def checked(node: Node) -> tuple[int, Size, Size]:
     """What a node of a CHECKED kind checks: the number of its operand, the least that may be there, and the bound."""
     if node.op.kind is Kind.CHECK:
         bound = node.attrs["bound"]
-        return 0, 1 if node.op is divisor else -bound, bound
+        return 0, 1 if node.op is checked_divisor else -bound, bound
     return 1, 0, node.operands[0].tensor.shape[node.attrs["axis"]]

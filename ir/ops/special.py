@@ -144,16 +144,16 @@ bessel_y0: Op = _function("bessel_y0", of_arrays(definitions.bessel_y0), mathema
                           lambda node, g: (neg(mul(g, bessel_y1(node.operands[0]))),))  # fmt: skip
 bessel_y1: Op = _function("bessel_y1", of_arrays(definitions.bessel_y1), mathematics.bessel_y1,
                       lambda node, g: (_order_one_slope(node, g, bessel_y0, math.inf),))  # fmt: skip
-i0: Op = _function("i0", of_arrays(definitions.i0), mathematics.i0,
+i0: Op = _function("bessel_i0", of_arrays(definitions.i0), mathematics.i0,
                    lambda node, g: (mul(g, i1(node.operands[0])),))  # fmt: skip
-i1: Op = _function("i1", of_arrays(definitions.i1), mathematics.i1,
+i1: Op = _function("bessel_i1", of_arrays(definitions.i1), mathematics.i1,
                lambda node, g: (_order_one_slope(node, g, i0, 0.5),))  # fmt: skip
 i0e: Op = _function(
-    "i0e", of_arrays(definitions.i0e), mathematics.i0e,
+    "bessel_i0e", of_arrays(definitions.i0e), mathematics.i0e,
     lambda node, g: (mul(g, sub(i1e(node.operands[0]), mul(sign(node.operands[0]), node))),),
 )  # fmt: skip
 i1e: Op = _function(
-    "i1e", of_arrays(definitions.i1e), mathematics.i1e,
+    "bessel_i1e", of_arrays(definitions.i1e), mathematics.i1e,
     lambda node, g: (
         sub(_order_one_slope(node, g, i0e, 0.5), mul(g, mul(sign(node.operands[0]), node))),
     ),
@@ -166,13 +166,13 @@ def _second_slope(node: Node, g: Node, zero: Op) -> Node:
     return neg(mul(g, add(zero(x), div(node, x))))
 
 
-k0: Op = _function("k0", of_arrays(definitions.k0), mathematics.k0,
+k0: Op = _function("bessel_k0", of_arrays(definitions.k0), mathematics.k0,
                    lambda node, g: (neg(mul(g, k1(node.operands[0]))),))  # fmt: skip
-k1: Op = _function("k1", of_arrays(definitions.k1), mathematics.k1,
+k1: Op = _function("bessel_k1", of_arrays(definitions.k1), mathematics.k1,
                lambda node, g: (_second_slope(node, g, k0),))  # fmt: skip
-k0e: Op = _function("k0e", of_arrays(definitions.k0e), mathematics.k0e,
+k0e: Op = _function("bessel_k0e", of_arrays(definitions.k0e), mathematics.k0e,
                     lambda node, g: (mul(g, sub(node, k1e(node.operands[0]))),))  # fmt: skip
-k1e: Op = _function("k1e", of_arrays(definitions.k1e), mathematics.k1e,
+k1e: Op = _function("bessel_k1e", of_arrays(definitions.k1e), mathematics.k1e,
                 lambda node, g: (add(mul(g, node), _second_slope(node, g, k0e)),))  # fmt: skip
 airy_ai = _function("airy_ai", of_arrays(definitions.airy_ai), mathematics.airy_ai, None,
                     "the derivative of Airy's function is not among the functions")  # fmt: skip

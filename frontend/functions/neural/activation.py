@@ -211,15 +211,22 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return _glu(input, axis)
 
 
-@operator(method=True)
 @function
+def _prelu(input: Tensor, weight: Tensor, shared: bool) -> Tensor:
+    rank = type_of(input).rank
+    slope = reshape(weight, () if shared else (*type_of(weight).shape, *(1,) * (rank - 2)))
+    return where(elementwise_op(ops.gt, input, 0), input, mul(slope, input))
+
+
+@operator(method=True)
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """The input above 0, weight * input elsewhere; one weight for all or one for each channel (axis 1)."""
-    rank, size = type_of(input).rank, type_of(weight).shape
-    if rank == 0 and size not in ((), (1,)):
-        raise BrasaError("a zero-dim tensor has one channel", op="prelu")
-    slope = reshape(weight, (*size, *(1,) * (rank - 2))) if len(size) == 1 and rank > 1 else weight
-    return where(elementwise_op(ops.gt, input, 0), input, mul(slope, input))
+    if weight.ndim > 1:
+        raise BrasaError(f"weight has {weight.ndim} axes, it may have one", op="prelu")
+    shared = weight.ndim == 0 or weight.shape[0] == 1
+    if not shared and (input.ndim < 2 or input.shape[1] != weight.shape[0]):
+        raise BrasaError(f"{weight.shape[0]} weights do not fit an input of shape {list(input.shape)}", op="prelu")
+    return _prelu(input, weight, shared)
 
 
 @operator(namespace="nn.functional")
