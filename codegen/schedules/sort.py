@@ -3,10 +3,13 @@
 Keys are unsigned integers in scratch memory. A short row is sorted by counting, for each element, those before it. A
 longer one is sorted by bytes, the lowest first (LSD radix sort: Knuth, "The Art of Computer Programming" 3, 5.2.5):
 each pass moves keys and places from one half of the scratch memory to the other, in an order that keeps the earlier
-passes'. A pass in which all keys share the byte is left out.
+passes'. A pass in which all keys share the byte is left out. Where only the first elements of a long row are wanted,
+those that cannot be among them are left out before, by the first bits of their keys.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.map import AXIS_NAMES, Trial, spread
@@ -21,6 +24,8 @@ from brasa.ir.program import Place
 
 _SHORT = 128  # elements of a row that is sorted by ranks
 _BINS = 256
+_FIRST_BITS = 11  # of keys, by which a long row is thinned out where only its first elements are wanted
+_FIRST_BINS = 1 << _FIRST_BITS
 
 
 def write_sort(writer: Writer) -> None:
@@ -29,14 +34,14 @@ def write_sort(writer: Writer) -> None:
 
 
 class Sorting:
-    """The statements that sort one row."""
+    """The statements that sort one row, or find the first of its elements in order: as many as the result has."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer, self.node = writer, writer.anchor
         (self.source,) = self.node.operands
         self.axis: int = self.node.attrs["axis"]
-        self.shape = self.node.tensor.shape
-        self.length = self.shape[self.axis]
+        self.shape = self.source.tensor.shape
+        self.length, self.wanted = self.shape[self.axis], self.node.tensor.shape[self.axis]
         self.values = Values(writer)
         trial = Trial(writer, self.shape, self._evaluate)
         before, after = range(self.axis), range(self.axis + 1, len(self.shape))
@@ -68,59 +73,105 @@ class Sorting:
             with writer.over("r", length, "vector") as r:
                 element = self.values.name("x", self.values.at(self.source, with_axis(self.row, self.axis, r)))
                 self.values.put([(self.keys, self.base + r, self._key(element), None)])
-            if isinstance(length, int):
-                (self._by_ranks if length <= _SHORT else self._by_digits)()
-                return
-            is_short = writer.let("is_short", writer.expr(length) <= _SHORT)
-            with writer.when(is_short):
-                self._by_ranks()
-            with writer.when(~is_short):
-                self._by_digits()
+            self._by_length(length, lambda: self._by_ranks(self.base, length, in_order=True), self._long_row)
 
-    def _put(self, rank: Size, place: Size | Expr) -> None:
+    def _by_length(self, length: Size, short: Callable[[], None], long: Callable[[], None]) -> None:
+        """One of two ways to go on."""
+        if isinstance(length, int):
+            (short if length <= _SHORT else long)()
+            return
+        is_short = self.writer.let("is_short", self.writer.expr(length) <= _SHORT)
+        with self.writer.when(is_short):
+            short()
+        with self.writer.when(~is_short):
+            long()
+
+    def _long_row(self) -> None:
+        if self.wanted == self.length:
+            self._by_digits(0, self.length, in_order=True)
+            return
+        first, count = self.base + self.length, self._select()
+        self._by_length(
+            count,
+            lambda: self._by_ranks(first, count, in_order=False),
+            lambda: self._by_digits(self.length, count, in_order=False),
+        )
+
+    def _put(self, rank: Size, place: Expr, mask: Expr | None = None) -> None:
         """Store which element has a rank."""
-        writer = self.writer
-        out, value = Place("output", 0), place if isinstance(place, Expr) else writer.expr(place)
+        writer, out = self.writer, Place("output", 0)
         at = writer.expr(writer.offset(out, with_axis(self.row, self.axis, rank)))
-        writer.store(writer.buffer_of(out), at, value)
+        writer.store(writer.buffer_of(out), at, place, mask)
 
-    def _by_ranks(self) -> None:
+    def _select(self) -> Size:
+        """Move the elements whose first bits are not behind those of the last one wanted to the second half; how many.
+
+        So most of a long row need not be sorted.
+        """
+        writer, wanted = self.writer, self.writer.expr(self.wanted)
+        bins = writer.buffer("bins", int64, "stack", _FIRST_BINS)
+        shift = const(self.keys.dtype.bits - _FIRST_BITS, self.keys.dtype)
+        with writer.over("bin", _FIRST_BINS, "vector") as each:
+            writer.store(bins, writer.expr(each), 0)
+        with writer.over("r", self.length) as r:
+            bin_ = writer.let("bin", cast(self.keys.load(writer.expr(self.base + r)) >> shift, int64))
+            writer.store(bins, bin_, bins.load(bin_) + 1)
+        total, last = writer.local("total", int64, 0), writer.local("last", int64, 0)
+        with writer.over("bin", _FIRST_BINS) as each:
+            writer.assign(total, total.value + bins.load(writer.expr(each)))
+            writer.assign(last, last.value + cast(total.value < wanted, int64))
+        count = writer.local("count", int64, 0)
+        with writer.over("r", self.length) as r:
+            key = writer.let("key", self.keys.load(writer.expr(self.base + r)))
+            to = writer.let("to", writer.expr(self.base + self.length) + count.value)
+            writer.store(self.keys, to, key)
+            writer.store(self.places, to, writer.expr(r))
+            writer.assign(count, count.value + cast(cast(key >> shift, int64) <= last.value, int64))
+        return writer.track(writer.let("found", count.value), self.length + 1)
+
+    def _by_ranks(self, first: Size, length: Size, *, in_order: bool) -> None:
+        """The rank of each of `length` elements that lie at `first`; in_order: which are the row's own."""
         writer = self.writer
-        with writer.over("i", self.length, "vector") as i:
-            mine = writer.let("mine", self.keys.load(writer.expr(self.base + i)))
+        with writer.over("i", length, "vector") as i:
+            mine = writer.let("mine", self.keys.load(writer.expr(first + i)))
             rank = writer.local("rank", int32, 0, lanes=LANES)
-            with writer.over("j", self.length) as j:
-                other = writer.let("other", self.keys.load(writer.expr(self.base + j)))
+            with writer.over("j", length) as j:
+                other = writer.let("other", self.keys.load(writer.expr(first + j)))
                 earlier = cast(writer.expr(j), int32) < cast(writer.expr(i), int32)
                 is_before = (other < mine) | (eq(other, mine) & earlier)
                 writer.assign(rank, rank.value + cast(is_before, int32))
-            at = writer.track(writer.let("at", cast(rank.value, int64)), self.length)
-            self._put(at, i)
+            at = writer.let("at", cast(rank.value, int64))
+            place = writer.expr(i) if in_order else self.places.load(writer.expr(first + i))
+            mask = None if self.wanted == self.length else at < writer.expr(self.wanted)
+            self._put(writer.track(at, length), place, mask)
 
-    def _by_digits(self) -> None:
+    def _by_digits(self, half: Size, length: Size, *, in_order: bool) -> None:
+        """Sort `length` elements that lie in a half of the memory; in_order: these are the row's own."""
         writer = self.writer
         counts = writer.buffer("counts", int64, "stack", _BINS * self.digits)
         with writer.over("bin", _BINS * self.digits, "vector") as each:
             writer.store(counts, writer.expr(each), 0)
-        with writer.over("r", self.length) as r:
-            key = writer.let("key", self.keys.load(writer.expr(self.base + r)))
-            writer.store(self.places, writer.expr(self.base + r), writer.expr(r))
+        with writer.over("r", length) as r:
+            at = writer.expr(self.base + half + r)
+            key = writer.let("key", self.keys.load(at))
+            if in_order:
+                writer.store(self.places, at, writer.expr(r))
             for number in range(self.digits):
                 bin_ = writer.let("bin", self._digit(key, const(number * 8, key.dtype)) + number * _BINS)
                 writer.store(counts, bin_, counts.load(bin_) + 1)
-        start = writer.local("start", int64, 0)
+        start = writer.local("start", int64, writer.expr(half))
         with writer.over("digit", self.digits) as digit:
             first = writer.expr(digit * _BINS)
             shift = writer.let("shift", cast(writer.expr(digit * 8), self.keys.dtype))
             key = self.keys.load(writer.expr(self.base) + start.value)
             count = counts.load(self._digit(key, shift) + first)
-            with writer.when(ne(count, writer.expr(self.length))):
-                self._pass(counts, first, shift, start)
+            with writer.when(ne(count, writer.expr(length))):
+                self._pass(counts, first, shift, start, length)
                 writer.assign(start, writer.expr(self.length) - start.value)
-        with writer.over("r", self.length, "vector") as r:
+        with writer.over("r", self.wanted, "vector") as r:
             self._put(r, self.places.load(writer.expr(self.base + r) + start.value))
 
-    def _pass(self, counts: Buffer, first: Expr, shift: Expr, start: Local) -> None:
+    def _pass(self, counts: Buffer, first: Expr, shift: Expr, start: Local, length: Size) -> None:
         """Move all keys and places to the other half of their memory, in the order of a digit."""
         writer = self.writer
         total = writer.local("total", int64, 0)
@@ -131,7 +182,7 @@ class Sorting:
             writer.assign(total, total.value + count)
         source = writer.let("source", writer.expr(self.base) + start.value)
         target = writer.let("target", writer.expr(self.base + self.length) - start.value)
-        with writer.over("r", self.length) as r:
+        with writer.over("r", length) as r:
             key = writer.let("key", self.keys.load(source + writer.expr(r)))
             place = writer.let("place", self.places.load(source + writer.expr(r)))
             bin_ = writer.let("bin", self._digit(key, shift) + first)

@@ -17,11 +17,12 @@ from brasa.tensor import Tensor
 __all__ = ["argsort", "kthvalue", "msort", "sort", "topk"]
 
 
-def order(input: Tensor, axis: int, descending: bool = False) -> Tensor:
-    """The places of a traced tensor's elements along an axis, in order."""
+def order(input: Tensor, axis: int, descending: bool = False, count: int | None = None) -> Tensor:
+    """The places of a traced tensor's elements along an axis, in order: all, or only the first `count`."""
     if input.ndim == 0:
         return constant(0, int64)
-    return apply(argsort_op, input, axis=axis, descending=descending)
+    attrs = {} if count is None else {"count": count}
+    return apply(argsort_op, input, axis=axis, descending=descending, **attrs)
 
 
 @function
@@ -67,7 +68,7 @@ def _topk(input: Tensor, k: int, dim: int, largest: bool) -> ValuesAndIndices:
         if k == 0:
             raise ShapeError("k is 0, of a zero-dim tensor")
         return picked(input, input, axis)
-    return picked(input, part(order(input, axis, largest), axis, 0, k), axis)
+    return picked(input, order(input, axis, largest, k), axis)
 
 
 @operator(method=True, out=True)
@@ -86,7 +87,7 @@ def _kthvalue(input: Tensor, k: int, dim: int, keepdim: bool) -> ValuesAndIndice
         raise _outside(k, input, dim)
     if input.ndim == 0:
         return ValuesAndIndices(copied(input), constant(0, int64))
-    return picked(input, part(order(input, axis), axis, k - 1, 1), axis, keepdim)
+    return picked(input, part(order(input, axis, count=k), axis, k - 1, 1), axis, keepdim)
 
 
 @operator(method=True, out=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim, kernel
+from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, float32, int32, int64, uint32, uint64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Op
@@ -19,23 +20,28 @@ from brasa.ir.ops.reduce import check_ordered
 from brasa.ir.types import TensorType
 
 
-def _argsort_type(x: TensorType, *, axis: int, descending: bool) -> TensorType:
+def _argsort_type(x: TensorType, *, axis: int, descending: bool, count: Size | None = None) -> TensorType:
     check_ordered(x)
     if not 0 <= axis < x.rank:
         raise ShapeError(f"axis {axis} of {x} does not exist")
-    return TensorType(x.shape, int64, x.device)
+    count = x.shape[axis] if count is None else count
+    if not (dim.at_most(0, count) and dim.at_most(count, x.shape[axis])):
+        raise ShapeError(f"axis {axis} of {x} has no {count} elements")
+    return TensorType((*x.shape[:axis], count, *x.shape[axis + 1 :]), int64, x.device)
 
 
-def _argsort_value(x: Any, *, axis: int, descending: bool) -> Any:
+def _argsort_value(x: Any, *, axis: int, descending: bool, count: int | None = None) -> Any:
     x = np.asarray(x)
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
-    if not descending:
-        return np.argsort(wide, axis=axis, kind="stable")
-    back = np.argsort(np.flip(wide, axis), axis=axis, kind="stable")
-    return x.shape[axis] - 1 - np.flip(back, axis)
+    if descending:
+        back = np.argsort(np.flip(wide, axis), axis=axis, kind="stable")
+        places = x.shape[axis] - 1 - np.flip(back, axis)
+    else:
+        places = np.argsort(wide, axis=axis, kind="stable")
+    return places if count is None else np.take(places, np.arange(count), axis)
 
 
-def _sort_key(x: Expr, *, axis: int, descending: bool) -> Expr:
+def _sort_key(x: Expr, *, axis: int, descending: bool, count: Size | None = None) -> Expr:
     """Integers from 0 on; floats by their bits, those of negative ones turned over, both zeros alike and NaN last."""
     key = _float_key(x) if x.dtype.kind == "float" else _integer_key(x)
     return ~key if descending else key
@@ -61,6 +67,7 @@ def _integer_key(x: Expr) -> Expr:
 
 
 # The places of the elements in ascending or descending order; equal ones stay in their order, NaN counts as largest.
+# count: of so many elements only, the first in that order.
 argsort = Op("argsort", Kind.SORT, ("x",), _argsort_type, _argsort_value, no_vjp="a place has no gradient",
              body=_sort_key)  # fmt: skip
 

@@ -322,6 +322,8 @@ ERRORS = [
     ErrorSample("x: i32[2]", "logcumsumexp(x, axis=0, reverse=false)", "logcumsumexp: is not defined for i32"),
     ErrorSample("x: c64[2]", "argsort(x, axis=0, descending=false)", "argsort: is not defined for c64"),
     ErrorSample("x: f32[2]", "argsort(x, axis=1, descending=false)", "argsort: axis 1 of f32[2] does not exist"),
+    ErrorSample("x: f32[2]", "argsort(x, axis=0, descending=false, count=3)",
+                "argsort: axis 0 of f32[2] has no 3 elements"),
     ErrorSample("x: f32[2], y: f64[2]", "searchsorted(x, y, right=false)",
                 "searchsorted: sequence is f32, values are f64"),
     ErrorSample("x: f32[2,3], y: f32[3,3]", "searchsorted(x, y, right=false)",

@@ -89,7 +89,18 @@ def _sorts() -> list[Sample]:
         made = f"i64[{shape}] = argsort(x, axis={axis}, descending="
         return [Sample(f"x: {dtype}[{shape}]", f"{made}{way})", sizes, {"x": draw}) for way in ("false", "true")]
 
+    def first(dtype: str, shape: str, axis: int, made: str, sizes: dict[str, int], count: int) -> list[Sample]:
+        application = f"i64[{made}] = argsort(x, axis={axis}, descending="
+        return [
+            Sample(f"x: {dtype}[{shape}]", f"{application}{way}, count={count})", sizes, {"x": usual})
+            for way in ("false", "true")
+        ]
+
     return [
+        *first("f32", "3,9", 1, "3,2", {}, 2),
+        *first("i8", "300", 0, "7", {}, 7),
+        *first("f32", "n,2", 0, "140,2", {"n": 300}, 140),
+        *first("f64", "n", 0, "0", {"n": 300}, 0),
         *one("f32", "12", 0, mixed, {}),
         *one("f32", "3,4", 0, usual, {}),
         *one("f32", "n,m,3", 1, usual, {"n": 2, "m": 140}),

@@ -65,6 +65,19 @@ def test_axes_and_known_sizes(shape: str, sizes: tuple[int, ...], axis: int) -> 
     np.testing.assert_array_equal(machine(argsort("f32", shape, axis)).run(x).outputs[0], stable(x, axis))
 
 
+@pytest.mark.parametrize("dtype", ["f32", "f64", "i8", "i64", "u8"])
+@pytest.mark.parametrize("kind", ["few", "many", "sorted"])
+def test_the_first_in_order(dtype: str, kind: str) -> None:
+    """Of short rows and of long ones, from which most elements are left out before, or few."""
+    for count, wanted in ((20, 3), (700, 5), (700, 300), (700, 700), (5000, 1), (300, 0)):
+        x = rows(dtype, count, kind)
+        for descending in (False, True):
+            text = argsort(dtype, "n,m", 1, descending).replace("%0: i64[n,m]", f"%0: i64[n,{wanted}]")
+            text = text.replace(", descending", f", count={wanted}, descending")
+            got = machine(text).run(x, piece=1).outputs[0]
+            np.testing.assert_array_equal(got, stable(x, 1, descending)[:, :wanted])
+
+
 def test_strided_operands() -> None:
     text = argsort("f32", "n,m", 1, strides="x: f32[n,m] strides (s,s)")
     x = np.round(_random.standard_normal((400, 12)) * 9).astype(np.float32)[::2, ::3].T

@@ -211,7 +211,7 @@ def last_best(sign: int) -> Callable[..., Array]:
     return along
 
 
-def argsort(x: Array, *, axis: int, descending: bool) -> Array:
+def argsort(x: Array, *, axis: int, descending: bool, count: int | None = None) -> Array:
     def order(row: Array) -> list[int]:
         def key(place: int) -> tuple[bool, float]:
             return bool(np.isnan(row[place])), 0 if np.isnan(row[place]) else row[place].item()
@@ -220,7 +220,8 @@ def argsort(x: Array, *, axis: int, descending: bool) -> Array:
             return sorted(range(len(row)), key=key)
         return sorted(range(len(row)), key=lambda place: (not key(place)[0], -key(place)[1]))
 
-    return np.apply_along_axis(order, axis, x) if x.size else np.zeros(x.shape, np.int64)
+    found = np.apply_along_axis(order, axis, x) if x.size else np.zeros(x.shape, np.int64)
+    return found if count is None else np.moveaxis(np.moveaxis(found, axis, 0)[:count], 0, axis)
 
 
 def searchsorted(sequence: Array, values: Array, *, right: bool) -> Array:
