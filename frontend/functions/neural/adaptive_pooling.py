@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.neural.spatial import check_rank, counted, wide
+from brasa.functions.neural.precision import wide
+from brasa.functions.neural.spatial import check_rank, counted
 from brasa.functions.neural.taps import picked_taps
 from brasa.ir.dim import Size, floor_divide, product
 from brasa.ir.dtype import int64

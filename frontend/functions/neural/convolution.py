@@ -9,7 +9,8 @@ from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.padding import padded
-from brasa.functions.neural.spatial import check_positive, fix_plane, is_small, per_axis, wide
+from brasa.functions.neural.precision import wide
+from brasa.functions.neural.spatial import check_positive, fix_plane, is_small, per_axis
 from brasa.ir.dim import Size, at_most, solving
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops import contract

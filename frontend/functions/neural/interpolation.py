@@ -10,7 +10,8 @@ from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.adaptive_pooling import adaptive_means
-from brasa.functions.neural.spatial import along, counted, wide
+from brasa.functions.neural.precision import wide
+from brasa.functions.neural.spatial import along, counted
 from brasa.functions.neural.taps import picked, picked_taps, weighted_sum
 from brasa.ir.dim import Size, divide_exactly, floor_divide, largest, product, smallest
 from brasa.ir.dtype import DType, float32, int64

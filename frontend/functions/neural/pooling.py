@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.neural.spatial import check_positive, check_rank, counted, fix_plane, is_small, per_axis, wide
+from brasa.functions.neural.precision import wide
+from brasa.functions.neural.spatial import check_positive, check_rank, counted, fix_plane, is_small, per_axis
 from brasa.ir.dim import Size, at_most, floor_divide, smallest, solving
 from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, ShapeError, ValueError

@@ -10,7 +10,8 @@ from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.interpolation import cubic_weights
-from brasa.functions.neural.spatial import counted, wide
+from brasa.functions.neural.precision import wide
+from brasa.functions.neural.spatial import counted
 from brasa.ir.dim import Size, largest, product
 from brasa.ir.dtype import DType, bool_, int64
 from brasa.ir.errors import DTypeError, NotImplementedError, ShapeError, ValueError

@@ -9,7 +9,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.arguments import require_tensors
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, float32, int64
+from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
@@ -68,8 +68,3 @@ def along(vector: Tensor, axis: int, shape: Sequence[Size]) -> Tensor:
     count = type_of(vector).shape[0]
     column = reshape(vector, [count if a == axis else 1 for a in range(len(shape))])
     return expand(column, tuple(count if a == axis else n for a, n in enumerate(shape)))
-
-
-def wide(dtype: DType) -> DType:
-    """The dtype in which values of a floating dtype are computed before they are rounded once."""
-    return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
