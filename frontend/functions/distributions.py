@@ -36,7 +36,7 @@ def _first_accepted(attempt: Callable[[], tuple[Tensor, Tensor]], otherwise: Ten
 
 
 def _by_inversion(share: Tensor, first: Tensor, ratio: Callable[[int], Tensor]) -> Tensor:
-    """The count whose distribution function reaches the share: from the chance of 0 and each chance's ratio to the last."""
+    """The count at which the distribution function reaches the share, from each chance's ratio to the last."""
     chance, reached, count = first, first, p.mul(share, 0.0)
     for k in range(_STEPS):
         count = p.add(count, cast(p.ge(share, reached), float64))
