@@ -10,7 +10,7 @@ from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.operators import operator
-from brasa.primitive import apply, common_dtype, elementwise_op, type_of
+from brasa.primitive import apply, common_dtype, elementwise_op
 from brasa.tensor import Tensor
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
@@ -42,8 +42,6 @@ def _round(input: Tensor) -> Tensor:
 @function
 @widened
 def _round_scaled(input: Tensor, scale: float, inverse: bool) -> Tensor:
-    if type_of(input).dtype.kind != "float":
-        raise DTypeError("integers have no decimals", op="round")
     there, back = (ops.div, ops.mul) if inverse else (ops.mul, ops.div)
     return elementwise_op(back, elementwise_op(ops.round_, elementwise_op(there, input, scale)), scale)
 
@@ -53,6 +51,8 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to even; the nearest multiple of 10**-decimals."""
     if decimals == 0:
         return _round(input)
+    if input.dtype.kind != "float":
+        raise DTypeError(f"{input.dtype.name} has no decimals", op="round")
     return _round_scaled(input, float(10 ** (decimals if decimals > 0 else -decimals)), decimals < 0)
 
 
