@@ -33,7 +33,7 @@ def test_a_broken_graph_names_the_pass_and_those_before() -> None:
         return Graph(whole.name, whole.inputs, whole.nodes[1:], whole.outputs)
 
     with pytest.raises(GraphError, match=r"spoil made a graph.*\(passes before it: simplify, inline\)(.|\n)*> +%0"):
-        run(graph(TEXT), [*PIPELINE[2:3], *PIPELINE[1:2], ("spoil", spoil)], check=True)
+        run(graph(TEXT), [*PIPELINE[3:4], *PIPELINE[1:2], ("spoil", spoil)], check=True)
     assert len(run(graph(TEXT), [("spoil", spoil)]).nodes) == 1
 
 
