@@ -24,6 +24,11 @@ UNIT = RNG.uniform(-0.9, 0.9, (3, 5))
 POSITIVE = RNG.uniform(0.3, 3, (3, 5))
 
 
+def clipped_logit(p: Array) -> Array:
+    inner = np.clip(p, 0.2, 0.8)
+    return np.log(inner / (1 - inner))
+
+
 SMOOTH: dict[str, Case] = {
     "exp2": Case(brasa.exp2, np.exp2, [X]),
     "log2": Case(brasa.log2, np.log2, [POSITIVE]),
@@ -43,7 +48,7 @@ SMOOTH: dict[str, Case] = {
     "deg2rad": Case(brasa.deg2rad, np.deg2rad, [X]),
     "rad2deg": Case(brasa.rad2deg, np.rad2deg, [X]),
     "logit": Case(brasa.logit, lambda p: np.log(p / (1 - p)), [(UNIT + 1) / 2]),
-    "logit_eps": Case(lambda x: brasa.logit(x, 0.2), lambda p: (lambda q: np.log(q / (1 - q)))(np.clip(p, 0.2, 0.8)),
+    "logit_eps": Case(lambda x: brasa.logit(x, 0.2), clipped_logit,
                       [(UNIT + 1) / 2]),
     "sigmoid": Case(brasa.sigmoid, lambda x: 1 / (1 + np.exp(-x)), [X * 3]),
     "logaddexp": Case(brasa.logaddexp, np.logaddexp, [X, X[::-1]]),
