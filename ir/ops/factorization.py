@@ -17,10 +17,21 @@ from brasa.ir.dtype import int32, int64
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops.control import items
-from brasa.ir.ops.elementwise import add, sub
+from brasa.ir.ops.elementwise import add, eq, select, sub
 from brasa.ir.ops.host import check_factorizable, check_square, run_into
 from brasa.ir.ops.index import gather
-from brasa.ir.ops.matrices import adjoint, hermitian, lower, part, scaled, stacked, times, unit_lower, upper
+from brasa.ir.ops.matrices import (
+    adjoint,
+    hermitian,
+    lower,
+    part,
+    scaled,
+    stacked,
+    times,
+    unit_lower,
+    upper,
+    with_diagonal,
+)
 from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import full_like
 from brasa.ir.ops.triangular import solve_lower, solve_triangular
@@ -131,11 +142,20 @@ def _lu(x: Any) -> Any:
     return a.reshape(x.shape), pivots.reshape(*batch, columns), info.reshape(batch)
 
 
+def _regular(triangle: Node) -> Node:
+    """The triangle with a tiny number for each 0 on the diagonal: gradients of determinants, which exist there, remain.
+
+    What multiplies the number in them is divided by it again.
+    """
+    tiny = full_like(triangle, 2.0**-52)
+    return with_diagonal(triangle, select(eq(triangle, full_like(triangle, 0)), tiny, triangle))
+
+
 def _lu_vjp(node: Node, g: tuple[Node, None, None]) -> tuple[Node]:
     packed, pivots, _ = items(node)
     rows, columns = packed.tensor.shape[-2:]
     top, given = part(packed, -2, 0, columns), part(g[0], -2, 0, columns)
-    unit, triangle = unit_lower(top), upper(top)
+    unit, triangle = unit_lower(top), _regular(upper(top))
     below, above = times(adjoint(unit), lower(given, -1)), times(upper(given), adjoint(triangle))
     rest = part(g[0], -2, columns, rows)
     if rows != columns:

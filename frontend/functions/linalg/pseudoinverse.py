@@ -142,13 +142,17 @@ def _no_condition(A: Tensor) -> Tensor:
 
 
 @function
-def _least_squares(A: Tensor, B: Tensor, rcond: Number | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _least_squares(A: Tensor, B: Tensor, rcond: Number | None) -> tuple[Tensor, Tensor, Tensor]:
     a, b = in_one_batch(A, B)
-    solution = times(_inverted(a, None, rcond), b)
-    gap = pointwise.abs(pointwise.sub(times(a, solution), b))
     values = singular_values(A)
     rank = sum_of(pointwise.gt(values, _column(_limit(A, values, None, rcond))), -1)
-    return solution, sum_of(pointwise.mul(gap, gap), -2), rank, values
+    return times(_inverted(a, None, rcond), b), rank, values
+
+
+@function
+def _residuals(A: Tensor, B: Tensor, solution: Tensor) -> Tensor:
+    gap = pointwise.abs(pointwise.sub(times(*in_one_batch(A, solution)), B))
+    return sum_of(pointwise.mul(gap, gap), -2)
 
 
 @function
@@ -172,11 +176,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     b = B.unsqueeze(-1) if vector else B  # type: ignore[attr-defined]
     if b.ndim < 2 or b.shape[-2] != A.shape[-2]:
         raise ShapeError(f"A is {type_text(A)}, B is {type_text(B)}: they do not fit", op=op)
-    solution, residuals, rank, values = _least_squares(A, b, rcond)
+    solution, rank, values = _least_squares(A, b, rcond)
+    residuals = _residuals(A, b, solution) if A.shape[-2] > A.shape[-1] else _nothing(A, None)
     if vector:
-        solution, residuals = solution.squeeze(-1), residuals.squeeze(-1)  # type: ignore[attr-defined]
-    if not A.shape[-2] > A.shape[-1]:
-        residuals = _nothing(A, None)
+        solution = solution.squeeze(-1)  # type: ignore[attr-defined]
+        residuals = residuals.squeeze(-1) if residuals.ndim > 1 else residuals  # type: ignore[attr-defined]
     if driver == "gels":
         rank = _nothing(A, int64)
     if driver not in ("gelsd", "gelss"):
