@@ -192,9 +192,9 @@ def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence
         if isinstance(raised, BrasaError):
             raised.op = raised.op or graph.name
         return raised
-    if note.op == "checked_divisor":
+    if note.fact:
         where = note.where or user_location()
-        return BrasaError(f"division by zero (at element {position}{', ' if where else ''}{where})", op=graph.name)
+        return BrasaError(f"{note.fact} (at element {position}{', ' if where else ''}{where})", op=graph.name)
     sizes = {
         str(size): int(actual)
         for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)

@@ -13,6 +13,7 @@ from brasa.ir.errors import ArgumentError, BrasaError, IndexError, ShapeError
 from brasa.ir.graph import Node, Op
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import elementwise, move, reduce, view
+from brasa.ir.ops.index import ensure
 from brasa.ir.ops.source import full
 from brasa.ir.types import TensorType
 from brasa.promotion import number_dtype, result_dtype
@@ -182,6 +183,11 @@ def truth(operand: Number) -> Tensor:
     if not isinstance(operand, Tensor):
         return constant(bool(operand), bool_)
     return cast(operand, bool_)
+
+
+def required(holds: Tensor, fact: str) -> Tensor:
+    """The truths themselves, to be used: where one is false when the program runs, an error says the fact."""
+    return cast(apply(ensure, cast(holds, int64), bound=2, fact=fact), bool_)
 
 
 def axis_of(dim_: Any, rank: int, op: str) -> int:

@@ -63,7 +63,7 @@ class CheckNote:
     """What a failed check says: the op and operand, the user's line, and that values must be in least..bound-1.
 
     input: which input holds the offending value, if it is one, so that the message can show it; the position then
-    counts that input's elements, else those of the index operand.
+    counts that input's elements, else those of the index operand. fact: what is wrong, where it is no index.
     """
 
     op: str
@@ -71,6 +71,7 @@ class CheckNote:
     bound: Size
     input: int | None = None
     least: Size = 0
+    fact: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,9 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
         "updates": [list(pair) for pair in signature.updates],
         "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
         "slots": [str(slot) for slot in signature.slots],
-        "checks": [[note.op, note.where, str(note.bound), note.input, str(note.least)] for note in signature.checks],
+        "checks": [
+            [note.op, note.where, str(note.bound), note.input, str(note.least), note.fact] for note in signature.checks
+        ],
         "steps": [_step_to_json(step) for step in signature.steps],
     }
 
@@ -208,8 +211,8 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
         tuple(Stride(*s) if isinstance(s, list) else parse_size(s) for s in data["sizes"]),
         tuple(map(parse_size, data["slots"])),
         tuple(
-            CheckNote(op, where, parse_size(bound), input, parse_size(least))
-            for op, where, bound, input, least in data["checks"]
+            CheckNote(op, where, parse_size(bound), input, parse_size(least), fact)
+            for op, where, bound, input, least, fact in data["checks"]
         ),
         tuple(_step_from_json(*step) for step in data["steps"]),
     )

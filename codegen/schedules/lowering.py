@@ -182,7 +182,7 @@ class _Lowering:
             places = places.operands[0]
         found = sources[region.inputs.index(places)].place if places in region.inputs else None
         input = found.index if found is not None and found.role == "input" else None
-        return CheckNote(node.op.name, node.where, bound, input, least)
+        return CheckNote(node.op.name, node.where, bound, input, least, node.attrs.get("fact", ""))
 
     def copy_inputs(self, results: Sequence[Value], late: Sequence[Update]) -> None:
         """Copies of inputs that are results, before anything overwrites them."""

@@ -7,12 +7,12 @@ from brasa.function import function
 from brasa.functions.bits import copysign
 from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
-from brasa.ir.dtype import bool_, float64, int64
+from brasa.ir.dtype import bool_, float64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
-from brasa.ir.ops import index, special
+from brasa.ir.ops import special
 from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, floating, together, type_of
+from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, floating, required, together, type_of
 from brasa.tensor import Tensor
 
 __all__ = [
@@ -137,8 +137,8 @@ def _divided(input: Number, other: Number) -> list[Tensor]:
     if dtype.kind not in ("int", "uint") or (isinstance(other, int) and other != 0):
         return together(input, other)
     divisor = together(other, dtype=dtype)[0]
-    flags = apply(index.checked_divisor, cast(elementwise_op(ops.ne, divisor, 0), int64), bound=2)
-    return together(input, apply(ops.select, cast(flags, bool_), divisor, filled(divisor, 1)), dtype=dtype)
+    flags = required(elementwise_op(ops.ne, divisor, 0), "division by zero")
+    return together(input, apply(ops.select, flags, divisor, filled(divisor, 1)), dtype=dtype)
 
 
 @function

@@ -10,7 +10,7 @@ from brasa.arguments import require_tensors
 from brasa.creation import sizes_of
 from brasa.devices import device_name
 from brasa.function import function
-from brasa.functions import extremes, pointwise
+from brasa.functions import extremes, pointwise, reduction
 from brasa.functions.complex import view_as_complex
 from brasa.functions.neural.precision import wide
 from brasa.functions.random_bits import Draws, draws_like
@@ -26,6 +26,7 @@ from brasa.primitive import (
     cast,
     common_dtype,
     expand,
+    required,
     reshape,
     resolved,
     type_of,
@@ -61,6 +62,8 @@ def _normal_around(mean: Number, std: Number, seed: Number, call: Number) -> Ten
     given = [x for x in (mean, std) if isinstance(x, Tensor)]
     shape = resolved(broadcast_shapes([type_of(x).shape for x in given]))
     value = Draws(seed, call, shape).normal(wide(kind))
+    if isinstance(std, Tensor):
+        std = pointwise.where(required(pointwise.ge(std, 0), "a standard deviation is negative"), std, 0)
     return cast(pointwise.add(pointwise.mul(value, std), mean), kind)
 
 
@@ -74,8 +77,10 @@ def _integers(like: Tensor, seed: Number, call: Number, low: Number, count: Numb
 def chances(like: Tensor, p: Number, seed: Number, call: Number) -> Tensor:
     """1 with probability p, else 0, in the shape and dtype of a carrier."""
     kind = wide(common_dtype(p))
-    chance = draws_like(like, seed, call).uniform(kind if kind.kind == "float" else DEFAULTS.dtype)
-    return cast(pointwise.lt(chance, p), type_of(like).dtype)
+    draw = draws_like(like, seed, call).uniform(kind if kind.kind == "float" else DEFAULTS.dtype)
+    chance = pointwise.logical_and(pointwise.ge(p, 0), pointwise.le(p, 1))
+    chosen = pointwise.logical_and(pointwise.lt(draw, p), required(chance, "a probability is not in 0..1"))
+    return cast(chosen, type_of(like).dtype)
 
 
 def _made(value: Tensor, requires_grad: bool) -> Tensor:
@@ -238,8 +243,16 @@ def _race(input: Tensor, seed: Number, call: Number, count: int, replacement: bo
     rows, width = type_of(input).shape
     races = count if replacement else 1
     shape = (rows, races, width)
-    chance = expand(reshape(cast(input, kind), (rows, 1, width)), shape)
-    runs = pointwise.gt(chance, 0)
+    values = cast(input, kind)
+    sound = pointwise.logical_and(pointwise.ge(values, 0), pointwise.lt(values, float("inf")))
+    sound = required(sound, "a probability is infinite, NaN or below 0")
+    runs = pointwise.logical_and(pointwise.gt(values, 0), sound)
+    starters = reduction.sum(runs, 1, True)
+    least = 1 if replacement else count
+    fact = "no probability is above 0" if least == 1 else f"fewer than {count} probabilities are above 0"
+    enough = required(pointwise.ge(starters, least), fact)
+    runs = expand(reshape(pointwise.logical_and(runs, enough), (rows, 1, width)), shape)
+    chance = expand(reshape(values, (rows, 1, width)), shape)
     time = Draws(seed, call, shape, type_of(input).device).exponential(kind)
     arrival = pointwise.where(runs, pointwise.div(time, pointwise.where(runs, chance, 1)), float("inf"))
     if races == count:

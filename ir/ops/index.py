@@ -64,15 +64,19 @@ index_ = Op("index", Kind.CHECK, ("index",), _index_type, _index_value, no_vjp="
             body=_index_body)  # fmt: skip
 
 
-def _divisor_value(index: Any, *, bound: int) -> Any:
-    if not np.all(index):
-        raise BrasaError("division by zero")
-    return np.asarray(index)
+def _ensure_type(holds: TensorType, *, bound: Size, fact: str) -> TensorType:
+    return _index_type(holds, bound=bound)
 
 
-# For each divisor 1, or 0 where it is zero, which is an error; the bound is 2.
-checked_divisor = Op("checked_divisor", Kind.CHECK, ("index",), _index_type, _divisor_value,
-                     no_vjp="integers have no gradient", body=lambda index, bound: index)  # fmt: skip
+def _ensure_value(holds: Any, *, bound: int, fact: str) -> Any:
+    if not np.all(holds):
+        raise BrasaError(fact)
+    return np.asarray(holds)
+
+
+# 1 wherever something holds; 0 where it does not, which is an error that says the fact. The bound is 2.
+ensure = Op("ensure", Kind.CHECK, ("holds",), _ensure_type, _ensure_value, no_vjp="integers have no gradient",
+             body=lambda holds, bound: holds)  # fmt: skip
 
 
 def _gather_type(x: TensorType, index: TensorType, *, axis: int) -> TensorType:
@@ -203,5 +207,5 @@ def checked(node: Node) -> tuple[int, Size, Size]:
     """What a node of a CHECKED kind checks: the number of its operand, the least that may be there, and the bound."""
     if node.op.kind is Kind.CHECK:
         bound = node.attrs["bound"]
-        return 0, 1 if node.op is checked_divisor else -bound, bound
+        return 0, 1 if node.op is ensure else -bound, bound
     return 1, 0, node.operands[0].tensor.shape[node.attrs["axis"]]

@@ -87,7 +87,7 @@ SAMPLES = [
     Sample("index: i64[2,3]", "i64[2,3] = index(index, bound=4)", {}, {"index": between(-4, 4)}),
     Sample("index: i64[n], x: f32[m]", "i64[n] = index(index, bound=m)", {"n": 3, "m": 2}, {"index": [-2, 1, -1]}),
     Sample("index: i64[0]", "i64[0] = index(index, bound=0)"),
-    Sample("index: i64[n]", "i64[n] = checked_divisor(index, bound=2)", {"n": 3}, {"index": [1, 1, 1]}),
+    Sample("x: i64[n]", 'i64[n] = ensure(x, bound=2, fact="no")', {"n": 3}, {"x": [1, 1, 1]}),
     *[sample for name in ("scatter", "scatter_mul", "scatter_max", "scatter_min") for sample in _writing(name)],
     Sample("x: f32[3], index: i64[4], value: f32[4]", "f32[3] = scatter_max(x, index, value, axis=0)", {},
            {"index": [0, 0, 1, 1], "x": [_NAN, -_INF, 0], "value": [1, 2, -_INF, _NAN]}, False),

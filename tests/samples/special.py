@@ -63,7 +63,7 @@ SAMPLES = [
       for each in FLOATS),
 ]  # fmt: skip
 ERRORS = [
-    ErrorSample("x: i32[2]", "checked_divisor(x, bound=2)", "checked_divisor: index is i32, not i64"),
+    ErrorSample("x: i32[2]", 'ensure(x, bound=2, fact="no")', "ensure: index is i32, not i64"),
     *(ErrorSample("x: i32[2]", f"{op}(x)", f"{op}: is not defined for i32") for op in RANGES),
     *(ErrorSample("x: f32[2], y: f32[3]", f"{op}(x, y)", f"{op}: shapes differ, [2] and [3]")
       for op in ("atan2", "hypot", "zeta", "igamma", "igammac", *POLYNOMIALS)),

@@ -16,7 +16,7 @@ from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
 from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, expand, reshape, type_of
+from brasa.primitive import apply, cast, constant, expand, required, reshape, type_of
 from brasa.tensor import Tensor
 
 
@@ -176,7 +176,10 @@ def linear_cross_entropy(
 def _binary(input: Tensor, target: Tensor, weight: Tensor | None, how: str) -> Tensor:
     """As PyTorch's: logarithms not below -100, slopes not above 1e12, where input * (1 - input) is below 1e-12."""
     x, t, scale = widened(input, target, weight)
-    inside = pointwise.ge(pointwise.mul(x, pointwise.sub(1, x)), 1e-12)
+    product = pointwise.mul(x, pointwise.sub(1, x))
+    outside = pointwise.lt(product, 0)  # NaN is not
+    sound = required(pointwise.logical_not(outside), "a probability is not in 0..1")
+    inside = pointwise.logical_and(pointwise.ge(product, 1e-12), sound)
     middle = pointwise.where(inside, x, 0.5)
     rest = pointwise.sub(1, t)
     plain = pointwise.add(pointwise.mul(t, pointwise.log(middle)),

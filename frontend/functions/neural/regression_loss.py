@@ -13,7 +13,7 @@ from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
-from brasa.primitive import Number, apply, broadcast_shapes, constant, expand, resolved, type_of
+from brasa.primitive import Number, apply, broadcast_shapes, constant, expand, required, resolved, type_of
 from brasa.tensor import Tensor
 
 
@@ -144,6 +144,8 @@ def _gaussian(
     x, t = widened(input, target)
     if isinstance(var, Tensor) and not var._weak:
         (spread,) = widened(var)
+        sound = required(pointwise.logical_not(pointwise.lt(spread, 0)), "a variance is negative")
+        spread = pointwise.where(sound, spread, 0)
     else:
         spread = pointwise.mul(constant(1, type_of(x).dtype), var)
     gap = pointwise.sub(x, t)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -229,6 +230,14 @@ ERRORS = [
     (lambda: brasa.multinomial(brasa.ones(3), 4), "multinomial: 4 of 3 cannot be chosen without replacement"),
     (lambda: brasa.multinomial(brasa.ones(3), 0), "multinomial: num_samples must be positive, it is 0"),
     (lambda: brasa.multinomial(brasa.ones(3, 1, 1), 1), "multinomial: input must have 1 or 2 axes, it has 3"),
+    (lambda: brasa.multinomial(brasa.zeros(2), 1), "race: no probability is above 0 (at element 0, {here})"),
+    (lambda: brasa.multinomial(brasa.tensor([[1.0, 2.0], [0.0, 1.0]]), 2),
+     "race: fewer than 2 probabilities are above 0 (at element 1, {here})"),
+    (lambda: brasa.multinomial(brasa.tensor([1.0, float("nan")]), 1),
+     "race: a probability is infinite, NaN or below 0 (at element 1, {here})"),
+    (lambda: brasa.bernoulli(brasa.tensor([0.5, 1.5])), "chances: a probability is not in 0..1 (at element 1, {here})"),
+    (lambda: brasa.normal(0.0, brasa.tensor([1.0, -1.0])),
+     "normal_around: a standard deviation is negative (at element 1, {here})"),
     (lambda: brasa.ones(2).uniform_(1, 0), "uniform_: no number is at least 1 and below 0"),
     (lambda: brasa.ones(2).normal_(0, -1), "normal_: std must not be negative, it is -1"),
     (lambda: brasa.ones(2).exponential_(0), "exponential_: lambd must be positive, it is 0"),
@@ -245,4 +254,6 @@ ERRORS = [
 def test_mistakes(call: Any, message: str) -> None:
     with pytest.raises(brasa.BrasaError) as caught:
         call()
-    assert str(caught.value).split("\n")[0] == message
+    here = f"test_random.py:{call.__code__.co_firstlineno}"
+    said = re.sub(r"test_random.py:\d+", here, str(caught.value).split("\n")[0])
+    assert said == message.format(here=here)
