@@ -44,12 +44,15 @@ def check_positive(op: str, **options: Sequence[int]) -> None:
 
 
 _SMALL = 64 * 64  # positions of an image
+_MANY = 16  # images: fewer are not worth a form of their own
 
 
 def is_small(input: Tensor, spatial: int = 2) -> bool:
     """Whether an eager function shall have a form for these image sizes alone: loops of known length are several
     times faster on small images. A traced program keeps its sizes open."""
-    return STATE.trace is None and input.ndim >= spatial and prod(input.shape[-spatial:]) <= _SMALL
+    if STATE.trace is not None or input.ndim < spatial:
+        return False
+    return prod(input.shape[-spatial:]) <= _SMALL and prod(input.shape[:-spatial]) >= _MANY
 
 
 def fix_plane(input: Tensor, small: bool, spatial: int = 2) -> None:
