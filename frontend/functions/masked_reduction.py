@@ -8,8 +8,10 @@ from typing import Any
 
 from brasa.function import function
 from brasa.functions import cumulative, exponential, extremes, normalizing, order_statistics, pointwise, reduction
+from brasa.functions.elementwise import computing_dtype
+from brasa.functions.linalg.norms import vector_norm
 from brasa.ir.dtype import DType, bool_, float32, int64
-from brasa.ir.errors import ArgumentError, DTypeError, IndexError, ValueError
+from brasa.ir.errors import ArgumentError, IndexError, ValueError
 from brasa.ir.ops import reduce as ops
 from brasa.operators import operator
 from brasa.primitive import axes_of, cast, constant, expand, type_of
@@ -125,7 +127,7 @@ def mean(input: Tensor, dim: Any, keepdim: bool, dtype: DType | None, mask: Tens
     """The mean over some dims of the elements at which the mask holds; NaN where there is none."""
     kind = dtype or type_of(input).dtype
     reduction.check_mean(kind, "mean")
-    total = reduction.sum(_filled(cast(input, reduction.wide(kind)), mask, 0), dim, keepdim)
+    total = reduction.sum(_filled(cast(input, computing_dtype(kind)), mask, 0), dim, keepdim)
     return cast(pointwise.true_divide(total, _count(input, mask, dim, keepdim)), kind)
 
 
@@ -148,32 +150,10 @@ def median(
     return result.to(dtype or input.dtype)  # type: ignore[no-any-return]
 
 
-def _norm_of(input: Tensor, ord: float, dim: Any, keepdim: bool) -> Tensor:
-    """The norm of order ord over some dims; at 0 its gradient counts as 0."""
-    size = pointwise.abs(input)
-    axes = axes_of(dim, input.ndim, "norm")
-    if math.isinf(ord):
-        return reduction.reduced(ops.max_ if ord > 0 else ops.min_, size, axes, keepdim)
-    if ord == 0:
-        held = cast(pointwise.ne(size, 0), type_of(size).dtype)
-        return reduction.reduced(ops.sum_, held, axes, keepdim)
-    if ord == 1:
-        return reduction.reduced(ops.sum_, size, axes, keepdim)
-    power = pointwise.mul(size, size) if ord == 2 else pointwise.pow(size, ord)
-    total = reduction.reduced(ops.sum_, power, axes, keepdim)
-    flat = pointwise.eq(total, 0)
-    root = pointwise.pow(pointwise.where(flat, 1, total), 1 / ord) if ord != 2 else pointwise.sqrt(
-        pointwise.where(flat, 1, total))  # fmt: skip
-    return pointwise.where(flat, 0, root)
-
-
 @function
 def _norm(input: Tensor, ord: Any, dim: Any, keepdim: bool, dtype: DType | None, mask: Tensor | None) -> Tensor:
-    kind = dtype or type_of(input).dtype
-    if kind.kind != "float":
-        raise DTypeError(f"is not defined for {kind.name}", op="norm")
-    value = cast(_filled(input, mask, math.inf if ord == -math.inf else 0), reduction.wide(kind))
-    return cast(_norm_of(value, ord, dim, keepdim), kind)
+    value = _filled(input, mask, math.inf if ord == -math.inf else 0)
+    return vector_norm(value, ord, axes_of(dim, input.ndim, "norm"), keepdim, dtype=dtype)
 
 
 @operator(namespace="masked")
@@ -206,7 +186,7 @@ def _var(
 ) -> Tensor:
     given = dtype or type_of(input).dtype
     kind = given if given.kind in ("float", "complex") else float32
-    value = cast(input, reduction.wide(kind))
+    value = cast(input, computing_dtype(kind))
     center = pointwise.true_divide(reduction.sum(_filled(value, mask, 0), dim, True), _count(input, mask, dim, True))
     gap = pointwise.sub(value, center)
     total = reduction.sum(_filled(pointwise.mul(gap, gap), mask, 0), dim, keepdim)

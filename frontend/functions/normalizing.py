@@ -6,7 +6,8 @@ import warnings
 
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.reduction import reduced, top, wide
+from brasa.functions.elementwise import computing_dtype
+from brasa.functions.reduction import reduced, top
 from brasa.ir.dtype import DType
 from brasa.ir.ops import reduce as ops
 from brasa.operators import operator
@@ -21,7 +22,7 @@ __all__ = ["_softmax_backward_data", "log_softmax", "softmax"]
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """exp(input) scaled so that it sums to 1 along a dim."""
     value = cast(input, dtype or floating(input))
-    inner = cast(value, wide(type_of(value).dtype))
+    inner = cast(value, computing_dtype(type_of(value).dtype))
     axes = axes_of(dim, input.ndim, "softmax")
     raised = pointwise.exp(pointwise.sub(inner, top(inner, axes)))
     scale = pointwise.true_divide(1, reduced(ops.sum_, raised, axes, True))
@@ -33,7 +34,7 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """log(softmax(input)) along a dim."""
     value = cast(input, dtype or floating(input))
-    inner = cast(value, wide(type_of(value).dtype))
+    inner = cast(value, computing_dtype(type_of(value).dtype))
     axes = axes_of(dim, input.ndim, "log_softmax")
     shifted = pointwise.sub(inner, top(inner, axes))
     total = pointwise.log(reduced(ops.sum_, pointwise.exp(shifted), axes, True))
@@ -48,7 +49,7 @@ def _softmin(input: Tensor, dim: int, dtype: DType | None) -> Tensor:
 @function
 def _softmax_backward(grad_output: Tensor, output: Tensor, dim: int, dtype: DType) -> Tensor:
     axes = axes_of(dim, output.ndim, "_softmax_backward_data")
-    inner = wide(type_of(output).dtype)
+    inner = computing_dtype(type_of(output).dtype)
     weighted = pointwise.mul(cast(grad_output, inner), cast(output, inner))
     total = reduced(ops.sum_, weighted, axes, True)
     return cast(pointwise.sub(weighted, pointwise.mul(cast(output, inner), total)), dtype)

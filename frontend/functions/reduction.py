@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.complex_products import complex_product
+from brasa.functions.elementwise import computing_dtype
 from brasa.ir.dim import product
-from brasa.ir.dtype import DType, bool_, float32, int64, uint8
+from brasa.ir.dtype import DType, bool_, int64, uint8
 from brasa.ir.errors import DTypeError, IndexError
 from brasa.ir.graph import Op
 from brasa.ir.ops import reduce as ops
@@ -47,11 +48,6 @@ def check_not_empty(input: Tensor, axes: tuple[int, ...], name: str) -> None:
     """Raise IndexError if there is no element to choose from."""
     if builtins.any(input.shape[axis] == 0 for axis in axes):
         raise IndexError(f"there is no element to choose in {type_of(input)}", op=name)
-
-
-def wide(dtype: DType) -> DType:
-    """The dtype that several operations on elements of this one are done in."""
-    return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
 
 
 def summed(input: Tensor, dtype: DType | None) -> Tensor:
@@ -113,8 +109,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType | N
     kind = type_of(value).dtype
     check_mean(kind, "mean")
     axes = axes_of(dim, input.ndim, "mean")
-    total = reduced(ops.sum_, cast(value, wide(kind)), axes, keepdim)
-    return cast(pointwise.true_divide(total, element_count(value, axes, wide(kind))), kind)
+    total = reduced(ops.sum_, cast(value, computing_dtype(kind)), axes, keepdim)
+    return cast(pointwise.true_divide(total, element_count(value, axes, computing_dtype(kind))), kind)
 
 
 @operator(method=True, out=True)
@@ -125,8 +121,8 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: DType 
     kind = type_of(value).dtype
     check_mean(kind, "nanmean")
     axes = axes_of(dim, input.ndim, "nanmean")
-    total = reduced(ops.sum_, cast(_without_nan(value), wide(kind)), axes, keepdim)
-    count = reduced(ops.sum_, cast(pointwise.eq(value, value), wide(kind)), axes, keepdim)
+    total = reduced(ops.sum_, cast(_without_nan(value), computing_dtype(kind)), axes, keepdim)
+    count = reduced(ops.sum_, cast(pointwise.eq(value, value), computing_dtype(kind)), axes, keepdim)
     return cast(pointwise.true_divide(total, count), kind)
 
 
@@ -193,7 +189,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over some dims."""
     value = cast(input, floating(input))
-    inner = cast(value, wide(type_of(value).dtype))
+    inner = cast(value, computing_dtype(type_of(value).dtype))
     axes = axes_of(dim, input.ndim, "logsumexp")
     shift = _shift(inner, axes)
     total = reduced(ops.sum_, pointwise.exp(pointwise.sub(inner, shift)), axes, True)

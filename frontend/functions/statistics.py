@@ -6,7 +6,8 @@ from typing import Any
 
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.reduction import check_mean, element_count, reduced, wide
+from brasa.functions.elementwise import computing_dtype
+from brasa.functions.reduction import check_mean, element_count, reduced
 from brasa.ir.dtype import real_dtype
 from brasa.ir.errors import ArgumentError
 from brasa.ir.ops import reduce as ops
@@ -21,8 +22,8 @@ def _spread(input: Tensor, dim: Any, correction: Any, keepdim: bool, name: str) 
     """(variance, mean) in the dtype that both are computed in."""
     kind = type_of(input).dtype
     check_mean(kind, name)
-    value, axes = cast(input, wide(kind)), axes_of(dim, input.ndim, name)
-    count = element_count(input, axes, real_dtype(wide(kind)))
+    value, axes = cast(input, computing_dtype(kind)), axes_of(dim, input.ndim, name)
+    count = element_count(input, axes, real_dtype(computing_dtype(kind)))
     center = pointwise.true_divide(reduced(ops.sum_, value, axes, True), count)
     gap = pointwise.sub(value, center)
     total = reduced(ops.sum_, _squared_size(gap), axes, keepdim)
