@@ -35,6 +35,7 @@ def eager_view(
     source: Tensor, shape: Sequence[int], strides: Sequence[Any], offset: int, name: str,
     back: Callable[[Tensor], Tensor] | None, dtype: DType | None = None,
 ) -> Tensor:  # fmt: skip
+    """A view of an eager tensor. back: what its gradient becomes, None where there is none."""
     spec = source._spec
     assert source._buffer is not None
     new = spec_of(dtype or spec.dtype, tuple(shape), tuple(strides), spec.device)
