@@ -12,7 +12,7 @@ import numpy as np
 
 from brasa.ir import mathematics
 from brasa.ir.dtype import DType, float32, float64
-from brasa.ir.kernel import Kernel
+from brasa.ir.kernel import Kernel, Recurrence
 from brasa.ir.kernel_builder import KernelBuilder
 from tests.codegen.llvm.native import Native, program_of
 
@@ -22,7 +22,11 @@ UNARY = (
     "exp", "expm1", "tanh", "log", "log1p", "sin", "cos", "erf", "exp2", "log2", "log10", "tan", "asin", "acos", "atan",
     "sinh", "cosh", "asinh", "acosh", "atanh",
 )  # fmt: skip
-BINARY = ("power", "remainder", "floor_divide", "atan2")
+BINARY = ("power", "remainder", "floor_divide", "atan2", "hypot")
+REPEATED = (
+    "zeta", "igamma", "igammac", "chebyshev_polynomial_t", "chebyshev_polynomial_u", "hermite_polynomial_h",
+    "laguerre_polynomial_l", "legendre_polynomial_p",
+)  # fmt: skip
 DTYPES = {"f32": float32, "f64": float64}
 LIMIT = 2.0
 
@@ -32,10 +36,11 @@ _DIGITS = 200  # bits; sin of the largest f64 needs its own
 def kernel_of(name: str, dtype: DType) -> Kernel:
     """The function over a vector loop."""
     builder = KernelBuilder(name)
-    operands = [builder.buffer(each, dtype, "in") for each in ("x", "y")[: 1 + (name in BINARY)]]
+    operands = [builder.buffer(each, dtype, "in") for each in ("x", "y")[: 1 + (name in (*BINARY, *REPEATED))]]
     result = builder.buffer("result", dtype, "out")
     with builder.loop("i", builder.size("n"), "vector") as i:
-        builder.store(result, i, getattr(mathematics, name)(*(operand.load(i) for operand in operands)))
+        value = getattr(mathematics, name)(*(operand.load(i) for operand in operands))
+        builder.store(result, i, builder.repeat(value) if isinstance(value, Recurrence) else value)
     return builder.finish()
 
 
@@ -49,7 +54,7 @@ def apply(name: str, dtype: DType, *operands: Array, speed: int = 3) -> Array:
     """The function of arrays."""
     given = [np.ascontiguousarray(operand, dtype.numpy) for operand in operands]
     arrays = {"x": given[0], "y": given[-1], "result": np.empty_like(given[0])}
-    if name not in BINARY:
+    if name not in (*BINARY, *REPEATED):
         del arrays["y"]
     assert machine(name, dtype, speed).run(arrays, {"n": given[0].size}) == 0
     return arrays["result"]

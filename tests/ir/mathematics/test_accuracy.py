@@ -103,7 +103,9 @@ def test_next_to_quarter_turns(name: str) -> None:
     assert worst([error_exactly(name, float(b), float(a)) for a, b in zip(double, results, strict=True)]) <= LIMIT
 
 
-@pytest.mark.parametrize("name", ["expm1", "tanh", "log1p", "sin", "erf", "tan", "asin", "atan", "sinh", "asinh", "atanh"])
+@pytest.mark.parametrize(
+    "name", ["expm1", "tanh", "log1p", "sin", "erf", "tan", "asin", "atan", "sinh", "asinh", "atanh"]
+)
 def test_small_arguments_are_kept(name: str) -> None:
     """Where the function is x, signs of zeros and subnormal numbers included."""
     for dtype in (float32, float64):

@@ -19,6 +19,18 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
     "log1p": [(0, 0), (-0.0, -0.0), (-1, -INF), (INF, INF), (-INF, NAN), (-1.5, NAN), (NAN, NAN)],
     "sin": [(0, 0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
     "cos": [(0, 1), (-0.0, 1), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "exp2": [(0, 1), (3, 8), (-2, 0.25), (INF, INF), (-INF, 0), (NAN, NAN), (2000, INF), (-2000, 0)],
+    "log2": [(1, 0), (8, 3), (0.25, -2), (0, -INF), (INF, INF), (-1, NAN), (NAN, NAN)],
+    "log10": [(1, 0), (1000, 3), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (NAN, NAN)],
+    "tan": [(0, 0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "asin": [(0, 0), (-0.0, -0.0), (1, math.pi / 2), (-1, -math.pi / 2), (1.5, NAN), (-INF, NAN), (NAN, NAN)],
+    "acos": [(1, 0), (0, math.pi / 2), (-1, math.pi), (1.5, NAN), (INF, NAN), (NAN, NAN)],
+    "atan": [(0, 0), (-0.0, -0.0), (1, math.pi / 4), (INF, math.pi / 2), (-INF, -math.pi / 2), (NAN, NAN)],
+    "sinh": [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN), (1e4, INF), (-1e4, -INF)],
+    "cosh": [(0, 1), (-0.0, 1), (INF, INF), (-INF, INF), (NAN, NAN), (-1e4, INF)],
+    "asinh": [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN)],
+    "acosh": [(1, 0), (0.5, NAN), (-INF, NAN), (INF, INF), (NAN, NAN)],
+    "atanh": [(0, 0), (-0.0, -0.0), (1, INF), (-1, -INF), (1.5, NAN), (INF, NAN), (NAN, NAN)],
     "erf": [(0, 0), (-0.0, -0.0), (INF, 1), (-INF, -1), (NAN, NAN), (1e300, 1), (-10, -1)],
 }
 

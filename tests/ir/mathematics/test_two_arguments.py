@@ -53,6 +53,23 @@ def test_power_double() -> None:
     assert worst(errors) <= LIMIT
 
 
+def points_of_the_plane(dtype: DType) -> tuple[Array, Array]:
+    """Of all sizes and in all directions, some of them next to the axes."""
+    rng = np.random.default_rng(9)
+    near = rng.normal(size=(2, COUNT // 4))
+    far = np.exp(rng.uniform(-80, 80, (2, COUNT // 4))) * rng.choice([-1, 1], (2, COUNT // 4))
+    return tuple(np.concatenate(each).astype(dtype.numpy) for each in zip(near, far, strict=True))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", ["atan2", "hypot"])
+def test_polar_coordinates(name: str) -> None:
+    y, x = points_of_the_plane(float32)
+    assert worst(errors_in_double(apply(name, float32, y, x), in_double(name, y, x))) <= LIMIT
+    y, x = points_of_the_plane(float64)
+    cases = [tuple(map(float, case)) for case in zip(apply(name, float64, y, x), y, x, strict=True)]
+    assert worst([error_exactly(name, *case) for case in cases[:: COUNT // 1000]]) <= LIMIT
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["remainder", "floor_divide"])
 def test_divisions_are_exact(name: str, dtype: str) -> None:
