@@ -67,8 +67,8 @@ def as_strided(input: Tensor, size: Sequence[Any], stride: Sequence[Any], storag
     if len(sizes) != len(strides):
         raise ShapeError(f"{len(sizes)} sizes and {len(strides)} strides must be as many", op="as_strided")
     if any(n < 0 for n in (*sizes, *strides)) or (storage_offset is not None and storage_offset < 0):
-        raise ValueError(f"sizes {list(sizes)}, strides {list(strides)} and offset {storage_offset} must not be negative",
-                         op="as_strided")  # fmt: skip
+        raise ValueError(f"none of sizes {list(sizes)}, strides {list(strides)} and offset {storage_offset} "
+                         "must be negative", op="as_strided")  # fmt: skip
     trace = STATE.trace
     if trace is None:
         return _strided(input, tuple(map(int, sizes)), tuple(map(int, strides)), storage_offset)

@@ -33,6 +33,7 @@ def test_a_view_of_an_argument_beside_a_computed_value():
         assert more.tolist() == (x + 1.0).tolist()
         assert turned.data_ptr() == x.data_ptr()
         assert turned.tolist() == x.T.tolist()
+    assert compiled.sealed
 
 
 def test_a_view_of_a_written_argument_shares_its_memory():
