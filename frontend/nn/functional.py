@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.functions import normalizing
-from brasa.functions.matrix import linear
 from brasa.functions.counting import one_hot
+from brasa.functions.matrix import linear
 from brasa.functions.neural.activation import (
     celu,
     elu,

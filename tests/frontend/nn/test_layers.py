@@ -257,7 +257,6 @@ def test_representations(text: str) -> None:
 ERRORS: dict[str, Callable[[], Any]] = {
     "Conv2d: 3 input and 4 output channels do not divide into 2 groups": lambda: nn.Conv2d(3, 4, 1, groups=2),
     "Conv2d: padding must be a size, 'same' or 'valid', not 'full'": lambda: nn.Conv2d(1, 1, 1, padding="full"),
-    "Conv2d: padding_mode must be 'zeros', not 'circular'": lambda: nn.Conv2d(1, 1, 1, padding_mode="circular"),
     "BatchNorm2d: input must have 4 axes, it has 2": lambda: nn.BatchNorm2d(3)(brasa.ones(2, 3)),
     "BatchNorm1d: input must have 2 or 3 axes, it has 4": lambda: nn.BatchNorm1d(3)(brasa.ones(2, 3, 4, 5)),
     "Dropout: p must be in 0..1, not 1.5": lambda: nn.Dropout(1.5),
