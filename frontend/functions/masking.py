@@ -5,6 +5,7 @@ from __future__ import annotations
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import placing
+from brasa.functions.axes import broadcast_to
 from brasa.functions.comparison import where
 from brasa.functions.nonzero import positions
 from brasa.functions.placing import Spot
@@ -27,7 +28,6 @@ from brasa.primitive import (
     type_of,
 )
 from brasa.tensor import Tensor
-from brasa.functions.axes import broadcast_to
 from brasa.views import reshape as reshape_tensor
 
 __all__ = ["masked_fill", "masked_scatter", "masked_select"]
@@ -46,8 +46,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Number) -> Tensor:
     kind = type_of(input).dtype
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"value {type_of(value)} is not one number")
-    inexact = ("float", "complex")
-    if isinstance(value, Tensor) and type_of(value).dtype.kind in inexact and kind.kind not in inexact:
+    if isinstance(value, Tensor) and type_of(value).dtype.kind == "complex" and kind.kind != "complex":
         raise DTypeError(f"value is {type_of(value).dtype.name}, the input {kind.name}")
     return cast(where(mask, cast(value, kind) if isinstance(value, Tensor) else value, input), kind)
 
