@@ -41,7 +41,7 @@ def operator(
     """
 
     def register(call: _C) -> _C:
-        for name in (call.__name__.strip("_"), *aliases):
+        for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
             OPERATORS[qualified] = Operator(qualified, call, method, in_place, out)
         return _with_out(call, creates) if out else call
@@ -60,6 +60,6 @@ def _with_out(function: _C, creates: bool) -> _C:
         if creates and out is not None:
             kwargs.setdefault("dtype", out.dtype)
         result = function(*args, **kwargs)
-        return result if out is None else write_out(function.__name__.strip("_"), out, result)
+        return result if out is None else write_out(function.__name__.rstrip("_"), out, result)
 
     return call  # type: ignore[return-value]
