@@ -131,7 +131,7 @@ def _pairs(input: Tensor, pad: Any) -> Pairs:
     return ((0, 0),) * (input.ndim - len(ends)) + tuple(ends)
 
 
-@operator(out=True)
+@operator()
 def constant_pad_nd(input: Tensor, pad: Any, value: Number = 0) -> Tensor:
     """A border of one value: `pad` holds (before, after) of the last axis, then of the one before it, ..."""
     require_tensors("constant_pad_nd", input=input)

@@ -205,7 +205,7 @@ def avg_pool1d(
     return _mean("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, with_border=count_include_pad)
 
 
-@operator(namespace="nn.functional")
+@operator(namespace="nn.functional", out=True)
 def avg_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -215,7 +215,7 @@ def avg_pool2d(
                  divisor=divisor_override)  # fmt: skip
 
 
-@operator(namespace="nn.functional")
+@operator(namespace="nn.functional", out=True)
 def avg_pool3d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
