@@ -11,7 +11,7 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
-from brasa.ir.kernel import Buffer, Expr, Recurrence, cast, const, select
+from brasa.ir.kernel import Buffer, Expr, Recurrence, cast, const, eq, select
 from brasa.ir.ops.index import checked
 from brasa.ir.program import Place
 
@@ -128,11 +128,25 @@ class Values:
             case "input":
                 return self.writer.load_input(node, index, mask)
             case "constant":
-                value, dtype = node.attrs["value"], node.tensor.dtype
-                return cast(self.writer.expr(value), dtype) if isinstance(value, Dim) else const(value, dtype)
+                return self._listed(node.attrs["value"], node.tensor.dtype, index)
             case "iota":
                 return self.writer.expr(index[node.attrs["axis"]])
         raise ValueError(f"{node.op.name} cannot be computed element by element")
+
+    def _listed(self, value: Any, dtype: DType, index: Index) -> Expr:
+        """The element of a constant: of nested tuples, which are few, chosen by comparing the index with each place."""
+        if isinstance(value, Dim):
+            return cast(self.writer.expr(value), dtype)
+        if not isinstance(value, tuple):
+            return const(value, dtype)
+        first, rest = index[0], index[1:]
+        if isinstance(first, int):
+            return self._listed(value[first], dtype, rest)
+        result = self._listed(value[-1], dtype, rest)
+        for place in reversed(range(len(value) - 1)):
+            chosen = eq(self.writer.expr(first), place)
+            result = select(chosen, self._listed(value[place], dtype, rest), result)
+        return result
 
     def _elementwise(self, node: Node, args: list[Expr]) -> Expr:
         """Half precision is computed in float32 and rounded once."""

@@ -8,6 +8,7 @@ SAMPLES = [
     Sample("x: f32[n,2] strides(s,1) param \"fc.weight\"", "", {"n": 3}),
     Sample("x: i64[]", ""),
     Sample("", "f32[2,3] = constant(value=1.5)"),
+    Sample("", "f32[2,3] = constant(value=[[1.5, -2.0, 0.0], [0.5, 3.0, 1.0]])"),
     Sample("", "f64[] = constant(value=-inf)"),
     Sample("", "i64[0] = constant(value=7)"),
     Sample("x: f32[n]", "bool[n,2] = constant(value=true)", {"n": 3}),
