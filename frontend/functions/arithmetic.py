@@ -7,7 +7,7 @@ from brasa.function import function
 from brasa.functions.bits import copysign
 from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
-from brasa.ir.dtype import bool_, float64
+from brasa.ir.dtype import bool_, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
@@ -212,8 +212,9 @@ def _pow(input: Number, exponent: Number) -> Tensor:
 @operator(method=True, in_place=True, out=True)
 @function
 def square(input: Tensor) -> Tensor:
-    """input * input."""
-    return mul(input, input)
+    """input * input; of bool, as int64."""
+    x = cast(input, int64) if type_of(input).dtype is bool_ else input
+    return mul(x, x)
 
 
 @operator(method=True, in_place=True, out=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from brasa.function import function
 from brasa.functions.arithmetic import abs, add, mul, sub
 from brasa.functions.elementwise import binary, broadcast, named
-from brasa.ir.dtype import DType, bfloat16, float16, float32, float64
+from brasa.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
@@ -108,6 +108,8 @@ def isreal(input: Tensor) -> Tensor:
 @function
 def _isclose(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool) -> Tensor:
     x, y = together(input, other)
+    if type_of(x).dtype is bool_:
+        x, y = cast(x, int64), cast(y, int64)
     close = apply(ops.eq, x, y)
     if equal_nan and type_of(x).dtype.kind == "float":
         close = logical_or(close, logical_and(isnan(x), isnan(y)))

@@ -23,7 +23,7 @@ from brasa.ir.errors import BrasaError, ValueError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.move import slice_
 from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, elementwise_op, reshape, type_of
+from brasa.primitive import Number, apply, axis_of, cast, elementwise_op, reshape, type_of
 from brasa.random import next_draw
 from brasa.tensor import Tensor
 
@@ -52,7 +52,7 @@ def _activation(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _kept(input: Tensor, low: Number, high: Number, value: Tensor) -> Tensor:
     """value where input is inside low..high, the bounds elsewhere; at and beyond them there is no gradient."""
     below, above = elementwise_op(ops.le, input, low), elementwise_op(ops.ge, input, high)
-    return where(below, low, where(above, high, value))
+    return cast(where(below, low, where(above, high, value)), type_of(value).dtype)
 
 
 relu = operator(namespace="nn.functional")(_or_in_place(plain_relu))
