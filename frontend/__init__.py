@@ -47,6 +47,12 @@ from brasa.functions.linalg.spectra import *  # noqa: F403
 from brasa.functions.linalg.statistics import *  # noqa: F403
 from brasa.functions.masking import *  # noqa: F403
 from brasa.functions.matrix import *  # noqa: F403
+from brasa.functions.neural.activation import celu as celu
+from brasa.functions.neural.activation import hardshrink as hardshrink
+from brasa.functions.neural.activation import prelu as prelu
+from brasa.functions.neural.activation import rrelu as rrelu
+from brasa.functions.neural.activation import selu as selu
+from brasa.functions.neural.activation import threshold as threshold
 from brasa.functions.neural.adaptive_pooling import *  # noqa: F403
 from brasa.functions.neural.convolution import *  # noqa: F403
 from brasa.functions.neural.distance import *  # noqa: F403
