@@ -16,7 +16,7 @@ from brasa.promotion import promote_types as promoted
 from brasa.tensor import Tensor
 
 __all__ = [
-    "can_cast", "finfo", "iinfo", "is_floating_point", "is_nonzero", "is_same_size", "is_tensor", "numel",
+    "can_cast", "finfo", "iinfo", "is_floating_point", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel",
     "promote_types", "result_type",
 ]  # fmt: skip
 
@@ -108,12 +108,18 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 @operator()
+def is_signed(input: Tensor) -> bool:
+    """Whether a tensor's dtype has negative values."""
+    return input.is_signed()
+
+
+@operator()
 def numel(input: Tensor) -> int:
     """The number of elements of a tensor."""
     return input.numel()  # type: ignore[no-any-return]
 
 
-@operator()
+@operator(method=True)
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element of a tensor is not zero."""
     return bool(input)

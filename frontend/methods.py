@@ -13,10 +13,12 @@ from brasa.copies import cast
 from brasa.exchange import VALUE_METHODS
 from brasa.functions import pointwise
 from brasa.functions.complex import COMPLEX_METHODS
+from brasa.functions.diagonals import fill_diagonal_
 from brasa.functions.filling import FILLS
 from brasa.functions.overwriting import OVERWRITES
 from brasa.functions.turning import TURNS
 from brasa.inplace import assign, in_place
+from brasa.memory_facts import MEMORY_METHODS
 from brasa.operator_methods import OPERATOR_METHODS
 from brasa.operators import OPERATORS
 from brasa.representation import represent
@@ -86,5 +88,5 @@ _METHODS: dict[str, Any] = {
     "where": _flip_where, "copy_": _copy_, **OVERWRITES, **TURNS, **FILLS, "detach_": _detach_,
     "data": property(_data, _set_data),
     "T": property(_transposed), "mT": property(lambda self: views.transpose(self, -2, -1)),
-    **COMPLEX_METHODS, **CONVERSIONS, **VALUE_METHODS,
+    **COMPLEX_METHODS, **CONVERSIONS, **VALUE_METHODS, **MEMORY_METHODS, "fill_diagonal_": fill_diagonal_,
 }  # fmt: skip

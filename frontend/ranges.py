@@ -21,7 +21,7 @@ from brasa.operators import operator
 from brasa.primitive import Number, apply, carrier, cast, constant, current, elementwise_op, expand, type_of
 from brasa.tensor import Tensor
 
-__all__ = ["arange", "eye", "linspace", "logspace"]
+__all__ = ["arange", "eye", "linspace", "logspace", "range"]
 
 
 def _places(like: TensorType, axis: int = 0) -> Tensor:
@@ -66,6 +66,20 @@ def arange(
     if dtype.kind != "float":
         start, step = (int(x) if isinstance(x, float) else x for x in (start, step))
     return finished(_counted(carrier((count,), dtype, device_name(device)), start, step), requires_grad)
+
+
+@operator(out=True, creates=True)
+def range(
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """start, start + step, ... up to end, which is included; arange is what Python's range is."""
+    require_strided(layout, "range")
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end < start if step > 0 else start < end):
+        raise ValueError(f"steps of {step} do not lead from {start} to {end}", op="range")
+    like = carrier((math.floor((end - start) / step) + 1,), dtype or DEFAULTS.dtype, device_name(device))
+    return finished(_counted(like, start, step), requires_grad)
 
 
 def _spaced(type: TensorType, start: Number, end: Number) -> Tensor:

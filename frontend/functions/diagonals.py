@@ -9,6 +9,7 @@ import numpy as np
 from brasa.copies import clone
 from brasa.creation import tensor
 from brasa.function import function
+from brasa.functions.overwriting import fill_
 from brasa.functions.pointwise import where
 from brasa.functions.strided import diagonal
 from brasa.ir.dtype import DType, int64
@@ -18,9 +19,9 @@ from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import Number, axis_of, current, type_of
 from brasa.tensor import Tensor, type_text
-from brasa.views import reshape, spread
+from brasa.views import narrow, reshape, spread
 
-__all__ = ["diag", "diag_embed", "diagflat", "tril", "tril_indices", "triu", "triu_indices"]
+__all__ = ["diag", "diag_embed", "diagflat", "fill_diagonal_", "tril", "tril_indices", "triu", "triu_indices"]
 
 
 @operator(method=True)
@@ -51,6 +52,22 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 _diagonal = diagonal
+
+
+def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write a value to the places whose indices are all equal; with wrap, in tall matrices, again below that."""
+    if input.ndim < 2:
+        raise ShapeError(f"expects at least two axes, {type_text(input)} has {input.ndim}", op="fill_diagonal_")
+    shape = tuple(input.shape)
+    if input.ndim > 2 and any(size != shape[0] for size in shape):
+        raise ShapeError(f"all axes of {type_text(input)} must be of one size", op="fill_diagonal_")
+    seen = _diagonal(input)
+    for _ in range(input.ndim - 2):
+        seen = _diagonal(seen, 0, 0, -1)
+    fill_(seen, fill_value)
+    if wrap and input.ndim == 2 and shape[0] > shape[1] + 1:
+        fill_diagonal_(narrow(input, 0, shape[1] + 1, shape[0] - shape[1] - 1), fill_value, wrap)
+    return input
 
 
 @operator(method=True)

@@ -10,13 +10,14 @@ from brasa.functions.axes import t
 from brasa.functions.parting import split, split_with_sizes, unbind
 from brasa.functions.strided import as_strided, diagonal, unfold
 from brasa.operators import operator
+from brasa.primitive import axis_of
 from brasa.tensor import Tensor
 from brasa.views import detach, expand, narrow, permute, select, squeeze, transpose, unsqueeze, view
 
 __all__ = [
     "alias_copy", "as_strided_copy", "detach_copy", "diagonal_copy", "expand_copy", "narrow_copy", "permute_copy",
-    "select_copy", "split_copy", "split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy", "unbind_copy",
-    "unfold_copy", "unsqueeze_copy", "view_copy",
+    "select_copy", "slice_copy", "split_copy", "split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy",
+    "unbind_copy", "unfold_copy", "unsqueeze_copy", "view_copy",
 ]  # fmt: skip
 
 
@@ -47,3 +48,10 @@ unbind_copy = _copied("unbind_copy", unbind)
 unfold_copy = _copied("unfold_copy", unfold)
 unsqueeze_copy = _copied("unsqueeze_copy", unsqueeze)
 view_copy = _copied("view_copy", view)
+
+
+@operator(out=True)
+def slice_copy(input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A copy of the places start, start + step, ... below end of an axis."""
+    axis = axis_of(dim, input.ndim, "slice_copy")
+    return clone(input[(slice(None),) * axis + (slice(start, end, step),)])  # type: ignore[index]

@@ -113,6 +113,12 @@ def test_spaced_values():
         assert compiled(brasa.tensor(0.0), brasa.tensor(end)).tolist() == np.linspace(0, end, 5).tolist()
 
 
+def test_range_includes_its_end():
+    assert brasa.range(1, 3).tolist() == [1.0, 2.0, 3.0]
+    assert brasa.range(0, 1, 0.25).tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert brasa.range(2, 0, -1, dtype=brasa.int64).tolist() == [2, 1, 0]
+
+
 def test_triangles_as_places():
     assert brasa.tril_indices(3, 4, -1).tolist() == np.stack(np.tril_indices(3, -1, 4)).tolist()
     assert brasa.triu_indices(3, 4, 1).tolist() == np.stack(np.triu_indices(3, 1, 4)).tolist()

@@ -121,6 +121,7 @@ CASES = {
         lambda x: (brasa.unfold_copy(x, 0, 2, 1), *brasa.split_with_sizes_copy(x, [2, 4], 1), brasa.t_copy(x)),
         lambda x: (windows(x, 0, 2, 1), x[:, :2], x[:, 2:], x.T), [M],
     ),
+    "slice_copy": (lambda x: brasa.slice_copy(x, 1, 1, -1, 2), lambda x: x[:, 1:-1:2], [M]),
     "fill": (lambda x, y: brasa.fill(x, y), lambda x, y: np.full_like(x, y), [M, np.float32(2.5)]),
     "clone": (lambda x: x.T.clone(), lambda x: x.T, [M]),
     "_chunk_cat": (
@@ -193,6 +194,29 @@ def test_a_gradient_passes_through_a_written_diagonal():
     y.sum().backward()
     assert x.grad.tolist() == (2.0 - 2.0 * np.eye(3)).tolist()
     assert d.grad.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_filled_diagonals():
+    for shape, wrap in (((3, 5), False), ((7, 3), True), ((3, 3, 3), False)):
+        want = np.zeros(shape)
+        np.fill_diagonal(want, 2.0, wrap)
+        assert brasa.zeros(shape).fill_diagonal_(2.0, wrap).tolist() == want.tolist()
+        call = brasa.compile(lambda x, wrap=wrap: (x * 1.0).fill_diagonal_(2.0, wrap), fullgraph=True)
+        assert call(brasa.zeros(shape)).tolist() == want.tolist()
+    with pytest.raises(ValueError, match="must be of one size"):
+        brasa.zeros(2, 2, 3).fill_diagonal_(1.0)
+
+
+def test_the_memory_under_a_tensor():
+    x = brasa.arange(6.0)
+    assert x[2:].untyped_storage() == x.untyped_storage()
+    assert x[2:].untyped_storage().data_ptr() == x.data_ptr()
+    assert len(x.untyped_storage()) == 24
+    assert x.is_set_to(x.detach())
+    assert not x.is_set_to(x[1:])
+    assert brasa.ones(3).set_(x[4:]).tolist() == [4.0, 5.0]
+    assert not x.is_pinned()
+    assert x.to_dense() is x
 
 
 def test_views_in_place():
