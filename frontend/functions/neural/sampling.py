@@ -15,7 +15,7 @@ from brasa.functions.neural.spatial import counted
 from brasa.ir.dim import Size, largest, product
 from brasa.ir.dtype import DType, bool_, int64
 from brasa.ir.errors import DTypeError, NotImplementedError, ShapeError, ValueError
-from brasa.ir.ops import move, reduce
+from brasa.ir.ops import move
 from brasa.ir.ops.index import gather
 from brasa.operators import operator
 from brasa.primitive import apply, carrier, cast, constant, expand, reshape, type_of
@@ -104,10 +104,6 @@ def _together(taps: Sequence[_Tap], axes: Sequence[_Axis]) -> _Tap:
     return _Tap(index, inside, weight)
 
 
-# Up to so many elements of a place are read one by one; more are read together and summed along an axis.
-_FEW = 8
-
-
 @function
 def _sampled(input: Tensor, grid: Tensor, mode: str, border: str, corners: bool) -> Tensor:
     kind = type_of(input).dtype
@@ -123,13 +119,10 @@ def _sampled(input: Tensor, grid: Tensor, mode: str, border: str, corners: bool)
     ]
     images = cast(reshape(input, (samples, channels, product(spatial))), dtype)
     chosen = [_together(combination, axes) for combination in itertools.product(*taps)]
-    if len(chosen) > _FEW:
-        result = _sum_of_many(images, chosen)
-    else:
-        terms = [_term(images, tap, (samples, channels, total)) for tap in chosen]
-        result = terms[0]
-        for term in terms[1:]:
-            result = pointwise.add(result, term)
+    terms = [_term(images, tap, (samples, channels, total)) for tap in chosen]
+    result = terms[0]
+    for term in terms[1:]:
+        result = pointwise.add(result, term)
     return cast(reshape(result, (samples, channels, *counts)), kind)
 
 
@@ -143,19 +136,6 @@ def _term(images: Tensor, tap: _Tap, shape: Sequence[Size]) -> Tensor:
     if tap.weight is not None:
         value = pointwise.mul(value, expand(tap.weight, shape))
     return pointwise.where(expand(tap.inside, shape), value, 0.0)
-
-
-def _sum_of_many(images: Tensor, taps: Sequence[_Tap]) -> Tensor:
-    samples, channels, _ = type_of(images).shape
-    total = type_of(taps[0].index).shape[2]
-    count = len(taps)
-
-    def row(parts: Sequence[Tensor]) -> Tensor:
-        return apply(move.concat, *parts, axis=2)
-
-    joined = _Tap(*(row([tap[part] for tap in taps]) for part in range(3)))  # type: ignore[misc, arg-type]
-    terms = reshape(_term(images, joined, (samples, channels, count * total)), (samples, channels, count, total))
-    return apply(reduce.sum_, terms, axes=(2,))
 
 
 def _sample(op: str, rank: int | None, input: Any, grid: Any, mode: str, border: str, corners: Any) -> Tensor:
