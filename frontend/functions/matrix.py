@@ -194,6 +194,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return reshape(pointwise.mul(wide, fine), [n * m for n, m in zip(a, b, strict=True)])
 
 
+@operator(namespace="nn.functional", out=True)
 @function(fixed=("weight", "bias"))
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input[..., in] @ weight[out, in].T + bias[out]."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from brasa.ir.dtype import DType, float32
+from brasa.functions.elementwise import computing_dtype as wide
 from brasa.primitive import cast, common_dtype, type_of
 from brasa.tensor import Tensor
 
-
-def wide(dtype: DType) -> DType:
-    """The dtype that composites compute in: float32 for half precision, else the dtype itself."""
-    return float32 if dtype.kind == "float" and dtype.bits < 32 else dtype
+__all__ = ["rounded", "wide", "widened"]
 
 
 def widened(*tensors: Tensor | None) -> list[Tensor]:
@@ -18,5 +15,6 @@ def widened(*tensors: Tensor | None) -> list[Tensor]:
 
 
 def rounded(result: Tensor, *operands: Tensor | None) -> Tensor:
-    """The result in the dtype that the operands promote to: where float32 inside ends."""
-    return cast(result, common_dtype(*[operand for operand in operands if operand is not None]))
+    """The result in the dtype that the operands promote to, where float32 inside ends; of integers it is as it is."""
+    kind = common_dtype(*[operand for operand in operands if operand is not None])
+    return cast(result, kind) if kind.kind in ("float", "complex") else result
