@@ -11,12 +11,16 @@ from brasa.functions.comparison import where
 from brasa.functions.elementwise import binary, filled, in_floats, unary
 from brasa.functions.exponential import log, log1p, product_with_log
 from brasa.functions.trigonometry import sin
+from brasa.ir.dtype import int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
+from brasa.ir.ops.reduce import sum_
+from brasa.ir.ops.source import iota
+from brasa.ir.types import TensorType
 from brasa.operators import operator
-from brasa.primitive import Number, elementwise_op, together
+from brasa.primitive import Number, apply, cast, current, elementwise_op, expand, reshape, together, type_of
 from brasa.tensor import Tensor
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma"]
@@ -159,10 +163,13 @@ def polygamma(n: int, input: Tensor) -> Tensor:
 @function
 @in_floats
 def _mvlgamma(input: Tensor, p: int) -> Tensor:
-    total = filled(input, p * (p - 1) / 4 * math.log(math.pi))
-    for count in range(p):
-        total = add(total, lgamma(sub(input, count / 2)))
-    return total
+    """The terms stand along an axis of their own, so that there is one lgamma to compile."""
+    type = type_of(input)
+    shape = (*type.shape, p)
+    places = current().apply(iota, axis=type.rank, type=TensorType(shape, int64, type.device))
+    halves = mul(cast(current().fresh(places), type.dtype), 0.5)
+    terms = lgamma(sub(expand(reshape(input, (*type.shape, 1)), shape), halves))
+    return add(apply(sum_, terms, axes=(type.rank,)), p * (p - 1) / 4 * math.log(math.pi))
 
 
 @operator(method=True, in_place=True, out=True)
