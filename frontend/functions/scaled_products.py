@@ -39,10 +39,8 @@ def _plain_sum(input: Tensor, product_: Tensor) -> Tensor:
 
 def _added(op: str, input: Tensor, product_: Tensor, beta: Any, alpha: Any) -> Tensor:
     check_same_dtype(op, input, product_)
-    if input.dtype.kind in ("int", "uint", "bool"):
-        for name, value in (("beta", beta), ("alpha", alpha)):
-            if isinstance(value, float):
-                raise DTypeError(f"{name} must be an integer for {input.dtype.name}, it is {value}", op=op)
+    if input.dtype.kind in ("int", "uint"):
+        beta, alpha = (int(each) if isinstance(each, float) else each for each in (beta, alpha))
     missing = product_.ndim - input.ndim
     pairs = zip(input.shape, product_.shape[max(missing, 0) :], strict=False)
     if missing < 0 or any(n != 1 and n != m for n, m in pairs):
@@ -106,4 +104,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     if input.dtype is bool_ and vec1.dtype is bool_:
         return pointwise.logical_or(pointwise.logical_and(input, bool(beta)),
                                     pointwise.logical_and(outer(vec1, vec2), bool(alpha)))  # fmt: skip
+    for name, value in (("beta", beta), ("alpha", alpha)):
+        if input.dtype.kind in ("int", "uint", "bool") and isinstance(value, float):
+            raise DTypeError(f"{name} must be an integer for {input.dtype.name}, it is {value}", op="addr")
     return _added("addr", input, outer(vec1, vec2), beta, alpha)

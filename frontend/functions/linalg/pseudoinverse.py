@@ -177,7 +177,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     if b.ndim < 2 or b.shape[-2] != A.shape[-2]:
         raise ShapeError(f"A is {type_text(A)}, B is {type_text(B)}: they do not fit", op=op)
     solution, rank, values = _least_squares(A, b, rcond)
-    residuals = _residuals(A, b, solution) if A.shape[-2] > A.shape[-1] else _nothing(A, None)
+    left_over = driver not in (None, "gelsy") and A.shape[-2] > A.shape[-1]
+    residuals = _residuals(A, b, solution) if left_over else _nothing(A, None)
     if vector:
         solution = solution.squeeze(-1)  # type: ignore[attr-defined]
         residuals = residuals.squeeze(-1) if residuals.ndim > 1 else residuals  # type: ignore[attr-defined]

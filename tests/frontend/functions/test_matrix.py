@@ -152,7 +152,7 @@ ERRORS = [
     (lambda: brasa.bmm(TWO, TWO[:1].mT), "bmm: batch sizes differ, 2 and 1", ValueError),
     (lambda: brasa.dot(ONE, ONE), "dot: input must have 1 axes", ValueError),
     (lambda: brasa.addmm(TWO, ONE, ONE.T), "addmm: input f64[2,3,4] cannot be expanded to f64[3,3]", ValueError),
-    (lambda: brasa.addmm(*[brasa.ones(2, 2, dtype=brasa.int64)] * 3, alpha=0.5), "alpha must be an integer", TypeError),
+    (lambda: brasa.addr(*[brasa.ones(2, dtype=brasa.int64)] * 3, alpha=0.5), "alpha must be an integer", TypeError),
     (lambda: brasa.tensordot(ONE, ONE, 3), "dims is 3, the tensors have 2 and 2 axes", TypeError),
     (lambda: brasa.tensordot(ONE, ONE, ([0], [0, 1])), "1 axes of a cannot be paired with 2 of b", ValueError),
     (lambda: brasa.linalg.multi_dot([ONE]), "needs two tensors or more, found 1", ValueError),
