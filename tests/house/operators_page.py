@@ -66,7 +66,10 @@ def text_of(name: str) -> str:
     """The call that shows an operator: its own, or that of a name which it is an alias of."""
     if name in CALLS:
         return CALLS[name]
-    known = next(other for other, each in OPERATORS.items() if other in CALLS and each.call is OPERATORS[name].call)
+    same = [other for other, each in OPERATORS.items() if other in CALLS and each.call is OPERATORS[name].call]
+    if not same:
+        raise KeyError(f"{name} has no call in tests/samples/calls.txt")
+    known = same[0]
     return CALLS[known].replace(f"{known}(", f"{name}(", 1)
 
 
