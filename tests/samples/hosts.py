@@ -57,7 +57,8 @@ SAMPLES = [
         ("f32", "3,3", "", {}), ("f64", "2,n,n", "2", {"n": 4}), ("f32", "0,3,3", "0", {}), ("f64", "2,0,0", "2", {}))],
     *[_symmetric(dtype, shape, f"({dtype}[{vector}], {dtype}[{shape}])", "eigh", sizes, f", upper={upper}")
       for dtype, shape, vector, sizes in (
-        ("f32", "3,3", "3", {}), ("f64", "2,n,n", "2,n", {"n": 4}), ("f32", "0,3,3", "0,3", {})) for upper in ("false", "true")],
+        ("f32", "3,3", "3", {}), ("f64", "2,n,n", "2,n", {"n": 4}), ("f32", "0,3,3", "0,3", {}))
+      for upper in ("false", "true")],
     *_of_matrices("lu", "({d}[{b}{m},{n}], i32[{b}{n}], i32[{batch}])"),
     *_of_matrices("qr", "({d}[{b}{m},{n}], {d}[{b}{n},{n}])", options="complete=false"),
     *_of_matrices("qr", "({d}[{b}{m},{m}], {d}[{b}{m},{n}])", options="complete=true", smooth=False),
@@ -71,8 +72,8 @@ SAMPLES = [
       for upper in ("false", "true")],
     Sample("x: f32[3,3]", "(c64[3], c64[3,3]) = eig(x)", {}, {"x": spread}),
     Sample("x: c128[2,n,n]", "(c128[2,n], c128[2,n,n]) = eig(x)", {"n": 3}, {"x": spread}),
-    *[Sample(f"x: {dtype}[{shape}], least: {dtype}[{batch}]", f"{dtype}[{result}] = pinv(x, least, hermitian=false)", {},
-             {"x": spread, "least": between(0, 0.01)})
+    *[Sample(f"x: {dtype}[{shape}], least: {dtype}[{batch}]",
+             f"{dtype}[{result}] = pinv(x, least, hermitian=false)", {}, {"x": spread, "least": between(0, 0.01)})
       for dtype, shape, batch, result in (("f32", "3,2", "", "2,3"), ("f64", "2,3,4", "2", "2,4,3"),
                                           ("f64", "4,4", "", "4,4"), ("f64", "0,2", "", "2,0"))],
     *[Sample(f"x: {dtype}[{shape}]", f"{dtype}[{shape}] = matrix_exp(x)", sizes)
