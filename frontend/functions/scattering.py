@@ -31,6 +31,8 @@ Put = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 
 def _multiplied(input: Tensor, places: Tensor, values: Tensor, axis: int) -> Tensor:
     dtype = type_of(input).dtype
+    if dtype is bool_:
+        return _smallest(input, places, values, axis)
     wide = _wide(dtype)
     return cast(apply(ops.scatter_mul, cast(input, wide), places, cast(values, wide), axis=axis), dtype)
 
@@ -190,7 +192,7 @@ def _index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Nu
 @operator(method=True, in_place=True, out=True)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """The input with slices of source, times alpha, added at the places of an axis that a vector names."""
-    return _index_add(input, dim, index, source, alpha)  # type: ignore[no-any-return]
+    return _index_add(input, dim, index, source, int(alpha) if isinstance(alpha, bool) else alpha)  # type: ignore[no-any-return]
 
 
 @operator(method=True, in_place=True, out=True)

@@ -168,6 +168,24 @@ CASES = {
         [((3, 9, 100), (3, 20, 100), (3, 20, 100))],
         small,
     ),
+    "scatter": Case(
+        region(
+            " %0: f32[n,b] = scatter(x, y, z, axis=0)\n return %0",
+            inputs="x: f32[n,b], y: i64[k,b], z: f32[k,b]",
+            results=["f32[n,b]"],
+        ),
+        [((9, 100), (20, 100), (20, 100))],
+        small,
+    ),
+    "checked_index": Case(
+        region(
+            " %0: i64[k] = index(y, bound=n)\n %1: f32[k] = gather(x, %0, axis=0)\n return %1",
+            inputs="x: f32[n], y: i64[k]",
+            results=["f32[k]"],
+        ),
+        [((9,), (200,))],
+        small,
+    ),
     "half_sum": Case(reduction("sum", "[3]", "f16[a,b,c]", "f16"), [((2, 2, 2, 5000),)]),
 }
 

@@ -160,6 +160,10 @@ def test_dtypes(dtype: str) -> None:
     index, key = brasa.tensor(PLACES), brasa.tensor(VECTOR)
     for made in (x.gather(0, index[:, :4]), x[key], x[:, key], x.scatter(0, index, v), x.masked_fill(x > 0, 1)):
         assert made.dtype is kind
+    if dtype == "bool":
+        both = x.scatter_reduce(0, index, v, "prod"), x.scatter_reduce(0, index, v, "amin")
+        np.testing.assert_array_equal(both[0].numpy(), both[1].numpy())
+        np.testing.assert_array_equal(x.index_add(0, key, v[:, :5], alpha=False).numpy(), x.numpy())
     got = x.index_put((key, key), v.reshape(-1)[:3], accumulate=True).float().numpy()
     wide = added(x.float().numpy(), (VECTOR, VECTOR), v.float().numpy().reshape(-1)[:3])
     want = np.minimum(wide, 1) if dtype == "bool" else wide % 256 if dtype == "uint8" else wide
