@@ -7,7 +7,7 @@ from brasa.function import function
 from brasa.functions.bits import copysign
 from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
-from brasa.ir.dtype import bool_, float64, int64
+from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
@@ -235,12 +235,13 @@ def pow(input: Number, exponent: Number) -> Tensor:
 
 @function(inline=True)
 def _float_power(input: Number, exponent: Number) -> Tensor:
-    return apply(ops.pow_, *together(input, exponent, dtype=float64))
+    wide = complex128 if common_dtype(input, exponent).is_complex else float64
+    return elementwise_op(ops.pow_, input, exponent, dtype=wide)
 
 
 @operator(method=True, in_place=True, out=True)
 def float_power(input: Number, exponent: Number) -> Tensor:
-    """input to the power of exponent, in float64."""
+    """input to the power of exponent, in float64 or complex128."""
     require_a_tensor("float_power", input, exponent)
     return _float_power(input, exponent)
 
