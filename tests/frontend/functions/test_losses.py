@@ -220,7 +220,7 @@ def test_old_ways_to_say_the_reduction() -> None:
 
 
 def test_shapes_that_differ_are_worth_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"the target \[3\] is broadcast with the input \\[4, 3\\]"):
+    with pytest.warns(UserWarning, match=r"the target \[3\] is broadcast with the input \[4, 3\]"):
         loss = functional.mse_loss(brasa.tensor(X), brasa.tensor(Y[0]))
     np.testing.assert_allclose(loss.item(), ((X - Y[0]) ** 2).mean(), rtol=1e-6)
 
