@@ -11,7 +11,10 @@ from tests.codegen.schedules.running import Array, machine, reference, region
 _random = np.random.default_rng(19)
 
 # height, width, window, stride, padding, dilation
-OPTIONS = [(8, 8, 2, 2, 0, 1), (33, 40, 3, 2, 1, 1), (9, 14, 3, 1, 1, 2), (9, 14, 3, 2, 1, 2), (9, 14, 5, 1, 2, 1), (7, 7, 7, 1, 0, 1)]
+OPTIONS = [
+    (8, 8, 2, 2, 0, 1), (33, 40, 3, 2, 1, 1), (9, 14, 3, 1, 1, 2), (9, 14, 3, 2, 1, 2), (9, 14, 5, 1, 2, 1),
+    (7, 7, 7, 1, 0, 1),
+]  # fmt: skip
 
 
 def floats(*shape: int) -> Array:
