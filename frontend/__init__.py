@@ -22,13 +22,14 @@ from brasa.creation import *  # noqa: F403
 from brasa.dtype_facts import *  # noqa: F403
 from brasa.exchange import *  # noqa: F403
 from brasa.formats import *  # noqa: F403
-from brasa.functions import holomorphic as _holomorphic
+from brasa.functions import holomorphic as _holomorphic  # noqa: F401 (gives ops their complex forms)
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
 from brasa.functions.counting import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403
+from brasa.functions.distributions import *  # noqa: F403
 from brasa.functions.einsum import *  # noqa: F403
 from brasa.functions.extremes import *  # noqa: F403
 from brasa.functions.gathering import *  # noqa: F403
@@ -70,7 +71,6 @@ from brasa.functions.parting import *  # noqa: F403
 from brasa.functions.pointwise import *  # noqa: F403
 from brasa.functions.reduction import *  # noqa: F403
 from brasa.functions.replacing import *  # noqa: F403
-from brasa.functions.distributions import *  # noqa: F403
 from brasa.functions.sampling import *  # noqa: F403
 from brasa.functions.scaled_products import *  # noqa: F403
 from brasa.functions.scattering import *  # noqa: F403
