@@ -125,9 +125,7 @@ def _sum_vjp(node: Node, g: Node) -> tuple[Node]:
 window_sum = Op("window_sum", Kind.WINDOW, ("x",), _sum_type, _sum_value, _sum_vjp, body=sum_.body)
 
 
-def _spread_type(
-    g: TensorType, *, spatial: Any, window: Any, stride: Any, padding: Any, dilation: Any
-) -> TensorType:
+def _spread_type(g: TensorType, *, spatial: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> TensorType:
     if g.rank < len(spatial):
         raise ShapeError(f"g {g} has fewer axes than spatial {list(spatial)}")
     return TensorType((*g.shape[: g.rank - len(spatial)], *spatial), g.dtype, g.device)

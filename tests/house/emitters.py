@@ -16,6 +16,7 @@ from tests.house.source import Source
 KERNEL_WORDS = {*kernel.UNARY, *kernel.BINARY, *kernel.COMPARE, "select", "cast"}
 # Names that ops share with LLVM's and C's own words and with everyday programming.
 PLAIN_WORDS = {
+    "bitcast",
     "call",
     "constant",
     "input",

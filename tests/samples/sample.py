@@ -24,7 +24,7 @@ class Sample:
     """One application of an op to inputs.
 
     sizes: what named sizes stand for. values: how inputs are drawn, or their values, where the usual ones will not do.
-    smooth: whether the op is differentiable there. held: graphs that it holds. before: nodes that it reads, a line each.
+    smooth: whether the op is differentiable there. held: graphs that it holds. before: nodes it reads, a line each.
     """
 
     inputs: str

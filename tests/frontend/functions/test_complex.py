@@ -93,7 +93,8 @@ OTHERS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
     "empty": (lambda x: brasa.exp(x) * x, lambda x: np.exp(x) * x, [numbers(0, 3)]),
     "zero_dim": (lambda x: brasa.exp(x) * x.conj(), lambda x: np.exp(x) * x.conj(), [numbers()]),
 }  # fmt: skip
-EAGER_ALONE = {"matmul", "pow", "prod", "cumprod", "pow_number", "numbers", "std", "prod_of_all", "outer", "dot"}  # to save time
+# To save time:
+EAGER_ALONE = {"matmul", "pow", "prod", "cumprod", "pow_number", "numbers", "std", "prod_of_all", "outer", "dot"}
 NOT_DIFFERENTIABLE = {"eq", "cast", "empty"}  # the cast rounds to single precision
 
 
