@@ -9,7 +9,7 @@ from brasa.function import function
 from brasa.functions.arithmetic import abs, add, mul, sub
 from brasa.functions.elementwise import binary, broadcast, named
 from brasa.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
-from brasa.ir.errors import BrasaError
+from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.operators import operator
@@ -176,6 +176,8 @@ def nan_to_num(
     """The input with numbers for NaN and infinities: by default 0 and the dtype's own bounds."""
     if input.dtype.kind in ("bool", "int", "uint"):
         return input.clone()  # type: ignore[attr-defined, no-any-return]
+    if input.dtype not in _LARGEST:
+        raise DTypeError(f"is not defined for {input.dtype.name}", op="nan_to_num")
     top = _LARGEST[input.dtype]
     return _nan_to_num(
         input, 0.0 if nan is None else nan, top if posinf is None else posinf, -top if neginf is None else neginf

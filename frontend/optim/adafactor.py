@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml_dtypes import finfo
-
 from brasa.creation import zeros, zeros_like
+from brasa.dtype_facts import finfo
 from brasa.functions import pointwise, reduction
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
@@ -81,7 +80,7 @@ class Adafactor(Optimizer):
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         least, floor = group["eps"]
-        least = float(finfo(parameter.dtype.numpy).eps) if least is None else least
+        least = finfo(parameter.dtype).eps if least is None else least
         _adafactor(
             parameter, grad, state["step"], state.get("row_var"), state.get("col_var"), state.get("variance"),
             number(group["lr"]), number(group["beta2_decay"]), number(least), number(floor), number(group["d"]),
