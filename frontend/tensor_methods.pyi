@@ -1,11 +1,24 @@
 """The methods that brasa.methods gives to Tensor. `make golden` writes this file."""
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from brasa.ir.dtype import DType
+import numpy as np
+
 from brasa.primitive import Number
+from brasa.formats import memory_format
+from brasa.functions.bits import frexp_result
+from brasa.functions.extremes import ValuesAndIndices
+from brasa.functions.histograms import Histogram
+from brasa.functions.linalg.orthogonal import geqrf_result
+from brasa.functions.linalg.orthogonal import qr_result
+from brasa.functions.linalg.solving import triangular_solve_result
+from brasa.functions.linalg.spectra import svd_result
+from brasa.functions.reduction import LeastAndGreatest
+from brasa.ir.dtype import DType
+from brasa.memory_facts import Storage
+from brasa.random import Generator
 from brasa.tape import RemovableHandle
 from brasa.tensor import Tensor
 

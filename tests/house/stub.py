@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -15,23 +16,35 @@ HEADER = '''\
 """The methods that brasa.methods gives to Tensor. `make golden` writes this file."""
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from brasa.ir.dtype import DType
-from brasa.primitive import Number
-from brasa.tape import RemovableHandle
-from brasa.tensor import Tensor
+import numpy as np
 
-class TensorMethods:
+from brasa.primitive import Number
 '''
+_KNOWN = ("Any", "Callable", "Iterator", "Number", "Sequence", "np")
 _HIDDEN = re.compile(r"(?<![\w.])(int|float|bool|type)\b")  # builtins whose names are methods of Tensor
 _INCOMPATIBLE = ("__eq__", "__ne__")  # object's give a bool
 
 
 def stub() -> str:
     """The text of the stub."""
-    return HEADER + "\n".join(f"    {line}" if line else "" for line in _members()) + "\n"
+    body = "\n".join(f"    {line}" if line else "" for line in _members())
+    return f"{HEADER}{_imports(body)}\nclass TensorMethods:\n{body}\n"
+
+
+def _imports(body: str) -> str:
+    """The imports of the names that signatures use, from where their functions have them."""
+    places = {}
+    for value in vars(Tensor).values():
+        if inspect.isfunction(value):
+            places |= {
+                name: thing for name, thing in inspect.unwrap(value).__globals__.items() if inspect.isclass(thing)
+            }
+    used = set(re.findall(r"(?<![\w.'])[A-Za-z_]\w*", body)) - {*_KNOWN, *dir(builtins)}
+    found = {f"from {places[name].__module__} import {name}" for name in used if name in places}
+    return "\n".join(sorted(line for line in found if line.startswith("from brasa"))) + "\n"
 
 
 def _members() -> Iterator[str]:

@@ -11,7 +11,9 @@ from brasa.codegen.schedules.lowering import lower
 from brasa.codegen.schedules.regions import Schedules
 from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph, Kind
+from brasa.ir.ops.control import fused
 from brasa.ir.program import Program
+from brasa.ir.region import form
 from brasa.ir.target import Target
 
 _SCHEDULES: Schedules = {
@@ -29,4 +31,6 @@ def lower_for_gpu(graph: Graph) -> Program:
     for node in graph.nodes:
         if node.op.kind is Kind.HOST:
             raise DeviceError("runs on the processor alone: nothing computes it on a GPU", op=node.op.name)
+        if node.op is fused and form(node.attrs["graph"]) not in _SCHEDULES:
+            raise DeviceError("has no schedule for a GPU", op=form(node.attrs["graph"]))
     return lower(graph, _GPU, _SCHEDULES)

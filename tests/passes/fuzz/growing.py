@@ -38,8 +38,8 @@ _CUMULATE = [op for op in OPS.values() if op.kind is Kind.CUMULATE]
 class Grower:
     """A graph under way: the values so far, from which each new node takes its operands."""
 
-    def __init__(self, random: Random, inputs: list[Node]) -> None:
-        self.random, self.inputs, self.values = random, inputs, list(inputs)
+    def __init__(self, random: Random, inputs: list[Node], ordered: bool = True) -> None:
+        self.random, self.inputs, self.values, self.ordered = random, inputs, list(inputs), ordered
 
     def grow(self, count: int) -> None:
         """Add about `count` nodes."""
@@ -47,7 +47,7 @@ class Grower:
             (self.elementwise, 24), (self.broadcast, 5), (self.reshape, 3), (self.permute, 3), (self.slice, 2),
             (self.reduce, 3), (self.restored, 4), (self.contract, 2), (self.convolution, 1), (self.move, 2),
             (self.gather, 1), (self.scatter, 1), (self.source, 2), (self.cast, 1), (self.window, 1),
-            (self.random_bits, 1), (self.cumulate, 2), (self.order, 1),
+            (self.random_bits, 1), *([(self.cumulate, 2), (self.order, 1)] if self.ordered else []),
         ]  # fmt: skip
         kinds, weights = zip(*growers, strict=True)
         while count:
@@ -273,10 +273,13 @@ def random_function(random: Random, count: int) -> Graph:
     return graph_of("part", grower.inputs, grower.values[-random.randint(1, 2) :])
 
 
-def random_graph(seed: int, differentiate: bool) -> Graph:
-    """The graph of a seed: some 20 nodes, a call, and where asked the gradient of something."""
+def random_graph(seed: int, differentiate: bool, ordered: bool = True) -> Graph:
+    """The graph of a seed: some 20 nodes, a call, and where asked the gradient of something.
+
+    ordered: with ops that accumulate, sort and search.
+    """
     random = Random(seed)
-    grower = Grower(random, _inputs(random))
+    grower = Grower(random, _inputs(random), ordered)
     grower.grow(random.randint(6, 16))
     held = random_function(random, random.randint(1, 5))
     pair = [grower.like(TensorType((symbol("n"), symbol("m")), float32)) for _ in held.inputs]
