@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import empty, ones, tensor, zeros
+from brasa.creation import ones, tensor, zeros
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ShapeError
-from brasa.nn import functional, init
-from brasa.nn.module import Module
-from brasa.nn.parameter import Parameter
+from brasa.nn import functional
+from brasa.nn.affine import Affine
 from brasa.tensor import Tensor
 
 
-class _Tracked(Module):
+class _Tracked(Affine):
     """Channels of input[n, c, ...] with scales, shifts and running statistics. ranks: how many axes inputs may have."""
 
     ranks: tuple[int, ...] = ()
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self, num_features: int, eps: float, momentum: float | None, affine: bool, track_running_stats: bool,
@@ -30,10 +27,8 @@ class _Tracked(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(empty(num_features, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(empty(num_features, **options)) if affine and bias else None)
-        tracked = track_running_stats
+        self._make_affine(num_features, affine, affine and bias, device, dtype)
+        options, tracked = {"device": device, "dtype": dtype}, track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **options) if tracked else None)
         self.register_buffer("running_var", ones(num_features, **options) if tracked else None)
         self.register_buffer("num_batches_tracked", tensor(0, dtype=int64, device=device) if tracked else None)
@@ -48,10 +43,7 @@ class _Tracked(Module):
     def reset_parameters(self) -> None:
         """Start with weight 1, bias 0 and no statistics."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check(self, input: Tensor) -> None:
         if input.ndim not in self.ranks:

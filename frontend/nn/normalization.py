@@ -7,16 +7,14 @@ from typing import Any
 from brasa.creation import empty
 from brasa.ir.errors import ValueError
 from brasa.nn import functional, init
+from brasa.nn.affine import Affine
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
 from brasa.tensor import Tensor
 
 
-class LayerNorm(Module):
+class LayerNorm(Affine):
     """Normalisation of each sample over its last axes."""
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self, normalized_shape: int | tuple[int, ...] | list[int], eps: float = 1e-5, elementwise_affine: bool = True,
@@ -25,17 +23,8 @@ class LayerNorm(Module):
         super().__init__()
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(empty(shape, **options)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(empty(shape, **options)) if elementwise_affine and bias else None)
+        self._make_affine(shape, elementwise_affine, elementwise_affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start with weight 1 and bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -75,11 +64,8 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(Affine):
     """Normalisation of each sample over groups of its channels (Wu and He, 2018)."""
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
@@ -89,17 +75,8 @@ class GroupNorm(Module):
         if num_groups <= 0 or num_channels % num_groups:
             raise ValueError(f"{num_channels} channels do not divide into {num_groups} groups", op="GroupNorm")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(empty(num_channels, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(empty(num_channels, **options)) if affine and bias else None)
+        self._make_affine(num_channels, affine, affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start with weight 1 and bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
