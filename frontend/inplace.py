@@ -47,6 +47,9 @@ def write_out(name: str, out: Any, result: Any) -> Any:
     if STATE.grad_enabled and (out._requires_grad or result._requires_grad):
         raise GradientError("gradients do not flow through out=", op=name, hint="leave out= away, or use no_grad()")
     if tuple(out.shape) != tuple(result.shape):
+        if out._cell is not None or result._cell is not None:
+            raise ShapeError(f"out is {type_text(out)}, the result {type_text(result)}: a program cannot resize it",
+                             op=name, hint="give out the shape of the result")  # fmt: skip
         out._buffer, out._ptr, out._spec = _fresh_like(result, out)
     return assign(out, result, name)
 

@@ -74,7 +74,9 @@ def _is_trusted(frame: Any) -> bool:
         name = frame.f_code.co_filename
         if name.startswith(OWN_FOLDERS) or frame.f_globals.get("__name__", "").startswith("brasa."):
             return True
-        if not name.startswith((_NUMPY, "<frozen ")) and (not name.startswith(_STANDARD) or "site-packages" in name):
+        made = frame.f_globals.get("__name__", "").startswith("namedtuple_")  # what makes a named tuple, by its caller
+        library = name.startswith((_NUMPY, "<frozen ")) or (name.startswith(_STANDARD) and "site-packages" not in name)
+        if not made and not library:
             return False
         frame = frame.f_back
     return False
