@@ -16,7 +16,7 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest bench lint types format golden clean
+.PHONY: help demo test test-all test-lowest bench conformance lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest depende
 bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in an environment of its own
 	$(BENCH_VENV)/bin/python -m benchmarks
 
+conformance: $(BENCH_VENV)/.bench  ## run PyTorch's samples of its operators (hours), and write docs/conformance.md
+	$(BENCH_VENV)/bin/python -m benchmarks.conformance
+
 types: $(VENV)/.test  ## check types: mypy --strict over ir, passes, codegen and runtime
 	$(RUN) tests/house/type_links.py .types
 	cd .types && ../$(RUN) -m mypy --strict --follow-imports=silent $(ROOMS:%=-p brasa.%)
@@ -52,7 +55,7 @@ golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts,
 	$(RUN) -m pytest -n $(WORKERS) --update-golden
 
 clean:  ## remove everything that these commands made
-	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .*_cache
+	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .conformance .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; what is installed in it is installed again when pyproject.toml changes.

@@ -1,0 +1,87 @@
+"""The program that runs PyTorch's samples: it passes what is right, finds what is wrong, and writes what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("expecttest")
+pytest.importorskip("torch")
+
+import brasa
+from benchmarks.conformance import page
+from benchmarks.conformance.forms import run_errors, run_forms
+from benchmarks.conformance.isolate import isolated
+from benchmarks.conformance.results import ResultFile
+from benchmarks.conformance.values import run_values
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def entry_of(name: str) -> Any:
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return next(entry for entry in op_db if entry.name == name)
+
+
+def instead(**functions: Any) -> Any:
+    """brasa with other functions in it."""
+    return SimpleNamespace(**{**vars(brasa), "compile": brasa.compile} | functions)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "int64"])
+def test_right_values_pass(dtype: str) -> None:
+    record = run_values(entry_of("neg"), brasa, dtype, methods=False, most=2)
+    assert record["status"] == "pass" and record["notes"] == []
+    assert record["samples"] == record["forward"] == record["compiled_forward"] >= 1
+    assert record["gradient"] == record["gradients"] == (0 if dtype == "int64" else record["samples"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "forward", "note"),
+    [
+        (lambda x: -x * 1.01, False, "values off"),
+        (lambda x: (-x).double(), False, "dtype float64 want float32"),
+        (lambda x: (-x)[..., None], False, "want"),
+        (lambda x: x.missing, False, "AttributeError"),
+        (lambda x: -x.detach() + 0 * x, True, "gradient"),
+    ],
+)
+def test_wrong_values_fail(wrong: Any, forward: bool, note: str) -> None:
+    record = run_values(entry_of("neg"), instead(neg=wrong), "float32", methods=False, most=1)
+    assert record["status"] == "fail" and (record["forward"] == 1) is forward and record["gradient"] == 0
+    assert note in record["notes"][0]
+
+
+def test_names_that_lack() -> None:
+    module = ModuleType("empty")
+    module.compile = brasa.compile
+    assert run_values(entry_of("neg"), module, "float32", methods=False, most=1)["status"] == "missing"
+
+
+def test_forms() -> None:
+    assert run_forms(entry_of("abs"), brasa, "float32", "inplace", most=1)["status"] == "pass"
+    assert run_forms(entry_of("abs"), brasa, "float32", "out", most=1)["status"] == "pass"
+    assert run_errors(entry_of("dot"), brasa, most=1)["status"] == "pass"
+    accepting = run_errors(entry_of("dot"), instead(dot=lambda *_: 0), most=1)
+    assert accepting["status"] == "fail" and "accepted" in accepting["notes"][0]
+
+
+def test_crashes_and_hangs_are_results() -> None:
+    assert isolated(lambda: {"status": "pass"}, 10)["status"] == "pass"
+    assert isolated(lambda: {"status": 1 / 0}, 10)["status"] == "crash"
+    assert isolated(lambda: __import__("time").sleep(10), 0.1)["status"] == "timeout"
+
+
+def test_page_counts(tmp_path: Path) -> None:
+    kept = ResultFile(tmp_path, "values", "float32")
+    counts = {"samples": 4, "skipped": 1, "gradients": 2, "forward": 4, "compiled_forward": 4, "compiled_gradient": 2}
+    kept.add({"op": "add", "status": "timeout", "notes": ["over 1 s"]})
+    kept.add({"op": "add", "status": "pass", "notes": [], **counts, "gradient": 2})
+    kept.add({"op": "mul", "status": "fail", "notes": ["gradient #0: off"], **counts, "gradient": 1})
+    text = page.text({("values", "float32"): ResultFile(tmp_path, "values", "float32").records})
+    assert "| float32 | 2 | 1 | 1 of 2 | 2 of 2 | 1 of 2 | 2 of 2 | 2 of 2 | 8 | 2 (20.0 %) | 0 |" in text
+    assert "- `mul` (core): fail 1 of 2; gradient #0: off" in text
