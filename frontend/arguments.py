@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from brasa._state import STATE
 from brasa.ir.dtype import DType, float64, int64
 from brasa.ir.errors import ArgumentError
 from brasa.sizes import SymbolicSize, plain_size
@@ -22,6 +23,22 @@ class Operand(NamedTuple):
     device: str
     shape: tuple[int | None, ...] | None
     number: bool
+
+
+class Draw(int):
+    """What a random generator gave while a program is recorded: its seed, or the number of a call.
+
+    after: for a call, how many came before it in this run of the program.
+    """
+
+    generator: Any
+    kind: str
+    after: int
+
+    def __new__(cls, value: int, generator: Any, kind: str, after: int) -> Draw:
+        made = super().__new__(cls, value)
+        made.generator, made.kind, made.after = generator, kind, after
+        return made
 
 
 class Parameter(NamedTuple):
@@ -65,7 +82,7 @@ def number_operand(value: int | float) -> Operand:
 
 def as_number(value: Any, name: str) -> Any:
     """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
-    if value.__class__ in (float, int, bool, complex):
+    if value.__class__ in (float, int, bool, complex) or (value.__class__ is Draw and STATE.trace is not None):
         return value
     if isinstance(value, SymbolicSize):
         return int(value)

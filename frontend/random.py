@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from brasa._state import STATE
+from brasa.arguments import Draw
 from brasa.creation import tensor
 from brasa.ir.dtype import int64
 from brasa.tensor import Tensor
@@ -19,11 +21,16 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the sequence that belongs to this seed."""
-        self.seed_value, self.offset = seed & ((1 << 63) - 1), 0
+        self._set(seed & ((1 << 63) - 1), 0)
         return self
+
+    def _set(self, seed: int, offset: int) -> None:
+        _note_use()
+        self.seed_value, self.offset = seed, offset
 
     def initial_seed(self) -> int:
         """The seed in use."""
+        _note_use()
         return self.seed_value
 
     def seed(self) -> int:
@@ -33,17 +40,28 @@ class Generator:
 
     def draw(self) -> tuple[int, int]:
         """(seed, number of this call): what one random function depends on."""
+        seed, number = self.seed_value, self.offset
         self.offset += 1
-        return self.seed_value, self.offset - 1
+        if STATE.trace is not None:
+            first = STATE.trace.generators.setdefault(self, number)
+            return Draw(seed, self, "seed", 0), Draw(number, self, "call", number - first)
+        return seed, number
 
     def get_state(self) -> Tensor:
         """The state as an int64 tensor."""
+        _note_use()
         return tensor([self.seed_value, self.offset], dtype=int64)
 
     def set_state(self, state: Tensor) -> Generator:
         """Continue from a state that get_state() gave."""
-        self.seed_value, self.offset = (int(x) for x in state.tolist())
+        self._set(*(int(x) for x in state.tolist()))
         return self
+
+
+def _note_use() -> None:
+    """Tell a program that is being recorded that it uses a generator otherwise than for drawing."""
+    if STATE.trace is not None:
+        STATE.trace.seeds_used = True
 
 
 default_generator = Generator()

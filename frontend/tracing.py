@@ -48,6 +48,8 @@ class Trace:
         self.nodes: list[Node] = []
         self.leaves: dict[Node, Tensor] = {}
         self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
+        self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
+        self.seeds_used = False  # whether the state of a generator was read or set
 
     # values
 

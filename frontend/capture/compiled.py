@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,8 @@ class CompiledFunction:
 
     def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
         capture = Capture(self.root, tensors, self.dynamic, self.fullgraph)
-        holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds()}
+        objects = _objects_in(key)
+        holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
         observation = self._observation() if self._settled and not holding else None
         try:
@@ -85,12 +87,12 @@ class CompiledFunction:
         call: tuple[Any, ...],
     ) -> None:  # fmt: skip
         args, kwargs, key, tensors, result = call
-        end = capture.here
+        end, objects = capture.here, _objects_in(key)
         try:
             if observation is not None:
-                self.candidates = {**holding, end: Candidate(observation, self.function, args, kwargs)}
+                self.candidates = {**holding, end: Candidate(observation, self.function, args, kwargs, objects)}
             elif end in holding:
-                if not holding[end].holds():
+                if not holding[end].holds(objects):
                     raise Impure(f"it changes what it reads: {holding[end].facts.change()}")
                 made = seal(holding[end], entry, capture, tensors, result)
                 made.bounds[key] = None
@@ -134,8 +136,41 @@ def signature(value: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
         elif isinstance(item, int | float | str | None):
             key.append((type(item), item))
         else:
-            key.append(id(item))
+            key.append(Identity(item))
     return tuple(key)
+
+
+class Identity:
+    """An object in a signature: equal to itself alone, even when another takes its place in memory."""
+
+    __slots__ = ("number", "refer")
+
+    def __init__(self, value: Any) -> None:
+        self.number = id(value)
+        try:
+            self.refer: Callable[[], Any] = weakref.ref(value)
+        except TypeError:  # not every object can be referred to weakly
+            self.refer = lambda: value
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Identity) or self.number != other.number:
+            return False
+        value = self.refer()
+        return value is not None and value is other.refer()
+
+
+def _objects_in(key: tuple[Any, ...]) -> list[Identity]:
+    """The objects of a signature that are told apart by identity."""
+    found: list[Identity] = []
+    for part in key:
+        if isinstance(part, Identity):
+            found.append(part)
+        elif part.__class__ is tuple:
+            found += _objects_in(part)
+    return found
 
 
 def compile(

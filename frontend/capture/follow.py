@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from brasa._state import STATE
+from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
-from brasa.capture.tree import Segment, Step
+from brasa.capture.tree import Segment, Step, TreeScope
 from brasa.functions.pointwise import add
 from brasa.ir import dim
-from brasa.ir.dim import Relation, Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, set_location, topological
@@ -22,38 +22,13 @@ from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.ir.types import TensorType
 from brasa.places import user_location
-from brasa.sizes import Guard, SizeScope
+from brasa.sizes import Guard
 from brasa.tape import Edge, FreedNode, run_graph
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, Cell, Trace, tracing
 from brasa.views import replay
 
 _T = TypeVar("_T")
-
-
-class _TreeScope(SizeScope):
-    """Named sizes of a captured call: a decision that Python code asks for is a step of its own."""
-
-    def __init__(self, capture: Capture) -> None:
-        super().__init__()
-        self.capture = capture
-
-    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
-        if self.capture.making:
-            return super().decide(lhs, relation, rhs)
-        lhs, rhs = self.resolve(lhs), self.resolve(rhs)
-        left, right = self.hint(lhs), self.hint(rhs)
-        holds = left == right if relation == "==" else left <= right
-        return self.capture.step(
-            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs)
-        )
-
-    def fix(self, size: Size) -> int:
-        if self.capture.making:
-            return super().fix(size)
-        size = self.resolve(size)
-        value = self.hint(size)
-        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size))
 
 
 class Capture(Trace):
@@ -63,7 +38,7 @@ class Capture(Trace):
 
     def __init__(self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool) -> None:
         super().__init__()
-        self.scope = _TreeScope(self)
+        self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
         self.dynamic, self.fullgraph = dynamic, fullgraph
@@ -74,6 +49,7 @@ class Capture(Trace):
         self.written: dict[Cell, Tensor] = {}
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.tensors: list[Tensor] = []
+        self.draws: dict[Node, Draw] = {}
         self.freed, self.flushes = set[Node](), 0
         self.left: CaptureError | None = None
         self.last: Segment | None = None
@@ -137,7 +113,9 @@ class Capture(Trace):
             ("number", dtype),
             lambda: make_input(f"number{len(self.here.path())}", TensorType((), dtype), role="number"),
         )
-        self.bindings[node] = value
+        if isinstance(value, Draw):
+            self.draws[node] = value
+        self.bindings[node] = int(value) if dtype is int64 else value
         return node
 
     def adopt(self, tensor: Tensor) -> Node:

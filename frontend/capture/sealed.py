@@ -6,58 +6,64 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
+from brasa.arguments import Draw
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
 from brasa.execution import Bound, Runner
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
-from brasa.random import default_generator
+from brasa.random import Generator
 from brasa.runtime import allocate
 from brasa.tape import Edge, FreedNode, run_graph
 from brasa.tensor import Tensor, make
 from brasa.views import replay
 
-Source = tuple[str, Any]  # ("argument", number), ("fixed", tensor or number) or ("grad", tensor)
+# ("argument", number), ("fixed", tensor or number), ("grad", tensor), or ("seed" or "call", (generator, calls before))
+Source = tuple[str, Any]
 
 
 class Candidate:
-    """What one observed call had read: the guard of a sealed form, if a later call leaves it as it is."""
+    """What one observed call had read: the guard of a sealed form, if a later call leaves it as it is.
+
+    objects: the arguments that are neither tensors nor plain values; the facts speak of these alone.
+    """
 
     def __init__(
-        self, observation: Observation, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+        self, observation: Observation, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        objects: Sequence[Any],
+    ) -> None:  # fmt: skip
         if observation.fault:
             raise Impure(observation.fault)
         walk = Walk(observation)
         for value, what in roots_of(function, (args, kwargs)):
             walk.value(value, what)
-        self.facts, self.tensors = walk.finish(), walk.tensors
+        self.facts, self.tensors, self.objects = walk.finish(), walk.tensors, objects
 
-    def holds(self) -> bool:
-        """Whether all that was read is as it was."""
-        return self.facts.steady_hold() and self.facts.hold()
+    def holds(self, objects: Sequence[Any]) -> bool:
+        """Whether all that was read is as it was, and a call is given the same objects."""
+        return self.objects == objects and self.facts.steady_hold() and self.facts.hold()
 
 
 class Entry:
-    """The state at the beginning of a call that is not covered by facts: gradients, and the random generator."""
+    """The state at the beginning of a call that is not covered by facts: gradients."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.grads = {id(tensor): tensor._grad for tensor in tensors}
-        self.offset = default_generator.offset
 
 
 class Sealed:
     """One pure call as a program: where its operands come from, what it gives and changes, and its guard.
 
     bounds: for each signature of arguments under which it was seen, the executable once it was used.
+    draws: each random generator that it draws from, and how often.
     """
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
-        facts: Facts, grads: Sequence[tuple[Tensor, Any]],
+        facts: Facts, grads: Sequence[tuple[Tensor, Any]], draws: Sequence[tuple[Generator, int]],
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
-        self.facts, self.grads = facts, tuple(grads)
+        self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner = Runner(graph)
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
@@ -68,6 +74,7 @@ class Sealed:
         self.landings = dict(graph.updates)
         self.places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "argument"]
         self.grad_places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "grad"]
+        self.drawn = [(i, *source) for i, source in enumerate(sources) if source[0] in ("seed", "call")]
         self._note_epoch()
 
     def _note_epoch(self) -> None:
@@ -112,7 +119,11 @@ class Sealed:
                 pointers[index] = tensors[place]._ptr
             for index, tensor in self.grad_places:
                 pointers[index] = tensor._grad._ptr
+            for index, kind, value in self.drawn:
+                pointers[index] = _drawn(kind, value)
             results = self._enter(bound, pointers, tensors)
+        for generator, count in self.draws:
+            generator.offset += count
         if self.has_notes:
             self._apply_notes(results)
         template = self.template
@@ -141,9 +152,10 @@ class Sealed:
 
     def _operands(self, tensors: Sequence[Tensor]) -> list[Any]:
         return [
-            tensors[value] if kind == "argument" else value if kind == "fixed" else value._grad
+            tensors[value] if kind == "argument" else value if kind == "fixed" else
+            value._grad if kind == "grad" else _drawn(kind, value)
             for kind, value in self.sources
-        ]
+        ]  # fmt: skip
 
     def _run_slowly(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> list[Tensor]:
         """The first call of a signature, and calls that the tape records."""
@@ -166,6 +178,12 @@ class Sealed:
                 note.grad_of._grad = result
             elif note.freed:
                 result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
+
+
+def _drawn(kind: str, value: tuple[Generator, int]) -> int:
+    """What a random call of this run is given: the generator's seed, or the number of the call."""
+    generator, after = value
+    return generator.seed_value if kind == "seed" else generator.offset + after
 
 
 def share_memory(tensors: Sequence[Tensor], others: set[int]) -> bool:
@@ -216,11 +234,14 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         raise Impure("it needs values in the middle")
     if capture.looked:
         raise Impure("it looks at values of tensors")
-    if default_generator.offset != entry.offset:
-        raise Impure("it draws random numbers")
+    if capture.seeds_used:
+        raise Impure("it reads or sets the state of a random generator")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
     tensors = candidate.tensors
-    sources = [_source(capture.bound_before[node], places, entry.grads, tensors, arguments) for node in run.inputs]
+    sources = [
+        _source(capture.draws.get(node, capture.bound_before[node]), places, entry.grads, tensors, arguments)
+        for node in run.inputs
+    ]
     notes, template = _outcome(capture, result, places, tensors, entry.grads)
     holders = [tensor for tensor in tensors if tensor._requires_grad]
     present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
@@ -228,13 +249,16 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     fixed = {id(value._buffer) for kind, value in sources if kind == "fixed" and isinstance(value, Tensor)}
     if run.graph.updates and share_memory(arguments, fixed):
         raise Impure("it writes memory that arguments share")
-    return Sealed(run.graph, sources, template, notes, candidate.facts, grads)
+    draws = [(generator, generator.offset - first) for generator, first in capture.generators.items()]
+    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, draws)
 
 
 def _source(
     value: Any, places: dict[int, int], entry: dict[int, Tensor | None], tensors: list[Tensor],
     arguments: Sequence[Tensor],
 ) -> Source:  # fmt: skip
+    if isinstance(value, Draw):
+        return value.kind, (value.generator, value.after)
     if not isinstance(value, Tensor):
         return "fixed", value
     if id(value) in places:

@@ -6,11 +6,14 @@ that takes the other side of an `if` simply does something else next.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brasa.ir.dim import Size
+from brasa.ir.dim import Relation, Size
 from brasa.ir.graph import Graph, Node
-from brasa.sizes import Guard
+from brasa.sizes import Guard, SizeScope
+
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
 
 
 class Step:
@@ -41,3 +44,28 @@ class Segment:
 
     def __init__(self, graph: Graph, inputs: tuple[Node, ...]) -> None:
         self.graph, self.inputs = graph, inputs
+
+
+class TreeScope(SizeScope):
+    """Named sizes of a captured call: a decision that Python code asks for is a step of its own."""
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__()
+        self.capture = capture
+
+    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+        if self.capture.making:
+            return super().decide(lhs, relation, rhs)
+        lhs, rhs = self.resolve(lhs), self.resolve(rhs)
+        left, right = self.hint(lhs), self.hint(rhs)
+        holds = left == right if relation == "==" else left <= right
+        return self.capture.step(
+            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs)
+        )
+
+    def fix(self, size: Size) -> int:
+        if self.capture.making:
+            return super().fix(size)
+        size = self.resolve(size)
+        value = self.hint(size)
+        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size))

@@ -260,6 +260,23 @@ def test_writes_through_views_land_in_what_they_are_views_of():
         assert results[0] == results[1] == ([7, 2, 11], [2, 3, 1], [2, 2])
 
 
+def test_an_object_is_not_taken_for_another_in_its_place() -> None:
+    """Python gives the memory of an object that is gone to the next one, and so its id."""
+    scaled = brasa.compile(lambda holder, x: x * holder.scale)
+    one, two = Holder(), Holder()
+    two.scale = 5.0
+    for _ in range(6):
+        assert run(functools.partial(scaled, one), times=1) == [6]
+        assert run(functools.partial(scaled, two), times=1) == [15]
+    assert scaled.sealed
+    del one, two
+    for scale in range(8):
+        passing = Holder()
+        passing.scale = float(scale)
+        assert run(functools.partial(scaled, passing), times=1) == [3 * scale]
+        del passing
+
+
 @pytest.mark.parametrize("function", [by_global, by_dict, by_nested, by_default, by_helper])
 def test_these_programs_are_sealed(function):
     compiled = brasa.compile(function)
