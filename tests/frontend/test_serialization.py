@@ -20,7 +20,7 @@ import brasa
 
 DTYPES = [
     brasa.float64, brasa.float32, brasa.float16, brasa.bfloat16, brasa.int64, brasa.int32, brasa.int16, brasa.int8,
-    brasa.uint8, brasa.bool,
+    brasa.uint8, brasa.uint32, brasa.uint64, brasa.bool, brasa.complex64, brasa.complex128,
 ]  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_structures(tmp_path: Path) -> None:
     found = brasa.load(tmp_path / "s")
     assert found[:2] == [math.inf, -math.inf]
     assert math.isnan(found[2])
-    assert same(found[3:], [0.5, 7, (2,)])
+    assert same(found[3:], [0.5, 7, one.shape])
 
 
 def test_a_checkpoint_continues(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ REFUSED: dict[str, Any] = {
     "save: cannot save a Linear (at a.0)\n  hint: save its state_dict()": {"a": [brasa.nn.Linear(1, 1)]},
     "save: cannot save a function": lambda: None,
     "save: cannot save a ndarray (at x)": {"x": np.zeros(2)},
-    "save: the key of a saved dict must be a text or a number, not tuple": {(1, 2): 3},
+    "save: the key of a saved dict must be a text, a number or a tuple, not bytes": {b"k": 3},
 }
 
 
@@ -219,6 +219,14 @@ HOSTILE: dict[str, bytes] = {
     "a dict of triples": described({"dict": [[1, 2, 3]]}),
     "a bottomless structure": described('{"list":[' * 50000 + "]}" * 50000),
     "a huge number": described("1" * 10000),
+    "a view outside its memory": described({"view": [{"tensor": "t"}, 1, [1], [1]]}),
+    "a view of half an element": described({"view": [{"tensor": "t"}, 0.5, [1], [1]]}),
+    "a view of a list": described({"view": [{"list": []}, 0, [1], [1]]}),
+    "a view without end": described({"view": [{"tensor": "t"}, 0, [1 << 40, 1 << 40], [0, 0]]}),
+    "pairs that are none": described({"pairs": {"tensor": "t"}}),
+    "a parameter of text": described({"parameter": ["t", True]}),
+    "bytes that are none": described({"bytes": "\u2014"}),
+    "an unknown dtype of brasa": described({"dtype": "f31"}),
 }
 
 
