@@ -22,7 +22,7 @@ from brasa.memory_facts import MEMORY_METHODS
 from brasa.operator_methods import OPERATOR_METHODS
 from brasa.operators import OPERATORS
 from brasa.representation import represent
-from brasa.tape import add_hook
+from brasa.tape import add_accumulation_hook, add_hook
 from brasa.tensor import Tensor
 
 _NUMBERS = (int, float, bool)
@@ -84,6 +84,7 @@ def _init(self: Tensor, data: Any = ()) -> None:
 
 _METHODS: dict[str, Any] = {
     "__init__": _init, "__repr__": represent, "backward": backward, "register_hook": add_hook,
+    "register_post_accumulate_grad_hook": add_accumulation_hook,
     **OPERATOR_METHODS, "__getitem__": indexing.get_item, "__setitem__": indexing.set_item,
     "where": _flip_where, "copy_": _copy_, **OVERWRITES, **TURNS, **FILLS, "detach_": _detach_,
     "data": property(_data, _set_data),

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from brasa._state import STATE
+from brasa._state import STATE, bump_epoch
 from brasa.execution import Runner
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import split, vjp_graph
 from brasa.tensor import Tensor, make, unread, zero_filled
+from brasa.tracing import CaptureError
 
 _sequence = itertools.count()
 
@@ -57,6 +58,7 @@ class LeafNode(TapeNode):
     """The end of the tape: gradients of a leaf gather here."""
 
     is_leaf = True
+    after: dict[int, Callable[[Tensor], None]] | None = None  # hooks that run when the gradient lies in .grad
 
     def __init__(self, tensor: Tensor) -> None:
         super().__init__("accumulate_grad", (), 1)
@@ -229,18 +231,62 @@ def _record(plan: GradientPlan, name: str, operands: Sequence[Any]) -> list[Tens
 
 
 def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-    """Run the hook when the tensor's gradient is known."""
+    """Run `hook(gradient)` when the tensor's gradient is known; what it returns takes the gradient's place."""
+    if tensor._cell is not None:
+        tensor._cell.trace.leave(CaptureError("a hook on the gradient of a computed value"))
     edge = edge_of(tensor)
     if edge is None:
         raise GradientError("the tensor does not require gradients", op="register_hook")
     if edge.node.hooks is None:
         edge.node.hooks = {}
     hooks = edge.node.hooks.setdefault(edge.index, {})
+    bump_epoch()
     return RemovableHandle(hooks, hook)
 
 
+def add_accumulation_hook(tensor: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Run `hook(tensor)` when backward() has added to the gradient of a leaf."""
+    edge = edge_of(tensor)
+    if edge is None or not isinstance(edge.node, LeafNode):
+        fact = "does not require gradients" if edge is None else "is computed, only a leaf gathers a gradient"
+        raise GradientError(f"the tensor {fact}", op="register_post_accumulate_grad_hook")
+    if edge.node.after is None:
+        edge.node.after = {}
+    bump_epoch()
+    return RemovableHandle(edge.node.after, hook)
+
+
+def is_hooked(tensor: Tensor) -> bool:
+    """Whether hooks wait for the gradient of a leaf."""
+    if tensor._edge is None or not isinstance(tensor._edge.node, LeafNode):
+        return False
+    return bool(tensor._edge.node.after) or any((tensor._edge.node.hooks or {}).values())
+
+
+def through_hooks(hooks: dict[int, Callable[[Tensor], Tensor | None]], grad: Tensor) -> Tensor:
+    """The gradient after the hooks."""
+    for hook in list(hooks.values()):
+        changed = hook(grad)
+        grad = grad if changed is None else changed
+    return grad
+
+
+def through_leaf_hooks(tensor: Tensor, grad: Tensor) -> Tensor:
+    """A leaf's gradient after the hooks on it."""
+    hooks = tensor._edge.node.hooks if tensor._edge is not None and is_hooked(tensor) else None
+    return through_hooks((hooks or {}).get(0, {}), grad)
+
+
+def run_accumulation_hooks(tensor: Tensor) -> None:
+    """Tell those who wait for a leaf's gradient."""
+    node = None if tensor._edge is None else tensor._edge.node
+    if isinstance(node, LeafNode):
+        for hook in list((node.after or {}).values()):
+            hook(tensor)
+
+
 class RemovableHandle:
-    """Takes a hook away again with remove()."""
+    """Takes a hook away again with remove(), or at the end of a `with` block."""
 
     _numbers = itertools.count()
 
@@ -250,4 +296,11 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook away."""
-        self.hooks.pop(self.id, None)
+        if self.hooks.pop(self.id, None) is not None:
+            bump_epoch()
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()

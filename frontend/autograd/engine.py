@@ -12,7 +12,7 @@ from brasa.autograd.modes import set_grad_enabled
 from brasa.creation import ones_like, zeros_like
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
-from brasa.tape import Edge, LeafNode, TapeNode, edge_of
+from brasa.tape import Edge, LeafNode, TapeNode, edge_of, run_accumulation_hooks, through_hooks
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError
 
@@ -40,6 +40,7 @@ def backward(
     for leaf, total in leaves:
         if targets is None or Edge(leaf, 0) in targets:
             _accumulate(leaf.tensor, total, create_graph)
+            run_accumulation_hooks(leaf.tensor)
     for tensor in chosen or ():
         edge = edge_of(tensor)
         if edge in sums and not tensor.is_leaf:
@@ -143,11 +144,8 @@ def _walk(
 
 def _run_hooks(node: TapeNode, grads: list[Tensor | None]) -> None:
     for index, hooks in (node.hooks or {}).items():
-        for hook in list(hooks.values()):
-            value = grads[index]
-            if value is not None:
-                changed = hook(value)
-                grads[index] = value if changed is None else changed
+        value = grads[index]
+        grads[index] = None if value is None else through_hooks(hooks, value)
     for index, reference in (node.retained or {}).items():
         tensor = reference()
         if tensor is not None and grads[index] is not None:

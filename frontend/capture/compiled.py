@@ -13,6 +13,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
+from brasa.tape import is_hooked
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, tracing
 
@@ -128,7 +129,7 @@ def signature(value: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
     for item in value:
         if isinstance(item, Tensor):
             tensors.append(item)
-            key.append((item._spec, item._requires_grad) if item._requires_grad else item._spec)
+            key.append((item._spec, is_hooked(item)) if item._requires_grad else item._spec)
         elif isinstance(item, tuple | list):
             key.append((type(item), signature(item, tensors)))
         elif isinstance(item, dict):

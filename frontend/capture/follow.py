@@ -23,7 +23,7 @@ from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.ir.types import TensorType
 from brasa.places import user_location
 from brasa.sizes import Guard
-from brasa.tape import Edge, FreedNode, run_graph
+from brasa.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, Cell, Trace, tracing
 from brasa.views import replay
@@ -186,14 +186,14 @@ class Capture(Trace):
         seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
         nodes = tuple(self.node_of(root) for root in roots)
         found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
-        if any(self.leaves[leaf]._edge is not None and self.leaves[leaf]._edge.node.hooks for leaf in found):
-            raise CaptureError("a hook on a gradient")
         given = [inputs] if isinstance(inputs, Tensor) else inputs
         wanted = found if inputs is None else tuple(map(self.node_of, given))
         for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
             tensor = self.leaves[leaf]
             with no_grad():
-                tensor._grad = grad if tensor._grad is None else add(tensor._grad, grad)
+                final = through_leaf_hooks(tensor, grad)
+                tensor._grad = final if tensor._grad is None else add(tensor._grad, final)
+                run_accumulation_hooks(tensor)
         if not keep:
             self.freed.update(topological(nodes))
 
@@ -204,7 +204,7 @@ class Capture(Trace):
         seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
         nodes = tuple(self.node_of(root) for root in roots)
         wanted = tuple(self.node_of(tensor) for tensor in inputs)
-        return tuple(self._gradients(nodes, seeds, wanted, create_graph))
+        return tuple(map(through_leaf_hooks, inputs, self._gradients(nodes, seeds, wanted, create_graph)))
 
     def _leaves_of(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         """The leaves that the values depend on, not looking behind what was detached."""

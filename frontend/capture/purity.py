@@ -300,6 +300,7 @@ class Walk:
         state = vars(value)
         if layer:
             self.facts.tables.append((state, tuple(state)))
+            self._table(kind._everywhere, "the global hooks")
         facts = self.facts.steady if layer else self.facts.polled
         for name in list(state) if layer else self.names & state.keys():
             facts.append((state, name, state[name]))
@@ -319,7 +320,18 @@ class Walk:
         self.facts.tables.append((table, tuple(table)))
         for key, item in table.items():
             self.facts.steady.append((table, key, item))
+            if what.endswith("hooks") and not _is_readable(item):
+                raise Impure(f"one of {what} cannot be looked into")
             self.value(item, f"{what}[{key!r}]")
+
+
+def _is_readable(hook: Any) -> bool:
+    """Whether a hook is Python code; what brasa calls itself is not observed otherwise."""
+    if isinstance(hook, tuple):
+        return all(map(_is_readable, hook))
+    if isinstance(hook, functools.partial):
+        return _is_readable(hook.func)
+    return not isinstance(hook, BuiltinFunctionType | type)
 
 
 class _Attributes:

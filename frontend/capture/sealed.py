@@ -14,7 +14,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import Generator
 from brasa.runtime import allocate
-from brasa.tape import Edge, FreedNode, run_graph
+from brasa.tape import Edge, FreedNode, is_hooked, run_graph
 from brasa.tensor import Tensor, make
 from brasa.views import replay
 
@@ -90,6 +90,8 @@ class Sealed:
             return False
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
+                return False
+            if any(is_hooked(tensor) for tensor, _ in self.grads):
                 return False
             self._note_epoch()
         for tensor, spec in self.grads:
@@ -236,6 +238,8 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         raise Impure("it looks at values of tensors")
     if capture.seeds_used:
         raise Impure("it reads or sets the state of a random generator")
+    if any(map(is_hooked, capture.leaves.values())):
+        raise Impure("a hook waits for a gradient")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
     tensors = candidate.tensors
     sources = [

@@ -2,6 +2,7 @@
 
 from brasa.nn import functional as functional
 from brasa.nn import init as init
+from brasa.nn import modules as modules
 from brasa.nn import utils as utils
 from brasa.nn.activation import CELU as CELU
 from brasa.nn.activation import ELU as ELU

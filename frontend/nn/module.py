@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import builtins
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from brasa._state import bump_epoch
+from brasa._state import STATE
 from brasa.autograd import no_grad
+from brasa.creation import empty_like
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, AttributeError, DTypeError, NotImplementedError, ValueError
-from brasa.nn.parameter import Parameter, clear_gradient
-from brasa.nn.registry import ModuleType, Registry
+from brasa.ir.errors import ArgumentError, DTypeError, NotImplementedError
+from brasa.nn.parameter import clear_gradient, is_lazy
 from brasa.nn.representation import represent
-from brasa.nn.state import IncompatibleKeys, load_state
-from brasa.tape import RemovableHandle
+from brasa.nn.state import Stateful
 from brasa.tensor import Tensor
 
 _M = TypeVar("_M", bound="Module")
-_KINDS = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "module"}
 
 
-class Module(metaclass=ModuleType):
+class Module(Stateful):
     """The base of all layers and models, as `torch.nn.Module`. Subclasses define `forward`.
 
     Parameters, modules and buffers are kept in tables of their own, `_parameters`, `_modules` and `_buffers`;
-    everything else is an ordinary attribute.
+    everything else is an ordinary attribute. What a module is made of: its members (members.py), hooks on its calls
+    (hooks.py), and its state (state.py).
     """
 
-    training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
-    _non_persistent_buffers_set: set[str]
-    _forward_hooks: dict[int, tuple[Callable[..., Any], bool]]
-    _forward_pre_hooks: dict[int, tuple[Callable[..., Any], bool]]
-
-    def __init__(self) -> None:
-        self.__dict__.update(
-            training=True, _parameters=Registry(), _buffers=Registry(), _modules=Registry(),
-            _non_persistent_buffers_set=set(), _forward_hooks=Registry(), _forward_pre_hooks=Registry(),
-        )  # fmt: skip
+    _compiled: Callable[..., Any] | None = None
 
     # calls
 
@@ -51,209 +36,17 @@ class Module(metaclass=ModuleType):
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks:
+        if self._compiled is not None and STATE.trace is None:
+            return self._compiled(*args, **kwargs)
+        if self._is_hooked():
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
-    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            changed = hook(self, args, kwargs) if with_kwargs else hook(self, args)
-            if changed is not None and with_kwargs:
-                args, kwargs = changed
-            elif changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        result = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
-            changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            result = result if changed is None else changed
-        return result
+    def compile(self, **options: Any) -> None:
+        """Run calls of this module compiled from now on; the options are those of brasa.compile."""
+        from brasa.capture import compile as compiled  # capture imports much that a module does not need
 
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args)` before every forward; what it returns takes the place of the arguments."""
-        return _add_hook(self._forward_pre_hooks, (hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args, result)` after every forward; what it returns takes the place of the result."""
-        return _add_hook(self._forward_hooks, (hook, with_kwargs), prepend)
-
-    # attributes
-
-    def __getattr__(self, name: str) -> Any:
-        fields = self.__dict__
-        if "_modules" not in fields:
-            raise AttributeError(f"'{name}' was asked for before super().__init__()", op=type(self).__name__,
-                                 hint="call super().__init__() first in __init__")  # fmt: skip
-        for table in _KINDS:
-            if name in fields[table]:
-                return fields[table][name]
-        raise builtins.AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        fields = self.__dict__
-        if isinstance(value, Parameter):
-            self._release(name, "_parameters")
-            self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._release(name, "_modules")
-            self._modules[name] = value
-        elif (kind := _kind_of(fields, name)) is None:
-            bump_epoch()
-            object.__setattr__(self, name, value)
-        elif value is None or (kind == "_buffers" and isinstance(value, Tensor)):
-            fields[kind][name] = value
-        else:
-            raise ArgumentError(f"{_KINDS[kind]} '{name}' cannot become a {type(value).__name__}",
-                                op=type(self).__name__, hint=f"del module.{name} first")  # fmt: skip
-
-    def __delattr__(self, name: str) -> None:
-        bump_epoch()
-        kind = _kind_of(self.__dict__, name)
-        if kind is None:
-            object.__delattr__(self, name)
-        else:
-            del self.__dict__[kind][name]
-            self._non_persistent_buffers_set.discard(name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
-
-    def _release(self, name: str, kind: str) -> None:
-        """Forget what has this name, unless it is of this kind, for something of this kind to take it."""
-        if "_modules" not in self.__dict__:
-            raise AttributeError(f"'{name}' was assigned before super().__init__()", op=type(self).__name__,
-                                 hint="call super().__init__() first in __init__")  # fmt: skip
-        self.__dict__.pop(name, None)
-        for table in _KINDS:
-            if table != kind:
-                self.__dict__[table].pop(name, None)
-        self._non_persistent_buffers_set.discard(name)
-
-    def _check_free(self, name: str, kind: str, op: str) -> None:
-        if not name or "." in name:
-            raise ValueError(f"a name must not be empty and not hold a dot, found '{name}'", op=op)
-        if name not in self.__dict__.get(kind, ()) and hasattr(self, name):
-            raise ValueError(f"{type(self).__name__} has an attribute '{name}' already", op=op)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Make a parameter (or, with None, the place of one) an attribute."""
-        self._check_free(name, "_parameters", "register_parameter")
-        if not isinstance(param, Parameter | None):
-            raise ArgumentError(f"'{name}' must be a Parameter or None, not {type(param).__name__}",
-                                op="register_parameter")  # fmt: skip
-        if param is not None and not param.is_leaf:
-            raise ValueError(f"'{name}' was computed; only a leaf can be a parameter", op="register_parameter")
-        self._parameters[name] = param
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make a tensor that is no parameter an attribute: it moves with the module; if persistent, it is saved."""
-        self._check_free(name, "_buffers", "register_buffer")
-        if not isinstance(tensor, Tensor | None):
-            raise ArgumentError(f"'{name}' must be a tensor or None, not {type(tensor).__name__}", op="register_buffer")
-        self._buffers[name] = tensor
-        self._non_persistent_buffers_set.discard(name)
-        if not persistent:
-            self._non_persistent_buffers_set.add(name)
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Make a module an attribute."""
-        self._check_free(name, "_modules", "add_module")
-        if not isinstance(module, Module | None):
-            raise ArgumentError(f"'{name}' must be a Module or None, not {type(module).__name__}", op="add_module")
-        self._modules[name] = module
-
-    register_module = add_module
-
-    def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path; the empty path is this module."""
-        found: Any = self
-        for part in target.split(".") if target else ():
-            found = getattr(found, part, None)
-            if not isinstance(found, Module):
-                raise AttributeError(f"there is no module '{target}' in {type(self).__name__}", op="get_submodule")
-        return found
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted path."""
-        return self._member(target, "_parameters")
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path."""
-        return self._member(target, "_buffers")
-
-    def _member(self, target: str, kind: str) -> Any:
-        path, _, name = target.rpartition(".")
-        table = getattr(self.get_submodule(path), kind)
-        if table.get(name) is None:
-            raise AttributeError(f"there is no {_KINDS[kind]} '{target}' in {type(self).__name__}",
-                                 op=f"get_{_KINDS[kind]}")  # fmt: skip
-        return table[name]
-
-    # iteration
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """(dotted path, module) of this module and all in it, each module once."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all in it, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the modules directly in this one, each once."""
-        seen: set[Module] = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly in this one, each once."""
-        return (module for _, module in self.named_children())
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """(dotted path, parameter) of all parameters, each once."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, each once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """(dotted path, buffer) of all buffers, each once."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers, each once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named_members(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[Any]:
-        seen: set[int] = set()
-        holders = self.named_modules(None, prefix, remove_duplicate) if recurse else iter([(prefix, self)])
-        for path, module in holders:
-            for name, member in getattr(module, kind).items():
-                if member is None or id(member) in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(id(member))
-                yield f"{path}.{name}" if path else name, member
+        self._compiled = compiled(self.__call__, **options)
 
     # changes to all of it
 
@@ -288,13 +81,15 @@ class Module(metaclass=ModuleType):
         for parameter in self.parameters():
             clear_gradient(parameter, set_to_none)
 
-    def _apply(self: _M, fn: Callable[[Tensor], Tensor]) -> _M:
+    def _apply(self: _M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _M:
         """Replace the memory of every parameter, its gradient and every buffer by what fn makes of it."""
-        for child in self.children():
+        for child in self.children() if recurse else ():
             child._apply(fn)
         with no_grad():
             for parameter in self._parameters.values():
-                if parameter is not None:
+                if is_lazy(parameter):
+                    fn(parameter)
+                elif parameter is not None:
                     parameter.data = fn(parameter.data)
                     parameter._grad = None if parameter._grad is None else fn(parameter._grad.detach())
             for name, buffer in self._buffers.items():
@@ -317,6 +112,12 @@ class Module(metaclass=ModuleType):
             return converted.to(*device[:1]) if device else converted
 
         return self._apply(change)
+
+    def to_empty(self: _M, *, device: Any, recurse: bool = True) -> _M:
+        """Move to a device without the values: the memory of all parameters and buffers then holds anything."""
+        return self._apply(
+            lambda tensor: tensor.to(device) if is_lazy(tensor) else empty_like(tensor, device=device), recurse
+        )
 
     def type(self: _M, dst_type: DType) -> _M:
         """Convert all parameters and buffers to a dtype."""
@@ -342,31 +143,13 @@ class Module(metaclass=ModuleType):
         """Convert to bfloat16 what is float."""
         return self.to(dtypes.bfloat16)
 
-    # state
+    # copies and text
 
-    def state_dict(
-        self, *, destination: OrderedDict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> OrderedDict[str, Any]:
-        """All parameters and persistent buffers by dotted name, sharing their memory with the module."""
-        state = OrderedDict() if destination is None else destination
-        for name, tensor in (*self._parameters.items(), *self._buffers.items()):
-            if tensor is not None and name not in self._non_persistent_buffers_set:
-                state[prefix + name] = tensor if keep_vars else tensor.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return state
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy a state into this module's tensors. All that does not fit is named in one error, before any copy.
-
-        strict: names that only one side has are an error. assign: take over the state's tensors instead of copying.
-        """
-        return load_state(self, state_dict, strict, assign)
-
-    # text
+    def _get_name(self) -> str:
+        return self.__class__.__name__
 
     def extra_repr(self) -> str:
         """What a module's own line says of it."""
@@ -374,21 +157,7 @@ class Module(metaclass=ModuleType):
 
     def __repr__(self) -> str:
         children = [(name, repr(module)) for name, module in self._modules.items()]
-        return represent(type(self).__name__, self.extra_repr(), children)
-
-
-def _kind_of(fields: dict[str, Any], name: str) -> str | None:
-    """The table of a module that has the name, None when it would be an ordinary attribute."""
-    return next((kind for kind in _KINDS if name in fields.get(kind, ())), None)
-
-
-def _add_hook(table: dict[int, Any], entry: tuple[Callable[..., Any], bool], prepend: bool) -> RemovableHandle:
-    others = dict(table) if prepend else {}
-    handle = RemovableHandle(table, entry)
-    for key, other in others.items():  # what is put in again comes last
-        del table[key]
-        table[key] = other
-    return handle
+        return represent(self._get_name(), self.extra_repr(), children)
 
 
 def _is_float(tensor: Tensor) -> bool:

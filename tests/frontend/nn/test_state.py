@@ -94,3 +94,94 @@ def test_buffers_count_on_in_the_loaded_module() -> None:
     target(brasa.rand(4, 2))
     assert target[1].num_batches_tracked.item() == 2
     assert source[1].num_batches_tracked.item() == 1
+
+
+class Renamed(nn.Module):
+    """A layer whose weight had another name once, and that has a number to save."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(brasa.zeros(2))
+        self.epoch = 0
+
+    def get_extra_state(self) -> int:
+        return self.epoch
+
+    def set_extra_state(self, state: int) -> None:
+        self.epoch = state
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if f"{prefix}old" in state_dict:
+            state_dict[f"{prefix}weight"] = state_dict.pop(f"{prefix}old")
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def test_extra_state_and_names_of_old() -> None:
+    target, state = nn.Sequential(Renamed(), nn.Linear(1, 1)), OrderedDict[str, Any]()
+    assert list(target.state_dict()) == ["0.weight", "0._extra_state", "1.weight", "1.bias"]
+    state.update({**target.state_dict(), "0._extra_state": 7, "0.old": brasa.ones(2)})
+    del state["0.weight"]
+    assert target.load_state_dict(state).unexpected_keys == []
+    assert target[0].weight.tolist() == [1.0, 1.0]
+    assert target[0].epoch == 7
+    assert "0.old" in state
+    state["1.bias"] = brasa.zeros(9)
+    state["0._extra_state"], state["0.old"] = 9, brasa.zeros(2)
+    with pytest.raises(RuntimeError, match="nothing was loaded"):
+        target.load_state_dict(state)
+    assert target[0].epoch == 7
+    assert target[0].weight.tolist() == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match="0._extra_state  int       is missing in the state"):
+        target.load_state_dict({}, strict=True)
+
+
+def test_hooks_on_saving() -> None:
+    target, seen = model(), list[Any]()
+    target[0].register_state_dict_pre_hook(lambda module, prefix, keep_vars: seen.append((prefix, keep_vars)))
+    after = target.register_state_dict_post_hook(
+        lambda module, state, prefix, facts: state.update({f"{prefix}added": facts["version"]})
+    )
+    inner = target[1].register_state_dict_post_hook(lambda module, state, prefix, facts: state.pop(f"{prefix}weight"))
+    with pytest.raises(TypeError, match="must change the state in place and return None"):
+        target.state_dict()
+    inner.remove()
+    assert target.state_dict()["added"] == 1
+    assert seen == [("0.", False)] * 2
+    after.remove()
+    assert "added" not in target.state_dict()
+
+
+def test_hooks_on_loading() -> None:
+    target, seen = model(), list[Any]()
+    state = target.state_dict()
+    bias = state.pop("0.bias").clone()
+
+    def supply(module: nn.Module, state_dict: Any, prefix: str, *_: Any) -> None:
+        state_dict[f"{prefix}bias"] = bias + 1
+
+    before = target[0].register_load_state_dict_pre_hook(supply)
+    assert target.load_state_dict(state).missing_keys == []
+    assert target[0].bias.tolist() == (bias + 1).tolist()
+    before.remove()
+    target[0].register_load_state_dict_post_hook(lambda module, keys: seen.append(list(keys.missing_keys)))
+    forgiving = target.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.clear())
+    target.load_state_dict(state)
+    assert seen == [["0.bias"]]
+    forgiving.remove()
+    with pytest.raises(RuntimeError, match=r"the rest was loaded\n  0.bias  f32\[3\]  is missing in the state"):
+        target.load_state_dict(state)
+
+
+def test_messages_of_methods_that_load_by_themselves() -> None:
+    class Picky(nn.Linear):
+        def _load_from_state_dict(self, *args: Any) -> None:
+            args[-1].append("weights of yesterday")
+
+    target = nn.Sequential(Picky(1, 1), nn.Linear(1, 1))
+    before = target[1].bias.tolist()
+    with pytest.raises(RuntimeError) as caught:
+        target.load_state_dict({key: value + 1 for key, value in target.state_dict().items()})
+    assert str(caught.value).splitlines() == [
+        "load_state_dict: the state does not fit Sequential, nothing was loaded", "  weights of yesterday",
+    ]  # fmt: skip
+    assert target[1].bias.tolist() == before
