@@ -3,22 +3,23 @@
 While one call runs, a profile hook collects the code that ran and the C functions that it called. Roots are the
 function with its cells and defaults, the arguments, and the globals that the code names. From there containers are
 walked fully, functions by their own cells and globals, and of instances, classes and modules the attributes whose
-names occur in code that ran. What was read is the guard. Pure is a call that leaves all of it as it was, and that
-met nothing that cannot be judged: a foreign C function, an opaque object, a computed attribute.
+names occur in code that ran. What was read is the guard, and so is what was looked for and is not there. Pure is a
+call that leaves all of it as it was, and that met nothing that cannot be judged: a foreign C function, an opaque
+object, a computed attribute.
 """
 
 from __future__ import annotations
 
-import builtins
 import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from brasa.capture.facts import MISSING, ClassOf, Facts, content_of
 from brasa.ir.dtype import DType
 from brasa.places import FRONTEND, OWN_FOLDERS
 from brasa.spec import Device
@@ -30,7 +31,6 @@ _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DTy
 _FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",
               "setattr", "delattr", "id", "next", "breakpoint"}  # fmt: skip
 _MATH = ("math", "builtins", "functools", "operator", "collections", "_operator", "itertools")
-_MISSING = object()
 
 
 class Impure(Exception):
@@ -38,11 +38,12 @@ class Impure(Exception):
 
 
 class Observation:
-    """What ran during one call."""
+    """What ran during one call. names: all that occur in it; said: those in code that is not brasa's own."""
 
     def __init__(self) -> None:
         self.codes: set[CodeType] = set()
         self.names: set[str] = set()
+        self.said: set[str] = set()
         self.fault = ""
 
     def hook(self, frame: Any, event: str, argument: Any) -> None:
@@ -52,6 +53,7 @@ class Observation:
         if event == "call":
             if not inside:
                 self.codes.add(code)
+                self.said.update(code.co_names)
             if not inside or code.co_filename.startswith(_STATEFUL):
                 self.names.update(code.co_names)
         elif event == "c_call" and not inside and not self.fault:
@@ -101,77 +103,16 @@ class _Watch:
             sys.setprofile(self.outer)
 
 
-class Facts:
-    """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
-
-    steady: facts that only change together with the epoch; tables: mappings of that kind with their keys.
-    polled: all others.
-    """
-
-    def __init__(self) -> None:
-        self.steady: list[tuple[Any, Any, Any]] = []
-        self.tables: list[tuple[Any, tuple[Any, ...]]] = []
-        self.polled: list[tuple[Any, Any, Any]] = []
-        self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
-        self.cells: list[tuple[CellType, Any]] = []
-
-    def hold(self) -> bool:
-        """Whether everything polled is as it was."""
-        for holder, key, value in self.polled:
-            if not same(holder.get(key, _MISSING), value):
-                return False
-        for sequence, items in self.sequences:
-            if len(sequence) != len(items) or not all(map(same, sequence, items)):
-                return False
-        return all(same(_content(cell), value) for cell, value in self.cells)
-
-    def steady_hold(self) -> bool:
-        """Whether what the epoch stands for is as it was."""
-        return all(tuple(table) == keys for table, keys in self.tables) and all(
-            same(holder.get(key, _MISSING), value) for holder, key, value in self.steady
-        )
-
-    def change(self) -> str:
-        """The first thing that is not as it was, in words."""
-        for holder, key, value in (*self.steady, *self.polled):
-            now = holder.get(key, _MISSING)
-            if not same(now, value):
-                return f"{key} was {_short(value)} and is {_short(now)}"
-        return "a list or a closure has changed"
-
-
-def same(now: Any, then: Any) -> bool:
-    """Whether a value is the one that was there: the object itself, or an equal number or text of its type."""
-    if now is then:
-        return True
-    kind = type(now)
-    if kind is not type(then) or kind not in (int, float, str, bool, bytes, tuple, MethodType):
-        return False
-    if kind is float:
-        return bool(now == then) and str(now) == str(then)
-    return bool(now == then)
-
-
-def _short(value: Any) -> str:
-    return "missing" if value is _MISSING else repr(value)[:60]
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _MISSING
-
-
 class Walk:
     """Collects the facts that are reachable from roots."""
 
     def __init__(self, observation: Observation) -> None:
-        self.names, self.codes = observation.names, observation.codes
+        self.names, self.said, self.codes = observation.names, observation.said, observation.codes
         self.facts = Facts()
-        self.seen: set[int] = set()
+        self.seen: set[Any] = set()
         self.reached: set[CodeType] = set()
         self.tensors: list[Tensor] = []
+        self._class(Tensor)
 
     def finish(self) -> Facts:
         """The facts, when every piece of code that ran was found on the way; else Impure."""
@@ -210,7 +151,7 @@ class Walk:
             raise Impure(f"it reads {what}, whose {type(value).__name__} cannot be looked into")
 
     def _sequence(self, value: Any, what: str) -> None:
-        if isinstance(value, list):
+        if isinstance(value, list | set):
             self.facts.sequences.append((value, tuple(value)))
         if isinstance(value, set | frozenset) and not all(isinstance(item, _PLAIN) for item in value):
             raise Impure(f"it reads {what}, a set of objects")
@@ -227,37 +168,44 @@ class Walk:
         code = function.__code__
         if code.co_filename.startswith(OWN_FOLDERS):
             return
-        holder = _Attributes(function, ("__code__", "__defaults__", "__kwdefaults__"))
-        for name in holder.names:
-            self.facts.polled.append((holder, name, holder.get(name)))
+        self.facts.functions.append((function, code, function.__defaults__, function.__kwdefaults__))
         self._code(code, function.__globals__)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            content = _content(cell)
+            content = content_of(cell)
             self.facts.cells.append((cell, content))
-            if content is not _MISSING:
+            if content is not MISSING:
                 self.value(content, name)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             self.value(default, "a default")
 
     def _code(self, code: CodeType, scope: dict[str, Any]) -> None:
         self.reached.add(code)
-        for name in code.co_names:
+        for name in _globals_of(code):
+            self.facts.polled.append((scope, name, scope.get(name, MISSING)))
             if name in scope:
-                self.facts.polled.append((scope, name, scope[name]))
                 self.value(scope[name], name)
-            elif hasattr(builtins, name):
-                self.facts.polled.append((scope, name, _MISSING))
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 self._code(constant, scope)
 
     def _class(self, kind: type) -> None:
-        if kind.__module__ == "builtins":
-            return
-        if _is_own(kind):  # its code is ours, but somebody may exchange it
-            own = vars(kind)
-            self.facts.steady += [(own, name, own[name]) for name in self.names & own.keys()]
-            return
+        for base in kind.__mro__:
+            if (id(base), "attributes") in self.seen or base.__module__ == "builtins":
+                continue
+            self.seen.add((id(base), "attributes"))
+            if _is_own(base):  # its code is ours, but somebody may exchange it
+                own = vars(base)
+                for name in self.names & own.keys():
+                    facts = self.facts.polled if name in self.said else self.facts.steady
+                    facts.append((own, name, own[name]))
+                if "forward" in own:
+                    self.facts.layers.append((base, base.forward))  # type: ignore[attr-defined]
+            else:
+                self._attributes(base)
+
+    def _attributes(self, kind: type) -> None:
+        """The attributes of one class, and that it has no others: they would come before those of its bases."""
+        self.facts.shapes.append((vars(kind), tuple(vars(kind))))
         for name in self.names & vars(kind).keys():
             attribute = vars(kind)[name]
             self.facts.polled.append((vars(kind), name, attribute))
@@ -266,26 +214,27 @@ class Walk:
                 self.value(inner.fget, name)
             elif isinstance(inner, FunctionType | type) or not hasattr(inner, "__get__"):
                 self.value(inner, name)
-        for base in kind.__mro__[1:]:
-            if id(base) not in self.seen:
-                self.seen.add(id(base))
-                self._class(base)
 
     def _module(self, module: ModuleType) -> None:
         name = module.__name__
-        if name.split(".")[0] in ("brasa", *_MATH, "typing", "__future__", "warnings"):
+        own = name.split(".")[0] in ("brasa", *_MATH, "typing", "__future__", "warnings")
+        looked_for = self.said & vars(module).keys() if own else self.said
+        self.facts.polled += [(vars(module), key, vars(module).get(key, MISSING)) for key in looked_for]
+        if own:
+            for key in looked_for:
+                if isinstance(vars(module)[key], ModuleType):
+                    self.value(vars(module)[key], key)
             return
         if not getattr(module, "__file__", "").endswith(".py"):
             raise Impure(f"it reads the module {name}, which cannot be looked into")
         if name.split(".")[0] in ("numpy", "random", "time", "os", "sys", "torch"):
             raise Impure(f"it reads the module {name}, whose state is not known")
-        for key in self.names & vars(module).keys():
-            self.facts.polled.append((vars(module), key, vars(module)[key]))
+        for key in self.said & vars(module).keys():
             self.value(vars(module)[key], f"{name}.{key}")
 
     def _instance(self, value: Any, what: str) -> None:
-        kind = type(value)
-        layer = hasattr(value, "_modules") and hasattr(value, "_parameters")
+        kind, state = type(value), vars(value)
+        layer = "_modules" in state and "_parameters" in state
         self._class(kind)
         if getattr(kind, "__getattribute__", None) is not object.__getattribute__:
             raise Impure(f"{what} computes its attributes")
@@ -293,24 +242,30 @@ class Walk:
             raise Impure(f"{what} computes its attributes")
         if not layer and not _is_own(kind) and kind.__module__ not in sys.modules:
             raise Impure(f"{what} is of a type that cannot be judged")
-        if not layer and hasattr(value, "__next__"):
+        if not layer and hasattr(kind, "__next__"):
             raise Impure(f"{what} is an iterator")
         if callable(value) and not isinstance(kind.__call__, FunctionType):
             raise Impure(f"it reads {what}, a {kind.__name__} that cannot be looked into")
-        state = vars(value)
         if layer:
-            self.facts.tables.append((state, tuple(state)))
-            self._table(kind._everywhere, "the global hooks")
-        facts = self.facts.steady if layer else self.facts.polled
-        for name in list(state) if layer else self.names & state.keys():
-            facts.append((state, name, state[name]))
-            if layer and isinstance(state[name], dict) and name.startswith("_"):
+            self._layer(value, kind, state, what)
+            return
+        self.facts.kinds.append((value, kind))
+        self.facts.shapes.append((state, tuple(state)))
+        for name in self.names & state.keys():
+            self.facts.polled.append((state, name, state[name]))
+            self.value(state[name], f"{what}.{name}")
+
+    def _layer(self, value: Any, kind: type, state: dict[str, Any], what: str) -> None:
+        """A module: what is set on it bumps the epoch."""
+        self.facts.steady.append((ClassOf(value), "__class__", kind))
+        self.facts.tables.append((state, tuple(state)))
+        self._table(kind._everywhere, "the global hooks")
+        for name in list(state):
+            self.facts.steady.append((state, name, state[name]))
+            if isinstance(state[name], dict) and name.startswith("_"):
                 self._table(state[name], name)
-            elif not layer or name in self.names or isinstance(state[name], Tensor):
+            elif name in self.names or isinstance(state[name], Tensor):
                 self.value(state[name], f"{what}.{name}")
-        for name in self.names - state.keys():
-            if not layer and hasattr(kind, name):
-                facts.append((state, name, _MISSING))
 
     def _table(self, table: dict[str, Any], what: str) -> None:
         """One of a layer's own tables (parameters, buffers, layers, hooks): its changes bump the epoch."""
@@ -334,14 +289,13 @@ def _is_readable(hook: Any) -> bool:
     return not isinstance(hook, BuiltinFunctionType | type)
 
 
-class _Attributes:
-    """Shows some attributes of an object as a mapping does."""
+@functools.cache
+def _globals_of(code: CodeType) -> tuple[str, ...]:
+    """The names that the code looks up among globals and builtins."""
+    import dis
 
-    def __init__(self, owner: Any, names: tuple[str, ...]) -> None:
-        self.owner, self.names = owner, names
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self.owner, name, default)
+    found = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return tuple(dict.fromkeys(found))
 
 
 def _is_own(kind: type) -> bool:

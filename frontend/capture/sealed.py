@@ -7,8 +7,9 @@ from typing import Any
 
 from brasa._state import DEFAULTS, STATE
 from brasa.arguments import Draw
+from brasa.capture.facts import Facts
 from brasa.capture.follow import Capture
-from brasa.capture.purity import Facts, Impure, Observation, Walk, roots_of
+from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.execution import Bound, Runner
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs

@@ -1,0 +1,102 @@
+"""What a proven call has read, as a snapshot that is compared before the call is taken for granted again."""
+
+from __future__ import annotations
+
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any
+
+MISSING: Any = object()  # stands for what was looked for and is not there
+
+
+class Facts:
+    """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
+
+    steady: facts that only change together with the epoch; tables: mappings of that kind with their keys.
+    polled: all others; functions: with their code and defaults; layers: brasa's own, with their `forward`;
+    shapes: mappings with their keys; kinds: objects with their classes.
+    """
+
+    def __init__(self) -> None:
+        self.steady: list[tuple[Any, Any, Any]] = []
+        self.tables: list[tuple[Any, tuple[Any, ...]]] = []
+        self.polled: list[tuple[Any, Any, Any]] = []
+        self.functions: list[tuple[FunctionType, CodeType, Any, Any]] = []
+        self.layers: list[tuple[Any, Any]] = []
+        self.shapes: list[tuple[Any, tuple[Any, ...]]] = []
+        self.kinds: list[tuple[Any, type]] = []
+        self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
+        self.cells: list[tuple[CellType, Any]] = []
+
+    def hold(self) -> bool:
+        """Whether everything polled is as it was."""
+        for holder, key, value in self.polled:
+            now = holder.get(key, MISSING)
+            if now is not value and not same(now, value):
+                return False
+        for function, code, defaults, named in self.functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                return False
+            if function.__kwdefaults__ is not named:
+                return False
+        for sequence, items in self.sequences:
+            if len(sequence) != len(items) or not all(map(same, sequence, items)):
+                return False
+        for layer, forward in self.layers:
+            if layer.forward is not forward:
+                return False
+        for mapping, keys in self.shapes:
+            if tuple(mapping) != keys:
+                return False
+        for value, kind in self.kinds:
+            if type(value) is not kind:
+                return False
+        return all(same(content_of(cell), value) for cell, value in self.cells)
+
+    def steady_hold(self) -> bool:
+        """Whether what the epoch stands for is as it was."""
+        return all(tuple(table) == keys for table, keys in self.tables) and all(
+            same(holder.get(key, MISSING), value) for holder, key, value in self.steady
+        )
+
+    def change(self) -> str:
+        """The first thing that is not as it was, in words."""
+        for holder, key, value in (*self.steady, *self.polled):
+            now = holder.get(key, MISSING)
+            if not same(now, value):
+                return f"{key} was {_short(value)} and is {_short(now)}"
+        return "a container, a closure or a class has changed"
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether a value is the one that was there: the object itself, or an equal number or text of its type."""
+    if now is then:
+        return True
+    kind = type(now)
+    if kind is not type(then) or kind not in (int, float, str, bool, bytes, tuple, MethodType):
+        return False
+    if kind is float:
+        return bool(now == then) and str(now) == str(then)
+    return bool(now == then)
+
+
+def _short(value: Any) -> str:
+    return "missing" if value is MISSING else repr(value)[:60]
+
+
+def content_of(cell: CellType) -> Any:
+    """What a closure's cell holds."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+class ClassOf:
+    """Shows the class of an object as a mapping does."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Its class, whatever is asked for."""
+        return type(self.owner)
