@@ -12,8 +12,8 @@ class Facts:
     """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
 
     steady: facts that only change together with the epoch; tables: mappings of that kind with their keys.
-    polled: all others; functions: with their code and defaults; layers: brasa's own, with their `forward`;
-    shapes: mappings with their keys; kinds: objects with their classes.
+    polled: all others; functions: with their code and defaults; shapes: mappings with their keys; kinds: objects with
+    their classes.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,6 @@ class Facts:
         self.tables: list[tuple[Any, tuple[Any, ...]]] = []
         self.polled: list[tuple[Any, Any, Any]] = []
         self.functions: list[tuple[FunctionType, CodeType, Any, Any]] = []
-        self.layers: list[tuple[Any, Any]] = []
         self.shapes: list[tuple[Any, tuple[Any, ...]]] = []
         self.kinds: list[tuple[Any, type]] = []
         self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
@@ -40,9 +39,6 @@ class Facts:
                 return False
         for sequence, items in self.sequences:
             if len(sequence) != len(items) or not all(map(same, sequence, items)):
-                return False
-        for layer, forward in self.layers:
-            if layer.forward is not forward:
                 return False
         for mapping, keys in self.shapes:
             if tuple(mapping) != keys:

@@ -198,17 +198,20 @@ class Walk:
                 for name in self.names & own.keys():
                     facts = self.facts.polled if name in self.said else self.facts.steady
                     facts.append((own, name, own[name]))
-                if "forward" in own:
-                    self.facts.layers.append((base, base.forward))  # type: ignore[attr-defined]
             else:
                 self._attributes(base)
 
     def _attributes(self, kind: type) -> None:
-        """The attributes of one class, and that it has no others: they would come before those of its bases."""
-        self.facts.shapes.append((vars(kind), tuple(vars(kind))))
+        """The attributes of one class, and that it has no others: they would come before those of its bases.
+
+        Whatever is set on a class of modules bumps the epoch.
+        """
+        known = self.facts
+        shapes, facts = (known.tables, known.steady) if hasattr(kind, "_everywhere") else (known.shapes, known.polled)
+        shapes.append((vars(kind), tuple(vars(kind))))
         for name in self.names & vars(kind).keys():
             attribute = vars(kind)[name]
-            self.facts.polled.append((vars(kind), name, attribute))
+            facts.append((vars(kind), name, attribute))
             inner = getattr(attribute, "__func__", attribute)
             if isinstance(inner, property):
                 self.value(inner.fget, name)
