@@ -84,6 +84,7 @@ from brasa.functions.unique import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.window_shapes import *  # noqa: F403
 from brasa.indexing import *  # noqa: F403
+from brasa.inspection import inspect as inspect
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
 from brasa.ir.dtype import bool_ as _bool
@@ -100,6 +101,7 @@ from brasa.ir.dtype import uint8 as uint8
 from brasa.ir.dtype import uint32 as uint32
 from brasa.ir.dtype import uint64 as uint64
 from brasa.ir.errors import BrasaError as BrasaError
+from brasa.layer_summary import summary as summary
 from brasa.random import Generator as Generator
 from brasa.random import default_generator as default_generator
 from brasa.random import get_rng_state as get_rng_state

@@ -70,18 +70,19 @@ def outline(target: Any, types: Sequence[TensorType], train: bool = False) -> Gr
         inputs = [trace.input(each, type) for each, type in zip(_input_names(target, types, name), types, strict=True)]
         for tensor in inputs:
             tensor._requires_grad = train and not is_module and tensor.dtype.is_floating_point
-        graph = trace.graph(name, _tensors_in(target(*inputs)))
+        graph = trace.graph(name, tensors_in(target(*inputs)))
     return with_gradients(graph, not is_module) if train else graph
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in lists, tuples and dicts, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _tensors_in(item)
+            yield from tensors_in(item)
     elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
+        yield from tensors_in(list(value.values()))
 
 
 def _input_names(target: Any, types: Sequence[TensorType], name: str) -> list[str]:
