@@ -1,5 +1,6 @@
 """brasa: PyTorch's programming model on a compiler small enough to read."""
 
+from brasa import amp as amp
 from brasa import autograd as autograd
 from brasa import fft as fft
 from brasa import linalg as linalg
@@ -11,6 +12,9 @@ from brasa import signal as signal
 from brasa import special as special
 from brasa._state import get_default_dtype as get_default_dtype
 from brasa._state import set_default_dtype as set_default_dtype
+from brasa.amp import autocast as autocast
+from brasa.amp import get_autocast_dtype as get_autocast_dtype
+from brasa.amp import is_autocast_enabled as is_autocast_enabled
 from brasa.autograd import enable_grad as enable_grad
 from brasa.autograd import inference_mode as inference_mode
 from brasa.autograd import is_grad_enabled as is_grad_enabled

@@ -1,4 +1,4 @@
-"""What the current thread is doing: its gradient mode and the trace it records into."""
+"""What the current thread is doing: its gradient mode, the trace it records into, its autocast."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class _ThreadState(threading.local):
     grad_enabled: bool = True
     trace: Trace | None = None
+    autocast: DType | None = None  # the lower precision, where autocast is on
+    autocast_cache: dict[Any, Any] | None = None  # parameters in lower precision, where their casts are kept
 
 
 STATE = _ThreadState()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa import creation
-from brasa.copies import cast, clone
+from brasa.casting import cast
+from brasa.copies import clone
 from brasa.devices import device_name, moved_to
 from brasa.formats import as_dtype, memory_format
 from brasa.ir import dtype as dtypes

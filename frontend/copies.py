@@ -1,4 +1,4 @@
-"""Copies of a tensor: as it is, row-major, or in another dtype."""
+"""Copies of a tensor: as it is, or row-major."""
 
 from __future__ import annotations
 
@@ -26,13 +26,3 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if it is row-major, else a copy, whatever the memory format asked for."""
     return input if input.is_contiguous() else _copy(input)
-
-
-@function(inline=True)
-def _cast(source: Tensor, dtype: Any) -> Tensor:
-    return apply(cast_op, source, dtype=dtype)
-
-
-def cast(source: Tensor, dtype: Any) -> Tensor:
-    """The values in another dtype; the tensor itself if it has that already."""
-    return source if source.dtype is dtype else _cast(source, dtype)

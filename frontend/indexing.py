@@ -9,7 +9,7 @@ import numpy as np
 
 from brasa import views
 from brasa._state import STATE
-from brasa.copies import cast
+from brasa.casting import cast
 from brasa.creation import full, tensor
 from brasa.functions import comparison, placing
 from brasa.functions.nonzero import nonzero, positions

@@ -8,8 +8,8 @@ from brasa import creation, indexing, views
 from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
+from brasa.casting import cast, plain
 from brasa.conversion import CONVERSIONS
-from brasa.copies import cast
 from brasa.exchange import VALUE_METHODS
 from brasa.functions import pointwise
 from brasa.functions.complex import COMPLEX_METHODS
@@ -35,7 +35,7 @@ def install() -> None:
         if operator.method:
             setattr(Tensor, name, operator.call)
         if operator.in_place:
-            setattr(Tensor, f"{name}_", in_place(operator.call, f"{name}_"))
+            setattr(Tensor, f"{name}_", in_place(plain(operator.call), f"{name}_"))
     for name, method in _METHODS.items():
         setattr(Tensor, name, method)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from brasa.casting import autocasting, plain
 from brasa.inplace import write_out
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -41,6 +42,7 @@ def operator(
     """
 
     def register(call: _C) -> _C:
+        call = autocasting(call)
         for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
             OPERATORS[qualified] = Operator(qualified, call, method, in_place, out)
@@ -57,9 +59,10 @@ def _with_out(function: _C, creates: bool) -> _C:
         if not kwargs:
             return function(*args)
         out = kwargs.pop("out", None)
-        if creates and out is not None:
+        if out is None:
+            return function(*args, **kwargs)
+        if creates:
             kwargs.setdefault("dtype", out.dtype)
-        result = function(*args, **kwargs)
-        return result if out is None else write_out(function.__name__.rstrip("_"), out, result)
+        return write_out(function.__name__.rstrip("_"), out, plain(function)(*args, **kwargs))
 
     return call  # type: ignore[return-value]

@@ -123,6 +123,7 @@ class RowPlan:
         found: set[int] = set()
         roots = [(node.operands[0], self._levels[node] - 1) for node in self.combiners]
         roots += [(node, self._levels[node]) for node, _ in self._whole_outputs]
+        roots += [(node, self.passes) for node, _ in self.row_outputs]  # they may look into the row, at the end
         seen: set[tuple[Node, int]] = set()
         while roots:
             node, number = roots.pop()

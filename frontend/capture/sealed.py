@@ -68,7 +68,7 @@ class Sealed:
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner = Runner(graph)
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
-        self.grad_enabled, self.dtype = STATE.grad_enabled, DEFAULTS.dtype
+        self.grad_enabled, self.autocast, self.dtype = STATE.grad_enabled, STATE.autocast, DEFAULTS.dtype
         self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
         self.has_notes = any(note is not None for note in self.notable)
         self.tracked = any(note.tracked for note in self.outputs)
@@ -88,6 +88,8 @@ class Sealed:
     def fits(self, key: tuple[Any, ...], tensors: Sequence[Tensor]) -> bool:
         """Whether a call with arguments of this signature would do the same."""
         if key not in self.bounds or self.grad_enabled is not STATE.grad_enabled or self.dtype is not DEFAULTS.dtype:
+            return False
+        if self.autocast is not STATE.autocast:
             return False
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.copies import cast
+from brasa.casting import cast
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError
 from brasa.operators import operator

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,8 +75,11 @@ def text_of(name: str) -> str:
 
 
 @cache
-def call_of(name: str, form: str = "function") -> Call:
-    """The call that shows the operator of that name: as a function, with `out`, as a method, or in place."""
+def call_of(name: str, form: str = "function", module: ModuleType = brasa) -> Call:
+    """The call that shows the operator of that name: as a function, with `out`, as a method, or in place.
+
+    module: whose functions are called, where not brasa's.
+    """
     found = _TensorsToParameters()
     tree = found.visit(ast.parse(text_of(name), mode="eval"))
     call = tree.body
@@ -86,7 +90,7 @@ def call_of(name: str, form: str = "function") -> Call:
         call.func = ast.Attribute(call.args.pop(0), attribute, ast.Load())
     parameters = [f"tensor{number}" for number in range(len(found.inputs))] + (["out"] if form == "out" else [])
     body = ast.unparse(ast.fix_missing_locations(tree))
-    return Call(text_of(name), eval(f"lambda {', '.join(parameters)}: {body}", dict(vars(brasa))), found.inputs)
+    return Call(text_of(name), eval(f"lambda {', '.join(parameters)}: {body}", dict(vars(module))), found.inputs)
 
 
 def tensors_for(call: Call, dtype: str, requires_grad: bool = False) -> list[Tensor]:

@@ -235,3 +235,23 @@ def test_two_reductions_of_one_pass_and_a_gather() -> None:
     i[[5, 9]] = 30
     result = machine(text).run(x, i)
     assert (result.status, result.position) == (1, 5)
+
+
+def test_what_is_kept_in_an_outputs_memory_is_not_read_after_the_output_is_there() -> None:
+    """The gather needs the dear value that two passes share, when exp has taken its place."""
+    text = region(
+        """ %0: f32[n,c] = log(x)
+ %1: f32[n] = max(%0, axes=[1])
+ %2: f32[n,1] = reshape(%1, shape=[n, 1])
+ %3: f32[n,c] = expand(%2, shape=[n, c])
+ %4: f32[n,c] = sub(%0, %3)
+ %5: f32[n,c] = exp(%4)
+ %6: f32[n] = sum(%5, axes=[1])
+ %7: f32[n,1] = gather(%4, i, axis=1)
+ %8: f32[n] = reshape(%7, shape=[n])
+ return %5, %6, %8""",
+        inputs="x: f32[n,c], i: i64[n,1]", results=["f32[n,c]", "f32[n]", "f32[n]"],
+    )  # fmt: skip
+    x, i = np.abs(floats(5, 20)) + 1, _random.integers(0, 20, (5, 1))
+    for found, want in zip(machine(text).run(x, i).outputs, reference(text, x, i), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
