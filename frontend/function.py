@@ -17,7 +17,7 @@ from brasa.arguments import (
     parameters_of,
     takes_tensors,
 )  # fmt: skip
-from brasa.execution import Runner
+from brasa.execution import Bound, Runner
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import complex128, float64, int64
@@ -59,7 +59,7 @@ class Function:
         self.accepts = tuple(accepted_kinds(parameter.annotation) for parameter in self.parameters)
         self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
-        self.bound: dict[tuple[Any, ...], tuple[Specialization, Any]] = {}
+        self.bound: dict[tuple[Any, ...], tuple[Specialization, Bound | None]] = {}
         DEFAULTS.dependents += [self.specializations, self.bound]
         self._orders: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
 
@@ -125,12 +125,15 @@ class Function:
                 trace.leave(error)
                 key, operands = self.signature(values)
         found = self.bound.get(tuple(key))
-        if found is None:
+        if found is None or (found[1] is None and not _recorded(operands)):
             found = self._bind(tuple(key), values, operands)
         outputs = run_graph(found[0].graph, self.name, operands, found[0].runner)
         return outputs[0] if found[0].form is None else found[0].form(outputs)
 
-    def _bind(self, key: tuple[Any, ...], values: Sequence[Any], operands: list[Any]) -> tuple[Specialization, Any]:
+    def _bind(
+        self, key: tuple[Any, ...], values: Sequence[Any], operands: list[Any]
+    ) -> tuple[Specialization, Bound | None]:
+        """The specialization; its executable only if no gradient is wanted, for the tape has executables of its own."""
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
         if any(tensor._cell is not None for tensor in tensors):
             raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
@@ -142,7 +145,8 @@ class Function:
         ]  # fmt: skip
         specialization = self.specialize(values, described, shapes)
         specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
-        found = self.bound[key] = (specialization, specialization.runner.bind(specs))
+        bound = None if _recorded(operands) else specialization.runner.bind(specs)
+        found = self.bound[key] = (specialization, bound)
         return found
 
     @staticmethod
@@ -304,6 +308,11 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
     return tuple(new[output] for output in graph.outputs)
 
 
+def _recorded(operands: Sequence[Any]) -> bool:
+    """Whether an eager call of these goes on the tape."""
+    return STATE.grad_enabled and any(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
+
+
 def _check_devices(name: str, tensors: Sequence[Tensor]) -> None:
     devices = {tensor._spec.device for tensor in tensors}
     if len(devices) > 1:
@@ -366,11 +375,13 @@ def _entry(made: Function) -> Callable[..., Any]:
             else:
                 return made(*args)
         found = table.get(tuple(key))
-        if found is None or len(found[1].specs) != 1:
+        if found is None or found[0].form is not None:
             return made(*args)
         if recorded and STATE.grad_enabled:
             return run_graph(found[0].graph, made.name, operands, found[0].runner)[0]
         bound = found[1]
+        if bound is None or not bound.specs:
+            return made(*args)
         buffer = allocate(bound.nbytes[0])
         status = bound.call(*pointers, buffer.ptr)
         if status is not None:

@@ -18,8 +18,9 @@ from brasa.ir.ops.reduce import Combiner
 
 # Rows shorter than this leave lanes unused: then the lanes run along the leading axes.
 _SHORT = 12
-# Windows of at most so many elements are unrolled.
-_SMALL = 16
+# The innermost loops over a window are unrolled as long as they go through at most so many elements. Steps along rows
+# make each element a load for every lane, and the code of many of them takes longer to compile than it saves.
+_UNROLLED, _UNROLLED_STEPS = 16, 4
 
 
 def write_window(writer: Writer) -> None:
@@ -150,10 +151,15 @@ class Window:
         return [("tap", -(-count // stride) if dilation == 1 else count) for count, (stride, _, dilation) in options]
 
     def _each_tap(self) -> Iterator[Index]:
-        taps = self._taps()
-        kind: LoopKind = "unrolled" if dim.evaluate(dim.product(n for _, n in taps), {}) <= _SMALL else "serial"
+        limit = _UNROLLED if self.options[-1][0] == 1 else _UNROLLED_STEPS
+        kinds: list[LoopKind] = []
+        elements = 1
+        for _, count in reversed(self._taps()):
+            elements *= count
+            kinds.append("unrolled" if elements <= limit else "serial")
         with ExitStack() as loops:
-            yield tuple(loops.enter_context(self.writer.over(name, count, kind)) for name, count in taps)
+            named = zip(self._taps(), reversed(kinds), strict=True)
+            yield tuple(loops.enter_context(self.writer.over(*tap, kind)) for tap, kind in named)
 
     def _inside(self, place: Sequence[Size], sizes: Sequence[Size]) -> Expr | None:
         """Whether the place is inside; None where it always is."""

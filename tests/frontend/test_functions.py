@@ -7,6 +7,7 @@ import pytest
 
 import brasa
 from brasa.function import function
+from tests.compiling import assert_compiles
 
 RNG = np.random.default_rng(0)
 
@@ -175,3 +176,21 @@ def test_arithmetic_on_numbers_is_pythons():
     want = x.numpy() * np.float32((1 - 0.999) / 3)
     assert scaled(x, 0.999).numpy().tolist() == want.tolist()
     assert brasa.compile(scaled)(x, 0.999).numpy().tolist() == want.tolist()
+
+
+def test_what_is_not_run_is_not_compiled():
+    @function
+    def only_here(x: brasa.Tensor) -> brasa.Tensor:
+        return brasa.exp(x) * x
+
+    x = brasa.tensor([1.0, 2.0], requires_grad=True)
+    with assert_compiles(1, "only_here"):  # the form that keeps what backward needs
+        y = only_here(x)
+    with assert_compiles(0, "only_here"), assert_compiles(1, "only_here_backward"):
+        y.backward(brasa.ones(2))
+    with assert_compiles(1, "only_here"), brasa.no_grad():
+        assert np.allclose(only_here(x).numpy(), [np.e, 2 * np.exp(2)])
+    with assert_compiles(0, "only_here"):
+        only_here(x)
+        only_here(x.detach())
+    assert np.allclose(x.grad.numpy(), [2 * np.e, 3 * np.exp(2)])
