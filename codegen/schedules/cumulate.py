@@ -87,7 +87,7 @@ class Cumulation:
         self.row = spread((*self.outer, *self.inner), places, len(self.shape))
 
     def _write_row(self) -> None:
-        if isinstance(self.length, int) and self.length <= CHAIN_CHUNK:
+        if self.combiner.exact or (isinstance(self.length, int) and self.length <= CHAIN_CHUNK):
             self._chunk(0, self.length, None, store=True)
             return
         before = self._state()
@@ -128,15 +128,19 @@ class Cumulation:
                 self._assign(before, self.combiner.combine(_read(before), own))
 
     def _chunk(self, start: Size, length: Size, before: Sequence[Local] | None, *, store: bool) -> list[Local]:
-        """The state after a chunk; on the way its elements' results, with what comes before the chunk in front."""
-        state = self._state()
+        """The state after a chunk; on the way its elements' results, with what comes before the chunk in front.
+
+        Where combining is exact, the chunk goes on from what comes before.
+        """
+        goes_on = before is not None and self.combiner.exact
+        state = self._state(_read(before) if goes_on else None)
         with self.writer.over("r", length) as r:
             place = self.length - 1 - (start + r) if self.reverse else start + r
             index = with_axis(self.row, self.axis, place)
             lifted = self.combiner.lift(self.values.at(self.source, index, self.mask), self.writer.expr(place))
             new = self._assign(state, self.combiner.combine(_read(state), lifted))
             if store:
-                whole = new if before is None else self.combiner.combine(_read(before), new)
+                whole = new if before is None or goes_on else self.combiner.combine(_read(before), new)
                 result = self.combiner.result(whole)
                 self.values.bound[self.node] = lambda *_: result
                 self.values.put(output_stores(self.values, lambda _: index, self.mask))

@@ -15,9 +15,10 @@ from brasa.ir import kernel, mathematics
 from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
-from brasa.ir.kernel import Expr, Number
+from brasa.ir.kernel import Expr
 from brasa.ir.ops.elementwise import add, and_, div, eq, exp, gt, log, lt, mul, neg, select, sub
-from brasa.ir.ops.reduce import Combiner, State, check_ordered, check_real, highest, lowest, simple
+from brasa.ir.ops.order import ascending_key, key_dtype
+from brasa.ir.ops.reduce import Combiner, State, check_ordered, check_real, simple
 from brasa.ir.ops.source import full_like
 from brasa.ir.types import TensorType
 
@@ -102,23 +103,33 @@ def _place_value(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return evaluate
 
 
-def _place_body(init: Callable[[DType], Number], better: Callable[[Expr, Expr], Expr]) -> Callable[[DType], Combiner]:
+def _place_body(lift: Callable[[Expr], Expr], start: int, better: Callable[[Expr, Expr], Expr]) -> Callable[..., Any]:
+    """States are (key, place): integers are compared in less time than floats, of which each waits for the one before."""
+
     def combine(a: State, b: State) -> State:
-        """The better value; of equal ones the one met last; a NaN is better than anything. Places >= 0 are real."""
-        nan_a, nan_b = kernel.ne(a[0], a[0]), kernel.ne(b[0], b[0])
-        take_b = ((better(b[0], a[0]) & ~nan_a) | nan_b | (a[1] < 0)) & (b[1] >= 0)
+        take_b = better(b[0], a[0])
         return kernel.select(take_b, b[0], a[0]), kernel.select(take_b, b[1], a[1])
 
-    return lambda dtype: Combiner(
-        (dtype, int64), (init(dtype), -1), lambda x, position: (x, position), combine, lambda s: s[1]
-    )
+    def body(dtype: DType) -> Combiner:
+        key = key_dtype(dtype)
+        init = (start % (1 << key.bits), -1)
+        return Combiner((key, int64), init, lambda x, place: (lift(x), place), combine, lambda s: s[1], exact=True)
+
+    return body
+
+
+def _key_of_least(x: Expr) -> Expr:
+    """The ascending key, but with NaN first."""
+    return ascending_key(x) + 1 if x.dtype.kind == "float" else ascending_key(x)
 
 
 # The place of the best element so far, of the last of equal ones; NaN is better than anything.
 cumargmax = Op("cumargmax", Kind.CUMULATE, ("x",), _place_type, _place_value(lambda a, b: a >= b),
-               no_vjp="a place has no gradient", body=_place_body(lowest, lambda a, b: a >= b))  # fmt: skip
+               no_vjp="a place has no gradient",
+               body=_place_body(ascending_key, 0, lambda a, b: a >= b))  # fmt: skip
 cumargmin = Op("cumargmin", Kind.CUMULATE, ("x",), _place_type, _place_value(lambda a, b: a <= b),
-               no_vjp="a place has no gradient", body=_place_body(highest, lambda a, b: a <= b))  # fmt: skip
+               no_vjp="a place has no gradient",
+               body=_place_body(_key_of_least, -1, lambda a, b: a <= b))  # fmt: skip
 
 
 def _float_type(x: TensorType, *, axis: int, reverse: bool) -> TensorType:

@@ -41,16 +41,28 @@ def _argsort_value(x: Any, *, axis: int, descending: bool, count: int | None = N
     return places if count is None else np.take(places, np.arange(count), axis)
 
 
+def key_dtype(dtype: DType) -> DType:
+    """The dtype of the keys of elements of a dtype."""
+    return uint64 if dtype.bits == 64 else uint32
+
+
+def ascending_key(x: Expr) -> Expr:
+    """An unsigned integer that is greater for greater elements.
+
+    For floats it is made of their bits, those of negative ones turned over; both zeros are alike, NaN has the greatest.
+    """
+    return _float_key(x) if x.dtype.kind == "float" else _integer_key(x)
+
+
 def _sort_key(x: Expr, *, axis: int, descending: bool, count: Size | None = None) -> Expr:
-    """Integers from 0 on; floats by their bits, those of negative ones turned over, both zeros alike and NaN last."""
-    key = _float_key(x) if x.dtype.kind == "float" else _integer_key(x)
+    key = ascending_key(x)
     return ~key if descending else key
 
 
 def _float_key(x: Expr) -> Expr:
+    word = key_dtype(x.dtype)
     if x.dtype.bits < 32:
         x = kernel.cast(x, float32)
-    word: DType = uint64 if x.dtype.bits == 64 else uint32
     sign = 1 << (word.bits - 1)
     bits = kernel.bitcast(kernel.select(kernel.eq(x, 0.0), 0.0, x), word)
     ordered = kernel.select(bits < sign, bits | sign, ~bits)
@@ -60,9 +72,9 @@ def _float_key(x: Expr) -> Expr:
 def _integer_key(x: Expr) -> Expr:
     if x.dtype.kind != "int":
         return x if x.dtype.bits >= 32 else kernel.cast(x, uint32)
+    word = key_dtype(x.dtype)
     if x.dtype.bits < 32:
-        return kernel.cast(kernel.cast(x, int32) + (1 << (x.dtype.bits - 1)), uint32)
-    word = uint64 if x.dtype.bits == 64 else uint32
+        return kernel.cast(kernel.cast(x, int32) + (1 << (x.dtype.bits - 1)), word)
     return kernel.cast(x, word) ^ (1 << (word.bits - 1))
 
 

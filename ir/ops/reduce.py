@@ -33,6 +33,7 @@ class Combiner:
     dtypes, init: of each scalar of the state, before any element.
     lift: (element, its flat position among the reduced ones) -> its state.
     combine: two states -> their combination, the earlier one first. result: state -> element of the result.
+    exact: whether nothing is rounded, so that the result does not depend on which neighbours combine first.
     """
 
     dtypes: tuple[DType, ...]
@@ -40,6 +41,7 @@ class Combiner:
     lift: Callable[[Expr, Expr], State]
     combine: Callable[[State, State], State]
     result: Callable[[State], Expr]
+    exact: bool = False
 
 
 def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:

@@ -1,4 +1,5 @@
-"""Norms of vectors and matrices, and distances by them. At 0, where a norm has no derivative, its gradient is 0."""
+"""Norms of vectors and matrices, and distances by them. At 0, where a norm has no derivative, its gradient is 0;
+that of the nuclear norm is the product of the two factors."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import check_matrices
 from brasa.functions.linalg.spectra import singular_values
-from brasa.functions.reduction import amax, amin
+from brasa.functions.reduction import amax, amin, sum
 from brasa.ir.dtype import DType, float32, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import reduce as reduce_ops
@@ -142,7 +143,7 @@ def _spectral_norm(
     check_matrices(op, A=A)
     values = singular_values(permute(A, (*(a for a in range(A.ndim) if a not in axes), *axes)))
     if ord == "nuc":
-        result = _vector_norm(op, values, 1, -1, False, None)
+        result = sum(values, -1)  # no absolute values: they are none below 0, and 0 has the gradient of the others
     else:
         if values.shape[-1] == 0:
             raise ShapeError(f"order {ord} is not defined for no elements, A is {type_text(A)}", op=op)

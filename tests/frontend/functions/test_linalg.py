@@ -230,6 +230,13 @@ def test_norms_at_zero_have_gradient_zero() -> None:
         assert x.grad.tolist() == [0, 0, 0], order
 
 
+def test_nuclear_norm_of_zero_has_the_gradient_of_its_factors() -> None:
+    """U @ Vh, whose singular values are all 1, as those of the gradient at any other matrix."""
+    x = brasa.zeros(3, 2, requires_grad=True)
+    linalg.matrix_norm(x, "nuc").backward()
+    np.testing.assert_allclose(np.linalg.svd(x.grad.numpy())[1], [1, 1], rtol=1e-6)
+
+
 def test_gradient_of_a_singular_determinant() -> None:
     """The cofactors, though U has a 0 on its diagonal."""
     x = brasa.tensor(np.diag([2.0, 3.0, 0.0]), requires_grad=True)
