@@ -142,9 +142,11 @@ def _path(operands: Sequence[Tensor], labels: Sequence[Labels], wanted: Labels) 
         return ((0, 1), *((0, left) for left in range(len(operands) - 2, 0, -1))) if len(operands) > 1 else ()
     import opt_einsum
 
-    pairs = zip(operands, labels, strict=True)
-    terms = [item for operand, each in pairs for item in (tuple(map(int, operand.shape)), each)]
-    path, _ = opt_einsum.contract_path(*terms, wanted, shapes=True, optimize="auto")
+    numbers = {label: place for place, label in enumerate({label for each in labels for label in each})}
+    terms = ["".join(opt_einsum.get_symbol(numbers[label]) for label in each) for each in (*labels, wanted)]
+    shapes = [tuple(map(int, operand.shape)) for operand in operands]
+    equation = f"{','.join(terms[:-1])}->{terms[-1]}"
+    path, _ = opt_einsum.contract_path(equation, *shapes, shapes=True, optimize="auto")
     steps: list[tuple[int, int]] = []
     left = len(operands)
     for step in path:

@@ -126,6 +126,40 @@ def test_einsum_goes_from_left_to_right() -> None:
     assert _path(three, [(0, 1)] * 4, (0,)) == ((0, 1), (0, 2), (0, 1))
 
 
+MANY = [
+    ("ij,jk,kl,l->i", [(6, 5), (5, 4), (4, 3), (3,)]),
+    ("...i,...ij,jk,k...->...", [(2, 3), (2, 3, 4), (4, 5), (5, 2)]),
+    ("ab,ab,bc,ca,->c", [(2, 3), (1, 3), (3, 4), (4, 2), ()]),
+    ("a,b,c,d->dcba", [(2,), (3,), (4,), (5,)]),
+    ("iij,jk,kii->k", [(3, 3, 2), (2, 4), (4, 3, 3)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), MANY, ids=[equation for equation, _ in MANY])
+def test_einsum_in_the_order_of_opt_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
+    pytest.importorskip("opt_einsum")
+    arrays = [draw(*shape, seed=i) for i, shape in enumerate(shapes)]
+    tensors = [brasa.tensor(array, requires_grad=True) for array in arrays]
+    got = brasa.einsum(equation, *tensors)
+    np.testing.assert_allclose(got.detach().numpy(), np.einsum(equation, *arrays), rtol=1e-10, atol=1e-12)
+    compiled = brasa.compile(lambda *operands: brasa.einsum(equation, *operands), fullgraph=True)
+    assert compiled(*tensors).tolist() == got.tolist()
+    seed = draw(*got.shape, seed=9)
+    got.backward(brasa.tensor(seed))
+    for i, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):  # linear in each: a step of 1 is exact
+        moved = [array + 1 if i == j else other for j, other in enumerate(arrays)]
+        change = (np.einsum(equation, *moved) - np.einsum(equation, *arrays)) * seed
+        np.testing.assert_allclose(tensor.grad.numpy().sum(), change.sum(), rtol=1e-9, atol=1e-9)
+
+
+def test_einsum_multiplies_the_cheapest_first() -> None:
+    pytest.importorskip("opt_einsum")
+    from brasa.functions.einsum import _path
+
+    shapes = [(50, 40), (40, 30), (30,)]
+    assert _path([brasa.zeros(*shape) for shape in shapes], [(0, 1), (1, 2), (2,)], (0,)) == ((1, 2), (0, 1))
+
+
 @given(st.lists(st.integers(1, 30), min_size=3, max_size=7))
 @settings(max_examples=50)
 def test_the_cheapest_order_is_the_cheapest(sizes: list[int]) -> None:
