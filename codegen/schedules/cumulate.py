@@ -132,15 +132,17 @@ class Cumulation:
 
         Where combining is exact, the chunk goes on from what comes before.
         """
-        goes_on = before is not None and self.combiner.exact
-        state = self._state(_read(before) if goes_on else None)
+        if before is not None and self.combiner.exact:
+            state, before = self._state(_read(before)), None
+        else:
+            state = self._state()
         with self.writer.over("r", length) as r:
             place = self.length - 1 - (start + r) if self.reverse else start + r
             index = with_axis(self.row, self.axis, place)
             lifted = self.combiner.lift(self.values.at(self.source, index, self.mask), self.writer.expr(place))
             new = self._assign(state, self.combiner.combine(_read(state), lifted))
             if store:
-                whole = new if before is None or goes_on else self.combiner.combine(_read(before), new)
+                whole = new if before is None else self.combiner.combine(_read(before), new)
                 result = self.combiner.result(whole)
                 self.values.bound[self.node] = lambda *_: result
                 self.values.put(output_stores(self.values, lambda _: index, self.mask))

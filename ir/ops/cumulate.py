@@ -104,7 +104,7 @@ def _place_value(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def _place_body(lift: Callable[[Expr], Expr], start: int, better: Callable[[Expr, Expr], Expr]) -> Callable[..., Any]:
-    """States are (key, place): integers are compared in less time than floats, of which each waits for the one before."""
+    """States are (key, place). Comparing integers takes less time than floats, and each waits for the one before it."""
 
     def combine(a: State, b: State) -> State:
         take_b = better(b[0], a[0])
