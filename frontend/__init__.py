@@ -30,6 +30,7 @@ from brasa.functions import holomorphic as _holomorphic  # noqa: F401 (gives ops
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
+from brasa.functions.control_flow import *  # noqa: F403
 from brasa.functions.counting import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403

@@ -92,6 +92,7 @@ def set_rng_state(state: Tensor) -> None:
     default_generator.set_state(state)
 
 
-def next_draw(generator: Generator | None = None) -> tuple[int, int]:
-    """(seed, call number) of the next random call."""
-    return (generator or default_generator).draw()
+def next_draw(generator: Generator | None = None) -> tuple[int, Any]:
+    """(seed, call number) of the next random call; in a loop that is traced, the number is a tensor."""
+    chosen = generator or default_generator
+    return chosen.draw() if STATE.trace is None else STATE.trace.draw(chosen)

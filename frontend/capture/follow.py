@@ -16,7 +16,7 @@ from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Node, Op, set_location, topological
+from brasa.ir.graph import Graph, Node, Op, located, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
@@ -83,11 +83,10 @@ class Capture(Trace):
         self.scope.known = dict(self.scope.known)
         self.making = self.recorded = True
         try:
-            set_location(self.location())
-            value = make()
+            with located(self.location()):
+                value = make()
         finally:
             self.making = False
-            set_location("")
         child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
         child.known = self.scope.known
         self.here.children.setdefault(key, []).append(child)
@@ -339,6 +338,9 @@ class Capture(Trace):
         graph = Graph("compiled", tuple(new[node] for node in inputs), tuple(new[node] for node in nodes),
                       tuple(new[node] for node in outputs), updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
+
+    def giver(self, name: str) -> Node | None:
+        return next((node for node in self.bindings if any(str(s) == name for s in node.tensor.shape)), None)
 
     def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""
