@@ -152,8 +152,8 @@ class Body(Trace):
 
     def draw(self, generator: Generator) -> tuple[int, Any]:
         """As the outer trace, but the number of the call is carried from step to step."""
-        if self.op != "scan":
-            raise BrasaError("random numbers cannot be drawn here: how many are drawn would depend on values",
+        if self.op not in ("scan", "map"):
+            raise BrasaError(f"random numbers cannot be drawn at {self.location()}: how many would depend on values",
                              op=self.op, hint="draw them before, and pass them in")  # fmt: skip
         return generator.seed_value, self.calls_of(generator).next()
 

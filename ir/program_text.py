@@ -1,4 +1,4 @@
-"""Programs as text: where every value lies, and the kernels in the order in which they run, loops and branches around them."""
+"""Programs as text: where every value lies, and the kernels as they run, in loops and branches."""
 
 from __future__ import annotations
 

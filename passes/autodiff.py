@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from brasa.ir.errors import GradientError
@@ -45,7 +45,7 @@ def autodiff(graph: Graph) -> Graph:
             with located(node.where):
                 expanded[node] = differentiate(program, outputs, seeds, values, whole=node in again)
             continue
-        held = {name: autodiff(value) for name, value in node.attrs.items() if isinstance(value, Graph)}
+        held: dict[str, Any] = {name: autodiff(value) for name, value in node.attrs.items() if isinstance(value, Graph)}
         new[node] = program.append(node.replace(operands, **held))
     outputs = tuple(new[node] for node in graph.outputs)
     return Graph(graph.name, graph.inputs, tuple(program.nodes), outputs, graph.updates)

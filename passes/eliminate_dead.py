@@ -1,4 +1,4 @@
-"""The pass that drops what nobody needs: nodes, and of loops and branches the parts behind results that are not read."""
+"""The pass that drops what nobody needs: nodes, and of loops and branches what no result that is read needs."""
 
 from __future__ import annotations
 

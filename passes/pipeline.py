@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from brasa.ir.errors import BrasaError, GraphError
 from brasa.ir.graph import Graph, Kind, Node, rewrite
@@ -36,10 +36,10 @@ def optimize_bodies(graph: Graph) -> Graph:
     def change(node: Node) -> Node:
         if node.op.kind is not Kind.NESTED:
             return node
-        held = bodies(node).items()
-        return node.replace(
-            node.operands, **{name: run(substitute_graph(body, bound_sizes(node, body))) for name, body in held}
-        )
+        held: dict[str, Any] = {
+            name: run(substitute_graph(body, bound_sizes(node, body))) for name, body in bodies(node).items()
+        }
+        return node.replace(node.operands, **held)
 
     return rewrite(graph, change)
 

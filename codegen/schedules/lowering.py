@@ -120,7 +120,9 @@ class _Lowering:
             for output, input in self.graph.updates
             if results[output][0] is not self.graph.inputs[input]
         ]
-        order, in_place = commit_order(self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks())
+        order, in_place = commit_order(
+            self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks()
+        )
         late = [update for update in updates if update not in in_place]
         self.place_outputs(results, in_place, late)
         self.copy_inputs(results, late)

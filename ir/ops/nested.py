@@ -83,10 +83,11 @@ def _scan_value(*arrays: Any, graph: Graph, carries: int, sequences: int, length
     return values[0] if len(values) == 1 else values
 
 
-def _result_shapes(graph: Graph, arrays: Sequence[Any]) -> list[tuple[Size, ...]]:
+def _result_shapes(graph: Graph, arrays: Sequence[Any]) -> list[tuple[int, ...]]:
     types = [TensorType(node.tensor.shape, node.tensor.dtype) for node in graph.inputs]
     sizes = bind(types, [TensorType(array.shape, from_numpy(array.dtype)) for array in arrays])
-    return [substitute_tensor(node.tensor, sizes).shape for node in graph.outputs]
+    types = [substitute_tensor(node.tensor, sizes) for node in graph.outputs]
+    return [tuple(dim.evaluate(size, {}) for size in type.shape) for type in types]
 
 
 scan = Op("scan", Kind.NESTED, ("x*",), _scan_type, _scan_value,
