@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from brasa._state import STATE
+from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
@@ -155,7 +156,7 @@ class Body(Trace):
         if self.op not in ("scan", "map"):
             raise BrasaError(f"random numbers cannot be drawn at {self.location()}: how many would depend on values",
                              op=self.op, hint="draw them before, and pass them in")  # fmt: skip
-        return generator.seed_value, self.calls_of(generator).next()
+        return Draw(generator.seed_value, generator, "seed", 0), self.calls_of(generator).next()
 
     def calls_of(self, generator: Generator) -> RandomCalls:
         """The calls of one generator."""
@@ -216,7 +217,8 @@ def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
     trace = STATE.trace
     if trace is not None:
         try:
-            return build(trace)
+            with located(""):  # what is recorded in the function says its own place
+                return build(trace)
         except CaptureError as error:
             trace.leave(error)
     operands = Operands()

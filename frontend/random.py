@@ -38,10 +38,10 @@ class Generator:
         self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0]))
         return self.seed_value
 
-    def draw(self) -> tuple[int, int]:
-        """(seed, number of this call): what one random function depends on."""
+    def draw(self, calls: int = 1) -> tuple[int, int]:
+        """(seed, number of this call): what one random function depends on. calls: how many numbers are used up."""
         seed, number = self.seed_value, self.offset
-        self.offset += 1
+        self.offset += calls
         if STATE.trace is not None:
             first = STATE.trace.generators.setdefault(self, number)
             return Draw(seed, self, "seed", 0), Draw(number, self, "call", number - first)

@@ -130,7 +130,7 @@ class _Scan:
         calls = list(body.random.items())
         carry = [*carry, *(each.start for _, each in calls)]
         ends_now = [*(tensor for _, tensor in ends), *(each.now for _, each in calls)]
-        starts += [self._first_call(generator) for generator, _ in calls]
+        starts += [self._first_call(generator, each.count, length) for generator, each in calls]
         graph, captured = body.graph(
             name_of(combine), [body.node_of(each) for each in (*carry, *slices)],
             [body.node_of(each) for each in (*ends_now, *made, *carry)],
@@ -138,9 +138,21 @@ class _Scan:
         results = record(trace, nested.scan, (*starts, *sequences, *captured), graph=graph, carries=len(starts),
                          sequences=len(sequences), length=trace.scope.resolve(length), reverse=reverse)  # fmt: skip
         tensors = wrapped(trace, results, body, [*(tensor for _, tensor in given), *whole])
-        for number, (generator, each) in enumerate(calls, len(given)):
-            self._last_call(generator, tensors[number], each.count * trace.scope.hint(length))
+        if isinstance(trace, Body):
+            for (generator, each), now in zip(calls, tensors[len(given) :], strict=False):
+                trace.calls_of(generator).pass_to(now, each.count * trace.scope.hint(length))
         return rebuilt(init, tensors), rebuilt(result[1], tensors[len(starts) :])
+
+    def _first_call(self, generator: Any, count: int, length: Size) -> Node:
+        """The number of the first random call of all steps, each of which makes `count`."""
+        trace = root = self.trace
+        while isinstance(root, Body):
+            root = root.outer
+        root.seeds_used |= not isinstance(trace.scope.resolve(length), int)  # how many there are varies with sizes
+        if isinstance(trace, Body):
+            return trace.node_of(trace.calls_of(generator).now)
+        _, number = generator.draw(count * trace.scope.hint(length))
+        return trace.number(number)
 
     def _length(self, whole: Sequence[tuple[str, Tensor]]) -> Size:
         types = [self.trace.node_of(tensor).tensor for _, tensor in whole]
@@ -152,17 +164,6 @@ class _Scan:
             Operand(name, shown(self.trace, type)) for (name, _), type in zip(whole, types, strict=True)
         )  # fmt: skip
         raise ShapeError("the sequences have different lengths", op=self.op, operands=rows)
-
-    def _first_call(self, generator: Any) -> Node:
-        if isinstance(self.trace, Body):
-            return self.trace.node_of(self.trace.calls_of(generator).now)
-        return self.trace.number(generator.offset)
-
-    def _last_call(self, generator: Any, now: Tensor, calls: int) -> None:
-        if isinstance(self.trace, Body):
-            self.trace.calls_of(generator).pass_to(now, calls)
-        else:
-            generator.offset += calls
 
 
 # while_loop

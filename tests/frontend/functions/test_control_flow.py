@@ -164,11 +164,13 @@ def test_random_numbers_are_those_of_the_loop() -> None:
             lambda h, x: (h := nn.functional.dropout(h + brasa.randn(3), 0.5) + x,
                           brasa.stack([v * brasa.rand(()) for v in h])), xs[0], xs)  # fmt: skip
 
-    xs = brasa.arange(12.0).reshape(4, 3)
     found = []
     for function in (loop, run, brasa.compile(run, fullgraph=True)):
         brasa.manual_seed(3)
-        found.append([*flat(function(xs)), brasa.rand(2)])
+        results = []
+        for steps in (4, 4, 4, 2, 5):
+            results += [*flat(function(brasa.arange(3.0 * steps).reshape(steps, 3))), brasa.rand(2)]
+        found.append(results)
     for got in found[1:]:
         for one, other in zip(got, found[0], strict=True):
             same_bits(one, other)
