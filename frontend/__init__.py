@@ -21,6 +21,7 @@ from brasa.autograd import is_grad_enabled as is_grad_enabled
 from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
+from brasa.capture import explain as explain
 from brasa.copies import clone as clone
 from brasa.creation import *  # noqa: F403
 from brasa.dtype_facts import *  # noqa: F403
