@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, ValueError
 from brasa.ir.ops import elementwise
 from brasa.operators import operator
 from brasa.primitive import Number, apply, carrier, constant, expand, type_of
-from brasa.sizes import flatten_sizes
+from brasa.sizes import NOTHING_GIVEN, flatten_sizes
 from brasa.spec import spec_of
 from brasa.tensor import Tensor, copied, empty_of, over_array
 
@@ -154,9 +154,11 @@ def filled(like: Tensor, value: Number) -> Tensor:
     return expand(apply(elementwise.cast, value, dtype=type.dtype), type.shape)  # never the number itself
 
 
-def sizes_of(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
-    """Sizes of a new tensor, given as several arguments or one sequence; none may be negative."""
-    shape = flatten_sizes(sizes, op)
+def sizes_of(
+    sizes: Sequence[Any], op: str, given: Mapping[str, Any] = NOTHING_GIVEN, name: str = ""
+) -> tuple[Any, ...]:
+    """Sizes of a new tensor, in any form that flatten_sizes takes; none may be negative."""
+    shape = flatten_sizes(sizes, op, given, name)
     for size in shape:
         if not size >= 0:
             raise ValueError(f"a size must not be negative, found {size}", op=op)
@@ -198,7 +200,7 @@ def _filler(name: str, value: int) -> Callable[..., Tensor]:
         *size: Any, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False, **given: Any,
     ) -> Tensor:  # fmt: skip
-        shape = sizes_of((given["size"],) if "size" in given else size, name)
+        shape = sizes_of(size, name, given, "size")
         return full(shape, value, dtype=dtype or DEFAULTS.dtype, layout=layout, device=device,
                     requires_grad=requires_grad)  # fmt: skip
 
@@ -218,7 +220,7 @@ def empty(
 ) -> Tensor:  # fmt: skip
     """A tensor that holds anything: for memory that is written before it is read. While traced, it holds zeros."""
     require_strided(layout, "empty")
-    shape = sizes_of((given["size"],) if "size" in given else size, "empty")
+    shape = sizes_of(size, "empty", given, "size")
     if STATE.trace is not None:
         return zeros(*shape, dtype=dtype, device=device, requires_grad=requires_grad)
     made = empty_of(spec_of(dtype or DEFAULTS.dtype, tuple(map(int, shape)), None, device_name(device)))

@@ -32,7 +32,7 @@ class finfo:
         self.bits, self.dtype = kind.bits, kind.long_name
         self.min, self.max, self.eps = (float(getattr(facts, name)) for name in ("min", "max", "eps"))
         self.tiny = self.smallest_normal = float(facts.smallest_normal)
-        self.resolution = float(facts.resolution)
+        self.resolution = 10.0 ** -int(facts.precision)
 
     def __repr__(self) -> str:
         names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")

@@ -98,7 +98,7 @@ def _contains(self: Tensor, element: Any) -> bool:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    return format(item(self), spec) if spec and self.ndim == 0 else object.__format__(self, spec)
+    return format(item(self), spec) if self.ndim == 0 else object.__format__(self, spec)
 
 
 # DLPack
@@ -165,6 +165,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         if kind != _CPU:
             raise DTypeError(f"the memory lies on a device of kind {int(kind)}, not on the CPU", op="from_dlpack")
         ext_tensor = ext_tensor.__dlpack__()
+    if type(ext_tensor).__name__ != "PyCapsule":
+        raise ArgumentError(f"expected a tensor or a DLPack capsule, found {type(ext_tensor).__name__}",
+                            op="from_dlpack")  # fmt: skip
     struct = _struct(ext_tensor)
     half = struct.code == _BFLOAT and struct.bits == 16
     if half:

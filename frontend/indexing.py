@@ -9,6 +9,7 @@ import numpy as np
 
 from brasa import views
 from brasa._state import STATE
+from brasa.arguments import require_tensors
 from brasa.casting import cast
 from brasa.creation import full, tensor
 from brasa.functions import comparison, placing
@@ -80,6 +81,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
     """
     if not isinstance(indices, tuple | list):
         raise IndexError(f"indices must be a tuple of tensors, not {type(indices).__name__}", op="index_put")
+    require_tensors("index_put", **{f"indices[{i}]": each for i, each in enumerate(indices) if each is not None})
+    require_tensors("index_put", values=values)
     if values.dtype is not input.dtype:
         raise IndexError(f"values are {values.dtype.name}, the input is {input.dtype.name}", op="index_put")
     entries, axis = [], 0

@@ -15,7 +15,9 @@ from brasa.functions import pointwise
 from brasa.functions.complex import COMPLEX_METHODS
 from brasa.functions.diagonals import fill_diagonal_
 from brasa.functions.filling import FILLS
+from brasa.functions.linalg.solving import det, slogdet
 from brasa.functions.overwriting import OVERWRITES
+from brasa.functions.special import polygamma
 from brasa.functions.turning import TURNS
 from brasa.inplace import assign, in_place
 from brasa.memory_facts import MEMORY_METHODS
@@ -42,6 +44,11 @@ def install() -> None:
 
 def _flip_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return pointwise.where(condition, self, other)
+
+
+def _polygamma(self: Tensor, n: int) -> Tensor:
+    """The derivative of lgamma n + 1 times."""
+    return polygamma(n, self)
 
 
 def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
@@ -86,7 +93,8 @@ _METHODS: dict[str, Any] = {
     "__init__": _init, "__repr__": represent, "backward": backward, "register_hook": add_hook,
     "register_post_accumulate_grad_hook": add_accumulation_hook,
     **OPERATOR_METHODS, "__getitem__": indexing.get_item, "__setitem__": indexing.set_item,
-    "where": _flip_where, "copy_": _copy_, **OVERWRITES, **TURNS, **FILLS, "detach_": _detach_,
+    "where": _flip_where, "polygamma": _polygamma, "polygamma_": in_place(_polygamma, "polygamma_"),
+    "det": det, "slogdet": slogdet, "copy_": _copy_, **OVERWRITES, **TURNS, **FILLS, "detach_": _detach_,
     "data": property(_data, _set_data),
     "T": property(_transposed), "mT": property(lambda self: views.transpose(self, -2, -1)),
     **COMPLEX_METHODS, **CONVERSIONS, **VALUE_METHODS, **MEMORY_METHODS, "fill_diagonal_": fill_diagonal_,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from brasa.arguments import require_tensors
 from brasa.casting import autocasting, plain
 from brasa.inplace import write_out
+from brasa.ir.errors import ArgumentError, BrasaError
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 
@@ -30,6 +33,7 @@ class Operator:
 
 
 OPERATORS: dict[str, Operator] = {}
+_INNER: dict[Any, Any] = {}  # what users call, to the function below it
 
 
 def operator(
@@ -42,27 +46,61 @@ def operator(
     """
 
     def register(call: _C) -> _C:
-        call = autocasting(call)
+        known = call in _INNER  # a function in two namespaces has one public face
+        inner = _INNER[call] if known else autocasting(call)
         for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
-            OPERATORS[qualified] = Operator(qualified, call, method, in_place, out)
-        return _with_out(call, creates) if out else call
+            OPERATORS[qualified] = Operator(qualified, inner, method, in_place, out)
+        if known:
+            return call
+        if not out and hasattr(inner, "function"):  # compiled ones look at their arguments themselves
+            return inner
+        return _public(inner, "linalg." if namespace == "linalg" else "", out, creates)
 
     return register
 
 
-def _with_out(function: _C, creates: bool) -> _C:
-    """The function, with a keyword `out`: a tensor, or one for each result, that takes the result."""
+def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:
+    """The function as users call it: with a keyword `out`, and errors that name the argument that is no tensor.
+
+    out: a tensor, or one for each result, that takes the result.
+    """
+    name = prefix + function.__name__.rstrip("_")
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return function(*args)
-        out = kwargs.pop("out", None)
-        if out is None:
-            return function(*args, **kwargs)
-        if creates:
+        out = kwargs.pop("out", None) if kwargs and takes_out else None
+        if creates and out is not None:
             kwargs.setdefault("dtype", out.dtype)
-        return write_out(function.__name__.rstrip("_"), out, plain(function)(*args, **kwargs))
+        try:
+            if out is None:
+                return function(*args, **kwargs)
+            return write_out(name, out, plain(function)(*args, **kwargs))
+        except (AttributeError, TypeError) as error:
+            if isinstance(error, BrasaError):
+                raise
+            _check_call(function, name, args, kwargs)
+            raise
 
+    _INNER[call] = function
     return call  # type: ignore[return-value]
+
+
+def _check_call(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise ArgumentError if arguments are missing or unknown, or no tensors where tensors are expected."""
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise ArgumentError(str(error), op=name) from None
+    for key, value in given.items():
+        parameter = signature.parameters[key]
+        kinds = str(parameter.annotation).split(" | ")
+        if not {*kinds} <= {"Tensor", "Sequence[Tensor]", "None"}:
+            continue
+        several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        for item in value if several else (value,):
+            inner = item if "Sequence[Tensor]" in kinds and isinstance(item, tuple | list) else (item,)
+            for each in inner:
+                if each is not None or "None" not in kinds:
+                    require_tensors(name, **{key: each})

@@ -22,6 +22,7 @@ from brasa.ir.dtype import (
     int32,
     int64,
 )  # fmt: skip
+from brasa.ir.errors import ArgumentError
 
 _INTEGERS = (int8, int16, int32, int64)
 
@@ -53,7 +54,10 @@ def promote_types(first: DType, second: DType) -> DType:
 
 def number_dtype(kind: type) -> DType:
     """The dtype that a Python number counts as."""
-    return {bool: bool_, int: int64, float: DEFAULTS.dtype, complex: complex_dtype(DEFAULTS.dtype)}[kind]
+    known = {bool: bool_, int: int64, float: DEFAULTS.dtype, complex: complex_dtype(DEFAULTS.dtype)}
+    if kind not in known:
+        raise ArgumentError(f"expected a tensor or a number, found {kind.__name__}")
+    return known[kind]
 
 
 def result_dtype(operands: Iterable[tuple[DType, int]]) -> DType:

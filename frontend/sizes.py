@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from brasa.ir import dim
@@ -89,22 +89,6 @@ class SizeScope:
         if size.is_symbol:
             self._learn(str(size), value)
         return value
-
-    def divided(self, shape: Sequence[Size], factor: Size) -> tuple[Size, Size]:
-        """(elements of the shape, factor), of which the second divides the first, if it does at this call at all.
-
-        For that the fewest neighbouring sizes that multiply to the factor are fixed, the last ones first; the others
-        stay open. Where there are none, everything is fixed.
-        """
-        total = self.resolve(dim.product(shape))
-        if factor == 0 or dim.divide_exactly(total, factor) is not None:
-            return total, factor
-        wanted, sizes = self.hint(factor), [self.hint(size) for size in shape]
-        runs = [(i, j) for j in range(len(shape), 0, -1) for i in range(j - 1, -1, -1)]
-        first, last = next((run for run in runs if math.prod(sizes[slice(*run)]) == wanted), (0, len(shape)))
-        for name in sorted({name for size in (*shape[first:last], factor) for name in dim.symbols(self.resolve(size))}):
-            self.fix(dim.symbol(name))
-        return self.resolve(total), self.resolve(factor)
 
 
 class SymbolicSize:
@@ -199,8 +183,17 @@ def python_size(size: Size, scope: SizeScope) -> Any:
     return size if isinstance(size, int) else SymbolicSize(size, scope)
 
 
-def flatten_sizes(sizes: Sequence[Any], op: str) -> tuple[Any, ...]:
-    """Sizes given as several arguments or as one sequence."""
+NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
+
+
+def flatten_sizes(
+    sizes: Sequence[Any], op: str, given: Mapping[str, Any] = NOTHING_GIVEN, name: str = ""
+) -> tuple[Any, ...]:
+    """Sizes given as several arguments, as one sequence, or as the one keyword that there is."""
+    for key, value in given.items():
+        if key != name:
+            raise ArgumentError(f"got an unexpected keyword argument '{key}'", op=op)
+        sizes = (value,)
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = sizes[0]
     for size in sizes:

@@ -14,6 +14,14 @@ from brasa.passes import split, vjp_graph
 from brasa.tensor import Tensor, make, unread, zero_filled
 from brasa.tracing import CaptureError
 
+# What PyTorch calls the gradients of functions that have other names here.
+_NAMES = {
+    "binary_logits": "binary_cross_entropy_with_logits", "cast": "to_copy", "constant_pad": "constant_pad_nd",
+    "contiguous": "clone", "conv": "convolution", "copy": "clone", "cross_entropy": "nll_loss",
+    "euclidean": "linalg_vector_norm", "flatten": "view", "inv": "linalg_inv_ex", "layer_norm": "native_layer_norm",
+    "max_along": "max", "median_of_all": "median", "min_along": "min", "mse": "mse_loss", "read": "index",
+    "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
+}  # fmt: skip
 _sequence = itertools.count()
 
 
@@ -37,7 +45,7 @@ class TapeNode:
 
     def name(self) -> str:
         """The function's name, as `grad_fn` shows it."""
-        return f"{self._name.title().replace('_', '')}Backward0"
+        return f"{_NAMES.get(self._name, self._name).title().replace('_', '')}Backward0"
 
     @property
     def next_functions(self) -> tuple[tuple[TapeNode | None, int], ...]:

@@ -229,7 +229,7 @@ class Tensor(TensorMethods):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        state = (np.ascontiguousarray(self.detach().numpy()), self._requires_grad)  # type: ignore[attr-defined]
+        state = (np.asarray(self.detach().numpy(), order="C"), self._requires_grad)  # type: ignore[attr-defined]
         return _rebuild, (type(self), *state)
 
 

@@ -49,7 +49,7 @@ def eager_view(
 
 def _view(
     source: Tensor, op: Op, attrs: dict[str, Any], eager: Callable[[], tuple[Any, Any, int]],
-    back: Callable[[Tensor], Tensor],
+    back: Callable[[Tensor], Tensor], name: str = "",
 ) -> Tensor:  # fmt: skip
     trace = STATE.trace
     if trace is not None:
@@ -57,11 +57,11 @@ def _view(
             made = trace.view(source, op, **attrs)
         except CaptureError as error:
             trace.leave(error)
-            return _view(source, op, attrs, eager, back)
+            return _view(source, op, attrs, eager, back, name)
         return made if STATE.grad_enabled or not source._requires_grad else detach(made)
     dtype = _check_type(source, op, attrs)
     shape, strides, offset = eager()
-    return eager_view(source, shape, strides, offset, op.name, back, dtype)
+    return eager_view(source, shape, strides, offset, name or op.name, back, dtype)
 
 
 def _check_type(source: Tensor, op: Op, attrs: dict[str, Any]) -> DType:
@@ -86,11 +86,14 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
     if unknown:
         known = dims.product(size for size in sizes if size != -1)
         total = dims.product(have)
-        if STATE.trace is not None:
-            total, known = STATE.trace.scope.divided(have, known)
         quotient = None if known == 0 else dims.divide_exactly(total, known)
+        if quotient is None and STATE.trace is not None:
+            scope = STATE.trace.scope
+            total, known = scope.fix(total), scope.fix(known)
         if quotient is None:
-            raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
+            if known == 0 or total % known:  # type: ignore[operator]
+                raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
+            quotient = total // known
         sizes[unknown[0]] = quotient
     return tuple(sizes)
 
@@ -101,14 +104,14 @@ def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     dtype = given.get("dtype", shape[0] if shape else None)
     if isinstance(dtype, DType):
         return _of_dtype(input, dtype)
-    sizes = flatten_sizes((given["size"],) if "size" in given else shape, "view")
+    sizes = flatten_sizes(shape, "view", given, "size")
     return reshaped(input, _inferred(input, sizes, "view"), "view", copy=False)
 
 
 @operator(method=True)
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
-    sizes = flatten_sizes((given["shape"],) if "shape" in given else shape, "reshape")
+    sizes = flatten_sizes(shape, "reshape", given, "shape")
     return reshaped(input, _inferred(input, sizes, "reshape"), "reshape", copy=True)
 
 
@@ -163,7 +166,7 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
             return reshaped(contiguous(source), shape, op, copy=False)
         raise ShapeError(f"{type_text(source)} with its strides cannot be seen as [{','.join(map(str, shape))}] "
                          "without a copy", op=op, hint="use .reshape(...)")  # fmt: skip
-    return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have))
+    return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have), op)
 
 
 def parts_or_whole(source: Tensor, op: Op) -> Tensor:
@@ -179,7 +182,7 @@ def parts_or_whole(source: Tensor, op: Op) -> Tensor:
 def permute(input: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order."""
     source, rank = input, input.ndim
-    wanted = flatten_sizes((given["dims"],) if "dims" in given else axes, "permute")
+    wanted = flatten_sizes(axes, "permute", given, "dims")
     order = tuple(axis_of(axis, rank, "permute") for axis in wanted)
     if sorted(order) != list(range(rank)):
         raise ShapeError(f"{list(order)} is not an order of the {rank} axes", op="permute")
@@ -207,7 +210,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 def expand(input: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """Axes of size 1 repeated, new axes in front; -1 keeps a size. Nothing is copied."""
     source, have = input, _sizes(input)
-    want = flatten_sizes((given["size"],) if "size" in given else sizes, "expand")
+    want = flatten_sizes(sizes, "expand", given, "size")
     missing = len(want) - len(have)
     if missing < 0:
         raise ShapeError(f"{len(want)} sizes are fewer than the {len(have)} axes", op="expand")

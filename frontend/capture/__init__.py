@@ -1,4 +1,3 @@
-"""compile(): programs captured whole, followed or sealed; and explain(), which says how they run."""
+"""compile(): programs captured whole, followed or sealed."""
 
 from brasa.capture.compiled import compile as compile
-from brasa.capture.explanation import explain as explain

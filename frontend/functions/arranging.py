@@ -31,7 +31,7 @@ def _flip(input: Tensor, axes: Any) -> Tensor:
 @operator(method=True)
 def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The order along some axes reversed: a copy."""
-    named = flatten_sizes((given["dims"],) if "dims" in given else dims, "flip")
+    named = flatten_sizes(dims, "flip", given, "dims")
     axes = [axis_of(axis, input.ndim, "flip") for axis in named]
     if len(set(axes)) < len(axes):
         raise ShapeError(f"an axis appears twice in {list(named)}", op="flip")
@@ -114,13 +114,13 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 @operator(method=True)
 def repeat(input: Tensor, *repeats: Any, **given: Any) -> Tensor:
     """Copies side by side: so many along each axis, new axes in front."""
-    return _repeated(input, flatten_sizes((given["repeats"],) if "repeats" in given else repeats, "repeat"), "repeat")
+    return _repeated(input, flatten_sizes(repeats, "repeat", given, "repeats"), "repeat")
 
 
 @operator(method=True)
 def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """As repeat; the axes that have no count, the first ones, are not repeated."""
-    times = flatten_sizes((given["dims"],) if "dims" in given else dims, "tile")
+    times = flatten_sizes(dims, "tile", given, "dims")
     return _repeated(input, (1,) * (input.ndim - len(times)) + times, "tile")
 
 
@@ -139,7 +139,7 @@ def _repeated(input: Tensor, times: tuple[Any, ...], op: str) -> Tensor:
 
 
 @operator()
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str | None = None) -> tuple[Tensor, ...]:
     """Views of vectors, each along an axis of its own of one grid; with indexing="xy" the first two axes exchanged."""
     given = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     if not given:

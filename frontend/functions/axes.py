@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from brasa.arguments import require_tensors
 from brasa.casting import cast
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError
@@ -81,6 +82,7 @@ def _moved(input: Tensor, source: Any, destination: Any, op: str) -> Tensor:
 @operator(method=True)
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """expand to another tensor's shape."""
+    require_tensors("expand_as", other=other)
     return expand(input, *other.shape)
 
 
@@ -109,7 +111,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 
 @operator()
-def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The tensors as views of one shape."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     shape = broadcast_shapes(*(tuple(tensor.shape) for tensor in given))
@@ -146,12 +148,14 @@ def ravel(input: Tensor) -> Tensor:
 @operator(method=True)
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """view in another tensor's shape."""
+    require_tensors("view_as", other=other)
     return view(input, tuple(other.shape))
 
 
 @operator(method=True)
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """reshape to another tensor's shape."""
+    require_tensors("reshape_as", other=other)
     return reshape(input, tuple(other.shape))
 
 

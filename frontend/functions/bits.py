@@ -14,6 +14,7 @@ from brasa.ir.ops import view
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import Number, apply, cast, elementwise_op, floating, together, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor
 
 __all__ = [
@@ -89,6 +90,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     return apply(ops.select, undefined, apply(ops.add, x, y), result)
 
 
+@returned_by("frexp")
 class frexp_result(NamedTuple):
     mantissa: Tensor
     exponent: Tensor

@@ -19,6 +19,7 @@ from brasa.ir.ops.move import slice_
 from brasa.ir.ops.reduce import sum_
 from brasa.operators import operator
 from brasa.primitive import Number, apply, axis_of, cast, floating, reshape, type_of
+from brasa.return_types import also_returned_by
 from brasa.tensor import Tensor
 
 __all__ = [
@@ -56,10 +57,12 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
 
 def _running(op: Op, name: str, doc: str) -> Callable[..., Any]:
+    kind = also_returned_by(name, ValuesAndIndices)
+
     def build(input: Tensor, dim: int) -> ValuesAndIndices:
         axis = axis_of(dim, input.ndim, name)
         place = apply(op, input, axis=axis, reverse=False) if input.ndim else input
-        return picked(input, place, axis)
+        return kind(*picked(input, place, axis))  # type: ignore[no-any-return]
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc

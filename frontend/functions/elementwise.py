@@ -53,6 +53,7 @@ def binary(
         return build(input, other)
 
     def build_of_numbers(input: Number, other: Number) -> Tensor:
+        require_a_tensor("", input, other)
         return build(input, other)  # type: ignore[arg-type]
 
     forms = {"none": build_of_tensors, "second": build, "either": build_of_numbers}
@@ -61,7 +62,7 @@ def binary(
 
 def require_a_tensor(op: str, input: Number, other: Number) -> None:
     """Raise ArgumentError where both operands are numbers."""
-    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+    if not any(isinstance(operand, Tensor) and not operand._weak for operand in (input, other)):
         raise ArgumentError("one of the operands must be a tensor", op=op)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from brasa.function import function
 from brasa.functions.arithmetic import add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
-from brasa.functions.elementwise import filled, in_floats, unary
+from brasa.functions.elementwise import filled, in_floats, require_a_tensor, unary
 from brasa.functions.extrema import clamp
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
@@ -105,6 +105,7 @@ def _log_of_sum(x: Tensor, y: Tensor, rest: Callable[[Tensor], Tensor]) -> Tenso
 @in_floats
 def xlogy(input: Number, other: Number) -> Tensor:
     """input * log(other); 0 where input is 0, unless other is NaN."""
+    require_a_tensor("xlogy", input, other)
     x, y = together(input, other)
     return product_with_log(x, y, log, 1.0)
 

@@ -14,6 +14,7 @@ from brasa.ir.ops.elementwise import cast as cast_op
 from brasa.ir.ops.index import gather
 from brasa.operators import operator
 from brasa.primitive import apply, axes_of, axis_of, constant, reshape, type_of
+from brasa.return_types import also_returned_by
 from brasa.tensor import Tensor
 
 __all__ = ["argmax", "argmin", "max", "min"]
@@ -24,6 +25,9 @@ class ValuesAndIndices(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+
+_Max, _Min = (also_returned_by(name, ValuesAndIndices) for name in ("max", "min"))
 
 
 def copied(input: Tensor) -> Tensor:
@@ -85,7 +89,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor 
     """The largest element; along a dim (values, indices); with another tensor the elementwise maximum."""
     if other is not None or isinstance(dim, Tensor):
         return pointwise.maximum(input, dim if other is None else other)
-    return amax(input) if dim is None else _max_along(input, dim, keepdim)
+    return amax(input) if dim is None else _Max(*_max_along(input, dim, keepdim))
 
 
 @operator(method=True, out=True)
@@ -93,4 +97,4 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor 
     """The smallest element; along a dim (values, indices); with another tensor the elementwise minimum."""
     if other is not None or isinstance(dim, Tensor):
         return pointwise.minimum(input, dim if other is None else other)
-    return amin(input) if dim is None else _min_along(input, dim, keepdim)
+    return amin(input) if dim is None else _Min(*_min_along(input, dim, keepdim))

@@ -19,11 +19,13 @@ from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import Number, apply, cast, constant, current, reshape, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor
 
 __all__ = ["histc", "histogram", "histogramdd"]
 
 
+@returned_by("histogram")
 class Histogram(NamedTuple):
     """How much falls into each bin, and the edges of the bins; of several dims a tuple of them."""
 

@@ -114,7 +114,7 @@ def _chunk_cat(tensors: Sequence[Tensor], dim: int, num_chunks: int) -> Tensor:
     for tensor in given:
         if tensor.dtype is not given[0].dtype:
             raise ValueError(f"dtypes differ, {tensor.dtype} and {given[0].dtype}", op="_chunk_cat")
-        if tensor.numel() == 0 or tuple(tensor.shape[:axis]) != tuple(given[0].shape[:axis]):
+        if not tensor.ndim or tensor.numel() == 0 or tuple(tensor.shape[:axis]) != tuple(given[0].shape[:axis]):
             raise ShapeError(f"{type_text(tensor)} cannot be joined after axis {axis} of {type_text(given[0])}",
                              op="_chunk_cat")  # fmt: skip
         after = -int(tensor.shape[axis]) % num_chunks

@@ -201,6 +201,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     shape = type_of(input).shape
     if not shape:
         raise ShapeError("input needs at least one axis", op="linear")
+    if weight.ndim not in (1, 2):
+        raise ShapeError(f"weight must have 1 or 2 axes, it has {weight.ndim}", op="linear")
     rows = input if len(shape) == 2 else reshape(input, (product(shape[:-1]), shape[-1]))
     turned = permute(weight, (1, 0)) if weight.ndim == 2 else reshape(weight, (*type_of(weight).shape, 1))
     result = multiplied(rows, turned)

@@ -21,9 +21,12 @@ from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import Number, apply, axis_of, cast, constant, current, expand, permute, reshape, type_of
+from brasa.return_types import also_returned_by
 from brasa.tensor import Tensor
 
 __all__ = ["median", "mode", "nanmedian", "nanquantile", "quantile"]
+
+_Median, _NanMedian, _Mode = (also_returned_by(name, ValuesAndIndices) for name in ("median", "nanmedian", "mode"))
 
 
 def _numbers(input: Tensor, axis: int) -> Tensor:
@@ -72,13 +75,13 @@ def _median_of_all(input: Tensor, ignore_nan: bool) -> Tensor:
 @operator(method=True, out=True)
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The median, the lower one of two; along a dim (values, indices). NaN if there is one."""
-    return _median_of_all(input, False) if dim is None else _median_along(input, dim, keepdim, False)
+    return _median_of_all(input, False) if dim is None else _Median(*_median_along(input, dim, keepdim, False))
 
 
 @operator(method=True, out=True)
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The median of the elements that are no NaN; along a dim (values, indices)."""
-    return _median_of_all(input, True) if dim is None else _median_along(input, dim, keepdim, True)
+    return _median_of_all(input, True) if dim is None else _NanMedian(*_median_along(input, dim, keepdim, True))
 
 
 @function
@@ -108,7 +111,7 @@ def _ranks(shape: tuple[Size, ...], axis: int) -> Tensor:
 @operator(method=True, out=True)
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """(values, indices) of the most frequent element along a dim, the smallest of several; its last place."""
-    return _mode(input, dim, keepdim)  # type: ignore[no-any-return]
+    return _Mode(*_mode(input, dim, keepdim))  # type: ignore[no-any-return]
 
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")

@@ -17,6 +17,7 @@ from brasa.ir.ops import reduce as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import apply, axes_of, cast, constant, floating, reshape, truth, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@returned_by("aminmax")
 class LeastAndGreatest(NamedTuple):
     """What aminmax gives."""
 

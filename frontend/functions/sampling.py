@@ -207,6 +207,9 @@ def normal(
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Normal numbers with the means and standard deviations that tensors hold; of two numbers, in a given size."""
+    if not isinstance(mean, Tensor | int | float) or not isinstance(std, Tensor | int | float):
+        raise ArgumentError(f"mean and std must be tensors or numbers, they are {type(mean).__name__} and "
+                            f"{type(std).__name__}", op="normal")  # fmt: skip
     if not isinstance(std, Tensor) and std < 0:
         raise ValueError(f"std must not be negative, it is {std}", op="normal")
     if isinstance(mean, Tensor) or isinstance(std, Tensor):

@@ -86,7 +86,7 @@ def _segment_reduce(
     if bounds is None:
         raise ArgumentError("expects lengths or offsets", op="_segment_reduce")
     along = axis_of(axis, data.ndim, "_segment_reduce")
-    if tuple(bounds.shape)[:-1] != tuple(data.shape)[:along]:
+    if not data.ndim or not bounds.ndim or tuple(bounds.shape)[:-1] != tuple(data.shape)[:along]:
         raise ShapeError(f"segments of {list(bounds.shape)} do not match data of {list(data.shape)}, axis {along}",
                          op="_segment_reduce")  # fmt: skip
     return _reduced(data, bounds, initial, reduce, along, lengths is None)  # type: ignore[no-any-return]

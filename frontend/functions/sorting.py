@@ -12,9 +12,13 @@ from brasa.ir.errors import IndexError, ShapeError
 from brasa.ir.ops.order import argsort as argsort_op
 from brasa.operators import operator
 from brasa.primitive import apply, axis_of, constant, type_of
+from brasa.return_types import also_returned_by
 from brasa.tensor import Tensor
 
 __all__ = ["argsort", "kthvalue", "msort", "sort", "topk"]
+
+
+_Sort, _TopK, _KthValue = (also_returned_by(name, ValuesAndIndices) for name in ("sort", "topk", "kthvalue"))
 
 
 def order(input: Tensor, axis: int, descending: bool = False, count: int | None = None) -> Tensor:
@@ -34,7 +38,7 @@ def _sort(input: Tensor, dim: int, descending: bool) -> ValuesAndIndices:
 @operator(method=True, out=True)
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: Any = False) -> ValuesAndIndices:
     """(values, indices) along a dim in ascending order; equal elements stay in theirs."""
-    return _sort(input, dim, bool(descending))  # type: ignore[no-any-return]
+    return _Sort(*_sort(input, dim, bool(descending)))  # type: ignore[no-any-return]
 
 
 @function
@@ -74,7 +78,7 @@ def _topk(input: Tensor, k: int, dim: int, largest: bool) -> ValuesAndIndices:
 @operator(method=True, out=True)
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """(values, indices) of the k largest or smallest elements along a dim, in order."""
-    return _topk(input, int(k), dim, bool(largest))  # type: ignore[no-any-return]
+    return _TopK(*_topk(input, int(k), dim, bool(largest)))  # type: ignore[no-any-return]
 
 
 @function
@@ -93,4 +97,4 @@ def _kthvalue(input: Tensor, k: int, dim: int, keepdim: bool) -> ValuesAndIndice
 @operator(method=True, out=True)
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """(values, indices) of the k-th smallest element along a dim, counted from 1."""
-    return _kthvalue(input, int(k), dim, keepdim)  # type: ignore[no-any-return]
+    return _KthValue(*_kthvalue(input, int(k), dim, keepdim))  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from brasa.function import function
 from brasa.functions.arithmetic import add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
-from brasa.functions.elementwise import binary, filled, in_floats, unary
+from brasa.functions.elementwise import binary, filled, in_floats, require_a_tensor, unary
 from brasa.functions.exponential import log, log1p, product_with_log
 from brasa.functions.trigonometry import sin
 from brasa.ir.dtype import int64
@@ -131,6 +131,7 @@ def entr(input: Tensor) -> Tensor:
 @in_floats
 def xlog1py(input: Number, other: Number) -> Tensor:
     """input * log1p(other); 0 where input is 0, unless other is NaN."""
+    require_a_tensor("xlog1py", input, other)
     x, y = together(input, other)
     return product_with_log(x, y, log1p, 0.0)
 

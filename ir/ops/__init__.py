@@ -14,7 +14,6 @@ from brasa.ir.ops import (
     host,
     index,
     move,
-    nested,
     order,
     powers,
     reduce,
@@ -52,7 +51,6 @@ OPS: dict[str, Op] = {
         fourier,
         host,
         control,
-        nested,
     )
     for op in vars(module).values()
     if isinstance(op, Op)

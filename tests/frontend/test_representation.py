@@ -1,5 +1,7 @@
 """How tensors print. What is expected was printed by PyTorch."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -87,9 +89,56 @@ def test_options():
 
 def test_a_format_is_that_of_the_number():
     assert f"{brasa.tensor(0.5):.3f}" == "0.500"
+    assert f"{brasa.tensor(3)}" == "3"
     assert f"{brasa.tensor([0.5])}" == "tensor([0.5000])"
     with pytest.raises(TypeError, match="unsupported format string"):
         f"{brasa.tensor([0.5]):.3f}"
+
+
+@pytest.mark.parametrize(
+    "call, text",
+    [
+        (lambda x: x.max(0), "max(\nvalues=tensor([3., 2.]),\nindices=tensor([1, 0]))"),
+        (lambda x: x[0].sort(), "sort(\nvalues=tensor([1., 2.]),\nindices=tensor([0, 1]))"),
+        (lambda x: x[0].aminmax(), "aminmax(\nmin=tensor(1.),\nmax=tensor(2.))"),
+        (lambda x: brasa.linalg.slogdet(brasa.eye(2)), "linalg_slogdet(\nsign=tensor(1.),\nlogabsdet=tensor(0.))"),
+    ],
+)
+def test_several_results(call, text):
+    found = call(brasa.tensor([[1.0, 2.0], [3.0, 1.0]]))
+    assert repr(found) == f"brasa.return_types.{text}"
+    kind = getattr(brasa.return_types, text.partition("(")[0])
+    assert type(found) is kind and repr(pickle.loads(pickle.dumps(found))) == repr(found)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda x: x[0], "Select"), (lambda x: x.view(-1), "View"), (lambda x: x.unsqueeze(0), "Unsqueeze"),
+        (lambda x: x.clone(), "Clone"), (lambda x: x.double(), "ToCopy"), (lambda x: x / 2, "Div"),
+        (lambda x: x**2, "Pow"), (lambda x: x[[0]], "Index"), (lambda x: x.max(0).values, "Max"),
+    ],
+)  # fmt: skip
+def test_names_of_gradients_are_pytorchs(call, name):
+    assert call(brasa.ones(2, 2, requires_grad=True)).grad_fn.name() == f"{name}Backward0"
+
+
+def test_numbers_print_as_pytorch_prints_them():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for shape in ((), (0,), (2, 0), (5,), (3, 4), (2, 3, 4), (1001,), (40, 30), (3, 500, 2)):
+        for dtype in ("float32", "float64", "float16", "bfloat16", "complex64", "int64", "uint8", "bool"):
+            for scale in (1, 1e-5, 1e6) if dtype[0] in "fc" and dtype != "float16" else (1,):
+                values = rng.standard_normal(shape) * scale
+                values = values + 1j * rng.standard_normal(shape) if dtype == "complex64" else values
+                values = np.round(np.abs(values) * 10) if dtype in ("int64", "uint8") else values
+                texts = [repr(module.tensor(values).to(getattr(module, dtype))) for module in (brasa, torch)]
+                assert texts[0] == texts[1].replace("torch.", "brasa."), (shape, dtype, scale)
+    special = [0.0, -0.0, 1e-5, 0.1, 1 / 3, 1.0, 1000.5, 1001.0, 1e8, 123456789.0, np.inf, -np.inf, np.nan]
+    for one in special:
+        for other in special:
+            pair = [one, other]
+            assert repr(brasa.tensor(pair)) == repr(torch.tensor(pair)), pair
 
 
 def test_random_numbers_are_aligned():

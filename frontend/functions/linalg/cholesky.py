@@ -11,6 +11,7 @@ from brasa.ir.ops import factorization as ops
 from brasa.ir.ops.triangular import solve_triangular as solve_op
 from brasa.operators import operator
 from brasa.primitive import apply, apply_several
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve"]
@@ -21,6 +22,7 @@ _REASON = (
 )
 
 
+@returned_by("linalg_cholesky_ex")
 class cholesky_ex_result(NamedTuple):
     """The factor, and 0 or the order of the first minor that is not positive-definite."""
 

@@ -28,6 +28,7 @@ from brasa.ir.ops.triangular import solve_triangular as solve_op
 from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import apply, apply_several, cast, constant, current, expand, reshape, type_of
+from brasa.return_types import also_returned_by, returned_by
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["lu", "lu_solve", "lu_unpack"]
@@ -35,6 +36,7 @@ __all__ = ["lu", "lu_solve", "lu_unpack"]
 SINGULAR = "The solver failed because the input matrix is singular (the diagonal element {info} of its factor U is 0)."
 
 
+@returned_by("linalg_lu")
 class lu_result(NamedTuple):
     """P @ L @ U: exchanges of rows, a lower triangle with ones on the diagonal, an upper triangle."""
 
@@ -43,6 +45,10 @@ class lu_result(NamedTuple):
     U: Tensor
 
 
+_Unpacked = also_returned_by("lu_unpack", lu_result)
+
+
+@returned_by("linalg_lu_factor")
 class lu_factor_result(NamedTuple):
     """L and U in one matrix, and the row, counted from 1, that each row changed places with."""
 
@@ -50,6 +56,7 @@ class lu_factor_result(NamedTuple):
     pivots: Tensor
 
 
+@returned_by("linalg_lu_factor_ex")
 class lu_factor_ex_result(NamedTuple):
     """As lu_factor_result, with 0 or the first column, counted from 1, whose pivot is 0."""
 
@@ -188,7 +195,7 @@ def lu_unpack(
         raise DTypeError(f"LU_pivots must be int32, they are {LU_pivots.dtype.name}", op="lu_unpack")
     made = _unpacked(LU_data, LU_pivots)
     wanted = (unpack_pivots, unpack_data, unpack_data)
-    return lu_result(*(each if keep else _nothing(LU_data) for each, keep in zip(made, wanted, strict=True)))
+    return _Unpacked(*(each if keep else _nothing(LU_data) for each, keep in zip(made, wanted, strict=True)))
 
 
 @function

@@ -77,6 +77,10 @@ def checked(x: Tensor, info: Tensor, caller: str, reason: str) -> Tensor:
 def check_matrices(op: str, **tensors: Tensor) -> None:
     """Raise unless these arguments are batches of matrices of floats or complex numbers, of one dtype."""
     check_numbers(op, **tensors)
+    _check_axes(op, tensors)
+
+
+def _check_axes(op: str, tensors: dict[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.ndim < 2:
             raise ShapeError(f"{name} must have at least two axes, it is {type_text(tensor)}", op=op)
@@ -84,7 +88,13 @@ def check_matrices(op: str, **tensors: Tensor) -> None:
 
 def check_square(op: str, **tensors: Tensor) -> None:
     """As check_matrices, for square ones."""
-    check_matrices(op, **tensors)
+    check_numbers(op, **tensors)
+    check_square_shapes(op, **tensors)
+
+
+def check_square_shapes(op: str, **tensors: Tensor) -> None:
+    """Raise ShapeError unless these are batches of square matrices, of any dtype."""
+    _check_axes(op, tensors)
     for name, tensor in tensors.items():
         if tensor.shape[-1] != tensor.shape[-2]:
             raise ShapeError(f"{name} must be square matrices, it is {type_text(tensor)}", op=op)

@@ -132,8 +132,15 @@ def _matrix_norm(op: str, A: Tensor, ord: Any, dim: Any, keepdim: bool, dtype: D
         raise ValueError(f"order {ord!r} is not defined for matrices", op=op)
     first, second = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = _vector_norm(op, A, 1, first, True, dtype)
-    best = (amax if ord > 0 else amin)(sums, second, True)
+    best = _most(sums, second, ord > 0, True)
     return best if keepdim else view_reshape(best, [n for a, n in enumerate(A.shape) if a not in (rows, columns)])
+
+
+def _most(sizes: Tensor, axis: int, largest: bool, keepdim: bool) -> Tensor:
+    """The largest or the smallest of what is not negative; 0 is the largest of nothing."""
+    if largest and sizes.shape[axis] == 0:
+        return sum(sizes, axis, keepdim)
+    return (amax if largest else amin)(sizes, axis, keepdim)
 
 
 def _spectral_norm(
@@ -145,9 +152,9 @@ def _spectral_norm(
     if ord == "nuc":
         result = sum(values, -1)  # no absolute values: they are none below 0, and 0 has the gradient of the others
     else:
-        if values.shape[-1] == 0:
+        if ord < 0 and values.shape[-1] == 0:
             raise ShapeError(f"order {ord} is not defined for no elements, A is {type_text(A)}", op=op)
-        result = (amax if ord > 0 else amin)(values, -1)
+        result = _most(values, -1, ord > 0, False)
     return view_reshape(result, [1 if a in axes else n for a, n in enumerate(A.shape)]) if keepdim else result
 
 

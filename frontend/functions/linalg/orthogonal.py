@@ -24,11 +24,13 @@ from brasa.ir.ops.move import concat
 from brasa.ir.ops.triangular import solve_triangular as solve_op
 from brasa.operators import operator
 from brasa.primitive import apply, apply_several, constant, reshape, type_of
+from brasa.return_types import also_returned_by, returned_by
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["geqrf", "orgqr", "ormqr", "qr"]
 
 
+@returned_by("linalg_qr")
 class qr_result(NamedTuple):
     """An orthogonal (unitary) matrix, and an upper triangle."""
 
@@ -36,6 +38,10 @@ class qr_result(NamedTuple):
     R: Tensor
 
 
+_QR = also_returned_by("qr", qr_result)
+
+
+@returned_by("geqrf")
 class geqrf_result(NamedTuple):
     """R above the vectors of Householder reflectors, and their scales."""
 
@@ -80,7 +86,7 @@ linalg_qr = operator(namespace="linalg", out=True)(_of_linalg)
 def qr(input: Tensor, some: bool = True) -> qr_result:
     """Q and R with input = Q @ R: linalg.qr, by its older name. not some: Q is square."""
     check_matrices("qr", input=input)
-    return qr_result(*_qr(input, not some))
+    return _QR(*_qr(input, not some))
 
 
 @function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.linalg.matrices import check_square, identity, times
+from brasa.functions.linalg.matrices import check_square, check_square_shapes, identity, times
 from brasa.functions.linalg.solving import inv
 from brasa.ir.errors import ArgumentError
 from brasa.ir.ops import powers as ops
@@ -32,8 +32,7 @@ def _raised(op: str, A: Tensor, n: int) -> Tensor:
         raise ArgumentError(f"n must be an integer, it is {n!r}", op=op)
     if n < 0:
         return _raised(op, inv(A), -n)
-    if A.dtype.kind in ("float", "complex"):
-        check_square(op, A=A)
+    (check_square if A.dtype.kind in ("float", "complex") else check_square_shapes)(op, A=A)
     return _power(A, n)
 
 

@@ -20,11 +20,13 @@ from brasa.ir.ops import spectrum as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import Number, apply, apply_several, cast, constant, expand, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["pinverse"]
 
 
+@returned_by("linalg_lstsq")
 class lstsq_result(NamedTuple):
     """The solution; squares of what is left; ranks; singular values: empty ones for what was not asked for."""
 

@@ -29,6 +29,7 @@ from brasa.ir.ops.triangular import solve_triangular as solve_op
 from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import apply, cast, constant, current, reshape, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor, type_text
 from brasa.views import permute
 from brasa.views import reshape as view_reshape
@@ -36,6 +37,7 @@ from brasa.views import reshape as view_reshape
 __all__ = ["det", "inverse", "logdet", "slogdet", "triangular_solve"]
 
 
+@returned_by("linalg_solve_ex")
 class solve_ex_result(NamedTuple):
     """The solution, and 0 or the first place on the diagonal of U, counted from 1, that is 0."""
 
@@ -43,6 +45,7 @@ class solve_ex_result(NamedTuple):
     info: Tensor
 
 
+@returned_by("linalg_inv_ex")
 class inv_ex_result(NamedTuple):
     """The inverse, and 0 or the first place on the diagonal of U, counted from 1, that is 0."""
 
@@ -50,6 +53,7 @@ class inv_ex_result(NamedTuple):
     info: Tensor
 
 
+@returned_by("linalg_slogdet")
 class slogdet_result(NamedTuple):
     """The sign of a determinant, and the logarithm of its absolute value."""
 
@@ -57,6 +61,7 @@ class slogdet_result(NamedTuple):
     logabsdet: Tensor
 
 
+@returned_by("triangular_solve")
 class triangular_solve_result(NamedTuple):
     """The solution, and a copy of the matrix of coefficients."""
 

@@ -10,11 +10,13 @@ from brasa.ir.errors import ValueError
 from brasa.ir.ops import spectrum as ops
 from brasa.operators import operator
 from brasa.primitive import apply_several, constant, type_of
+from brasa.return_types import returned_by
 from brasa.tensor import Tensor
 
 __all__ = ["svd"]
 
 
+@returned_by("linalg_eigh")
 class eigh_result(NamedTuple):
     """Eigenvalues, and eigenvectors as columns."""
 
@@ -22,6 +24,7 @@ class eigh_result(NamedTuple):
     eigenvectors: Tensor
 
 
+@returned_by("linalg_eig")
 class eig_result(NamedTuple):
     """Eigenvalues, and eigenvectors as columns."""
 
@@ -29,6 +32,7 @@ class eig_result(NamedTuple):
     eigenvectors: Tensor
 
 
+@returned_by("linalg_svd")
 class linalg_svd_result(NamedTuple):
     """U @ diag(S) @ Vh."""
 
@@ -37,6 +41,7 @@ class linalg_svd_result(NamedTuple):
     Vh: Tensor
 
 
+@returned_by("svd")
 class svd_result(NamedTuple):
     """U @ diag(S) @ V.mH."""
 

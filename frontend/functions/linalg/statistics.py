@@ -12,14 +12,20 @@ from brasa.functions.linalg.matrices import adjoint, built
 from brasa.functions.matrix import matmul
 from brasa.functions.reduction import sum as sum_of
 from brasa.functions.strided import diagonal
-from brasa.ir.dtype import bool_, real_dtype
+from brasa.ir.dtype import DType, bool_, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import matrices, move
 from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, floating, reshape, type_of
+from brasa.primitive import Number, apply, axis_of, cast, constant, floating, required, reshape, type_of
 from brasa.tensor import Tensor, type_text
 
 __all__ = ["corrcoef", "cov", "gradient"]
+
+
+def _positive(weights: Tensor, dtype: DType) -> Tensor:
+    """The weights in a dtype; an error when the program runs if one is negative."""
+    flags = required(pointwise.ge(weights, 0), "a weight is negative")
+    return pointwise.where(flags, cast(weights, dtype), 0)
 
 
 @function
@@ -29,10 +35,8 @@ def _cov(input: Tensor, correction: int, fweights: Tensor | None, aweights: Tens
     dtype = floating(input)
     x = cast(reshape(input, (1, *shape)) if len(shape) == 1 else input, dtype)
     real = real_dtype(dtype)
-    weights = [each for each in (fweights, aweights) if each is not None]
-    weight = cast(weights[0], real) if weights else None
-    if len(weights) == 2:
-        weight = pointwise.mul(weight, cast(weights[1], real))
+    weights = [_positive(each, real) for each in (fweights, aweights) if each is not None]
+    weight = pointwise.mul(*weights) if len(weights) == 2 else weights[0] if weights else None
     count = constant(type_of(x).shape[1], real)
     total = count if weight is None else sum_of(weight)
     scaled = x if weight is None else pointwise.mul(x, weight)
@@ -41,7 +45,7 @@ def _cov(input: Tensor, correction: int, fweights: Tensor | None, aweights: Tens
     if aweights is None or weight is None:
         over = pointwise.sub(total, correction)
     else:
-        squares = sum_of(pointwise.mul(weight, cast(aweights, real)))
+        squares = sum_of(pointwise.mul(weight, weights[-1]))
         over = pointwise.sub(total, pointwise.mul(pointwise.true_divide(squares, total), correction))
     over = pointwise.clamp(over, min=0)
     weighted = gap if weight is None else pointwise.mul(gap, weight)

@@ -181,7 +181,7 @@ def _gelu(input: Tensor, approximate: str) -> Tensor:
     return mul(mul(input, 0.5), add(erf(mul(input, math.sqrt(0.5))), 1))
 
 
-@operator(namespace="nn.functional")
+@operator(namespace="nn.functional", out=True)
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """input times the normal distribution function of input; approximate="tanh" for the usual approximation."""
     if approximate not in ("none", "tanh"):
@@ -255,7 +255,7 @@ def rrelu(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, trainin
     return _rrelu(input, float(lower), float(upper), *next_draw())
 
 
-@operator(namespace="nn.functional")
+@operator(namespace="nn.functional", out=True)
 @function
 @in_floats
 def logsigmoid(input: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def _bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | Non
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1[..., i] * weight[o, i, j] * input2[..., j], summed over i and j, plus bias[o]."""
     require_tensors("bilinear", input1=input1, input2=input2, weight=weight)
-    if weight.ndim != 3 or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
+    if weight.ndim != 3 or not input1.ndim or not input2.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
         raise ShapeError(f"weight must have 3 axes, it has {weight.ndim}; the inputs must agree but for the last axis,"
                          f" they are {list(input1.shape)} and {list(input2.shape)}", op="bilinear")  # fmt: skip
     if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:

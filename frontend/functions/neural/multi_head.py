@@ -32,16 +32,25 @@ class _Heads(NamedTuple):
 
 def _projected(inputs: list[Any], packed: Any, weights: tuple[Any, Any, Any], bias: Any) -> list[Any]:
     """Queries, keys and values: from weights of their own, or from thirds of the packed one."""
-    biases = [None] * 3 if bias is None else bias.chunk(3)
+    require_tensors(_OP, **{"in_proj_weight": packed} if packed is not None else {})
+    if packed is not None and (packed.ndim != 2 or packed.shape[0] % 3):
+        raise ShapeError(f"in_proj_weight must have 2 axes, the first of 3 parts, it is {list(packed.shape)}", op=_OP)
     parts = weights if packed is None else packed.chunk(3)
     if any(part is None for part in parts):
         raise ArgumentError("needs in_proj_weight, or q_proj_weight, k_proj_weight and v_proj_weight", op=_OP)
+    if bias is not None and tuple(bias.shape) != (sum(part.shape[0] for part in parts),):
+        raise ShapeError(f"in_proj_bias is {list(bias.shape)}, the weights have "
+                         f"{sum(part.shape[0] for part in parts)} rows", op=_OP)  # fmt: skip
+    biases = [None] * 3 if bias is None else bias.chunk(3)
     return [linear(x, weight, b) for x, weight, b in zip(inputs, parts, biases, strict=True)]
 
 
 def _additive(mask: Any, like: Tensor) -> Any:
     """A mask of truths (True hides a key) as numbers to add."""
-    if mask is None or mask.dtype.kind == "float":
+    if mask is None:
+        return mask
+    require_tensors(_OP, mask=mask)
+    if mask.dtype.kind == "float":
         return mask
     if mask.dtype.kind != "bool":
         raise ArgumentError(f"a mask must be bool or of floats, not {mask.dtype.name}", op=_OP)

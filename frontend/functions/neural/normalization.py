@@ -129,6 +129,8 @@ def _column(vector: Tensor, like: Tensor) -> Tensor:
 
 def _check_channels(op: str, input: Tensor, **vectors: Tensor | None) -> None:
     """ShapeError unless every vector has one number for each channel of input[n, c, ...]."""
+    if input.ndim < 2:
+        raise ShapeError(f"input must have at least 2 axes, it has {input.ndim}", op=op)
     channels = input.shape[1]
     for name, vector in vectors.items():
         if vector is not None and tuple(vector.shape) != (channels,):

@@ -151,9 +151,9 @@ def multi_margin_loss(
         raise ValueError(f"p must be 1 or 2, it is {p}", op=op)
     if input.ndim == 0:
         input = input.reshape(1)  # type: ignore[attr-defined]
-    _check_rows(op, input, target, input.ndim - 1)
     if weight is not None and tuple(weight.shape) != tuple(input.shape[-1:]):
-        raise ShapeError(f"weight has shape {list(weight.shape)}, there are {input.shape[-1]} classes", op=op)
+        raise ShapeError(f"weight has shape {list(weight.shape)}, input {list(input.shape)}", op=op)
+    _check_rows(op, input, target, input.ndim - 1)
     if input.ndim == 1:
         loss: Tensor = _multi_margin(input.unsqueeze(0), target.reshape(1), weight, p == 2, float(margin), how)  # type: ignore[attr-defined]
         return loss.reshape(()) if how == "none" and not target.ndim else loss  # type: ignore[attr-defined, no-any-return]

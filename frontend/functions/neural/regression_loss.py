@@ -10,7 +10,7 @@ from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.loss import chosen, reduced
 from brasa.functions.neural.precision import rounded, widened
-from brasa.ir.errors import ShapeError, ValueError
+from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
 from brasa.operators import operator
 from brasa.primitive import Number, apply, broadcast_shapes, constant, expand, required, resolved, type_of
@@ -173,6 +173,8 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)  # type: ignore[attr-defined]
         elif not _spreads(var, input):
             raise ShapeError(f"var has shape {list(var.shape)}, input {list(input.shape)}", op="gaussian_nll_loss")
+    elif not isinstance(var, int | float):
+        raise ArgumentError(f"var must be a tensor or a number, not {type(var).__name__}", op="gaussian_nll_loss")
     elif var < 0:
         raise ValueError(f"var must not be negative, it is {var}", op="gaussian_nll_loss")
     return _gaussian(input, target, var, bool(full), float(eps), how)
