@@ -21,6 +21,7 @@ from brasa.autograd import is_grad_enabled as is_grad_enabled
 from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
+from brasa.capture import explain as explain
 from brasa.copies import clone as clone
 from brasa.creation import *  # noqa: F403
 from brasa.dtype_facts import *  # noqa: F403
@@ -30,6 +31,7 @@ from brasa.functions import holomorphic as _holomorphic  # noqa: F401 (gives ops
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
 from brasa.functions.complex import *  # noqa: F403
+from brasa.functions.control_flow import *  # noqa: F403
 from brasa.functions.counting import *  # noqa: F403
 from brasa.functions.cumulative import *  # noqa: F403
 from brasa.functions.diagonals import *  # noqa: F403

@@ -38,10 +38,10 @@ class Generator:
         self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0]))
         return self.seed_value
 
-    def draw(self) -> tuple[int, int]:
-        """(seed, number of this call): what one random function depends on."""
+    def draw(self, calls: int = 1) -> tuple[int, int]:
+        """(seed, number of this call): what one random function depends on. calls: how many numbers are used up."""
         seed, number = self.seed_value, self.offset
-        self.offset += 1
+        self.offset += calls
         if STATE.trace is not None:
             first = STATE.trace.generators.setdefault(self, number)
             return Draw(seed, self, "seed", 0), Draw(number, self, "call", number - first)
@@ -92,6 +92,7 @@ def set_rng_state(state: Tensor) -> None:
     default_generator.set_state(state)
 
 
-def next_draw(generator: Generator | None = None) -> tuple[int, int]:
-    """(seed, call number) of the next random call."""
-    return (generator or default_generator).draw()
+def next_draw(generator: Generator | None = None) -> tuple[int, Any]:
+    """(seed, call number) of the next random call; in a loop that is traced, the number is a tensor."""
+    chosen = generator or default_generator
+    return chosen.draw() if STATE.trace is None else STATE.trace.draw(chosen)

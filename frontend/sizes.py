@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,22 @@ class SizeScope:
         if size.is_symbol:
             self._learn(str(size), value)
         return value
+
+    def divided(self, shape: Sequence[Size], factor: Size) -> tuple[Size, Size]:
+        """(elements of the shape, factor), of which the second divides the first, if it does at this call at all.
+
+        For that the fewest neighbouring sizes that multiply to the factor are fixed, the last ones first; the others
+        stay open. Where there are none, everything is fixed.
+        """
+        total = self.resolve(dim.product(shape))
+        if factor == 0 or dim.divide_exactly(total, factor) is not None:
+            return total, factor
+        wanted, sizes = self.hint(factor), [self.hint(size) for size in shape]
+        runs = [(i, j) for j in range(len(shape), 0, -1) for i in range(j - 1, -1, -1)]
+        first, last = next((run for run in runs if math.prod(sizes[slice(*run)]) == wanted), (0, len(shape)))
+        for name in sorted({name for size in (*shape[first:last], factor) for name in dim.symbols(self.resolve(size))}):
+            self.fix(dim.symbol(name))
+        return self.resolve(total), self.resolve(factor)
 
 
 class SymbolicSize:

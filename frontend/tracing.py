@@ -93,6 +93,14 @@ class Trace:
         dtypes = {bool: bool_, int: int64, complex: complex128}
         return self.record(full(TensorType((), dtypes.get(type(value), float64)), value))
 
+    def giver(self, name: str) -> Node | None:
+        """A value from outside that has the named size as that of an axis, if there is one."""
+        return next((node for node in self.inputs if any(str(size) == name for size in node.tensor.shape)), None)
+
+    def draw(self, generator: Any) -> tuple[int, Any]:
+        """(seed, number of the call) of the next random call, as brasa.random has it."""
+        return generator.draw()  # type: ignore[no-any-return]
+
     def leave(self, error: CaptureError) -> None:
         """Stop tracing where a program cannot be captured, so that the rest runs eagerly."""
         raise error

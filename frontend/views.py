@@ -86,14 +86,11 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
     if unknown:
         known = dims.product(size for size in sizes if size != -1)
         total = dims.product(have)
+        if STATE.trace is not None:
+            total, known = STATE.trace.scope.divided(have, known)
         quotient = None if known == 0 else dims.divide_exactly(total, known)
-        if quotient is None and STATE.trace is not None:
-            scope = STATE.trace.scope
-            total, known = scope.fix(total), scope.fix(known)
         if quotient is None:
-            if known == 0 or total % known:  # type: ignore[operator]
-                raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
-            quotient = total // known
+            raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
         sizes[unknown[0]] = quotient
     return tuple(sizes)
 

@@ -36,7 +36,8 @@ class Kind(StrEnum):
     CHECK = "check"  # elementwise, and an error where an element is out of bounds
     RANDOM = "random"  # counter-based random bits: pure
     HOST = "host"  # a library on the processor computes it, between kernels: factorizations, Fourier transforms
-    CONTROL = "control"  # holds graphs or tuples
+    NESTED = "nested"  # runs graphs that it holds: loops and branches
+    CONTROL = "control"  # holds graphs or tuples that are gone before anything runs
 
 
 CHECKED = (Kind.INDEX, Kind.SCATTER, Kind.CHECK)  # what may fail when it runs

@@ -15,6 +15,8 @@ then in the context. The context begins with
     ptr host            i64 (ptr context, i64 step, ptr pointers, ptr sizes); runs one of `Signature.steps` on the
                         memory of its operands and results, and gives 0, or 1 after an error, which the caller keeps
 
+Launches stand in loops and branches as well: machine code that runs them again and again, or one of two.
+
 A kernel is a function void (ptr context, ptr checks, ptr buffer..., i64 size...); `checks` has one i64 for each check,
 at first the largest i64, and a failing check lowers it to its position. entry looks at them after each launch that has
 some and returns at once, so no later launch runs: launches that write updated inputs come last. A failed host step
@@ -23,7 +25,7 @@ counts as a failed check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -127,9 +129,9 @@ class Signature:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a kernel's argument lies: input or output by number, or temporary by number."""
+    """Where a kernel's argument lies: an input, output or temporary by number, or the part of one that a loop is at."""
 
-    role: Literal["input", "output", "temporary"]
+    role: Literal["input", "output", "temporary", "part"]
     index: int
 
 
@@ -145,21 +147,81 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What lies `start + step * iteration` bytes behind `base` is called Place("part", number) inside a loop."""
+
+    number: int
+    base: Place
+    start: Size
+    step: Size
+
+    @property
+    def place(self) -> Place:
+        """Its name inside the loop."""
+        return Place("part", self.number)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps that run `extent` times, or as long as there is a true bool at `flag` when they would start.
+
+    swaps: pairs of temporaries that change places after each iteration, and so they stay when the loop is left.
+    """
+
+    steps: tuple[Step, ...]
+    extent: Size | None = None
+    flag: Place | None = None
+    parts: tuple[Part, ...] = ()
+    swaps: tuple[tuple[Place, Place], ...] = ()
+    where: str = ""
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """What it must be told."""
+        extent = () if self.extent is None else (self.extent,)
+        return (*extent, *(size for part in self.parts for size in (part.start, part.step)))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Steps of which the first run where there is a true bool at `flag`, else the second."""
+
+    flag: Place
+    then: tuple[Step, ...]
+    otherwise: tuple[Step, ...]
+    where: str = ""
+
+
+Step: TypeAlias = "Launch | Loop | Branch"
+
+
+def all_launches(steps: Iterable[Step]) -> Iterator[Launch]:
+    """The launches of the steps, in the order of the text."""
+    for step in steps:
+        if isinstance(step, Launch):
+            yield step
+        else:
+            yield from all_launches(step.steps if isinstance(step, Loop) else (*step.then, *step.otherwise))
+
+
+@dataclass(frozen=True)
 class Program:
-    """temporaries: bytes of each value that lives only during the run.
+    """launches: what runs, in order. temporaries: bytes of each value that lives only during the run.
 
     slots: for each temporary, which of `signature.slots` it lies in; () before memory has been planned.
     """
 
     signature: Signature
-    launches: tuple[Launch, ...]
+    launches: tuple[Step, ...]
     temporaries: tuple[Size, ...] = ()
     slots: tuple[int, ...] = ()
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         """The kernels that are launched, each once."""
-        return tuple(dict.fromkeys(each.kernel for each in self.launches if isinstance(each.kernel, Kernel)))
+        return tuple(
+            dict.fromkeys(each.kernel for each in all_launches(self.launches) if isinstance(each.kernel, Kernel))
+        )
 
 
 ALIGNMENT = 64

@@ -1,10 +1,12 @@
-"""Programs as text: where every value lies, and the kernels in the order in which they run."""
+"""Programs as text: where every value lies, and the kernels as they run, in loops and branches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from brasa.ir.program import Launch, Place, Program
+from brasa.ir.program import Launch, Loop, Place, Program, Step
+
+_NAMES = {"output": "result", "temporary": "t", "part": "part"}
 
 
 def print_program(program: Program) -> str:
@@ -20,7 +22,7 @@ def print_program(program: Program) -> str:
     return "\n".join([
         head,
         *_memory(program),
-        *(_launch(launch, program) for launch in program.launches),
+        *_steps(program.launches, program, "  "),
         f"  return {', '.join(_output(program, index) for index in range(len(signature.outputs)))}",
         "}",
     ])  # fmt: skip
@@ -33,19 +35,47 @@ def _memory(program: Program) -> Iterator[str]:
         yield f"  slot {slot}: {nbytes} bytes  # {values}"
 
 
+def _steps(steps: Iterable[Step], program: Program, indent: str) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step, Launch):
+            yield _placed(indent + _launch(step, program), step.where)
+            continue
+        inner = indent + "  "
+        if isinstance(step, Loop):
+            times = "" if step.extent is None else f" {step.extent} times"
+            holds = "" if step.flag is None else f" while {_place(step.flag, program)}"
+            yield _placed(f"{indent}loop{times}{holds} {{", step.where)
+            for part in step.parts:
+                moves = f"{part.start} + iteration * ({part.step})"
+                yield f"{inner}{_place(part.place, program)} = {_place(part.base, program)} at bytes {moves}"
+            yield from _steps(step.steps, program, inner)
+            if step.swaps:
+                pairs = (f"{_place(one, program)} and {_place(other, program)}" for one, other in step.swaps)
+                yield f"{inner}swap {', '.join(pairs)}"
+        else:
+            yield _placed(f"{indent}if {_place(step.flag, program)} {{", step.where)
+            yield from _steps(step.then, program, inner)
+            yield f"{indent}}} else {{"
+            yield from _steps(step.otherwise, program, inner)
+        yield f"{indent}}}"
+
+
+def _placed(text: str, where: str) -> str:
+    return f"{text:<64} # {where}" if where else text
+
+
 def _launch(launch: Launch, program: Program) -> str:
     places = ", ".join(
         f"{buffer.access} {_place(place, program)}"
         for buffer, place in zip(launch.kernel.arguments, launch.buffers, strict=True)
     )
-    text = f"  {launch.kernel.name}({places}; {', '.join(map(str, launch.sizes))})"
-    return f"{text:<64} # {launch.where}" if launch.where else text
+    return f"{launch.kernel.name}({places}; {', '.join(map(str, launch.sizes))})"
 
 
 def _place(place: Place, program: Program) -> str:
     if place.role == "input":
         return program.signature.inputs[place.index].name
-    return f"{'result' if place.role == 'output' else 't'}{place.index}"
+    return f"{_NAMES[place.role]}{place.index}"
 
 
 def _output(program: Program, index: int) -> str:

@@ -11,6 +11,7 @@ from brasa.passes.fold_constants import fold_constants as fold_constants
 from brasa.passes.fuse import fuse as fuse
 from brasa.passes.inline import inline as inline
 from brasa.passes.pipeline import PIPELINE as PIPELINE
+from brasa.passes.pipeline import optimize_bodies as optimize_bodies
 from brasa.passes.pipeline import run as run
 from brasa.passes.plan_memory import plan_memory as plan_memory
 from brasa.passes.plan_memory import report_memory as report_memory

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from brasa.ir.errors import GradientError
-from brasa.ir.graph import Graph, Node, graph_of, item_types, located, topological
+from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological
 from brasa.ir.ops.control import call, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.source import full, full_like, make_input
 from brasa.ir.types import TensorType, TupleType
+from brasa.passes.nested_gradients import nested_gradients
 
 Value: TypeAlias = "Node | tuple[Node, int]"  # a node, or one result of a node that has several
 
@@ -44,10 +45,8 @@ def autodiff(graph: Graph) -> Graph:
             with located(node.where):
                 expanded[node] = differentiate(program, outputs, seeds, values, whole=node in again)
             continue
-        held = node.attrs.get("graph")
-        new[node] = program.append(
-            node.replace(operands, graph=autodiff(held)) if isinstance(held, Graph) else node.replace(operands)
-        )
+        held: dict[str, Any] = {name: autodiff(value) for name, value in node.attrs.items() if isinstance(value, Graph)}
+        new[node] = program.append(node.replace(operands, **held))
     outputs = tuple(new[node] for node in graph.outputs)
     return Graph(graph.name, graph.inputs, tuple(program.nodes), outputs, graph.updates)
 
@@ -138,6 +137,8 @@ def _contributions(
         seeds = [g for type, g in zip(types, given, strict=True) if is_differentiable(type)]
         results = iter(items(call(*node.operands, *seeds, graph=vjp_graph(held, wanted))))
         return [next(results) if each else None for each in wanted]
+    if node.op.kind is Kind.NESTED:
+        return nested_gradients(node, gradients, wanted, vjp_graph)
     if node.op.vjp is None:
         raise GradientError(
             f"has no gradient: {node.op.no_vjp}", op=node.op.name, operands=node.op.describe(node.operands)

@@ -13,6 +13,7 @@ from brasa.passes.costs import elements, is_cheap
 
 _CHAIN = 8  # cheap nodes in a row that each reader computes for itself
 _FEW = 16  # elements that count as none
+ALONE = (Kind.HOST, Kind.COMPLEX, Kind.NESTED)
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ def seen_through(node: Node) -> tuple[Node, tuple[Node, ...]]:
 
 
 def stands_alone(node: Node) -> bool:
-    """Whether the node stands outside all regions: what the host computes or takes, or one of its several results."""
+    """Whether the node stands outside all regions: what the host computes or takes, what runs graphs, or a result."""
     made = node.operands[0] if node.op.name == "item" else node
-    return made.op.kind in (Kind.HOST, Kind.COMPLEX)
+    return made.op.kind in ALONE
 
 
 class Flow:
@@ -90,7 +91,7 @@ def takes_memory(read: Read) -> bool:
     """Whether the reader takes this operand from memory only."""
     if read.reader.op.kind is Kind.SCATTER:
         return read.operand == 1 or (read.operand == 0 and read.base.op.name != "constant")
-    return read.reader.op.kind in (Kind.CONTRACT, Kind.HOST, Kind.COMPLEX, *LONE)
+    return read.reader.op.kind in (Kind.CONTRACT, *ALONE, *LONE)
 
 
 def _demanded(nodes: Iterable[Node]) -> set[Node]:

@@ -19,9 +19,9 @@ def fuse(graph: Graph) -> Graph:
     %0 = matmul(x, w); %1 = expand(b); %2 = add(%0, %1); %3 = tanh(%2); return %3
     -> %0 = fused(x, w, b, graph=@matmul_add_tanh); return %0
 
-    What remains between them are host ops, whose operands lie row-major in memory, and reshapes of row-major values,
-    which only rename memory. Every output of the graph is a
-    region's result or a reshape of one, and no two are the same: where that needs a copy, a region makes it.
+    What remains between them are host ops, loops and branches, whose operands lie row-major in memory, and reshapes of
+    row-major values, which only rename memory. Every output of the graph is a result of a region or of these, or a
+    reshape of one, and no two are the same: where that needs a copy, a region makes it.
     """
     return _Fusion(graph).run()
 
@@ -57,7 +57,7 @@ class _Fusion:
             self.values.update(zip(outputs, self.add_region(region), strict=True))
 
     def add_alone(self, node: Node) -> None:
-        """Add a host op over values in memory, or one of its results."""
+        """Add a host op, loop or branch over values in memory, or one of its results."""
         is_item = node.op.name == "item"
         operands = [self.values[each] if is_item else self.in_memory(each) for each in node.operands]
         self.values[node] = node.replace(tuple(operands))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from brasa.ir.errors import BrasaError, GraphError
-from brasa.ir.graph import Graph
+from brasa.ir.graph import Graph, Kind, Node, rewrite
+from brasa.ir.ops.nested import bodies, bound_sizes
+from brasa.ir.sizes import substitute_graph
 from brasa.ir.verify import verify
 from brasa.passes.autodiff import autodiff
 from brasa.passes.eliminate_common import eliminate_common
@@ -23,6 +25,25 @@ from brasa.passes.transpose_products import transpose_products
 Pass: TypeAlias = Callable[[Graph], Graph]
 Observer: TypeAlias = Callable[[str, Graph, float], object]
 
+
+def optimize_bodies(graph: Graph) -> Graph:
+    """Run the whole pipeline on the graphs of loops and branches, in the names of sizes of the graph around them.
+
+    graph body(h: f32[n]) { %0 = call(h, graph=@silu); return %0 }, read by %0 = scan(x, graph=@body, ...); x: f32[m]
+    -> graph body(h: f32[m]) { %0 = fused(h, graph=@neg_exp_add_div); return %0 }
+    """
+
+    def change(node: Node) -> Node:
+        if node.op.kind is not Kind.NESTED:
+            return node
+        held: dict[str, Any] = {
+            name: run(substitute_graph(body, bound_sizes(node, body))) for name, body in bodies(node).items()
+        }
+        return node.replace(node.operands, **held)
+
+    return rewrite(graph, change)
+
+
 # simplify makes constants of views of constants, which fold; what folds may be simplified.
 PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("autodiff", autodiff),
@@ -35,6 +56,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("eliminate-common", eliminate_common),
     ("eliminate-dead", eliminate_dead),
     ("scatter-by-comparison", scatter_by_comparison),
+    ("optimize-bodies", optimize_bodies),
     ("fuse", fuse),
 )
 

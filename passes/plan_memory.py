@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.program import Program, slot_offsets
+from brasa.ir.program import Branch, Launch, Loop, Place, Program, Step, all_launches, slot_offsets
 from brasa.passes.costs import nominal
 
 Life = tuple[int, int]  # the first and the last launch that touches a value
@@ -37,14 +37,61 @@ def plan_memory(program: Program) -> Program:
 
 
 def lifetimes(program: Program) -> list[Life]:
-    """When each temporary is alive; one that no launch touches never is."""
-    lives: list[Life] = [(0, -1)] * len(program.temporaries)
-    for time, launch in enumerate(program.launches):
-        for place in launch.buffers:
-            if place.role == "temporary":
-                first, last = lives[place.index]
-                lives[place.index] = (time if last < 0 else first, time)
-    return lives
+    """When each temporary is alive, in launches as the text has them; one that no launch touches never is.
+
+    What a loop reads or writes and the program outside it too is alive as long as the loop runs, and so is what it
+    carries. Temporaries that change places are alive together.
+    """
+    lives = _Lives(len(program.temporaries))
+    lives.walk(program.launches)
+    return lives.found
+
+
+class _Lives:
+    def __init__(self, count: int) -> None:
+        self.found: list[Life] = [(0, -1)] * count
+        self.time = 0
+        self.bases: dict[Place, Place] = {}
+
+    def touch(self, place: Place, first: int, last: int) -> None:
+        """The value at the place is alive from the first launch to the last."""
+        while place.role == "part":
+            place = self.bases[place]
+        if place.role == "temporary":
+            begin, end = self.found[place.index]
+            self.found[place.index] = (first, last) if end < 0 else (min(begin, first), max(end, last))
+
+    def walk(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Launch):
+                for place in step.buffers:
+                    self.touch(place, self.time, self.time)
+                self.time += 1
+            elif isinstance(step, Branch):
+                self.touch(step.flag, self.time, self.time)
+                self.walk(step.then)
+                self.walk(step.otherwise)
+            else:
+                self.loop(step)
+        for step in steps:
+            for pair in step.swaps if isinstance(step, Loop) else ():
+                self.live_together(pair)
+
+    def loop(self, loop: Loop) -> None:
+        """What is alive before the loop stays so to its end; what is read after it is found by who reads it."""
+        begin, before = self.time, list(self.found)
+        self.bases.update({part.place: part.base for part in loop.parts})
+        self.walk(loop.steps)
+        end = max(begin, self.time - 1)
+        outside = [Place("temporary", index) for index, (_, last) in enumerate(before) if last >= 0]
+        touched = [place for place in outside if self.found[place.index] != before[place.index]]
+        carried = [place for pair in loop.swaps for place in pair]
+        for place in (*touched, *carried, *(part.base for part in loop.parts)):
+            self.touch(place, begin, end)
+
+    def live_together(self, pair: tuple[Place, Place]) -> None:
+        for place, other in (pair, pair[::-1]):
+            self.touch(place, *self.found[other.index])
 
 
 def _assign(
@@ -84,7 +131,8 @@ def report_memory(program: Program, sizes: Mapping[str, int], count: int = 10) -
     _, planned = slot_offsets(program.signature.slots, sizes)
     each = [dim.evaluate(size, sizes) for size in program.temporaries]
     lives = lifetimes(program)
-    alive = [sum(n for n, (a, b) in zip(each, lives, strict=True) if a <= t <= b) for t in range(len(program.launches))]
+    times = range(len(list(all_launches(program.launches))))
+    alive = [sum(n for n, (a, b) in zip(each, lives, strict=True) if a <= t <= b) for t in times]
     lines = [
         f"planned   {planned:>14,} bytes in {len(program.signature.slots)} slots",
         f"all       {sum(each):>14,} bytes in {len(each)} values",
@@ -103,7 +151,7 @@ def report_memory(program: Program, sizes: Mapping[str, int], count: int = 10) -
 def _names(program: Program) -> dict[int, str]:
     """What each temporary is: the kernel that makes it, the name that it has there, and the user's line."""
     names: dict[int, str] = {}
-    for launch in program.launches:
+    for launch in all_launches(program.launches):
         for place, buffer in zip(launch.buffers, launch.kernel.arguments, strict=True):
             if place.role == "temporary":
                 names.setdefault(place.index, f"{launch.kernel.name}.{buffer.name}  {launch.where}".rstrip())

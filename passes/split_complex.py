@@ -10,6 +10,7 @@ from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.complex import view_as_complex, view_as_real
 from brasa.ir.ops.move import concat, slice_
+from brasa.ir.ops.nested import bodies
 from brasa.ir.ops.source import constant, full_like, make_input
 from brasa.ir.ops.special import hypot
 from brasa.ir.ops.view import reshape
@@ -23,6 +24,7 @@ from brasa.passes.complex_formulas import (
     quotient,
     square_root,
 )
+from brasa.passes.inline import inline
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
@@ -102,6 +104,8 @@ class _Split:
 
     def split(self, node: Node) -> tuple[Node, ...]:
         """What the node becomes."""
+        if node.op.kind is Kind.NESTED or (node.op.name == "item" and node.operands[0].op.kind is Kind.NESTED):
+            return self.nested(node)
         if node.op.kind is Kind.HOST or node.op.name == "item":
             return self.outside(node)
         if node.op is view_as_complex:
@@ -120,6 +124,16 @@ class _Split:
         made = node.replace(tuple(operands))
         if isinstance(node.type, TensorType) and node.type.dtype.is_complex:
             return self.take_apart(node, view_as_real(made))
+        self.real[node] = made
+        return (made,)
+
+    def nested(self, node: Node) -> tuple[Node, ...]:
+        """A loop or branch, with graphs that are split like the one around them, or one of its results."""
+        held = {name: split_complex(inline(graph)) for name, graph in bodies(node).items()}
+        operands = [self.real[each] if node.op.name == "item" else self.stored(each) for each in node.operands]
+        made = node.op(*operands, **{**node.attrs, **held})
+        if isinstance(node.type, TensorType) and node.type.dtype.is_complex:
+            return self.take_apart(node, made)
         self.real[node] = made
         return (made,)
 

@@ -36,7 +36,8 @@ class CudaExecutable:
         """
         run = _Run(self.program, self._cupy, inputs)
         for launch in self.program.launches:
-            assert isinstance(launch.kernel, Kernel)  # no program for a GPU has host steps
+            assert isinstance(launch, Launch)  # no program for a GPU has loops, branches or host steps
+            assert isinstance(launch.kernel, Kernel)
             grid = self._grids[launch.kernel]
             values = [run.size(size) for size in launch.sizes]
             names = [size.attr for size in launch.kernel.sizes]

@@ -12,7 +12,18 @@ from brasa.codegen.llvm.values import Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dim import Compound, Dim
 from brasa.ir.kernel import Kernel
-from brasa.ir.program import HostStep, Launch, Place, Program, SizeValue, Stride
+from brasa.ir.program import (
+    Branch,
+    HostStep,
+    Launch,
+    Loop,
+    Place,
+    Program,
+    SizeValue,
+    Step,
+    Stride,
+    all_launches,
+)
 from brasa.ir.target import Target
 
 _NO_POSITION = (1 << 63) - 1
@@ -69,17 +80,79 @@ class _Entry:
         self.names = names
         self.writer = writer
         self.places = {str(size): number for number, size in enumerate(program.signature.sizes)}
-        most = max((len(launch.checks) for launch in program.launches), default=0)
+        most = max((len(launch.checks) for launch in all_launches(program.launches)), default=0)
         self.checks = writer.allocate(f"[{most} x i64]", 8) if most else Value("null", "ptr")
+        self.parts: dict[Place, Value] = {}  # where the loops that are being written are at
+        self.swapped: dict[Place, Value] = {}  # where temporaries lie that have changed places
 
     def text(self) -> str:
-        for launch in self.program.launches:
-            if isinstance(launch.kernel, HostStep):
-                self._host_step(launch, launch.kernel)
-            else:
-                self._launch(launch, self.names[launch.kernel])
+        self._steps(self.program.launches)
         self.writer.effect("ret i64 0")
         return self.writer.text()
+
+    def _steps(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                self._loop(step)
+            elif isinstance(step, Branch):
+                self._branch(step)
+            elif isinstance(step.kernel, HostStep):
+                self._host_step(step, step.kernel)
+            else:
+                self._launch(step, self.names[step.kernel])
+
+    def _loop(self, loop: Loop) -> None:
+        """A loop that looks before each iteration whether there is one; temporaries change places by two addresses."""
+        writer, label = self.writer, self.writer.fresh("loop")
+        places = [place for pair in loop.swaps for place in pair]
+        start = [self._pointer(place) for place in places]
+        extent = None if loop.extent is None else self._size(loop.extent)
+        bases = [(part, self._pointer(part.base), self._size(part.start), self._size(part.step)) for part in loop.parts]
+        before = writer.block
+        with writer.region(label, is_arm=False) as head:
+            depth = writer.depth
+            counter = Value(f"%{label}.iteration", "i64", 1, depth)
+            now = [Value(f"%{label}.place{number}", "ptr", 1, depth) for number in range(len(places))]
+            self.swapped.update(zip(places, now, strict=True))
+            more = f"icmp slt {counter}, {extent.text}" if extent else f"trunc {self._flag(loop.flag)} to i1"
+            writer.effect(f"%{label}.more = {more}")
+            writer.effect(f"br i1 %{label}.more, label %{label}.body, label %{label}.done")
+            writer.continue_in(f"{label}.body")
+            for part, base, first, step in bases:
+                moved = self._i64(f"mul {counter}, {step.text}", counter, step)
+                offset = self._i64(f"add {moved}, {first.text}", moved, first)
+                self.parts[part.place] = writer.pure("ptr", 1, f"getelementptr i8, {base}, {offset}", base, offset)
+            self._steps(loop.steps)
+            writer.effect(f"%{label}.next = add {counter}, 1")
+            writer.effect(f"br label %{label}")
+            latch = writer.block.label
+        before.lines.append(f"br label %{label}")  # only now, after what was moved out of the loop
+        head.phis.append(f"{counter.text} = phi i64 [ 0, %{before.label} ], [ %{label}.next, %{latch} ]")
+        for number, (inside, outside) in enumerate(zip(now, start, strict=True)):
+            other = now[number ^ 1]
+            ways = f"[ {outside.text}, %{before.label} ], [ {other.text}, %{latch} ]"
+            head.phis.append(f"{inside.text} = phi ptr {ways}")
+        writer.continue_in(f"{label}.done")
+        self.swapped.update(
+            {place: Value(each.text, "ptr", 1, writer.depth) for place, each in zip(places, now, strict=True)}
+        )
+
+    def _flag(self, place: Place | None) -> Value:
+        assert place is not None
+        value = Value(self.writer.fresh("%flag"), "i8", 1, self.writer.depth)
+        self.writer.effect(f"{value.text} = load i8, {self._pointer(place)}, align 1")
+        return value
+
+    def _branch(self, branch: Branch) -> None:
+        writer, label = self.writer, self.writer.fresh("branch")
+        writer.effect(f"%{label}.true = trunc {self._flag(branch.flag)} to i1")
+        before = writer.block
+        for name, steps in (("then", branch.then), ("otherwise", branch.otherwise)):
+            with writer.region(f"{label}.{name}", is_arm=True):
+                self._steps(steps)
+                writer.effect(f"br label %{label}.done")
+        before.lines.append(f"br i1 %{label}.true, label %{label}.then, label %{label}.otherwise")
+        writer.continue_in(f"{label}.done")
 
     def _host_step(self, launch: Launch, step: HostStep) -> None:
         """Call back to the host with the addresses and sizes of the step; return if it fails."""
@@ -141,6 +214,10 @@ class _Entry:
 
     def _pointer(self, place: Place) -> Value:
         signature = self.program.signature
+        if place in self.swapped:
+            return self.swapped[place]
+        if place.role == "part":
+            return self.parts[place]
         if place.role == "temporary":
             offset = self._load("i64", "%sizes", len(signature.sizes) + self.program.slots[place.index])
             return self.writer.pure("ptr", 1, f"getelementptr i8, ptr %arena, {offset}", offset)

@@ -72,7 +72,10 @@ def commit_order(
 
 def may_fail(call: Node) -> bool:
     """Whether the call has a check."""
-    return call.op.kind is Kind.HOST or any(node.op.kind in CHECKED for node in call.attrs["graph"].nodes)
+    if call.op.kind is Kind.HOST:
+        return True
+    held = (value for value in call.attrs.values() if isinstance(value, Graph))
+    return any(node.op.kind in CHECKED or may_fail(node) for graph in held for node in graph.nodes)
 
 
 def _reads_in_place(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -14,12 +14,28 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, item_types
 from brasa.ir.ops.index import checked
+from brasa.ir.ops.nested import cond, hidden_results, while_
 from brasa.ir.ops.source import make_input
-from brasa.ir.program import CheckNote, HostStep, Input, Launch, Place, Program, Signature, SizeValue, Stride
+from brasa.ir.program import (
+    Branch,
+    CheckNote,
+    HostStep,
+    Input,
+    Launch,
+    Loop,
+    Part,
+    Place,
+    Program,
+    Signature,
+    SizeValue,
+    Step,
+    Stride,
+)
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
 
 Value: TypeAlias = tuple[Node, int]
+_CALLS = (Kind.HOST, Kind.NESTED)  # besides regions, what computes
 
 
 @dataclass(frozen=True)
@@ -32,63 +48,103 @@ class Location:
 
 
 def lower(graph: Graph, target: Target, schedules: Schedules = CPU_SCHEDULES) -> Program:
-    """The program that computes a graph of fused nodes, host ops, reshapes of row-major values, and items."""
-    return _Lowering(graph, target, schedules).program()
+    """The program that computes a graph of fused nodes, host ops, loops, branches, row-major reshapes, and items."""
+    shared = _Shared(target, schedules)
+    inputs = [Location(Place("input", i), node.attrs.get("strides", ()), i) for i, node in enumerate(graph.inputs)]
+    launches = _Lowering(graph, shared, inputs, [Place("output", i) for i in range(len(graph.outputs))]).run()
+    signature = Signature(
+        graph.name,
+        tuple(Input(n.attrs["name"], n.tensor, n.attrs.get("strides", ())) for n in graph.inputs),
+        tuple(output.tensor for output in graph.outputs),
+        graph.updates, tuple(dict.fromkeys(_sizes(launches))), (), tuple(shared.notes), tuple(shared.steps),
+    )  # fmt: skip
+    return Program(signature, tuple(launches), tuple(shared.temporaries))
 
 
-class _Lowering:
-    def __init__(self, graph: Graph, target: Target, schedules: Schedules) -> None:
-        self.graph = graph
-        self.target = target
-        self.schedules = schedules
-        self.landing = dict(graph.updates)
-        self.calls = [node for node in graph.nodes if node.op.name == "fused" or node.op.kind is Kind.HOST]
-        self.locations: dict[Value, Location] = {
-            (node, 0): Location(Place("input", i), node.attrs.get("strides", ()), i)
-            for i, node in enumerate(graph.inputs)
-        }
+def _sizes(steps: Iterable[Step]) -> Iterator[SizeValue]:
+    """All that the steps must be told when they run."""
+    for step in steps:
+        if not isinstance(step, Branch):
+            yield from (size for size in step.sizes if not isinstance(size, int))
+        if not isinstance(step, Launch):
+            yield from _sizes(step.steps if isinstance(step, Loop) else (*step.then, *step.otherwise))
+
+
+class _Shared:
+    """What the graph of a program and the graphs that it holds have together."""
+
+    def __init__(self, target: Target, schedules: Schedules) -> None:
+        self.target, self.schedules = target, schedules
         self.temporaries: list[Size] = []
+        self.parts = 0
         self.kernels: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
         self.names: dict[str, int] = {}
-        self.launches: list[Launch] = []
         self.notes: list[CheckNote] = []
         self.steps: dict[HostStep, None] = {}
 
-    def program(self) -> Program:
+    def temporary(self, nbytes: Size) -> Place:
+        """Room for one more value."""
+        self.temporaries.append(nbytes)
+        return Place("temporary", len(self.temporaries) - 1)
+
+    def part(self, base: Place, type: TensorType, length: Size, reverse: bool) -> Part:
+        """What a loop of that length sees of a value that holds one tensor of the type for each step."""
+        self.parts += 1
+        nbytes = type.nbytes
+        return Part(self.parts - 1, base, (length - 1) * nbytes if reverse else 0, -nbytes if reverse else nbytes)
+
+    def renamed(self, lowered: Lowered) -> Lowered:
+        """The kernel under a name that no other kernel has."""
+        name = lowered.kernel.name
+        count = self.names[name] = self.names.get(name, 0) + 1
+        return lowered if count == 1 else replace(lowered, kernel=replace(lowered.kernel, name=f"{name}_{count}"))
+
+
+class _Lowering:
+    """Lowers one graph: the program's own, or one that it holds. homes: where its outputs are to lie."""
+
+    def __init__(self, graph: Graph, shared: _Shared, inputs: Sequence[Location], homes: Sequence[Place]) -> None:
+        self.graph, self.shared, self.homes = graph, shared, homes
+        self.landing = dict(graph.updates)
+        self.calls = [node for node in graph.nodes if node.op.name == "fused" or node.op.kind in _CALLS]
+        self.locations: dict[Value, Location] = {
+            (node, 0): location for node, location in zip(graph.inputs, inputs, strict=True)
+        }
+        self.launches: list[Step] = []
+
+    def run(self) -> list[Step]:
+        """The steps that compute the graph's outputs from its inputs."""
         results = [self.resolve(output) for output in self.graph.outputs]
         updates = [
             Update(output, input, *results[output], self.is_renamed(self.graph.outputs[output]))
             for output, input in self.graph.updates
             if results[output][0] is not self.graph.inputs[input]
         ]
-        order, in_place = commit_order(self.graph, self.target, self.calls, self.resolve, updates, self.input_marks())
+        order, in_place = commit_order(
+            self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks()
+        )
         late = [update for update in updates if update not in in_place]
         self.place_outputs(results, in_place, late)
         self.copy_inputs(results, late)
         for call in order:
             if call.op.kind is Kind.HOST:
                 self.launch_step(call)
+            elif call.op.kind is Kind.NESTED:
+                self.launch_nested(call)
             else:
                 self.launch_call(call, in_place)
         self.copy_results(results, late)
-        sizes = dict.fromkeys(size for launch in self.launches for size in launch.sizes if not isinstance(size, int))
-        signature = Signature(
-            self.graph.name,
-            tuple(Input(n.attrs["name"], n.tensor, n.attrs.get("strides", ())) for n in self.graph.inputs),
-            tuple(output.tensor for output in self.graph.outputs),
-            self.graph.updates, tuple(sizes), (), tuple(self.notes), tuple(self.steps),
-        )  # fmt: skip
-        return Program(signature, tuple(self.launches), tuple(self.temporaries))
+        return self.launches
 
     # Where values lie
 
     def resolve(self, node: Node) -> Value:
-        """The input or result of a fused node whose memory a value lies in."""
+        """The input or result of a call whose memory a value lies in."""
         index = 0
         while node.op.name in ("reshape", "item") or node.op.kind is Kind.COMPLEX:
             index = node.attrs.get("index", index)
             node = node.operands[0]
-        if node.op.name not in ("fused", "input") and node.op.kind is not Kind.HOST:
+        if node.op.name not in ("fused", "input") and node.op.kind not in _CALLS:
             raise GraphError(f"{node.op.name} stands outside a region")
         return node, index
 
@@ -106,15 +162,11 @@ class _Lowering:
             value, owner = results[output], self.landing.get(output, -1)
             if value not in self.locations:
                 marks = self.input_marks()[owner] if owner >= 0 else ()
-                self.locations[value] = Location(Place("output", output), marks, owner)
+                self.locations[value] = Location(self.homes[output], marks, owner)
         for call in self.calls:
             for index, type in enumerate(item_types(call.type)):
                 if (call, index) not in self.locations:
-                    self.locations[call, index] = Location(self.temporary(type.nbytes))
-
-    def temporary(self, nbytes: Size) -> Place:
-        self.temporaries.append(nbytes)
-        return Place("temporary", len(self.temporaries) - 1)
+                    self.locations[call, index] = Location(self.shared.temporary(type.nbytes))
 
     # Launches
 
@@ -122,11 +174,54 @@ class _Lowering:
         """Append a host op: it reads and writes row-major memory."""
         results = item_types(call.type)
         step = HostStep(call.op.name, tuple(x.tensor for x in call.operands), results, tuple(call.attrs.items()))
-        self.steps[step] = None
+        self.shared.steps[step] = None
         places = [self.locations[self.resolve(operand)].place for operand in call.operands]
         places += [self.locations[call, index].place for index in range(len(results))]
-        self.notes.append(CheckNote(call.op.name, call.where, 0))
-        self.launches.append(Launch(step, tuple(places), step.sizes, (len(self.notes) - 1,), call.where))
+        self.shared.notes.append(CheckNote(call.op.name, call.where, 0))
+        self.launches.append(Launch(step, tuple(places), step.sizes, (len(self.shared.notes) - 1,), call.where))
+
+    def launch_nested(self, call: Node) -> None:
+        """Append a loop or a branch: its graphs are lowered where they stand, over the memory of the operands."""
+        sources = [self.locations[self.resolve(operand)].place for operand in call.operands]
+        results = [self.locations[call, index].place for index in range(len(item_types(call.type)))]
+        if call.op is cond:
+            then, otherwise = (
+                self.lower_body(call.attrs[name], sources[1:], results) for name in ("then", "otherwise")
+            )
+            self.launches.append(Branch(sources[0], then, otherwise, call.where))
+            return
+        carries, hidden = call.attrs["carries"], hidden_results(call)
+        types = [operand.tensor for operand in call.operands[:carries]]
+        now, later = ([self.shared.temporary(type.nbytes) for type in types] for _ in range(2))
+        for type, source, here in zip(types, sources, now, strict=False):
+            self.copy(type, Location(source), Location(here))
+        self.launches.append(self.loop(call, now, later, sources[carries:], results[carries - hidden :]))
+        for type, here, result in zip(types[hidden:], now[hidden:], results, strict=False):
+            self.copy(type, Location(here), Location(result))
+
+    def loop(
+        self, call: Node, now: list[Place], later: list[Place], sources: list[Place], stacked: list[Place]
+    ) -> Loop:  # fmt: skip
+        """A `scan` or `while` whose carries lie in `now`; its graph leaves new ones in `later`."""
+        body: Graph = call.attrs["graph"]
+        swaps = tuple(zip(now, later, strict=True))
+        if call.op is while_:
+            steps = self.lower_body(body, [*now, *sources], later)
+            return Loop(steps, None, now[0], (), swaps, call.where)
+        carries, length, reverse = len(now), call.attrs["length"], call.attrs["reverse"]
+        over = call.attrs["sequences"]
+        read, written = (
+            [self.shared.part(base, node.tensor, length, reverse) for base, node in zip(bases, nodes, strict=True)]
+            for bases, nodes in (
+                (sources[:over], body.inputs[carries : carries + over]), (stacked, body.outputs[carries:]),
+            )
+        )  # fmt: skip
+        inside = [*now, *(part.place for part in read), *sources[over:]]
+        steps = self.lower_body(body, inside, [*later, *(part.place for part in written)])
+        return Loop(steps, length, None, (*read, *written), swaps, call.where)
+
+    def lower_body(self, body: Graph, inputs: Sequence[Place], outputs: Sequence[Place]) -> tuple[Step, ...]:
+        return tuple(_Lowering(body, self.shared, list(map(Location, inputs)), outputs).run())
 
     def launch_call(self, call: Node, in_place: Sequence[Update]) -> None:
         region: Graph = call.attrs["graph"]
@@ -148,11 +243,13 @@ class _Lowering:
         """Append a launch of the region's kernel, which is made if no equal region has one."""
         layouts = Layouts(tuple(s.marks for s in sources), tuple(r.marks for r in results), shared)
         key, symbols = region_key(region, layouts), region_symbols(region)
-        if key not in self.kernels:
-            self.kernels[key] = self.renamed(lower_region(region, layouts, self.target, self.schedules)), symbols
-        lowered, its_symbols = self.kernels[key]
+        kernels, notes = self.shared.kernels, self.shared.notes
+        if key not in kernels:
+            made = lower_region(region, layouts, self.shared.target, self.shared.schedules)
+            kernels[key] = self.shared.renamed(made), symbols
+        lowered, its_symbols = kernels[key]
         renaming = {name: dim.symbol(mine) for name, mine in zip(its_symbols, symbols, strict=True)}
-        scratch = [self.temporary(dim.substitute(nbytes, renaming)) for nbytes in lowered.scratch]
+        scratch = [self.shared.temporary(dim.substitute(nbytes, renaming)) for nbytes in lowered.scratch]
         at = {"input": [s.place for s in sources], "output": [r.place for r in results], "temporary": scratch}
         owners = {"input": [s.owner for s in sources], "output": [r.owner for r in results]}
 
@@ -161,18 +258,12 @@ class _Lowering:
                 return Stride(owners[size.place.role][size.place.index], size.axis)
             return dim.substitute(size, renaming)
 
-        first = len(self.notes)
-        self.notes += [self.note(region.nodes[number], region, sources) for number in lowered.checks]
+        first = len(notes)
+        notes += [self.note(region.nodes[number], region, sources) for number in lowered.checks]
         self.launches.append(Launch(
             lowered.kernel, tuple(at[place.role][place.index] for place in lowered.buffers),
-            tuple(map(size_value, lowered.sizes)), tuple(range(first, len(self.notes))), where,
+            tuple(map(size_value, lowered.sizes)), tuple(range(first, len(notes))), where,
         ))  # fmt: skip
-
-    def renamed(self, lowered: Lowered) -> Lowered:
-        """The kernel under a name that no other kernel has."""
-        name = lowered.kernel.name
-        count = self.names[name] = self.names.get(name, 0) + 1
-        return lowered if count == 1 else replace(lowered, kernel=replace(lowered.kernel, name=f"{name}_{count}"))
 
     def note(self, node: Node, region: Graph, sources: Sequence[Location]) -> CheckNote:
         """What a failed check of a node says."""
@@ -189,10 +280,10 @@ class _Lowering:
         updated = {self.graph.inputs[input] for _, input in self.graph.updates}
         for output, value in enumerate(results):
             if value[0].op.name == "input" and output not in self.landing:
-                self.copy(self.graph.outputs[output].tensor, self.locations[value], Location(Place("output", output)))
+                self.copy(self.graph.outputs[output].tensor, self.locations[value], Location(self.homes[output]))
         for value in dict.fromkeys(results[update.output] for update in late):
             if value[0] in updated:
-                here = Location(self.temporary(value[0].tensor.nbytes))
+                here = Location(self.shared.temporary(value[0].tensor.nbytes))
                 self.copy(value[0].tensor, self.locations[value], here)
                 self.locations[value] = here
 
@@ -201,7 +292,7 @@ class _Lowering:
         rest = [update.output for update in late]
         for output in [*(o for o in range(len(results)) if o not in rest), *rest]:
             owner = self.landing.get(output, -1)
-            here = Location(Place("output", output), self.input_marks()[owner] if owner >= 0 else (), owner)
+            here = Location(self.homes[output], self.input_marks()[owner] if owner >= 0 else (), owner)
             source = self.locations[results[output]]
             if output in rest or (source.place != here.place and results[output][0].op.name != "input"):
                 self.copy(self.graph.outputs[output].tensor, source, here)

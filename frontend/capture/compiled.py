@@ -13,6 +13,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
+from brasa.capture.words import argument_names
 from brasa.tape import is_hooked
 from brasa.tensor import Tensor
 from brasa.tracing import CaptureError, tracing
@@ -33,13 +34,20 @@ class CompiledFunction:
     guard is checked and native code runs at once.
     """
 
-    def __init__(self, function: Callable[..., Any], *, fullgraph: bool = False, dynamic: bool = True) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, module: Any = None, fullgraph: bool = False, dynamic: bool = True
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
+        named = function if module is None else type(module)
+        self.name = getattr(named, "__name__", type(function).__name__)
+        self.spoken = function if module is None else module.forward  # whose parameters have the arguments' names
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.root = Step(None, None, (), ())
         self.sealed: list[Sealed] = []
         self.candidates: dict[Step, Candidate] = {}
-        self.reasons: list[str] = []
+        self.reasons: list[str] = []  # why it could not be sealed
+        self.turns: list[str] = []  # what made it compile again
+        self.changes: list[str] = []  # what its sealed forms no longer fitted
         self._settled = False
         self._wait = self._pause = 1  # followed calls until the next is observed; doubled while none can be sealed
         self._warned: set[str] = set()
@@ -55,7 +63,12 @@ class CompiledFunction:
         return self._followed(args, kwargs, key, tensors)
 
     def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
-        capture = Capture(self.root, tensors, self.dynamic, self.fullgraph)
+        for form in self.sealed:
+            if key in form.bounds:
+                _note(self.changes, form.change())
+                break
+        names = functools.partial(argument_names, self.spoken, args, kwargs)
+        capture = Capture(self.root, tensors, self.dynamic, self.fullgraph, names)
         objects = _objects_in(key)
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
@@ -71,6 +84,8 @@ class CompiledFunction:
         if capture.left is not None:
             self._warn(capture.left)
             return result
+        if capture.turn:
+            _note(self.turns, capture.turn)
         self._settled = not capture.recorded
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
@@ -101,7 +116,7 @@ class CompiledFunction:
                 self._wait = self._pause = 1
         except Impure as reason:
             self.candidates.pop(end, None)
-            self.reasons = [*self.reasons[-_FORMS:], str(reason)]
+            _note(self.reasons, str(reason))
 
     def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
         for sealed in self.sealed:
@@ -114,13 +129,20 @@ class CompiledFunction:
 
     def _warn(self, error: CaptureError) -> None:
         """Say once for each line that the function runs eagerly from there on."""
-        text = f"{self.__name__} runs eagerly from {error.op or 'here'} on: {error.fact}"
+        text = f"{self.name} runs eagerly from {error.op or 'here'} on: {error.fact}"
         if text not in self._warned:
             self._warned.add(text)
             warnings.warn(text, CompileWarning, stacklevel=4)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+
+def _note(notes: list[str], text: str) -> None:
+    """Keep a note, and not more than the last few."""
+    if text not in notes:
+        notes.append(text)
+        del notes[:-_FORMS]
 
 
 def signature(value: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
@@ -196,12 +218,14 @@ def compile(
 def compiled_module(module: Any, fullgraph: bool, dynamic: bool) -> Any:
     """An object of a subclass of the module's class that shares all its state, and whose calls are compiled."""
     original = type(module)
-    run = CompiledFunction(functools.partial(original.__call__, module), fullgraph=fullgraph, dynamic=dynamic)
+    call_it = functools.partial(original.__call__, module)
+    run = CompiledFunction(call_it, module=module, fullgraph=fullgraph, dynamic=dynamic)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         return run(*args, **kwargs)
 
-    kind = type(original)(original.__name__, (original,), {"__call__": call, "__module__": original.__module__})
+    members = {"__call__": call, "__module__": original.__module__, "_compiled": staticmethod(run)}
+    kind = type(original)(original.__name__, (original,), members)
     made = object.__new__(kind)
     object.__setattr__(made, "__dict__", module.__dict__)
     return made

@@ -12,11 +12,12 @@ from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
 from brasa.capture.tree import Segment, Step, TreeScope
+from brasa.capture.words import describe_turn
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Node, Op, set_location, topological
+from brasa.ir.graph import Graph, Node, Op, located, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
@@ -36,12 +37,16 @@ class Capture(Trace):
 
     can_run = True
 
-    def __init__(self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool) -> None:
+    def __init__(
+        self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,
+        names: Callable[[], dict[int, str]] = dict,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
         self.dynamic, self.fullgraph = dynamic, fullgraph
+        self.names, self.turn = names, ""
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
@@ -79,15 +84,16 @@ class Capture(Trace):
         return all(guard.check(self.scope.hints) for guard in guards)
 
     def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
+        if self.here.children and not self.recorded:
+            self.turn = describe_turn(self.location(), key, self.here.children)
         first_node, first_guard = len(self.nodes), len(self.scope.guards)
         self.scope.known = dict(self.scope.known)
         self.making = self.recorded = True
         try:
-            set_location(self.location())
-            value = make()
+            with located(self.location()):
+                value = make()
         finally:
             self.making = False
-            set_location("")
         child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
         child.known = self.scope.known
         self.here.children.setdefault(key, []).append(child)
@@ -154,12 +160,15 @@ class Capture(Trace):
         return Cell(self, node)
 
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
-        spec, number = tensor._spec, len(self.here.path())
+        taken = {node.attrs.get("name") for node in self.bindings}
+        spec, name = tensor._spec, self.names().get(id(tensor), "")
+        if not name.isascii() or not name.isidentifier() or name in taken:
+            name = f"x_{len(self.here.path())}"
         sizes = tuple(
-            self.scope.name(f"s{number}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
+            self.scope.name(f"{name}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
         )
         type = TensorType(sizes, spec.dtype, spec.device)
-        return make_input(f"x{number}", type, strides=spec.marks, role="param" if tensor._is_parameter else "")
+        return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
 
     def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
         tensor = super().alias(cell, path, requires_grad)
@@ -339,6 +348,9 @@ class Capture(Trace):
         graph = Graph("compiled", tuple(new[node] for node in inputs), tuple(new[node] for node in nodes),
                       tuple(new[node] for node in outputs), updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
+
+    def giver(self, name: str) -> Node | None:
+        return next((node for node in self.bindings if any(str(s) == name for s in node.tensor.shape)), None)
 
     def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""

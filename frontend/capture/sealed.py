@@ -105,6 +105,16 @@ class Sealed:
             return False
         return self.facts.hold()
 
+    def change(self) -> str:
+        """Why a call with a known signature does not fit, in words."""
+        if self.grad_enabled is not STATE.grad_enabled:
+            return f"gradients were {'on' if self.grad_enabled else 'off'}"
+        if self.dtype is not DEFAULTS.dtype:
+            return f"the default dtype was {self.dtype.name} and is {DEFAULTS.dtype.name}"
+        if not self.facts.steady_hold() or not self.facts.hold():
+            return self.facts.change()
+        return "a gradient, or the memory of an argument, is not as it was"
+
     def same_numbers(self, other: Sealed) -> bool:
         """Whether another sealed form of this program reads the same numbers and tensors."""
         return self.graph is other.graph and all(

@@ -14,6 +14,7 @@ from brasa.ir.ops import (
     host,
     index,
     move,
+    nested,
     order,
     powers,
     reduce,
@@ -51,6 +52,7 @@ OPS: dict[str, Op] = {
         fourier,
         host,
         control,
+        nested,
     )
     for op in vars(module).values()
     if isinstance(op, Op)

@@ -41,7 +41,7 @@ SAMPLES: dict[str, tuple[Sample, ...]] = _by_op(
     ]
 )  # fmt: skip
 ERRORS: dict[str, tuple[ErrorSample, ...]] = _by_op(
-    [*errors.ERRORS, *hosts.ERRORS, *complex_samples.ERRORS, *sequences.ERRORS, *special.ERRORS]
+    [*errors.ERRORS, *control.ERRORS, *hosts.ERRORS, *complex_samples.ERRORS, *sequences.ERRORS, *special.ERRORS]
 )
 
 

@@ -29,6 +29,8 @@ _GPU = Target("nvptx64-nvidia-cuda", "sm_80", "", vector_bits=32, vector_registe
 def lower_for_gpu(graph: Graph) -> Program:
     """The program that computes a graph of fused nodes on a GPU; its kernels run in blocks of threads."""
     for node in graph.nodes:
+        if node.op.kind is Kind.NESTED:
+            raise DeviceError("has no schedule for a GPU yet", op=node.op.name)
         if node.op.kind is Kind.HOST:
             raise DeviceError("runs on the processor alone: nothing computes it on a GPU", op=node.op.name)
         if node.op is fused and form(node.attrs["graph"]) not in _SCHEDULES:

@@ -1,0 +1,109 @@
+"""brasa.explain says how a compiled function runs, for which sizes, and what made it compile again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import brasa
+from brasa import nn
+
+SCALE = {"v": 1.0}
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv2d(1, 2, 3), nn.Conv2d(2, 3, 3), nn.Linear(12, 2)
+
+    def forward(self, images: brasa.Tensor) -> brasa.Tensor:
+        found = nn.functional.max_pool2d(self.first(images), 2)
+        return self.last(self.second(found).view(-1, 12))
+
+
+def scaled(x: brasa.Tensor) -> brasa.Tensor:
+    return (x * SCALE["v"]).sum()
+
+
+def branching(x: brasa.Tensor, best: float) -> brasa.Tensor:
+    doubled = x * 2
+    if x.shape[0] > 8:
+        doubled = doubled + 1
+    return doubled * 3 if doubled.sum().item() > best else doubled.exp()
+
+
+def line_of(text: str) -> int:
+    """The number of the line of this file that holds the text."""
+    with open(__file__) as file:
+        return next(number for number, line in enumerate(file, 1) if text in line)
+
+
+def test_a_model_of_images_takes_every_batch() -> None:
+    """view(-1, n) fixes the sizes of images, not how many there are."""
+    compiled = brasa.compile(Network())
+    assert str(brasa.explain(compiled)) == "Network is not called yet"
+    for batch in (4, 1, 7):
+        compiled(brasa.ones(batch, 1, 10, 10))
+    found = brasa.explain(compiled)
+    assert found.way == "followed"
+    assert len(found.programs) == 1
+    assert found.constraints == ("images.shape[1] == 1", "images.shape[2] == 10", "images.shape[3] == 10")
+    assert "any images.shape[0]\n" in str(found)
+    compiled(brasa.ones(2, 1, 11, 11))
+    line = line_of("self.second(found).view")
+    expected = f"test_explain.py:{line}: images.shape[2] == 11 where there was images.shape[2] == 10"
+    assert brasa.explain(compiled).turns == (expected,)
+
+
+def test_a_sealed_function_says_what_changed() -> None:
+    compiled = brasa.compile(scaled)
+    for _ in range(6):
+        compiled(brasa.ones(3))
+    found = brasa.explain(compiled)
+    assert found.way == "sealed"
+    assert found.sealed[0].facts >= 2
+    assert found.changes == ()
+    SCALE["v"] = 2.0
+    compiled(brasa.ones(3))
+    assert brasa.explain(compiled).changes == ("v was 1.0 and is 2.0",)
+    assert "compiled again" not in str(brasa.explain(compiled))
+
+
+def test_branches_are_named_with_their_lines() -> None:
+    compiled = brasa.compile(branching)
+    for n in (3, 9, 4):
+        compiled(brasa.ones(n), 1.0)
+    compiled(-brasa.ones(3), 1.0)
+    compiled(brasa.ones(3, 2), 1.0)
+    text = str(brasa.explain(compiled))
+    assert text.startswith("branching is followed: Python runs on every call")
+    assert "program 1: 4 + 3 nodes, cut where Python asks for values" in text
+    assert "where x.shape[0] <= 8\n" in text
+    assert "where x.shape[0] >= 9\n" in text
+    branch, result, first = (line_of(part) for part in ("doubled + 1", "> best else", "doubled = x * 2"))
+    turns = [re.sub(r"test_explain.py:", "", turn) for turn in brasa.explain(compiled).turns]
+    assert turns == [
+        f"{branch - 1}: 9 <= x.shape[0] where there was 9 > x.shape[0]",
+        f"{result}: exp() where there was a Python int",
+        f"{first}: a tensor f32[?, ?] where there was a tensor f32[?]",
+    ]
+
+
+def test_why_it_is_not_sealed() -> None:
+    compiled = brasa.compile(branching)
+    for _ in range(6):
+        compiled(brasa.ones(3), 1.0)
+    assert "  not sealed, because it needs values in the middle\n" in str(brasa.explain(compiled))
+
+
+def test_for_notebooks() -> None:
+    compiled = brasa.compile(branching)
+    compiled(brasa.ones(9), 1.0)
+    assert "&gt;= 9" in brasa.explain(compiled)._repr_html_()
+
+
+def test_what_is_not_compiled() -> None:
+    with pytest.raises(brasa.BrasaError) as caught:
+        brasa.explain(Network())
+    assert str(caught.value) == "explain: a Network is not compiled\n  hint: pass what brasa.compile gave"
