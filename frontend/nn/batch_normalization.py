@@ -9,6 +9,7 @@ from brasa.ir.dtype import int64
 from brasa.ir.errors import ShapeError
 from brasa.nn import functional
 from brasa.nn.affine import Affine
+from brasa.nn.module import Module
 from brasa.tensor import Tensor
 
 
@@ -16,6 +17,7 @@ class _Tracked(Affine):
     """Channels of input[n, c, ...] with scales, shifts and running statistics. ranks: how many axes inputs may have."""
 
     ranks: tuple[int, ...] = ()
+    unbatched = False  # whether the batch axis may be missing
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -95,7 +97,40 @@ class BatchNorm3d(_BatchNorm):
     ranks = (5,)
 
 
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation by the statistics of all processes. There is one process, so it is a BatchNorm of any rank.
+
+    process_group: accepted for PyTorch's sake.
+    """
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None, *,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ShapeError(f"input must have at least 2 axes, it has {input.ndim}", op="SyncBatchNorm")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a SyncBatchNorm, over the same tensors, in the place of every BatchNorm."""
+        made = module
+        if isinstance(module, _BatchNorm):
+            made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                       process_group, bias=module.bias is not None)  # fmt: skip
+            made.__dict__.update(_parameters=module._parameters, _buffers=module._buffers, training=module.training)
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
 class _InstanceNorm(_Tracked):
+    unbatched = True
+
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
         track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True,

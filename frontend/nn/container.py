@@ -95,6 +95,16 @@ class Sequential(_Listed):
             return type(self)(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
 
+    def __mul__(self, count: int) -> Sequential:
+        if not isinstance(count, int) or count <= 0:
+            raise ArgumentError(f"the number of repetitions must be a positive int, not {count!r}", op="Sequential")
+        return type(self)(*list(self) * count)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, count: int) -> Sequential:
+        return self.extend(list(self * count)[len(self) :])
+
     def forward(self, input: Any) -> Any:
         for module in self._modules.values():
             input = module(input)

@@ -84,6 +84,7 @@ def _pooled(
         samples = rand(*((1, *images) if len(images) == 1 else images), rank, dtype=input.dtype)
     require_tensors(op, _random_samples=samples)
     wanted = (*((1,) if len(images) == 1 else ()), *images, rank)
+    samples = samples[: wanted[0]]
     if tuple(samples.shape) != wanted or samples.dtype is not input.dtype:
         raise ShapeError(f"_random_samples must be {input.dtype.name}{list(wanted)}, they are "
                          f"{samples.dtype.name}{list(samples.shape)}", op=op)  # fmt: skip

@@ -247,7 +247,8 @@ def batch_norm(
         raise ValueError(f"needs more than one value per channel when training, the shape is {list(input.shape)}",
                          op="batch_norm")  # fmt: skip
     made = _batch_norm_train(input, weight, bias, eps)
-    _follow(running_mean, running_var, made, momentum)
+    if input.numel():
+        _follow(running_mean, running_var, made, momentum)
     return made.result
 
 

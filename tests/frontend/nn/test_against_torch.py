@@ -183,3 +183,24 @@ def test_optimizers(name: str, options: dict[str, Any]) -> None:
         set(state) for state in second["state"].values()
     ]
     assert first["param_groups"] == second["param_groups"]
+
+
+@pytest.mark.parametrize("shape", [(7, 8), (8,)])
+def test_adaptive_softmax(shape: tuple[int, ...]) -> None:
+    ours, theirs = both(lambda nn: nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 12], div_value=2.0, head_bias=True))
+    assert repr(ours) == repr(theirs)
+    point, target = np.random.default_rng(0).standard_normal(shape).astype(np.float32), [0, 4, 5, 11, 12, 19, 3]
+    target = np.array(target if len(shape) == 2 else 12)
+    found = ours(brasa.tensor(point), brasa.tensor(target))
+    wanted = theirs(torch.tensor(point), torch.tensor(target))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one.detach().numpy(), other.detach().numpy(), rtol=1e-5, atol=1e-6)
+    found.loss.backward()
+    wanted.loss.backward()
+    for name, parameter in theirs.named_parameters():
+        slope = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        np.testing.assert_allclose(ours.get_parameter(name).grad.numpy(), slope.numpy(), rtol=1e-4, atol=1e-6)
+    if len(shape) == 2:
+        x, y = brasa.tensor(point), torch.tensor(point)
+        np.testing.assert_allclose(ours.log_prob(x).detach().numpy(), theirs.log_prob(y).detach().numpy(), rtol=1e-5)
+        assert ours.predict(x).tolist() == theirs.predict(y).tolist()

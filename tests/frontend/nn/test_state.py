@@ -131,7 +131,7 @@ def test_extra_state_and_names_of_old() -> None:
         target.load_state_dict(state)
     assert target[0].epoch == 7
     assert target[0].weight.tolist() == [1.0, 1.0]
-    with pytest.raises(RuntimeError, match="0._extra_state  int       is missing in the state"):
+    with pytest.raises(RuntimeError, match=r"0\._extra_state  int       is missing in the state"):
         target.load_state_dict({}, strict=True)
 
 
