@@ -125,6 +125,8 @@ class ParameterDict(Module, MutableMapping[str, Any]):
 
     def popitem(self) -> tuple[str, Any]:
         """Take out what came last: (key, value)."""
+        if not self._keys:
+            raise KeyError("the dict is empty")
         key = next(reversed(self))
         return key, self.pop(key)
 
