@@ -68,6 +68,8 @@ from brasa.functions.neural.folding import *  # noqa: F403
 from brasa.functions.neural.normalization import *  # noqa: F403
 from brasa.functions.neural.padding import *  # noqa: F403
 from brasa.functions.neural.pooling import *  # noqa: F403
+from brasa.functions.neural.recurrent import *  # noqa: F403
+from brasa.functions.neural.recurrent_cells import *  # noqa: F403
 from brasa.functions.neural.sampling import *  # noqa: F403
 from brasa.functions.nonzero import *  # noqa: F403
 from brasa.functions.normalizing import *  # noqa: F403

@@ -36,6 +36,7 @@ from brasa.nn.adaptive_pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from brasa.nn.adaptive_pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from brasa.nn.adaptive_pooling import FractionalMaxPool2d as FractionalMaxPool2d
 from brasa.nn.adaptive_pooling import FractionalMaxPool3d as FractionalMaxPool3d
+from brasa.nn.attention import MultiheadAttention as MultiheadAttention
 from brasa.nn.batch_normalization import BatchNorm1d as BatchNorm1d
 from brasa.nn.batch_normalization import BatchNorm2d as BatchNorm2d
 from brasa.nn.batch_normalization import BatchNorm3d as BatchNorm3d
@@ -135,6 +136,14 @@ from brasa.nn.ranking_loss import MarginRankingLoss as MarginRankingLoss
 from brasa.nn.ranking_loss import SoftMarginLoss as SoftMarginLoss
 from brasa.nn.ranking_loss import TripletMarginLoss as TripletMarginLoss
 from brasa.nn.ranking_loss import TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss
+from brasa.nn.recurrent import GRU as GRU
+from brasa.nn.recurrent import LSTM as LSTM
+from brasa.nn.recurrent import RNN as RNN
+from brasa.nn.recurrent import RNNBase as RNNBase
+from brasa.nn.recurrent_cell import GRUCell as GRUCell
+from brasa.nn.recurrent_cell import LSTMCell as LSTMCell
+from brasa.nn.recurrent_cell import RNNCell as RNNCell
+from brasa.nn.recurrent_cell import RNNCellBase as RNNCellBase
 from brasa.nn.regression_loss import GaussianNLLLoss as GaussianNLLLoss
 from brasa.nn.regression_loss import HuberLoss as HuberLoss
 from brasa.nn.regression_loss import KLDivLoss as KLDivLoss
@@ -156,3 +165,8 @@ from brasa.nn.softmax import LogSoftmax as LogSoftmax
 from brasa.nn.softmax import Softmax as Softmax
 from brasa.nn.softmax import Softmax2d as Softmax2d
 from brasa.nn.softmax import Softmin as Softmin
+from brasa.nn.transformer import Transformer as Transformer
+from brasa.nn.transformer import TransformerDecoder as TransformerDecoder
+from brasa.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from brasa.nn.transformer import TransformerEncoder as TransformerEncoder
+from brasa.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer

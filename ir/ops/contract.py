@@ -18,7 +18,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size, floor_divide
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
-from brasa.ir.layout import strides_of
+from brasa.ir.layout import is_row_major, strides_of
 from brasa.ir.ops.elementwise import conjugate
 from brasa.ir.ops.view import permute
 from brasa.ir.types import TensorType
@@ -68,8 +68,13 @@ def _contiguous_along(x: Node, axis: int) -> bool:
 
 
 def product(lhs: Node, rhs: Node) -> Node:
-    """The matrix product in the order that the operands' memory suggests: dot when both are contiguous along k."""
-    both = _contiguous_along(lhs, -1) and _contiguous_along(rhs, -2)
+    """The matrix product in the order that the operands' memory suggests: dot when both are contiguous along k.
+
+    A row-major column, which is contiguous along k too, counts as the first of several: so the order is the same
+    whether its width is known to be 1 or has a name.
+    """
+    column = rhs.tensor.shape[-1] == 1 and strides_of(rhs)[-1] == 1 and is_row_major(rhs.tensor.shape, strides_of(rhs))
+    both = _contiguous_along(lhs, -1) and _contiguous_along(rhs, -2) and not column
     return matmul(lhs, rhs, order="dot" if both else "chain")
 
 
