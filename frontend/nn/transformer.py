@@ -39,7 +39,14 @@ class _Layer(Module):
         return MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made)
 
     def _add_rest(
-        self, d_model: int, feedforward: int, dropout: float, activation: Activation, eps: float, parts: int, **made: Any
+        self,
+        d_model: int,
+        feedforward: int,
+        dropout: float,
+        activation: Activation,
+        eps: float,
+        parts: int,
+        **made: Any,
     ) -> None:
         """The linear layers, and as many norms and dropouts as the layer has parts."""
         self.linear1 = Linear(d_model, feedforward, **made)

@@ -24,9 +24,7 @@ States = tuple[Tensor, ...]
 
 
 @function(fixed=("w_hh", "w_hr"))
-def _lstm_step(
-    sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _lstm_step(sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None) -> tuple[Tensor, Tensor]:
     after, kept = lstm_moment(pointwise.add(affine(hidden, w_hh, None), sums), cell)
     return after if w_hr is None else affine(after, w_hr, None), kept
 

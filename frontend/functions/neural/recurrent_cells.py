@@ -44,7 +44,7 @@ def lstm_moment(sums: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gru_moment(inner: Tensor, outer: Tensor, hidden: Tensor) -> Tensor:
-    """The state of a gated recurrent unit, given its gates' sums over the input and over the state (Cho et al., 2014)."""
+    """The state of a gated recurrent unit, given its sums over the input and over the state (Cho et al., 2014)."""
     x, h, before = widened(inner, outer, hidden)
     (reset, update, new), (reset_h, update_h, new_h) = _gates(x, 3), _gates(h, 3)
     r, z = pointwise.sigmoid(pointwise.add(reset, reset_h)), pointwise.sigmoid(pointwise.add(update, update_h))

@@ -204,8 +204,8 @@ def pad_sequence(
     tail = tuple(given[0].shape[1:])
     for number, each in enumerate(given):
         if each.ndim == 0 or tuple(each.shape[1:]) != tail:
-            raise ShapeError(f"sequence {number} is {type_text(each)}, sequence 0 {type_text(given[0])}: they may differ "
-                             "in length only", op=op)  # fmt: skip
+            raise ShapeError(f"sequence {number} is {type_text(each)}, sequence 0 {type_text(given[0])}: they may "
+                             "differ in length only", op=op)  # fmt: skip
     lengths = [int(each.shape[0]) for each in given]
     total, count = max(lengths), len(lengths)
     places = [place for each in _places(lengths, batch_first, total, padding_side == "left") for place in each]

@@ -33,8 +33,7 @@ def samples(name: str, training: bool) -> list[Any]:
     """The samples of a layer, in double precision; their numbers are the same in every run."""
     torch.manual_seed(0)
     made = entry(name)
-    found = list(made.module_inputs_func(made, "cpu", torch.float64, True, training))
-    return found
+    return list(made.module_inputs_func(made, "cpu", torch.float64, True, training))
 
 
 def ours(value: Any) -> Any:
