@@ -251,18 +251,16 @@ rnn_relu = _one_state("rnn_relu", _RNN_RELU, "A recurrent network with relu.")
 gru = _one_state("gru", _GRU, "A network of gated recurrent units (Cho et al., 2014).")
 
 
+@operator()
 def lstm(
     input: Tensor, hx: Any, params: Any, has_biases: Any, num_layers: Any, dropout: Any, train: Any,
     bidirectional: Any, batch_first: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """A long short-term memory (Hochreiter and Schmidhuber, 1997).
+
+    hx = (hidden, cell), each [layers * directions, batch, size], and the other two results are the states before and
+    after; a hidden state that is smaller than the cell's is a projection of it. All else is as in `gru`.
+    """
     rest = (params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
     output, hidden, cell = _called(_LSTM, tuple, input, hx, rest)
     return output, hidden, cell
-
-
-lstm.__doc__ = f"""A long short-term memory (Hochreiter and Schmidhuber, 1997).
-
-    hx = (hidden, cell), each [layers * directions, batch, size], and the other two results are the states before and
-    after; a hidden state that is smaller than the cell's is a projection of it. {_FORMS}
-    """
-lstm = operator()(lstm)
