@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
+from brasa.functions.control_flow import scan
 from brasa.functions.joining import cat, stack
 from brasa.functions.matrix import linear
 from brasa.functions.neural.dropout import dropout as drop
 from brasa.functions.neural.recurrent_cells import affine, gru_moment, lstm_moment
-from brasa.functions.parting import unbind
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.operators import operator
 from brasa.tensor import Tensor
@@ -24,24 +24,39 @@ States = tuple[Tensor, ...]
 
 
 @function(fixed=("w_hh", "w_hr"))
-def _lstm_step(sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None) -> tuple[Tensor, Tensor]:
-    after, kept = lstm_moment(pointwise.add(affine(hidden, w_hh, None), sums), cell)
-    return after if w_hr is None else affine(after, w_hr, None), kept
+def _lstm_layer(
+    sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None, backwards: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    def step(states: States, moment: Tensor) -> tuple[States, Tensor]:
+        after, kept = lstm_moment(pointwise.add(affine(states[0], w_hh, None), moment), states[1])
+        after = after if w_hr is None else affine(after, w_hr, None)
+        return (after, kept), after
+
+    (hidden, cell), seen = scan(step, (hidden, cell), sums, reverse=backwards)
+    return seen, hidden, cell
 
 
 @function(fixed=("w_hh",))
-def _gru_step(sums: Tensor, hidden: Tensor, w_hh: Tensor, b_hh: Tensor | None) -> Tensor:
-    return gru_moment(sums, affine(hidden, w_hh, b_hh), hidden)
+def _gru_layer(
+    sums: Tensor, hidden: Tensor, w_hh: Tensor, b_hh: Tensor | None, backwards: bool
+) -> tuple[Tensor, Tensor]:
+    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
+        after = gru_moment(moment, affine(state, w_hh, b_hh), state)
+        return after, after
+
+    hidden, seen = scan(step, hidden, sums, reverse=backwards)
+    return seen, hidden
 
 
 @function(fixed=("w_hh",))
-def _rnn_tanh_step(sums: Tensor, hidden: Tensor, w_hh: Tensor) -> Tensor:
-    return pointwise.tanh(pointwise.add(affine(hidden, w_hh, None), sums))
+def _rnn_layer(sums: Tensor, hidden: Tensor, w_hh: Tensor, tanh: bool, backwards: bool) -> tuple[Tensor, Tensor]:
+    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
+        total = pointwise.add(affine(state, w_hh, None), moment)
+        after = pointwise.tanh(total) if tanh else pointwise.relu(total)
+        return after, after
 
-
-@function(fixed=("w_hh",))
-def _rnn_relu_step(sums: Tensor, hidden: Tensor, w_hh: Tensor) -> Tensor:
-    return pointwise.relu(pointwise.add(affine(hidden, w_hh, None), sums))
+    hidden, seen = scan(step, hidden, sums, reverse=backwards)
+    return seen, hidden
 
 
 class _Weights(NamedTuple):
@@ -55,21 +70,21 @@ class _Weights(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """A kind of network. step: (sums over the input, *states, *of) -> states after, the hidden one first.
+    """A kind of network. layer: (sums over the input, *states, *of, backwards) -> hidden states, last states.
 
-    of: what the step needs besides. apart: whether the state's bias must stay apart from the input's.
+    of: what a layer needs besides. apart: whether the state's bias must stay apart from the input's.
     """
 
     op: str
-    step: Callable[..., Tensor | States]
+    layer: Callable[..., States]
     of: Callable[[_Weights], tuple[Any, ...]]
     apart: bool = False
 
 
-_LSTM = _Kind("lstm", _lstm_step, lambda weights: (weights.w_hh, weights.w_hr))
-_GRU = _Kind("gru", _gru_step, lambda weights: (weights.w_hh, weights.b_hh), apart=True)
-_RNN_TANH = _Kind("rnn_tanh", _rnn_tanh_step, lambda weights: (weights.w_hh,))
-_RNN_RELU = _Kind("rnn_relu", _rnn_relu_step, lambda weights: (weights.w_hh,))
+_LSTM = _Kind("lstm", _lstm_layer, lambda weights: (weights.w_hh, weights.w_hr))
+_GRU = _Kind("gru", _gru_layer, lambda weights: (weights.w_hh, weights.b_hh), apart=True)
+_RNN_TANH = _Kind("rnn_tanh", _rnn_layer, lambda weights: (weights.w_hh, True))
+_RNN_RELU = _Kind("rnn_relu", _rnn_layer, lambda weights: (weights.w_hh, False))
 
 
 class _Network(NamedTuple):
@@ -102,7 +117,7 @@ class _Segment(NamedTuple):
     """Moments at which equally many sequences go on: `times` * `rows` rows of the data, from `start` on."""
 
     start: Any
-    times: int
+    times: Any
     rows: Any
 
 
@@ -116,17 +131,6 @@ def _segments(batch_sizes: Sequence[int]) -> list[_Segment]:
             segments.append(_Segment(start, 1, rows))
         start += rows
     return segments
-
-
-def _run(kind: _Kind, sums: Tensor, states: States, of: tuple[Any, ...], backwards: bool) -> tuple[Tensor, States]:
-    """(hidden state at each time, states after the last) for sums[time, row, gate]."""
-    moments = unbind(sums)
-    hidden = []
-    for moment in reversed(moments) if backwards else moments:
-        after = kind.step(moment, *states, *of)
-        states = after if isinstance(after, tuple) else (after,)
-        hidden.append(states[0])
-    return stack(hidden[::-1] if backwards else hidden), states
 
 
 def _rows(tensors: States, start: Any, end: Any) -> States:
@@ -160,7 +164,9 @@ def _direction(
         elif rows > present:
             states = _joined((states, _rows(initial, present, rows)))
         part = sums if len(segments) == 1 else narrow(sums, 0, segment.start, count)
-        seen, states = _run(kind, reshape(part, (segment.times, rows, -1)), states, kind.of(weights), backwards)
+        moments = reshape(part, (segment.times, rows, -1))
+        seen, *last = kind.layer(moments, *states, *kind.of(weights), backwards)
+        states = tuple(last)
         hidden.append(reshape(seen, (count, -1)))
         present = rows
     (whole,) = _joined((each,) for each in (hidden[::-1] if backwards else hidden))
@@ -209,7 +215,7 @@ def _called(kind: _Kind, states: Any, input: Any, hx: Any, rest: tuple[Any, ...]
         if input.ndim != 3:
             raise ShapeError(f"input must have 3 axes, it has {input.ndim}", op=kind.op)
         rows = input.transpose(0, 1) if batch_first else input
-        times, batch = int(rows.shape[0]), rows.shape[1]
+        times, batch = rows.shape[0], rows.shape[1]
         if not times:
             raise ShapeError("Expected sequence length to be larger than 0 in RNN", op=kind.op)
         segments = [_Segment(0, times, batch)]
