@@ -67,7 +67,7 @@ $(VENV)/.made $(BENCH_VENV)/.made $(LOWEST_VENV)/.made:
 $(LOWEST_VENV)/lowest.txt: $(LOWEST_VENV)/.made pyproject.toml
 	sed -nE 's/^  "([a-z_]+)>=([0-9.]+).*/\1==\2/p' pyproject.toml > $@
 
-$(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo
+$(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo,tensorboard
 $(VENV)/.demo: EXTRAS := demo
 $(BENCH_VENV)/.bench: EXTRAS := peers,demo
 $(LOWEST_VENV)/.test: CONSTRAINT := --constraint $(LOWEST_VENV)/lowest.txt

@@ -90,13 +90,8 @@ def summary(model: Module, input: Any) -> Summary:
     dtype = next((parameter.dtype for parameter in model.parameters()), get_default_dtype())
     types = [_type_of(each, dtype) for each in ([input] if _is_one(input) else input)]
     layers = {path: _described(path, module) for path, module in model.named_modules()}
-    training = {module: module.training for module in model.modules()}
-    try:
-        with _noting(model, layers):
-            outline(model, types)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    with _noting(model, layers):
+        outline(model, types)
     return Summary(tuple(layers.values()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from brasa.capture.follow import Capture
@@ -59,19 +60,31 @@ def outline(target: Any, types: Sequence[TensorType], train: bool = False) -> Gr
     is_module = hasattr(target, "named_parameters")
     names: dict[int, tuple[str, str]] = {}
     if is_module:
-        target.train(train)
         names = {id(tensor): ("buffer", path) for path, tensor in target.named_buffers()}
         names |= {id(tensor): ("param", path) for path, tensor in target.named_parameters()}
     trace = _Outline(names)
     symbols = dict.fromkeys(name for type in types for size in type.shape for name in dim.symbols(size))
     trace.scope.hints.update(zip(symbols, _HINTS, strict=False))
     name = re.sub(r"\W+", "_", getattr(target, "__name__", type(target).__name__)).strip("_")
-    with tracing(trace):
+    with tracing(trace), _in_mode(target if is_module else None, train):
         inputs = [trace.input(each, type) for each, type in zip(_input_names(target, types, name), types, strict=True)]
         for tensor in inputs:
             tensor._requires_grad = train and not is_module and tensor.dtype.is_floating_point
         graph = trace.graph(name, tensors_in(target(*inputs)))
     return with_gradients(graph, not is_module) if train else graph
+
+
+@contextmanager
+def _in_mode(module: Any, train: bool) -> Iterator[None]:
+    """A module in training or in evaluation, and then each part of it as it was before."""
+    before = {} if module is None else {each: each.training for each in module.modules()}
+    for each in before:
+        each.training = train
+    try:
+        yield
+    finally:
+        for each, training in before.items():
+            each.training = training
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:

@@ -30,8 +30,9 @@ LIBRARIES = {
     "cupy": ("runtime/cuda*",),
     "networkx": ("passes/*",),
     "opt_einsum": ("frontend/functions/einsum.py",),
+    "tensorboardX": ("frontend/utils/tensorboard.py",),
 }
-LATE_ONLY = {"networkx", "opt_einsum"}
+LATE_ONLY = {"networkx", "opt_einsum", "tensorboardX"}
 
 
 @dataclass(frozen=True)

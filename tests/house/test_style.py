@@ -15,7 +15,7 @@ FILE_RULES: dict[str, Callable[[Source], Iterator[str]]] = {
 }
 TEXTS = ("*.md", "docs/*.md", "Makefile", "pyproject.toml", ".ci/run")
 # The command line; the oracle of the tests; what runs programs on a GPU.
-STARTS = ("brasa.__main__", "brasa.ir.interpret", "brasa.runtime.cuda")
+STARTS = ("brasa.__main__", "brasa.ir.interpret", "brasa.runtime.cuda", "brasa.utils.tensorboard")
 
 
 @pytest.mark.parametrize("name", FILE_RULES)
