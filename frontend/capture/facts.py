@@ -11,7 +11,8 @@ MISSING: Any = object()  # stands for what was looked for and is not there
 class Facts:
     """A snapshot of what a call reads: (holder, key, value) triples, compared by identity.
 
-    steady: facts that only change together with the epoch; tables: mappings of that kind with their keys.
+    steady: facts that only change together with the epoch; tables: mappings of that kind with their keys; lists: lists
+    of that kind with their items.
     polled: all others; functions: with their code and defaults; shapes: mappings with their keys; kinds: objects with
     their classes.
     """
@@ -19,6 +20,7 @@ class Facts:
     def __init__(self) -> None:
         self.steady: list[tuple[Any, Any, Any]] = []
         self.tables: list[tuple[Any, tuple[Any, ...]]] = []
+        self.lists: list[tuple[Any, tuple[Any, ...]]] = []
         self.polled: list[tuple[Any, Any, Any]] = []
         self.functions: list[tuple[FunctionType, CodeType, Any, Any]] = []
         self.shapes: list[tuple[Any, tuple[Any, ...]]] = []
@@ -37,9 +39,8 @@ class Facts:
                 return False
             if function.__kwdefaults__ is not named:
                 return False
-        for sequence, items in self.sequences:
-            if len(sequence) != len(items) or not all(map(same, sequence, items)):
-                return False
+        if not all(_same_items(sequence, items) for sequence, items in self.sequences):
+            return False
         for mapping, keys in self.shapes:
             if tuple(mapping) != keys:
                 return False
@@ -50,8 +51,10 @@ class Facts:
 
     def steady_hold(self) -> bool:
         """Whether what the epoch stands for is as it was."""
-        return all(tuple(table) == keys for table, keys in self.tables) and all(
-            same(holder.get(key, MISSING), value) for holder, key, value in self.steady
+        return (
+            all(_same_items(table, keys) for table, keys in self.tables)
+            and all(same(holder.get(key, MISSING), value) for holder, key, value in self.steady)
+            and all(_same_items(items, then) for items, then in self.lists)
         )
 
     def change(self) -> str:
@@ -73,6 +76,10 @@ def same(now: Any, then: Any) -> bool:
     if kind is float:
         return bool(now == then) and str(now) == str(then)
     return bool(now == then)
+
+
+def _same_items(now: Any, then: tuple[Any, ...]) -> bool:
+    return len(now) == len(then) and all(map(same, now, then))
 
 
 def _short(value: Any) -> str:

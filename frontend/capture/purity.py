@@ -21,6 +21,8 @@ import numpy as np
 
 from brasa.capture.facts import MISSING, ClassOf, Facts, content_of
 from brasa.ir.dtype import DType
+from brasa.nn.registry import ModuleType as ClassOfModules
+from brasa.nn.registry import Registries, Registry, RegistryList
 from brasa.places import FRONTEND, OWN_FOLDERS
 from brasa.spec import Device
 from brasa.tensor import Tensor
@@ -127,6 +129,9 @@ class Walk:
         self.seen.add(id(value))
         if isinstance(value, Tensor):
             self.tensors.append(value)
+        elif isinstance(value, Registry | Registries):
+            self.seen.discard(id(value))
+            self._table(value, what)
         elif isinstance(value, tuple | list | set | frozenset):
             self._sequence(value, what)
         elif isinstance(value, dict):
@@ -152,7 +157,8 @@ class Walk:
 
     def _sequence(self, value: Any, what: str) -> None:
         if isinstance(value, list | set):
-            self.facts.sequences.append((value, tuple(value)))
+            known = self.facts.lists if isinstance(value, RegistryList) else self.facts.sequences
+            known.append((value, tuple(value)))
         if isinstance(value, set | frozenset) and not all(isinstance(item, _PLAIN) for item in value):
             raise Impure(f"it reads {what}, a set of objects")
         for item in value:
@@ -207,7 +213,8 @@ class Walk:
         Whatever is set on a class of modules bumps the epoch.
         """
         known = self.facts
-        shapes, facts = (known.tables, known.steady) if hasattr(kind, "_everywhere") else (known.shapes, known.polled)
+        watched = isinstance(kind, ClassOfModules)
+        shapes, facts = (known.tables, known.steady) if watched else (known.shapes, known.polled)
         shapes.append((vars(kind), tuple(vars(kind))))
         for name in self.names & vars(kind).keys():
             attribute = vars(kind)[name]
@@ -271,7 +278,7 @@ class Walk:
                 self.value(state[name], f"{what}.{name}")
 
     def _table(self, table: dict[str, Any], what: str) -> None:
-        """One of a layer's own tables (parameters, buffers, layers, hooks): its changes bump the epoch."""
+        """A table of a layer's (parameters, buffers, layers, hooks) or optimiser's: its changes bump the epoch."""
         if id(table) in self.seen:
             return
         self.seen.add(id(table))

@@ -1,8 +1,9 @@
-"""What modules are made of, so that compiled programs notice every change: their tables, and their classes."""
+"""What modules and optimisers are made of, so that compiled programs notice every change: tables, lists, classes."""
 
 from __future__ import annotations
 
 from abc import ABCMeta
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,21 @@ from brasa._state import bump_epoch
 
 
 class Registry(dict[Any, Any]):
-    """A module's table of parameters, buffers, modules or hooks: a dict whose changes are noted."""
+    """A module's table of parameters, buffers, modules or hooks, or an optimiser's group: its changes are noted."""
+
+
+class Registries(defaultdict[Any, Any]):
+    """An optimiser's state: a table of tables, made when they are first asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(Registry)
+
+    def __reduce__(self) -> Any:
+        return Registries, (), None, None, iter(self.items())
+
+
+class RegistryList(list[Any]):
+    """An optimiser's groups, or the parameters of one: a list whose changes are noted."""
 
 
 class ModuleType(ABCMeta):
@@ -30,6 +45,12 @@ def _noting(change: Callable[..., Any]) -> Callable[..., Any]:
 
 for _kind, _base, _names in (
     (Registry, dict, "__setitem__ __delitem__ __ior__ clear pop popitem setdefault update"),
+    (Registries, defaultdict, "__setitem__ __delitem__ __ior__ __missing__ clear pop popitem setdefault update"),
+    (
+        RegistryList,
+        list,
+        "__setitem__ __delitem__ __iadd__ __imul__ append clear extend insert pop remove reverse sort",
+    ),
     (ModuleType, ABCMeta, "__setattr__ __delattr__"),
 ):
     for _name in _names.split():

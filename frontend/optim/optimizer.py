@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from brasa._state import bump_epoch
 from brasa.autograd import enable_grad, no_grad
 from brasa.ir.errors import ArgumentError, NotImplementedError, ValueError
 from brasa.nn.parameter import clear_gradient
+from brasa.nn.registry import Registries, Registry, RegistryList
 from brasa.tensor import Tensor
 from brasa.tracing import tracing
 
@@ -24,8 +23,8 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Any, dict[str, Any]] = Registries()
+        self.param_groups: list[dict[str, Any]] = RegistryList()
         if isinstance(params, Tensor):
             raise ArgumentError("expected parameters or groups of them, found one tensor", op=type(self).__name__,
                                 hint="put it in a list")  # fmt: skip
@@ -44,11 +43,10 @@ class Optimizer:
         pairs = [item if isinstance(item, tuple) else (None, item) for item in _listed(given)]
         parameters = [parameter for _, parameter in pairs]
         self._check(parameters)
-        group = {"params": parameters, **group}
+        group = Registry(params=RegistryList(parameters), **group)
         if pairs and pairs[0][0] is not None:
             group["param_names"] = [name for name, _ in pairs]
         self.param_groups.append(group)
-        bump_epoch()
 
     def _check(self, parameters: list[Any]) -> None:
         known = {id(parameter) for group in self.param_groups for parameter in group["params"]}
@@ -110,7 +108,7 @@ class Optimizer:
              "params": [numbers[id(parameter)] for parameter in group["params"]]}
             for group in self.param_groups
         ]  # fmt: skip
-        state = {numbers.get(id(key), key): value for key, value in self.state.items()}
+        state = {numbers.get(id(key), key): dict(value) for key, value in self.state.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -122,16 +120,15 @@ class Optimizer:
             for pair in zip(saved["params"], own["params"], strict=True)
         ]  # fmt: skip
         by_number = dict(pairs)
-        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        state = Registries()
         for number, values in state_dict["state"].items():
             parameter = by_number.get(number, number)
-            state[parameter] = {key: _like_parameter(key, value, parameter) for key, value in values.items()}
+            state[parameter].update((key, _like_parameter(key, value, parameter)) for key, value in values.items())
         for own, saved in zip(self.param_groups, groups, strict=True):
             parameters = own["params"]
             own.clear()
             own.update({**saved, "params": parameters})
         self.state = state
-        bump_epoch()
 
     def _check_groups(self, groups: list[dict[str, Any]]) -> None:
         have = [len(group["params"]) for group in self.param_groups]
