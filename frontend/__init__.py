@@ -10,6 +10,7 @@ from brasa import nn as nn
 from brasa import optim as optim
 from brasa import signal as signal
 from brasa import special as special
+from brasa import utils as utils
 from brasa._state import get_default_dtype as get_default_dtype
 from brasa._state import set_default_dtype as set_default_dtype
 from brasa.amp import autocast as autocast

@@ -9,12 +9,14 @@ from brasa.ir.dtype import DType, float32
 from brasa.ir.errors import DTypeError
 
 if TYPE_CHECKING:
+    from brasa.saving import Hooks
     from brasa.tracing import Trace
 
 
 class _ThreadState(threading.local):
     grad_enabled: bool = True
     trace: Trace | None = None
+    saving: Hooks | None = None  # who takes what is kept for backward
     autocast: DType | None = None  # the lower precision, where autocast is on
     autocast_cache: dict[Any, Any] | None = None  # parameters in lower precision, where their casts are kept
 

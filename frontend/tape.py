@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from brasa.execution import Runner
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import split, vjp_graph
+from brasa.saving import apart, keep, take
 from brasa.tensor import Tensor, make, unread, zero_filled
 from brasa.tracing import CaptureError
 
@@ -46,6 +48,11 @@ class TapeNode:
     def name(self) -> str:
         """The function's name, as `grad_fn` shows it."""
         return f"{_NAMES.get(self._name, self._name).title().replace('_', '')}Backward0"
+
+    @functools.cached_property
+    def metadata(self) -> dict[str, Any]:
+        """A place for anything that a user wants to note of the node."""
+        return {}
 
     @property
     def next_functions(self) -> tuple[tuple[TapeNode | None, int], ...]:
@@ -89,8 +96,8 @@ class ViewNode(TapeNode):
 class FunctionNode(TapeNode):
     """A compiled function: backward runs the graph that autodiff derived from it.
 
-    kept: what backward reads, tensors with the version of their memory. again: the same for a backward that is
-    itself recorded, which starts from the operands. specs: of the operands, None for numbers.
+    kept: what backward reads. again: what a backward reads that is itself recorded, which starts from the operands.
+    specs: of the operands, None for numbers.
     """
 
     def __init__(
@@ -100,25 +107,17 @@ class FunctionNode(TapeNode):
         self.plan: GradientPlan | None = plan
         self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
         self.specs, self.output_specs = specs, [output._spec for output in outputs]
-        self.kept = []
-        for role, index in plan.places:
-            if role == "input":
-                value = operands[index]
-                self.kept.append((value, value._buffer.version) if isinstance(value, Tensor) else (value, -1))
-            else:
-                source = outputs[index if role == "output" else index + plan.outputs]
-                buffer = source._buffer
-                assert buffer is not None
-                self.kept.append((make(buffer, source._spec, source._ptr), buffer.version))
-        self.again = [
-            (operands[i], operands[i]._buffer.version if isinstance(operands[i], Tensor) else -1)
-            for i in plan.again_places
+        values = [
+            operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
+            for role, index in plan.places
         ]
+        both = keep([*values, *(operands[i] for i in plan.again_places)])
+        self.kept, self.again = both[: len(values)], both[len(values) :]
 
     def keep_apart(self, tensor: Tensor) -> None:
         """Keep a copy of what was read from the tensor's memory, which will be overwritten by this node's result."""
-        self.kept = [_apart(kept, tensor) for kept in self.kept]
-        self.again = [_apart(kept, tensor) for kept in self.again]
+        copies = {id(kept): apart(kept, tensor) for kept in (*self.kept, *self.again)}
+        self.kept, self.again = [copies[id(kept)] for kept in self.kept], [copies[id(kept)] for kept in self.again]
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
         if self.plan is None:
@@ -126,20 +125,10 @@ class FunctionNode(TapeNode):
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
         seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
         if create_graph:
-            read = dict(zip(self.plan.again_places, map(self._checked, self.again), strict=True))
+            read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
             operands = [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
             return self.plan.run_again(operands, seeds, self.name())
-        return self.plan.run([*map(self._checked, self.kept), *seeds])
-
-    def _checked(self, kept: tuple[Any, int]) -> Any:
-        value, version = kept
-        if version >= 0 and value._buffer.version != version:
-            raise GradientError(
-                "a value that backward needs has been changed in place since it was computed "
-                f"(version {value._buffer.version}, expected {version})", op=self.name(),
-                hint="use the out-of-place form of the op that changed it",
-            )  # fmt: skip
-        return value
+        return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
 
     def _seed(self, index: int, grad: Tensor | None) -> Tensor:
         if grad is None:
@@ -150,13 +139,10 @@ class FunctionNode(TapeNode):
         self.plan, self.kept, self.again = None, [], []
 
 
-def _apart(kept: tuple[Any, int], tensor: Tensor) -> tuple[Any, int]:
-    value, version = kept
-    if version < 0 or value._buffer is not tensor._buffer:
-        return kept
-    copy = value.detach().clone()
-    copy._requires_grad, copy._edge = value._requires_grad, value._edge
-    return copy, copy._buffer.version
+def _alias(source: Tensor) -> Tensor:
+    """The tensor's values, without its place in the graph."""
+    assert source._buffer is not None
+    return make(source._buffer, source._spec, source._ptr)
 
 
 class FreedNode(TapeNode):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from brasa._state import STATE
 from brasa.ir import dim
@@ -22,6 +22,8 @@ from brasa.spec import Size
 from brasa.tensor import Tensor
 
 _T = TypeVar("_T")
+# From a function's results and their gradients to the gradients of its values.
+Backward: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor | None]]
 
 
 class CaptureError(BrasaError):
@@ -116,6 +118,15 @@ class Trace:
     ) -> Any:
         """autograd.grad() inside the program."""
         raise BrasaError("a function of tensors cannot call grad()")
+
+    def custom(
+        self, results: Sequence[Tensor], values: Sequence[Tensor], backward: Backward, once: bool
+    ) -> list[Tensor]:
+        """The results, with gradients by the values that backward(results, their gradients) gives.
+
+        once: those gradients have none.
+        """
+        raise BrasaError("a function of tensors cannot call an autograd.Function")
 
     # recording
 

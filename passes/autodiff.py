@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological
-from brasa.ir.ops.control import call, items
+from brasa.ir.ops.control import call, custom, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.source import full, full_like, make_input
 from brasa.ir.types import TensorType, TupleType
@@ -101,7 +101,11 @@ def differentiate(
             continue
         with located(node.where):
             wanted = tuple(operand in active for operand in node.operands)
-            for operand, contribution in zip(node.operands, _contributions(node, found, wanted, whole), strict=True):
+            if node.op is custom:
+                contributions = _written_out(program, node, found, whole)
+            else:
+                contributions = _contributions(node, found, wanted, whole)
+            for operand, contribution in zip(node.operands, contributions, strict=True):
                 if contribution is not None and operand in active:
                     accumulate(operand, contribution)
     return [total[_key(v)] if _key(v) in total else program.append(full_like(v, 0)) for v in values]
@@ -144,6 +148,23 @@ def _contributions(
             f"has no gradient: {node.op.no_vjp}", op=node.op.name, operands=node.op.describe(node.operands)
         )
     return node.op.vjp(node, gradients if isinstance(node.type, TupleType) else gradients[0])
+
+
+def _written_out(program: _Program, node: Node, gradients: Sequence[Node | None], whole: bool) -> Sequence[Node | None]:
+    """As _contributions, for a node that holds its gradients: they are computed anew from those that come in."""
+    if node.attrs["once"] and whole:
+        raise GradientError("a backward that is marked once_differentiable is being differentiated", op="custom")
+    outputs, values = node.attrs["outputs"], node.attrs["values"]
+    inner = node.operands[outputs + values :]
+    stand_ins, seeds, results = inner[:outputs], inner[outputs : 2 * outputs], inner[2 * outputs :]
+    given = [full_like(seed, 0) if g is None else g for seed, g in zip(seeds, gradients, strict=True)]
+    new: dict[Node, Node] = dict(zip((*stand_ins, *seeds), (*items(node), *given), strict=True))
+    needed = set(topological(results))
+    for each in program.nodes[program.nodes.index(stand_ins[0]) :]:  # the backward was traced from there on
+        if each in needed and each not in new:
+            new[each] = program.append(each.replace(tuple(new.get(operand, operand) for operand in each.operands)))
+    own = [new.get(result, result) for result in results]
+    return [*[None] * outputs, *own, *[None] * len(inner)]
 
 
 def _graph_of_one(node: Node) -> Graph:

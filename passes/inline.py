@@ -1,4 +1,4 @@
-"""The pass that replaces calls by what the called graphs compute."""
+"""The pass that replaces calls by what the called graphs compute, and forgets gradients that have been used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def inline(graph: Graph) -> Graph:
 
     %0 = call(x, graph=@silu)    ->    %0 = neg(x); %1 = exp(%0); ...
     """
-    if not any(node.op.name == "call" for node in graph.nodes):
+    if not any(node.op.name in ("call", "custom") for node in graph.nodes):
         return graph
     body = _Body()
     outputs = body.expand(graph, graph.inputs, "")
@@ -40,8 +40,11 @@ class _Body:
                 new[node] = results[node.operands[0]][node.attrs["index"]]
                 continue
             operands = tuple(new[operand] for operand in node.operands)
-            if node.op.name == "call":
-                values = self.expand(node.attrs["graph"], operands, node.where or where)
+            if node.op.name in ("call", "custom"):
+                if node.op.name == "call":
+                    values = self.expand(node.attrs["graph"], operands, node.where or where)
+                else:
+                    values = operands[: node.attrs["outputs"]]
                 if isinstance(node.type, TupleType):
                     results[node] = values
                 else:

@@ -1,7 +1,9 @@
-"""Gradients in eager mode: walking the tape backwards, and the switches that say what is recorded."""
+"""Gradients in eager mode: walking the tape backwards, functions with gradients of their own, and the switches."""
 
+from brasa.autograd import graph as graph
 from brasa.autograd.engine import backward as backward
 from brasa.autograd.engine import grad as grad
+from brasa.autograd.function import Function as Function
 from brasa.autograd.modes import enable_grad as enable_grad
 from brasa.autograd.modes import inference_mode as inference_mode
 from brasa.autograd.modes import is_grad_enabled as is_grad_enabled

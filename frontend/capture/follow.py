@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from brasa._state import STATE
 from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
-from brasa.autograd.modes import no_grad
+from brasa.autograd.modes import no_grad, set_grad_enabled
+from brasa.capture.custom import record_custom
 from brasa.capture.tree import Segment, Step, TreeScope
 from brasa.capture.words import describe_turn
 from brasa.functions.pointwise import add
@@ -26,7 +27,7 @@ from brasa.places import user_location
 from brasa.sizes import Guard
 from brasa.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.tensor import Tensor
-from brasa.tracing import CaptureError, Cell, Trace, tracing
+from brasa.tracing import Backward, CaptureError, Cell, Trace, tracing
 from brasa.views import replay
 
 _T = TypeVar("_T")
@@ -45,6 +46,7 @@ class Capture(Trace):
         self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
+        self.imagined = False  # whether values are made up: a backward is traced before there are gradients
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.names, self.turn = names, ""
         self.symbolic = {id(tensor) for tensor in arguments}
@@ -239,6 +241,11 @@ class Capture(Trace):
         found = self.step(("gradient", nodes, seed_nodes, wanted), make)
         return [self.fresh(node, create_graph) for node in found]
 
+    def custom(
+        self, results: Sequence[Tensor], values: Sequence[Tensor], backward: Backward, once: bool
+    ) -> list[Tensor]:
+        return record_custom(self, results, values, backward, once)
+
     # running
 
     def look(self, tensor: Tensor) -> None:
@@ -247,6 +254,8 @@ class Capture(Trace):
             self.materialize(tensor)
 
     def materialize(self, tensor: Tensor) -> None:
+        if self.imagined:
+            raise CaptureError("a value is needed in the backward of an autograd.Function")
         if self.fullgraph:
             raise CaptureError("a value is needed in the middle of the program", op=user_location(),
                                hint="leave out fullgraph=True")  # fmt: skip
@@ -309,12 +318,8 @@ class Capture(Trace):
         operands = [self.bindings[node] for node in segment.inputs]
         tracked = self._tracked(alive)
         self.outcome = [(node in tracked, node in self.freed) for node in wanted]
-        with tracing(None):
-            if tracked:
-                results = run_graph(segment.graph, "compiled", operands)
-            else:
-                with no_grad():
-                    results = run_graph(segment.graph, "compiled", operands)
+        with tracing(None), set_grad_enabled(bool(tracked)):  # whatever block the value is asked for in
+            results = run_graph(segment.graph, "compiled", operands)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:

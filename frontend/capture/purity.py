@@ -27,7 +27,7 @@ from brasa.places import FRONTEND, OWN_FOLDERS
 from brasa.spec import Device
 from brasa.tensor import Tensor
 
-_STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim"))
+_STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
 _FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",

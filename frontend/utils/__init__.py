@@ -1,1 +1,3 @@
-"""What stands beside models: `brasa.utils.tensorboard`. Each part is imported by its own name."""
+"""What stands beside models: `checkpoint`, and `tensorboard`, which is imported by its own name."""
+
+from brasa.utils import checkpoint as checkpoint

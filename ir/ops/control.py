@@ -70,3 +70,23 @@ def _gradient_value(*_: Any, **__: Any) -> Any:
 
 # (outputs..., seeds..., values...) -> the gradient by each value of the outputs weighted by the seeds.
 gradient = Op("gradient", Kind.CONTROL, ("x*",), _gradient_type, _gradient_value, no_vjp="autodiff expands it")
+
+
+def _custom_type(*types: TensorType, outputs: int, values: int, once: bool) -> Type:
+    if outputs < 1 or len(types) != 3 * outputs + 2 * values:
+        raise GraphError("takes outputs, values, a stand-in and a seed for each output, and a gradient for each value")
+    own = (*types[:outputs], *types[:outputs], *types[outputs : outputs + values])
+    for one, other in zip(own, types[outputs + values :], strict=True):
+        if one != other:
+            raise GraphError(f"an output or value is {one}, its stand-in, seed or gradient {other}")
+    return types[0] if outputs == 1 else TupleType(types[:outputs])
+
+
+def _custom_value(*arrays: Any, outputs: int, values: int, once: bool) -> Any:
+    return arrays[0] if outputs == 1 else arrays[:outputs]
+
+
+# (outputs..., values..., stand-ins..., seeds..., gradients...) -> the outputs, whose gradients by the values are not
+# those of the nodes that compute them, but the gradients, with the results of this node in the place of the stand-ins
+# and what comes in in the place of the seeds. once: gradients that have none themselves.
+custom = Op("custom", Kind.CONTROL, ("x*",), _custom_type, _custom_value, no_vjp="autodiff writes out its gradients")

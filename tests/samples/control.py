@@ -40,6 +40,8 @@ SAMPLES += [
            before="(f32[n], f32[n]) = call(x, y, graph=@both)"),
     Sample("x: f32[n], seed: f32[n]", "(f32[n]) = gradient(%0, seed, x, outputs=1)", {"n": 3},
            before="f32[n] = mul(x, x)"),
+    Sample("x: f32[n], own: f32[n], seed: f32[n]",
+           "f32[n] = custom(x, x, own, seed, seed, outputs=1, values=1, once=False)", {"n": 3}),
 ]  # fmt: skip
 SAMPLES += [
     *[Sample("h: f32[n], xs: f32[t,n], w: f32[n]", f"(f32[n], f32[t,n]) = scan(h, xs, w, {_STEPS}={way})",

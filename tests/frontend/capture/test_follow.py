@@ -274,3 +274,16 @@ def test_indexing_by_tensors_keeps_sizes_open():
         for n in (6, 3, 5):
             x, index = brasa.ones(n, 2), brasa.arange(n) % 3 - 1
             assert compiled(x, index).tolist() == function(x, index).tolist()
+
+
+def test_a_value_asked_for_under_no_grad_leaves_the_graph_whole():
+    @brasa.compile
+    def function(x):
+        y = x * 2
+        with brasa.no_grad():
+            scale = y.sum().item()
+        return y * scale
+
+    x = brasa.ones(2, requires_grad=True)
+    function(x).sum().backward()
+    assert x.grad.tolist() == [8, 8]
