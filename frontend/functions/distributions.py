@@ -1,4 +1,4 @@
-"""Random numbers of distributions that are sampled by rejection: Poisson's, the binomial, the gamma distribution.
+"""Random counts that are sampled by rejection: of Poisson's and the binomial distribution.
 
 Every element makes the same few attempts and takes the first that is accepted, so that no loop depends on a value. One
 element in a hundred million has none that is, and takes the distribution's middle.
@@ -26,7 +26,7 @@ _STEPS = 48  # of an inversion; a count of mean 10 is above that once in 10**18 
 _FEW = 10.0  # mean from which on a count is sampled by rejection
 
 
-def _first_accepted(attempt: Callable[[], tuple[Tensor, Tensor]], otherwise: Tensor) -> Tensor:
+def first_accepted(attempt: Callable[[], tuple[Tensor, Tensor]], otherwise: Tensor) -> Tensor:
     """The value of the first of some attempts that is accepted: an attempt gives a value, and whether it is."""
     tries = [attempt() for _ in range(_ATTEMPTS)]
     result = otherwise
@@ -77,7 +77,7 @@ def _poisson(input: Tensor, seed: Number, call: Number) -> Tensor:
         sure = p.logical_and(p.ge(edge, 0.07), p.le(v, quick))
         return whole, p.logical_or(sure, p.logical_and(fits, below))
 
-    many = _first_accepted(attempt, p.floor(much))
+    many = first_accepted(attempt, p.floor(much))
     return cast(p.where(p.lt(rate, _FEW), few, many), type_of(input).dtype)
 
 
@@ -122,7 +122,7 @@ def _binomial(count: Tensor, prob: Tensor, seed: Number, call: Number) -> Tensor
         sure = p.logical_and(p.ge(edge, 0.07), p.le(v, quick))
         return whole, p.logical_and(p.eq(count, whole), p.logical_or(sure, below))
 
-    many = _first_accepted(attempt, middle)
+    many = first_accepted(attempt, middle)
     made = p.where(p.lt(mean, _FEW), p.minimum(few, n), many)
     return cast(p.where(turned, p.sub(n, made), made), type_of(count).dtype)
 
@@ -135,34 +135,3 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         if x.dtype.kind != "float":
             raise DTypeError(f"expects floats, not {x.dtype.name}", op="binomial")
     return _binomial(count.detach(), prob.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]
-
-
-@function
-def _standard_gamma(input: Tensor, seed: Number, call: Number) -> Tensor:
-    """Marsaglia and Tsang, "A simple method for generating gamma variables" (2000)."""
-    shape = cast(input, float64)
-    draws = draws_like(input, seed, call)
-    small = p.lt(shape, 1.0)
-    d = p.sub(p.where(small, p.add(shape, 1.0), shape), 1 / 3)
-    c = p.rsqrt(p.mul(d, 9.0))
-
-    def attempt() -> tuple[Tensor, Tensor]:
-        x, u = draws.normal(float64), draws.uniform(float64)
-        root = p.add(p.mul(x, c), 1.0)
-        cube = p.mul(p.mul(root, root), root)
-        inside = p.gt(cube, 0)
-        safe = p.where(inside, cube, 1.0)
-        bound = p.add(p.mul(p.mul(x, x), 0.5), p.mul(d, p.add(p.sub(1.0, safe), p.log(safe))))
-        return p.mul(d, safe), p.logical_and(inside, p.lt(p.log(p.sub(1.0, u)), bound))
-
-    made = _first_accepted(attempt, d)
-    power = p.exp(p.neg(p.div(draws.exponential(float64), p.where(small, shape, 1.0))))
-    return cast(p.where(small, p.mul(made, power), made), type_of(input).dtype)
-
-
-def standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Numbers from gamma distributions of scale 1 whose shapes the input holds; no gradient flows through them."""
-    require_tensors("standard_gamma", input=input)
-    if input.dtype.kind != "float":
-        raise DTypeError(f"shapes must be floats, not {input.dtype.name}", op="standard_gamma")
-    return _standard_gamma(input.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]

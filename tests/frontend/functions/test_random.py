@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import brasa
-from brasa.functions.distributions import standard_gamma
+from brasa.functions.gamma_sampling import standard_gamma
 from brasa.nn import functional as f
 from tests.frontend.functions.harness import same_bits
 
