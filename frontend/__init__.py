@@ -1,5 +1,8 @@
 """brasa: PyTorch's programming model on a compiler small enough to read."""
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from brasa import amp as amp
 from brasa import autograd as autograd
 from brasa import fft as fft
@@ -144,3 +147,11 @@ cfloat, cdouble = complex64, complex128
 short, int, long = int16, int32, int64
 
 _methods.install()
+
+_LATE = ("distributions",)  # packages that are imported when their names are first read
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATE:
+        return _import_module(f"brasa.{name}")
+    raise AttributeError(f"module 'brasa' has no attribute '{name}'")

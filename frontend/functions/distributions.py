@@ -1,4 +1,4 @@
-"""Random counts that are sampled by rejection: of Poisson's and the binomial distribution.
+"""Random numbers that are sampled by rejection: counts of Poisson's and the binomial distribution, von Mises' angles.
 
 Every element makes the same few attempts and takes the first that is accepted, so that no loop depends on a value. One
 element in a hundred million has none that is, and takes the distribution's middle.
@@ -6,16 +6,20 @@ element in a hundred million has none that is, and takes the distribution's midd
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise as p
+from brasa.functions import reduction
 from brasa.functions.random_bits import Draws, draws_like
-from brasa.ir.dtype import float64
+from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import DTypeError
+from brasa.ir.ops.source import iota
+from brasa.ir.types import TensorType
 from brasa.operators import operator
-from brasa.primitive import Number, broadcast_shapes, cast, expand, resolved, type_of
+from brasa.primitive import Number, broadcast_shapes, cast, current, expand, reshape, resolved, type_of
 from brasa.random import Generator, next_draw
 from brasa.tensor import Tensor
 
@@ -23,6 +27,7 @@ __all__ = ["binomial", "poisson"]
 
 _ATTEMPTS = 8
 _STEPS = 48  # of an inversion; a count of mean 10 is above that once in 10**18 times
+_TURNS = 24
 _FEW = 10.0  # mean from which on a count is sampled by rejection
 
 
@@ -135,3 +140,36 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         if x.dtype.kind != "float":
             raise DTypeError(f"expects floats, not {x.dtype.name}", op="binomial")
     return _binomial(count.detach(), prob.detach(), *next_draw(generator))  # type: ignore[attr-defined, no-any-return]
+
+
+@function
+def _von_mises(concentration: Tensor, seed: Number, call: Number) -> Tensor:
+    """Best and Fisher's rejection ("Efficient simulation of the von Mises distribution", 1979).
+
+    Of the attempts, which two in three accept at worst, each has a place along a last axis.
+    """
+    kind = type_of(concentration)
+    k = reshape(cast(concentration, float64), (*kind.shape, 1))
+    shape = (*kind.shape, _TURNS)
+    draws = Draws(seed, call, shape, kind.device)
+    root = p.add(p.sqrt(p.add(p.mul(p.mul(k, k), 4.0), 1.0)), 1.0)
+    lean = p.where(p.lt(k, 1e-4), p.mul(k, 0.5), p.div(p.sub(root, p.sqrt(p.mul(root, 2.0))), p.mul(k, 2.0)))
+    wide = p.div(p.add(p.mul(lean, lean), 1.0), p.mul(lean, 2.0))
+    turned = p.cos(p.mul(draws.uniform(float64), math.pi))
+    cosine = p.div(p.add(p.mul(wide, turned), 1.0), p.add(wide, turned))
+    gap = p.mul(k, p.sub(wide, cosine))
+    height = p.sub(1.0, draws.uniform(float64))
+    sure = p.gt(p.mul(gap, p.sub(2.0, gap)), height)
+    accepted = p.logical_or(sure, p.ge(p.add(p.sub(p.log(p.div(gap, height)), gap), 1.0), 0))
+    right = p.ge(draws.uniform(float64), 0.5)
+    angle = p.acos(p.clamp(cosine, -1.0, 1.0))
+    angle = p.where(right, angle, p.neg(angle))
+    places = current().fresh(current().apply(iota, axis=kind.rank, type=TensorType(shape, int64, kind.device)))
+    waits = p.where(accepted, places, _TURNS)
+    chosen = p.eq(waits, reduction.amin(waits, -1, True))
+    return cast(reduction.sum(p.where(p.logical_and(chosen, accepted), angle, 0.0), -1), kind.dtype)
+
+
+def von_mises(concentration: Tensor, generator: Generator | None = None) -> Tensor:
+    """Angles around 0 of von Mises' distribution with these concentrations."""
+    return _von_mises(concentration, *next_draw(generator))  # type: ignore[no-any-return]

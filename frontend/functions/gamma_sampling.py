@@ -15,8 +15,8 @@ from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise as p
 from brasa.functions.distributions import first_accepted
-from brasa.functions.random_bits import draws_like
 from brasa.functions.normalizing import softmax
+from brasa.functions.random_bits import draws_like
 from brasa.functions.reduction import sum as summed
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import DTypeError
@@ -31,7 +31,7 @@ _TINY = 1e-300
 
 
 def _logarithm(shape: Tensor, like: Tensor, seed: Number, call: Number) -> Tensor:
-    """The logarithm of gamma variables, by Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
+    """The logarithm of gamma numbers, by Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
 
     Those of shapes below 1 are of the next shape, times a power of a uniform number: so small that only their
     logarithm is a number.
