@@ -14,15 +14,15 @@ from brasa._state import STATE
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise as p
-from brasa.functions.distributions import first_accepted
+from brasa.functions.distributions import columns, first_accepted
 from brasa.functions.normalizing import softmax
-from brasa.functions.random_bits import draws_like
+from brasa.functions.random_bits import Draws, draws_like
 from brasa.functions.reduction import sum as summed
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import DTypeError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, broadcast_shapes, cast, current, expand, reshape, resolved, type_of
+from brasa.primitive import Number, cast, current, reshape, type_of
 from brasa.random import Generator, next_draw
 from brasa.tensor import Tensor
 
@@ -30,39 +30,39 @@ _NODES, _FIRST, _STEP = 64, -3.0, 0.125  # of the integral, in the variable u be
 _TINY = 1e-300
 
 
-def _logarithm(shape: Tensor, like: Tensor, seed: Number, call: Number) -> Tensor:
+def _logarithm(input: Tensor, seed: Number, call: Number) -> Tensor:
     """The logarithm of gamma numbers, by Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
 
-    Those of shapes below 1 are of the next shape, times a power of a uniform number: so small that only their
+    Those of concentrations below 1 are of the next one, times a power of a uniform number: so small that only their
     logarithm is a number.
     """
-    draws = draws_like(like, seed, call)
-    small = p.lt(shape, 1.0)
-    d = p.sub(p.where(small, p.add(shape, 1.0), shape), 1 / 3)
+    (a,), single = columns(input), cast(input, float64)
+    d = p.sub(p.where(p.lt(a, 1.0), p.add(a, 1.0), a), 1 / 3)
     c = p.rsqrt(p.mul(d, 9.0))
 
-    def attempt() -> tuple[Tensor, Tensor]:
+    def attempt(draws: Draws) -> tuple[Tensor, Tensor]:
         x, u = draws.normal(float64), draws.uniform(float64)
         root = p.add(p.mul(x, c), 1.0)
         cube = p.mul(p.mul(root, root), root)
         inside = p.gt(cube, 0)
-        safe = p.where(inside, cube, 1.0)
-        bound = p.add(p.mul(p.mul(x, x), 0.5), p.mul(d, p.add(p.sub(1.0, safe), p.log(safe))))
-        return p.mul(d, safe), p.logical_and(inside, p.lt(p.log(p.sub(1.0, u)), bound))
+        log = p.log(p.where(inside, cube, 1.0))
+        bound = p.add(p.mul(p.mul(x, x), 0.5), p.mul(d, p.add(p.sub(1.0, cube), log)))
+        return p.add(log, p.log(d)), p.logical_and(inside, p.lt(p.log(p.sub(1.0, u)), bound))
 
-    made = p.log(first_accepted(attempt, d))
-    power = p.div(draws.exponential(float64), p.where(small, shape, 1.0))
-    return p.where(small, p.sub(made, power), made)
+    draws = draws_like(input, seed, call)
+    power = p.div(draws.exponential(float64), p.where(p.lt(single, 1.0), single, 1.0))
+    made = first_accepted(draws, attempt, p.log(single))
+    return p.where(p.lt(single, 1.0), p.sub(made, power), made)
 
 
 @function
 def _standard_gamma(input: Tensor, seed: Number, call: Number) -> Tensor:
-    return cast(p.exp(_logarithm(cast(input, float64), input, seed, call)), type_of(input).dtype)
+    return cast(p.exp(_logarithm(input, seed, call)), type_of(input).dtype)
 
 
 @function
 def _dirichlet(input: Tensor, seed: Number, call: Number) -> Tensor:
-    return cast(softmax(_logarithm(cast(input, float64), input, seed, call), -1), type_of(input).dtype)
+    return cast(softmax(_logarithm(input, seed, call), -1), type_of(input).dtype)
 
 
 def _half_line(scale: Tensor, integrand: Callable[[Tensor], Tensor]) -> Tensor:
@@ -80,16 +80,10 @@ def _half_line(scale: Tensor, integrand: Callable[[Tensor], Tensor]) -> Tensor:
     return summed(p.mul(integrand(s), weight), -1)
 
 
-def _columns(*values: Tensor) -> list[Tensor]:
-    """The values in one shape with an axis of one more, as float64."""
-    shape = resolved(broadcast_shapes([type_of(value).shape for value in values]))
-    return [reshape(expand(cast(value, float64), shape), (*shape, 1)) for value in values]
-
-
 @function
 def gamma_slope(sample: Tensor, concentration: Tensor) -> Tensor:
     """How numbers of gamma distributions of scale 1 move with the concentration, at fixed quantiles; in one shape."""
-    x, a = _columns(sample, concentration)
+    x, a = columns(sample, concentration)
     x = p.maximum(x, _TINY)
     level = p.sub(p.log(x), p.digamma(a))
     below = p.lt(x, p.maximum(a, 1.0))
@@ -108,7 +102,7 @@ def gamma_slope(sample: Tensor, concentration: Tensor) -> Tensor:
 @function
 def beta_slope(sample: Tensor, concentration: Tensor, other: Tensor) -> Tensor:
     """How numbers x of beta distributions move with the first concentration, at fixed quantiles, over 1 - x."""
-    x, a, b = _columns(sample, concentration, other)
+    x, a, b = columns(sample, concentration, other)
     x = p.minimum(p.maximum(x, _TINY), 1 - 2.0**-53)
     y = p.sub(1.0, x)
     expected = p.sub(p.digamma(a), p.digamma(p.add(a, b)))
@@ -141,8 +135,10 @@ def standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers from gamma distributions of scale 1 whose concentrations the input holds; gradients go through them."""
     moves = _wants_gradient(input, "standard_gamma")
     fixed: Any = input.detach()
-    sample: Any = _standard_gamma(fixed, *next_draw(generator))
-    return sample + gamma_slope(sample, fixed) * (input - fixed) if moves else sample
+    row = fixed.reshape(-1)  # so that one compiled form does for all shapes
+    numbers: Any = _standard_gamma(row, *next_draw(generator))
+    sample = numbers.reshape(fixed.shape)
+    return sample + gamma_slope(numbers, row).reshape(fixed.shape) * (input - fixed) if moves else sample
 
 
 def dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
@@ -152,8 +148,11 @@ def dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
     """
     moves = _wants_gradient(input, "dirichlet")
     fixed: Any = input.detach()
-    sample: Any = _dirichlet(fixed, *next_draw(generator))
+    rows = fixed.reshape(-1, fixed.shape[-1])
+    sample: Any = _dirichlet(rows, *next_draw(generator)).reshape(fixed.shape)
     if not moves:
         return sample
-    taken = beta_slope(sample, fixed, fixed.sum(-1, True) - fixed) * (input - fixed)
+    others = fixed.sum(-1, True) - fixed
+    slope: Any = beta_slope(*(each.reshape(-1) for each in (sample, fixed, others)))
+    taken = slope.reshape(fixed.shape) * (input - fixed)
     return sample + taken - sample * taken.sum(-1, True)
