@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from brasa._state import DEFAULTS, STATE
 from brasa.arguments import (
     Operand,
@@ -34,6 +36,7 @@ from brasa.tensor import Tensor, make, weak_complex
 from brasa.tracing import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
+_FLAGS = (bool, np.bool_)  # numbers that are part of a signature
 
 
 class Specialization:
@@ -167,7 +170,7 @@ class Function:
     ) -> Specialization:
         """The traced form for these operands, at these sizes."""
         statics = tuple(
-            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
         )  # fmt: skip
@@ -192,7 +195,8 @@ class Function:
         described = enumerate(zip(operands, shapes, strict=True))
         inputs = iter([self._input(trace, i, operand, shape) for i, (operand, shape) in described])
         arguments = [
-            value if not is_operand or value is None or isinstance(value, bool)
+            value if not is_operand or value is None
+            else bool(value) if isinstance(value, _FLAGS)
             else [next(inputs) for _ in value] if isinstance(value, list | tuple) else next(inputs)
             for value, is_operand in zip(values, self.operand, strict=True)
         ]  # fmt: skip
@@ -227,7 +231,7 @@ class Function:
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
         nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
         statics = tuple(
-            freeze(value, self.name) if not is_operand or value is None or isinstance(value, bool)
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
         )  # fmt: skip

@@ -60,7 +60,7 @@ def set_item(target: Tensor, key: Any, value: Any) -> None:
     if not entries:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = value[0]  # type: ignore[index]
-        assign(part, value, "setitem")
+        assign(part, value, "setitem", overwrites=True)
         return
     assign(part, _written(part, entries, value, accumulate=False), "setitem")
 
@@ -188,7 +188,7 @@ def _normal(part: Any) -> Any:
         return part
     if isinstance(part, bool | np.bool_):
         return bool(part)
-    if isinstance(part, list | tuple | np.ndarray):
+    if isinstance(part, list | tuple | range | np.ndarray):
         made = tensor(part)
         return _checked_index(made if made.numel() else tensor(np.zeros(tuple(made.shape), np.int64)))
     if isinstance(part, Tensor):

@@ -12,6 +12,7 @@ from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
 from brasa.ir.graph import Graph
+from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.primitive import carrier, cast, expand, type_of
@@ -21,11 +22,11 @@ from brasa.tensor import Tensor, make, type_text, zero_filled
 from brasa.tracing import CaptureError
 
 
-def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]:
-    """The in-place form of a function of tensors."""
+def in_place(functional: Callable[..., Any], name: str, overwrites: bool = False) -> Callable[..., Tensor]:
+    """The in-place form of a function of tensors. overwrites: of their dtypes and shapes alone."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return assign(self, functional(self, *args, **kwargs), name)
+        return assign(self, functional(self, *args, **kwargs), name, overwrites)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{name[:-1]}, written to this tensor's own memory."
@@ -66,18 +67,25 @@ def _converted(value: Tensor, like: Tensor) -> Tensor:
     return expand(cast(value, type.dtype), type.shape)
 
 
-def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
-    """Write a value to the tensor's memory, as in-place ops do: views see it, the tape follows."""
+def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -> Tensor:
+    """Write a value to the tensor's memory, as in-place ops do: views see it, the tape follows.
+
+    overwrites: the value is not made of what the tensor held, whose gradient is then 0.
+    """
     _check(target, value, name)
     if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
         value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
     trace = STATE.trace
     if trace is not None:
         try:
-            trace.write(target, trace.node_of(value))
+            node = trace.node_of(value)
+            if overwrites and target._requires_grad:
+                rank = target.ndim
+                node = trace.apply(update, trace.node_of(target), node, starts=(0,) * rank, steps=(1,) * rank)
+            trace.write(target, node)
         except CaptureError as error:
             trace.leave(error)
-            return assign(target, value, name)
+            return assign(target, value, name, overwrites)
         if value._requires_grad and STATE.grad_enabled:
             for changed in (target, target._base):
                 if changed is not None:
@@ -89,7 +97,7 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         value._edge.node.keep_apart(target)
     store(target, value)
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
-        _follow(target, value)
+        _follow(target, value, overwrites)
     return target
 
 
@@ -137,15 +145,18 @@ def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, .
     return runner
 
 
-def _follow(target: Tensor, value: Tensor) -> None:
+def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
     """Let gradients flow through what was written: the target, and what it is a view of, now come from the value."""
     base = target._base
     if base is not None and (base._requires_grad or value._requires_grad):
         old = edge_of(base)
         base._requires_grad = True
         base._edge = Edge(_WrittenView(base, target, value, old), 0)
+    if overwrites and target._requires_grad:
+        target._edge = Edge(_WrittenView(target, target, value, edge_of(target)), 0)
+        return
     target._requires_grad = value._requires_grad
-    target._edge = value._edge if value._requires_grad else None
+    target._edge = edge_of(value)
 
 
 class _WrittenView(ViewNode):

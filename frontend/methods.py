@@ -57,7 +57,7 @@ def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
     value = source.to(self.device)  # type: ignore[attr-defined]
     if value.dtype is not self.dtype:
         value = cast(value, self.dtype)
-    return assign(self, value, "copy_")
+    return assign(self, value, "copy_", overwrites=True)
 
 
 def _detach_(self: Tensor) -> Tensor:

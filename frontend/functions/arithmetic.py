@@ -224,9 +224,10 @@ def pow(input: Number, exponent: Number) -> Tensor:
     if isinstance(input, Tensor) and isinstance(exponent, int | float) and not isinstance(exponent, bool):
         if isinstance(exponent, int) and exponent < 0 and input.dtype.kind in ("bool", "int", "uint"):
             raise BrasaError(f"an integer has no integer power {exponent}", op="pow", hint="use float_power")
-        if exponent == 2:
+        exact = isinstance(exponent, int) or input.dtype.kind in ("float", "complex")
+        if exact and exponent == 2:
             return square(input)
-        if exponent == 3:
+        if exact and exponent == 3:
             return mul(square(input), input)
         if exponent == 0.5 and input.dtype.kind == "float":
             return sqrt(input)

@@ -126,6 +126,6 @@ def _carrier(input: Tensor) -> Tensor:
 
 
 FILLS = {
-    f"{fill.__name__}_": in_place(fill, f"{fill.__name__}_")
+    f"{fill.__name__}_": in_place(fill, f"{fill.__name__}_", overwrites=True)
     for fill in (bernoulli, cauchy, exponential, geometric, log_normal, normal, random, uniform)
 }

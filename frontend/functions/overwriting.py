@@ -34,7 +34,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 def fill_(input: Tensor, value: Any) -> Tensor:
     """Write one value everywhere."""
-    return assign(input, filled(input, _one(value)), "fill_")
+    return assign(input, filled(input, _one(value)), "fill_", overwrites=True)
 
 
 def zero_(input: Tensor) -> Tensor:

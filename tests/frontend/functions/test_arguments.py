@@ -83,6 +83,17 @@ def test_weights_of_covariances_are_not_negative(wide: bool) -> None:
             call(X, **weights)
 
 
+def test_numbers_of_numpy() -> None:
+    """They are numbers as Python's own are; a float is one also where it is whole."""
+    for x in (brasa.ones(2), brasa.ones(2, dtype=brasa.int64)):
+        for number in (np.bool_(True), np.int64(3), np.float64(2), np.float32(0.5)):
+            for call in (brasa.add, brasa.mul, brasa.pow):
+                found, wanted = call(x, number), call(x, number.item())
+                assert found.dtype is wanted.dtype and found.tolist() == wanted.tolist()
+    assert (brasa.ones(2, dtype=brasa.int64) ** 2.0).dtype is brasa.float32
+    assert brasa.arange(6)[range(1, 3)].tolist() == [1, 2]
+
+
 def test_functions_as_methods() -> None:
     matrix = np.array([[2.0, 1.0], [1.0, 3.0]])
     assert np.isclose(brasa.tensor(matrix).det().item(), 5)
