@@ -89,3 +89,9 @@ def _difference(ours: np.ndarray | None, theirs: np.ndarray | None, tolerance: T
         return None
     furthest = np.nanmax(np.abs(np.where(close, 0, ours - theirs)))
     return f"{(~close).sum()} of {close.size} values off, by {furthest:.3g} at most"
+
+
+def compare_kinds(got: Sequence[np.ndarray], wanted: Sequence[np.ndarray], _: Tolerance | None = None) -> str | None:
+    """Of results that are random, or not written: whether shapes or dtypes differ."""
+    same = [(a.shape, a.dtype) for a in got] == [(a.shape, a.dtype) for a in wanted]
+    return None if same else "shapes or dtypes differ"

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.conformance.callables import rebound
 from benchmarks.conformance.carry import Array, Attempt, map_parts, pack_sample
-from benchmarks.conformance.judge import Tolerance, compare, evaluate, tolerances
+from benchmarks.conformance.judge import Tolerance, compare, compare_kinds, evaluate, tolerances
 
 # What is random, or not written at all, has shapes and dtypes to compare, and no values.
-_RANDOM = frozenset((
+RANDOM = frozenset((
     "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "bernoulli",
     "multinomial", "rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "normal", "svd_lowrank",
     "pca_lowrank",
@@ -60,8 +60,7 @@ class Reference:
         Where a narrow dtype differs, PyTorch's answer to the same numbers in float64 may be what agrees.
         """
         if self.random:
-            same = [(a.shape, a.dtype) for a in got[0]] == [(a.shape, a.dtype) for a in self.answer[0]]
-            return (None if same else "shapes or dtypes differ"), None
+            return compare_kinds(got[0], self.answer[0]), None
         found = self._against(got, self.answer)
         if found != (None, None) and self.exact is not None and self._against(got, self.exact) == (None, None):
             self.by_exact = True
@@ -103,7 +102,7 @@ def ask_pytorch(
             again.append(evaluate(function, packed, torch, process, False)[0])
     if attempt.error:
         return attempt.error
-    random = entry.name in _RANDOM or any(compare(other, answer[0], Tolerance(1e-4, 1e-4)) for other in again)
+    random = entry.name in RANDOM or any(compare(other, answer[0], Tolerance(1e-4, 1e-4)) for other in again)
     return Reference(entry, function, sample, packed, dtype, answer, random)
 
 

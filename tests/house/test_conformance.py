@@ -66,6 +66,8 @@ def test_forms() -> None:
     assert run_forms(entry_of("abs"), brasa, "float32", "inplace", most=1)["status"] == "pass"
     assert run_forms(entry_of("abs"), brasa, "float32", "out", most=1)["status"] == "pass"
     assert run_errors(entry_of("dot"), brasa, most=1)["status"] == "pass"
+    assert run_forms(entry_of("uniform"), brasa, "float32", "inplace", most=1)["status"] == "pass"  # random
+    assert run_forms(entry_of("empty"), brasa, "float32", "out", most=1)["status"] == "pass"  # not written
     accepting = run_errors(entry_of("dot"), instead(dot=lambda *_: 0), most=1)
     assert accepting["status"] == "fail" and "accepted" in accepting["notes"][0]
 
@@ -85,3 +87,7 @@ def test_page_counts(tmp_path: Path) -> None:
     text = page.text({("values", "float32"): ResultFile(tmp_path, "values", "float32").records})
     assert "| float32 | 2 | 1 | 1 of 2 | 2 of 2 | 1 of 2 | 2 of 2 | 2 of 2 | 8 | 2 (20.0 %) | 0 |" in text
     assert "- `mul` (core): fail 1 of 2; gradient #0: off" in text
+    records = {"add": {"op": "add", "status": "nosample"}, "mul": {"op": "mul", "status": "missing", "notes": ["mul"]}}
+    text = page.text({("out", "float32"): records})
+    assert "| With `out=`, float32 | 1 | 0 | 0 of 1 | 0 | 0 (0.0 %) |" in text
+    assert "`mul` (core): missing; mul" in text and "`add`" not in text
