@@ -21,7 +21,7 @@ def leaves(value: Any, name: str, op: str) -> Iterator[tuple[str, Tensor]]:
         for key, item in value.items():
             yield from leaves(item, f"{name}[{key!r}]", op)
     elif value is not None:
-        raise ArgumentError(f"{name} is a {type(value).__name__}, not a tensor", op=op)
+        raise ArgumentError(f"{name} must be a tensor, not {type(value).__name__}", op=op)
 
 
 def rebuilt(form: Any, tensors: Iterable[Tensor]) -> Any:

@@ -97,7 +97,11 @@ class Trace:
 
     def giver(self, name: str) -> Node | None:
         """A value from outside that has the named size as that of an axis, if there is one."""
-        return next((node for node in self.inputs if any(str(size) == name for size in node.tensor.shape)), None)
+        return next((node for node in self.inputs if self.tells(node, name)), None)
+
+    def tells(self, node: Node, name: str) -> bool:
+        """Whether an axis of the value has just this named size."""
+        return any(str(self.scope.resolve(size)) == name for size in node.tensor.shape)
 
     def draw(self, generator: Any) -> tuple[int, Any]:
         """(seed, number of the call) of the next random call, as brasa.random has it."""

@@ -10,6 +10,7 @@ from brasa.passes.eliminate_dead import eliminate_dead as eliminate_dead
 from brasa.passes.fold_constants import fold_constants as fold_constants
 from brasa.passes.fuse import fuse as fuse
 from brasa.passes.inline import inline as inline
+from brasa.passes.nested_gradients import with_starts as with_starts
 from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import optimize_bodies as optimize_bodies
 from brasa.passes.pipeline import run as run

@@ -9,8 +9,10 @@ from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph, Node, item_types
 from brasa.ir.ops.control import call, items
 from brasa.ir.ops.elementwise import add
+from brasa.ir.ops.move import concat, slice_
 from brasa.ir.ops.nested import cond, scan
 from brasa.ir.ops.source import full, full_like, make_input
+from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
 from brasa.passes.inline import inline
 
@@ -41,16 +43,14 @@ def _cond_gradients(
     """`cond` of the gradients of both graphs; each computes again what it needs."""
     smooth = [w and _is_smooth(operand.tensor) for w, operand in zip(wanted[1:], node.operands[1:], strict=True)]
     given = [index for index, gradient in enumerate(gradients) if gradient is not None]
-    seeds = [gradients[index] for index in given if _is_smooth(item_types(node.type)[index])]
-    if not any(smooth) or not seeds:
-        return [None] * len(node.operands)
+    seeds = [gradient for gradient in gradients if gradient is not None]
 
     def backward(graph: Graph) -> Graph:
         read = tuple(graph.outputs[index] for index in given)
         return inline(differentiate(Graph(graph.name, graph.inputs, graph.nodes, read), tuple(smooth)))
 
     then, otherwise = backward(node.attrs["then"]), backward(node.attrs["otherwise"])
-    results = iter(items(cond(*node.operands, *filter(None, seeds), then=then, otherwise=otherwise)))
+    results = iter(items(cond(*node.operands, *seeds, then=then, otherwise=otherwise)))
     return [None, *(next(results) if each else None for each in smooth)]
 
 
@@ -97,8 +97,20 @@ class _Backward:
         body, node = with_starts(self.body, self.carries), self.node
         if body is not self.body:
             node = scan(*node.operands, **{**node.attrs, "graph": body})
-        results = items(node)
-        return [results[body.outputs.index(each, self.carries)] for each in body.inputs[: self.carries]]
+        stacked = dict(zip(body.outputs[self.carries :], items(node)[self.carries :], strict=True))
+        return [
+            stacked[before] if before in stacked else self._one_later(start, stacked[after])
+            for start, before, after in zip(node.operands, body.inputs[: self.carries], body.outputs, strict=False)
+        ]
+
+    def _one_later(self, start: Node, ends: Node) -> Node:
+        """What the steps started from, by what they ended with."""
+        reverse, length = self.node.attrs["reverse"], self.node.attrs["length"]
+        first = reshape(start, shape=(1, *start.tensor.shape))
+        whole = concat(ends, first, axis=0) if reverse else concat(first, ends, axis=0)
+        rank = start.tensor.rank
+        return slice_(whole, starts=(int(reverse), *(0,) * rank), sizes=(length, *start.tensor.shape),
+                      steps=(1,) * (rank + 1))  # fmt: skip
 
     def _body(self) -> Graph:
         """The graph of one step back."""
@@ -122,11 +134,11 @@ class _Backward:
 
 
 def with_starts(body: Graph, carries: int) -> Graph:
-    """The graph of a scan's step, made to give the carries that it starts from too: what the gradient needs of it."""
-    missing = tuple(each for each in body.inputs[:carries] if each not in body.outputs[carries:])
-    if not missing:
-        return body
-    return Graph(body.name, body.inputs, body.nodes, (*body.outputs, *missing))
+    """The graph of a step, made to give the carries that it starts from or ends with: what gradients need of a scan."""
+    given = body.outputs[carries:]
+    pairs = zip(body.inputs[:carries], body.outputs[:carries], strict=True)
+    missing = tuple(before for before, after in pairs if before not in given and after not in given)
+    return Graph(body.name, body.inputs, body.nodes, (*body.outputs, *missing)) if missing else body
 
 
 def _names() -> Iterator[str]:

@@ -355,7 +355,7 @@ class Capture(Trace):
         return Segment(substitute_graph(graph, self.scope.known), inputs)
 
     def giver(self, name: str) -> Node | None:
-        return next((node for node in self.bindings if any(str(s) == name for s in node.tensor.shape)), None)
+        return next((node for node in self.bindings if self.tells(node, name)), None)
 
     def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""

@@ -8,6 +8,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.bodies import Body, interned, run_nested
 from brasa.functions import comparison
+from brasa.functions.axes import movedim
 from brasa.ir import dim as sizes
 from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_
@@ -17,11 +18,12 @@ from brasa.ir.ops import nested
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.operators import operator
+from brasa.passes import with_starts
 from brasa.primitive import axis_of
 from brasa.structure import leaves, outline, rebuilt
 from brasa.tensor import Tensor
 from brasa.tracing import Trace, tracing
-from brasa.views import permute, reshape
+from brasa.views import reshape
 
 __all__ = ["cond", "map", "scan", "while_loop"]
 
@@ -30,10 +32,11 @@ __all__ = ["cond", "map", "scan", "while_loop"]
 def scan(
     combine_fn: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, dim: int = 0, reverse: bool = False
 ) -> Any:  # fmt: skip
-    """The loop `for x in xs: carry, y = combine_fn(carry, x)`: the last carry, and all `y` stacked along a first axis.
+    """The loop `for x in xs: carry, y = combine_fn(carry, x)`: the last carry, and all `y` stacked.
 
     init, xs and what combine_fn gives are tensors, or tuples, lists and dicts of them. Each tensor of xs is walked
     along `dim`, backwards with `reverse`; its slices have one axis less. The carry keeps its form, shapes and dtypes.
+    The axis of the steps is axis `dim` of the results, or the first of those that have fewer axes.
 
     combine_fn is called once, on tensors without values, however many steps there are; it may read tensors that it
     closes over, which get gradients too, and draw random numbers, but write to nothing from outside.
@@ -103,7 +106,11 @@ class _Scan:
         if not whole:
             raise ArgumentError("xs holds no tensor", op=self.op)
         length = self._length(whole)
-        return self.run(combine, init, xs, [tensor for _, tensor in whole], length, reverse)
+        carry, made = self.run(combine, init, xs, [tensor for _, tensor in whole], length, reverse)
+        if axis:
+            stacked = [tensor for _, tensor in leaves(made, "y", self.op)]
+            made = rebuilt(made, [movedim(each, 0, axis) if axis < each.ndim else each for each in stacked])
+        return carry, made
 
     def run(
         self, combine: Callable[..., Any], init: Any, xs: Any, whole: Sequence[Tensor], length: Size, reverse: bool
@@ -133,8 +140,9 @@ class _Scan:
         starts += [self._first_call(generator, each.count, length) for generator, each in calls]
         graph, captured = body.graph(
             name_of(combine), [body.node_of(each) for each in (*carry, *slices)],
-            [body.node_of(each) for each in (*ends_now, *made, *carry)],
+            [body.node_of(each) for each in (*ends_now, *made)],
         )  # fmt: skip
+        graph = interned(with_starts(graph, len(starts)))
         results = record(trace, nested.scan, (*starts, *sequences, *captured), graph=graph, carries=len(starts),
                          sequences=len(sequences), length=trace.scope.resolve(length), reverse=reverse)  # fmt: skip
         tensors = wrapped(trace, results, body, [*(tensor for _, tensor in given), *whole])
@@ -290,11 +298,9 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def first_axis(tensor: Tensor, dim: int, op: str) -> Tensor:
     """The tensor with that axis in front."""
-    rank = tensor.ndim
-    if rank == 0:
+    if tensor.ndim == 0:
         raise ShapeError("a zero-dim tensor has no steps", op=op)
-    axis = axis_of(dim, rank, op)
-    return permute(tensor, axis, *(each for each in range(rank) if each != axis)) if axis else tensor
+    return movedim(tensor, axis_of(dim, tensor.ndim, op), 0) if dim else tensor
 
 
 def shown(trace: Trace, type: TensorType) -> str:

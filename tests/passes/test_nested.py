@@ -148,6 +148,18 @@ graph branch(x: f64[n], y: f64[n]) {
   %3: f64[n] = cond(%2, x, y, then=@one, otherwise=@other)
   return %3
 }"""
+ECHO = """
+graph echo(h: f64[k], x: f64[k], w: f64[k]) {
+  %0: f64[k] = mul(h, w)
+  %1: f64[k] = tanh(%0)
+  %2: f64[k] = mul(%1, x)
+  return %2, %2
+}
+graph loop(h: f64[n], xs: f64[t,n], w: f64[n]) {
+  %0: (f64[n], f64[t,n]) = scan(h, xs, w, graph=@echo, carries=1, sequences=1, length=t, reverse=WAY)
+  %1: f64[t,n] = item(%0, index=1)
+  return %1
+}"""
 NESTED = """
 graph inner(h: f64[], x: f64[], w: f64[]) {
   %0: f64[] = mul(h, w)
@@ -171,10 +183,12 @@ graph twice(h: f64[], xs: f64[t,n], w: f64[]) {
 
 @pytest.mark.parametrize(("text", "shapes"), [
     (LOOP, [(3,), (3,), (4, 3), (3,)]),
+    (ECHO.replace("WAY", "false"), [(3,), (4, 3), (3,)]),
+    (ECHO.replace("WAY", "true"), [(3,), (4, 3), (3,)]),
     (NESTED, [(), (3, 2), ()]),
     (BRANCH.replace("SIGN", "lt"), [(3,), (3,)]),
     (BRANCH.replace("SIGN", "ge"), [(3,), (3,)]),
-], ids=["scan", "scan in scan", "then", "otherwise"])  # fmt: skip
+], ids=["scan", "forwards", "backwards", "scan in scan", "then", "otherwise"])  # fmt: skip
 def test_gradients_are_differences(text: str, shapes: list[tuple[int, ...]]) -> None:
     rng = np.random.default_rng(1)
     first = graph(text)
@@ -190,6 +204,11 @@ def test_gradients_are_differences(text: str, shapes: list[tuple[int, ...]]) -> 
         for small, whole in zip(interpret(run(back, PIPELINE, check=True), [*arrays, *seeds]), found, strict=True):
             np.testing.assert_array_equal(small, whole)
         first, arrays = back, [*arrays, *seeds]
+
+
+def test_a_carry_that_is_a_result_is_not_stacked_twice() -> None:
+    parts = split(graph(ECHO.replace("WAY", "false")), (True, True, True))
+    assert [kept.role for kept in parts.kept] == ["input", "input", "input", "output"]
 
 
 def test_backward_reads_what_the_forward_scan_gives() -> None:

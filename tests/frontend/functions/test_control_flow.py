@@ -84,7 +84,7 @@ def test_forms_of_what_is_carried_and_given() -> None:
     start = {"point": Point(brasa.zeros(2), brasa.ones(2)), "seen": [brasa.tensor(0)]}
     xs = {"a": brasa.arange(6.0).reshape(2, 3), "b": (brasa.ones(2, 3),)}
     carry, (nothing, (seen,)) = brasa.scan(step, start, xs, dim=1)
-    assert nothing is None and seen.shape == (3, 2)
+    assert nothing is None and seen.shape == (2, 3)
     assert carry["seen"][0].item() == 3
     assert isinstance(carry["point"], Point)
     assert carry["point"].y.tolist() == [0 + 0 + 2, 0 + 3 + 5]  # each second addend
@@ -263,7 +263,7 @@ def test_errors() -> None:
         "scan: the sequences have different lengths\n  xs[0]  f32[4,3]\n  xs[1]  f32[5,3]"
     )
     assert message(ArgumentError, lambda: brasa.scan(lambda h, x: (h, x), 1.0, xs)) == (
-        "scan: init is a float, not a tensor"
+        "scan: init must be a tensor, not float"
     )
     pred = brasa.tensor(True)
     apart = message(ShapeError, lambda: brasa.cond(pred, lambda x: x, lambda x: x.sum(), (h,)))
