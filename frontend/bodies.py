@@ -141,6 +141,19 @@ class Body(Trace):
     def leave(self, error: CaptureError) -> None:
         raise error
 
+    def look(self, tensor: Tensor) -> None:
+        self.outer.look(tensor)
+
+    def materialize(self, tensor: Tensor) -> None:
+        raise BrasaError(f"the function asks for a value at {self.location()}, but it is traced once, without values",
+                         op=self.op, hint="choose with brasa.where or brasa.cond")  # fmt: skip
+
+    def backward(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
+    ) -> None:
+        raise BrasaError(f"the function calls backward() at {self.location()}, which writes to .grad", op=self.op,
+                         hint="brasa.autograd.grad gives gradients as values")  # fmt: skip
+
     def grad(
         self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
     ) -> Any:
@@ -171,6 +184,7 @@ class Body(Trace):
 
         Names of sizes that no input tells are told by a further input, or become the numbers that they are.
         """
+        self.outer.seeds_used |= self.seeds_used
         needed = set(topological(outputs, (*inputs, *self.brought.values())))
         nodes = [node for node in self.nodes if node in needed]
         read = {*outputs, *(operand for node in nodes for operand in node.operands)}

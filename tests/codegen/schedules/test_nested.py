@@ -58,7 +58,9 @@ graph newton(a: f64[], exact: bool[]) {
 
 
 def test_a_loop_reads_as_one() -> None:
-    program = plan_memory(lower(run(parse(LOOP, OPS), PIPELINE), host_target()))
+    fused = run(parse(LOOP, OPS), PIPELINE, check=True)
+    assert str(parse(str(fused), OPS)) == str(fused)
+    program = plan_memory(lower(fused, host_target()))
     text = [line.split("#")[0].rstrip() for line in print_program(program).splitlines()]
     begin = next(i for i, line in enumerate(text) if line.startswith("  loop"))
     assert [line.split(";")[0] for line in text[begin : begin + 7]] == [

@@ -236,6 +236,65 @@ def test_only_the_branch_that_is_chosen_runs() -> None:
         run(brasa.tensor(True))
 
 
+def test_libraries_checks_and_gradients_run_in_loops() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 3, 3))
+    matrices = brasa.tensor(root @ root.transpose(0, 2, 1) + 3 * np.eye(3))
+
+    def factors(matrices: Tensor) -> Any:
+        return brasa.scan(lambda total, m: (total + brasa.linalg.cholesky(m), ()), matrices[0] * 0, matrices)[0]
+
+    wanted = np.linalg.cholesky(matrices.numpy()).sum(0)
+    for function in (factors, brasa.compile(factors, fullgraph=True)):
+        np.testing.assert_allclose(function(matrices).numpy(), wanted, 1e-12)
+    table = brasa.arange(5.0)
+    with pytest.raises(brasa.ir.errors.IndexError, match=r"index: .*test_control_flow.py:"):
+        brasa.map(lambda place: table[place], brasa.tensor([4, 0, 5]))
+
+    def descend(x: Tensor) -> tuple[Tensor]:
+        (slope,) = brasa.autograd.grad(((x * x - 2.0) ** 2).sum(), [x])
+        return (x - 0.05 * slope,)
+
+    (found,) = brasa.while_loop(lambda x: ((x * x - 2.0).abs() > 1e-6).any(), descend, (brasa.ones(3),))
+    np.testing.assert_allclose(found.numpy(), np.sqrt(2.0), 1e-6)
+
+
+def test_numbers_read_from_outside_are_those_of_the_call() -> None:
+    scale = brasa.ones(1)
+
+    def run(xs: Tensor) -> Tensor:
+        return brasa.map(lambda x: x * scale.item(), xs)
+
+    compiled = brasa.compile(run)
+    for factor in (1.0, 1.0, 1.0, 1.0, 3.0):
+        scale.fill_(factor)
+        assert compiled(brasa.ones(2)).tolist() == [factor, factor]
+
+
+def test_loops_and_branches_in_one_another() -> None:
+    def settle(x: Tensor) -> Tensor:
+        (end,) = brasa.while_loop(lambda v: v.abs().max() < 10, lambda v: (v * 1.5,), (x,))
+        return end
+
+    def step(h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = brasa.cond(x.sum() > 0, lambda: h + settle(x), lambda: h - x)
+        return h, h
+
+    def run(xs: Tensor) -> Any:
+        return brasa.scan(step, brasa.zeros(2), xs)
+
+    xs = brasa.randn(6, 2)
+    h, wanted = np.zeros(2, np.float32), []
+    for x in xs.numpy():
+        end = x
+        while x.sum() > 0 and np.abs(end).max() < 10:
+            end = end * np.float32(1.5)
+        h = h + end if x.sum() > 0 else h - x
+        wanted.append(h)
+    for function in (run, brasa.compile(run, fullgraph=True)):
+        np.testing.assert_array_equal(function(xs)[1].numpy(), np.stack(wanted))
+
+
 def message(kind: type[BrasaError], call: Callable[[], object]) -> str:
     """What the error says."""
     with pytest.raises(kind) as error:
@@ -273,5 +332,10 @@ def test_errors() -> None:
     assert message(BrasaError, lambda: brasa.scan(lambda h, x: (h.add_(x), x), h, xs)).startswith(
         "scan: the function writes in place to a tensor that it was given or that lies outside it"
     )
+    asked = message(BrasaError, lambda: brasa.scan(lambda h, x: (h if x.sum() > 0 else -h, x), h, xs))
+    assert asked.startswith("scan: the function asks for a value at test_control_flow.py:")
+    w = brasa.ones(3).requires_grad_()
+    back = message(BrasaError, lambda: brasa.map(lambda x: (w * x).sum().backward(), xs))
+    assert back.startswith("map: the function calls backward() at test_control_flow.py:")
     drawn = message(BrasaError, lambda: brasa.cond(pred, lambda: brasa.rand(3), lambda: brasa.zeros(3)))
     assert drawn.startswith("cond: random numbers cannot be drawn at test_control_flow.py:")
