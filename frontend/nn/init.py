@@ -10,6 +10,8 @@ from brasa.autograd import no_grad
 from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.filling import uniform
+from brasa.functions.linalg.orthogonal import geqrf, householder_product
+from brasa.functions.strided import diagonal
 from brasa.ir.dtype import float64
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.random import Generator
@@ -69,6 +71,53 @@ def eye_(tensor: Tensor) -> Tensor:
         raise ShapeError(f"only a matrix has a diagonal, the tensor has {tensor.ndim} axes", op="eye_")
     with no_grad():
         return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """The weight of a convolution that gives its input channels back, as many as there are, for each group."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(f"a weight with 3, 4 or 5 axes is needed, the tensor has {tensor.ndim}", op="dirac_")
+    if tensor.shape[0] % groups:
+        raise ValueError(f"{tensor.shape[0]} output channels do not divide into {groups} groups", op="dirac_")
+    per_group = int(tensor.shape[0]) // groups
+    center = tuple(int(size) // 2 for size in tensor.shape[2:])
+    with no_grad():
+        tensor.fill_(0)
+        for group in range(groups):
+            for channel in range(min(per_group, int(tensor.shape[1]))):
+                tensor[(group * per_group + channel, channel, *center)] = 1
+    return tensor
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """gain times a random orthogonal matrix [axis 0, all others]; what is longer has orthonormal rows or columns.
+
+    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014.
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(f"at least two axes are needed, the tensor has {tensor.ndim}", op="orthogonal_")
+    if tensor.numel() == 0:
+        return tensor
+    rows = int(tensor.shape[0])
+    columns = int(tensor.numel()) // rows
+    with no_grad():
+        drawn = creation.empty(max(rows, columns), min(rows, columns), dtype=tensor.dtype, device=tensor.device)
+        packed, taus = geqrf(drawn.normal_(generator=generator))
+        turned = householder_product(packed, taus) * pointwise.sign(diagonal(packed))
+        return tensor.copy_((turned if rows >= columns else turned.t()).reshape(tensor.shape) * gain)
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """Normal numbers, with a share of zeros in each column of a matrix (Martens, "Deep learning via Hessian-free
+    optimization", 2010)."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"only a matrix has columns, the tensor has {tensor.ndim} axes", op="sparse_")
+    rows = int(tensor.shape[0])
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0.0, std, generator)
+    with no_grad():
+        order = uniform(creation.empty(*tensor.shape, device=tensor.device), 0.0, 1.0, generator).argsort(0).argsort(0)
+        return tensor.masked_fill_(order < zeros, 0)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

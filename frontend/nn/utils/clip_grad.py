@@ -43,19 +43,37 @@ def _scaled(grad: Tensor, total: Tensor, max_norm: float) -> Tensor:
 
 
 @no_grad()
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: Any = None
+) -> Tensor:
+    """The norm of all tensors' elements together."""
+    listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if not listed:
+        return tensor(0.0)
+    total = _norm_of(stack([_norm_of(each, float(norm_type)) for each in listed]), float(norm_type))
+    if error_if_nonfinite and not pointwise.isfinite(total):
+        raise ValueError(f"the norm of the gradients is {total.item()}", op="clip_grad_norm_")
+    return total
+
+
+@no_grad()
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: Any = None
+) -> None:
+    """Scale all gradients together, given the norm that they have, so that it becomes at most max_norm."""
+    for grad in _gradients(parameters):
+        grad.copy_(_scaled(grad, total_norm, float(max_norm)))
+
+
+@no_grad()
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
     foreach: Any = None,
 ) -> Tensor:  # fmt: skip
     """Scale all gradients together so that their norm is at most max_norm; what it was before."""
-    grads = _gradients(parameters)
-    if not grads:
-        return tensor(0.0)
-    total = _norm_of(stack([_norm_of(grad, float(norm_type)) for grad in grads]), float(norm_type))
-    if error_if_nonfinite and not pointwise.isfinite(total):
-        raise ValueError(f"the norm of the gradients is {total.item()}", op="clip_grad_norm_")
-    for grad in grads:
-        grad.copy_(_scaled(grad, total, float(max_norm)))
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(listed, max_norm, total)
     return total
 
 

@@ -136,3 +136,44 @@ def test_refusals() -> None:
         init.eye_(brasa.zeros(3))
     with pytest.warns(UserWarning, match="nothing to initialise"):
         init.kaiming_uniform_(brasa.zeros(0, 2))
+
+
+def test_dirac() -> None:
+    for rank, groups in ((1, 1), (2, 2), (3, 1)):
+        channels = 4
+        weight = init.dirac_(brasa.ones(channels, channels // groups, *[3] * rank), groups)
+        x = brasa.rand(1, channels, *[5] * rank)
+        convolution = getattr(brasa.nn.functional, f"conv{rank}d")
+        assert brasa.equal(convolution(x, weight, padding=1, groups=groups), x)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3)])
+def test_orthogonal(shape: tuple[int, ...]) -> None:
+    brasa.manual_seed(1)
+    matrix = init.orthogonal_(brasa.empty(*shape, dtype=brasa.float64), gain=2.0).numpy().reshape(shape[0], -1)
+    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
+    # Of Haar's distribution: the trace of a random rotation has mean 0 and variance 1.
+    traces = [init.orthogonal_(brasa.empty(4, 4)).trace().item() for _ in range(300)]
+    assert abs(np.mean(traces)) < 0.25
+    assert 0.6 < np.var(traces) < 1.5
+
+
+def test_sparse() -> None:
+    brasa.manual_seed(2)
+    matrix = init.sparse_(brasa.empty(10, 500), sparsity=0.25, std=3.0).numpy()
+    assert ((matrix == 0).sum(0) == 3).all()
+    places = (matrix == 0).sum(1)
+    assert places.min() > 100
+    assert places.max() < 200
+    assert matrix[matrix != 0].std() == pytest.approx(3.0, rel=0.05)
+
+
+def test_a_generator_of_ones_own() -> None:
+    for draw in (init.orthogonal_, lambda x, generator: init.sparse_(x, 0.5, generator=generator), init.normal_,
+                 init.xavier_normal_, init.xavier_uniform_, init.kaiming_normal_, init.kaiming_uniform_, init.uniform_,
+                 init.trunc_normal_):  # fmt: skip
+        before = brasa.get_rng_state()
+        pair = [draw(brasa.empty(4, 4), generator=brasa.Generator().manual_seed(3)).tolist() for _ in range(2)]
+        assert pair[0] == pair[1]
+        assert brasa.equal(before, brasa.get_rng_state())

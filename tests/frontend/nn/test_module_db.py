@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from torch.testing._internal.common_modules import module_db
 
+PARAMETRIC = re.compile(
+    "(Lazy)?Conv|BatchNorm|InstanceNorm|Linear|Bilinear|GroupNorm|LayerNorm|RMSNorm|Embedding|PReLU|Transformer(?!Encoder$)"
+    "|MultiheadAttention|RNN|GRU|LSTM"
+)
 ENTRIES = {entry.name.removeprefix("nn."): entry for entry in module_db}
 
 
@@ -143,3 +149,47 @@ def test_modules_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_modules_agree_on_all_inputs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compare(name, monkeypatch, most=1000)
+
+
+def smirnov(first: Any, second: Any) -> float:
+    """The largest distance of two samples' distribution functions."""
+    first, second = np.sort(first), np.sort(second)
+    points = np.concatenate([first, second])
+    shares = [np.searchsorted(sample, points, side="right") / len(sample) for sample in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def bound_of(first: int, second: int, chance: float = 1e-4) -> float:
+    """What the distance of two samples of one distribution exceeds with this chance only (Smirnov, 1939)."""
+    return float(np.sqrt(-np.log(chance / 2) / 2 * (first + second) / (first * second)))
+
+
+def drawn(build: Callable[[], Any], args: Any, kwargs: Any) -> dict[str, Any]:
+    """The initial values of some modules, some thousands in all, by the parameter's name."""
+    found: dict[str, list[Any]] = {}
+    for _ in range(200):
+        module = build()
+        if "Lazy" in type(module).__name__:
+            module(*args, **kwargs)
+        for name, parameter in module.named_parameters():
+            found.setdefault(name, []).append(parameter.detach().numpy().ravel())
+        if sum(values[0].size * len(values) for values in found.values()) > 4000:
+            break
+    return {name: np.concatenate(values) for name, values in found.items()}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in ENTRIES if PARAMETRIC.match(name)])
+def test_initial_values_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = ENTRIES[name]
+    if not hasattr(brasa.nn, entry.module_cls.__name__):
+        pytest.skip("brasa does not have it")
+    kind, given = entry.module_cls, inputs_of(entry, True, monkeypatch)[0]
+    made, called = given.constructor_input, given.forward_input
+    brasa.manual_seed(0)
+    found = drawn(lambda: make(kind, made.args, made.kwargs).to(brasa.float64), ours(called.args), ours(called.kwargs))
+    wanted = drawn(lambda: kind(*made.args, **made.kwargs).to(torch.float64), called.args, called.kwargs)
+    assert list(found) == list(wanted)
+    for parameter, values in found.items():
+        others = wanted[parameter]
+        assert smirnov(values, others) < bound_of(len(values), len(others)), parameter
