@@ -21,6 +21,8 @@ from brasa.amp import get_autocast_dtype as get_autocast_dtype
 from brasa.amp import is_autocast_enabled as is_autocast_enabled
 from brasa.autograd import enable_grad as enable_grad
 from brasa.autograd import inference_mode as inference_mode
+from brasa.autograd import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from brasa.autograd import is_anomaly_enabled as is_anomaly_enabled
 from brasa.autograd import is_grad_enabled as is_grad_enabled
 from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled

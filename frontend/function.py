@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from brasa._state import DEFAULTS, STATE
+from brasa.anomalies import watch_forward
 from brasa.arguments import (
     Operand,
     accepted_kinds,
@@ -131,6 +132,8 @@ class Function:
         if found is None or (found[1] is None and not _recorded(operands)):
             found = self._bind(tuple(key), values, operands)
         outputs = run_graph(found[0].graph, self.name, operands, found[0].runner)
+        if STATE.anomaly is not None:
+            watch_forward(self.name, operands, outputs, STATE.anomaly)
         return outputs[0] if found[0].form is None else found[0].form(outputs)
 
     def _bind(
@@ -354,7 +357,7 @@ def _entry(made: Function) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
-        if STATE.trace is not None or kwargs or not required <= given <= arity:
+        if STATE.detour or kwargs or not required <= given <= arity:
             return made(*args, **kwargs)
         if given < arity:
             args = (*args, *defaults[given:])

@@ -38,6 +38,7 @@ class TapeNode:
     """One executed function. Gradients of its outputs come in, gradients of its inputs go along `edges`."""
 
     is_leaf = False
+    where = ""  # the user's line that ran the function, noted while anomalies are looked for
     hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] | None = None
     retained: dict[int, Any] | None = None  # weak references to outputs that want their gradient in .grad
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
-from brasa._state import STATE
+from brasa._state import STATE, set_trace
 from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
@@ -256,8 +256,8 @@ class Trace:
 def tracing(trace: Trace | None) -> Iterator[None]:
     """Record what this thread does into the trace; None switches recording off for a while."""
     outer = STATE.trace
-    STATE.trace = trace
+    set_trace(trace)
     try:
         yield
     finally:
-        STATE.trace = outer
+        set_trace(outer)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from brasa._state import STATE
+from brasa.anomalies import watch_backward
 from brasa.autograd.modes import set_grad_enabled
 from brasa.creation import ones_like, zeros_like
 from brasa.functions.pointwise import add
@@ -132,7 +133,10 @@ def _walk(
                 if grads[0] is not None:
                     leaves.append((node, grads[0]))
                 continue
-            for target, value in zip(node.edges, node.backward(grads, create_graph), strict=True):
+            results = node.backward(grads, create_graph)
+            if STATE.anomaly:
+                watch_backward(node, results)
+            for target, value in zip(node.edges, results, strict=True):
                 if target is not None and value is not None:
                     give(target, value)
             done.append(node)

@@ -11,6 +11,7 @@ from brasa._state import STATE
 from brasa.autograd.modes import enable_grad, no_grad
 from brasa.casting import cast
 from brasa.ir.errors import ArgumentError, GradientError, NotImplementedError, ShapeError
+from brasa.places import user_location
 from brasa.saving import keep, take
 from brasa.tape import Edge, TapeNode, edge_of
 from brasa.tensor import Tensor, make, zero_filled
@@ -131,6 +132,8 @@ def _marked(cls: type[Function], ctx: FunctionCtx, args: Sequence[Any], results:
         except CaptureError as error:
             trace.leave(error)
     node = CustomNode(cls, ctx, args, results)
+    if STATE.anomaly is not None:
+        node.where = user_location()
     for place in places:
         results[place]._requires_grad, results[place]._edge = True, Edge(node, place)
     return results

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from brasa._state import STATE
+from brasa._state import set_trace
 from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
@@ -266,7 +266,7 @@ class Capture(Trace):
             raise error
         error.op = user_location()
         self.flush()
-        STATE.trace = None
+        set_trace(None)
         self.left = error
 
     def flush(self) -> None:
