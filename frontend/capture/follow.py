@@ -4,7 +4,7 @@ before a value is asked for or the call ends."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from brasa._state import set_trace
@@ -12,7 +12,7 @@ from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.custom import record_custom
-from brasa.capture.tree import Segment, Step, TreeScope
+from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.words import describe_turn
 from brasa.functions.pointwise import add
 from brasa.ir import dim
@@ -340,29 +340,31 @@ class Capture(Trace):
     def _segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
         ends = [cell.node for cell in landing]
         outputs = (*wanted, *ends)
-        needed = set(topological(outputs, self.bindings))
+        at_hand = known_without_gradients(outputs, self.bindings)
+        needed = set(topological(outputs, at_hand))
         nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
         read = {operand for node in nodes for operand in node.operands} | set(outputs)
         homes = [self._home(tensor) for tensor in targets]
-        read |= self._size_givers({*read, *homes}, nodes)
-        inputs = tuple(node for node in self.bindings if node in read or node in homes)
-        new = {node: self._formal(node, i) for i, node in enumerate(inputs)}
+        read |= self._size_givers({*read, *homes}, nodes, at_hand)
+        inputs = tuple(node for node in self.bindings if node in homes or (node in read and node in at_hand))
+        formals = tuple(self._formal(node, i) for i, node in enumerate(inputs))
+        new = dict(zip(inputs, formals, strict=True))
         for node in nodes:
             new[node] = node.replace(tuple(new[operand] for operand in node.operands))
         updates = tuple((len(wanted) + i, inputs.index(home)) for i, home in enumerate(homes))
-        graph = Graph("compiled", tuple(new[node] for node in inputs), tuple(new[node] for node in nodes),
-                      tuple(new[node] for node in outputs), updates)  # fmt: skip
+        graph = Graph("compiled", formals, tuple(new[node] for node in nodes), tuple(new[node] for node in outputs),
+                      updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
 
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
 
-    def _size_givers(self, read: set[Node], nodes: Sequence[Node]) -> set[Node]:
+    def _size_givers(self, read: set[Node], nodes: Sequence[Node], at_hand: Iterable[Node]) -> set[Node]:
         """Tensors that the program reads nothing of but their sizes."""
-        used = used_symbols((*(self._formal(node, 0) for node in self.bindings if node in read), *nodes))
+        used = used_symbols((*(self._formal(node, 0) for node in at_hand if node in read), *nodes))
         needed = {name for each in used for name in dim.symbols(self.scope.resolve(dim.symbol(each)))}
         givers: set[Node] = set()
-        for node in sorted(self.bindings, key=lambda node: node not in read):
+        for node in sorted(at_hand, key=lambda node: node not in read):
             if needed & (named := set(map(str, map(self.scope.resolve, node.tensor.shape)))):
                 givers.add(node)
                 needed -= named

@@ -6,10 +6,12 @@ that takes the other side of an `if` simply does something else next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from brasa.ir.dim import Relation, Size
-from brasa.ir.graph import Graph, Node
+from brasa.ir.graph import Graph, Node, topological
+from brasa.ir.ops import control
 from brasa.sizes import Guard, SizeScope
 
 if TYPE_CHECKING:
@@ -44,6 +46,36 @@ class Segment:
 
     def __init__(self, graph: Graph, inputs: tuple[Node, ...]) -> None:
         self.graph, self.inputs = graph, inputs
+
+
+def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> dict[Node, None]:
+    """Those of the known values that need not be computed again for the outputs.
+
+    A gradient that is asked for after a value was looked at goes through that value: it is computed again, from what
+    the gradient is by, and comes out with the same bits.
+    """
+    at_hand = dict.fromkeys(known)
+    while True:
+        through: set[Node] = set()
+        for node in topological(outputs, at_hand):
+            if node.op is control.gradient:
+                count = node.attrs["outputs"]
+                through |= _between(node.operands[2 * count :], node.operands[:count])
+        again = [node for node in at_hand if node in through]
+        if not again:
+            return at_hand
+        for node in again:
+            del at_hand[node]
+
+
+def _between(leaves: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
+    """The nodes that gradients of the roots go through on their way to the leaves."""
+    moving, found = set(leaves), set[Node]()
+    for node in topological(roots, leaves):
+        if node.op is not control.stop_gradient and any(operand in moving for operand in node.operands):
+            moving.add(node)
+            found.add(node)
+    return found
 
 
 class TreeScope(SizeScope):
