@@ -41,6 +41,7 @@ def _check_carries(given: Sequence[TensorType], made: Sequence[TensorType]) -> N
 
 # (carries..., sequences..., constants...) -> the carries after the last step, then what each step gave, stacked.
 # The graph takes carries, a slice of each sequence, and the constants; it gives new carries, then the step's results.
+# grouped: gradients by constants are products over all steps where they can be, not sums of products step by step.
 
 
 def _slice(type: TensorType, length: Size) -> TensorType:
@@ -50,7 +51,7 @@ def _slice(type: TensorType, length: Size) -> TensorType:
 
 
 def _scan_type(
-    *types: TensorType, graph: Graph, carries: int, sequences: int, length: Size, reverse: bool
+    *types: TensorType, graph: Graph, carries: int, sequences: int, length: Size, reverse: bool, grouped: bool = False
 ) -> Type:  # fmt: skip
     if len(types) < carries + sequences:
         raise GraphError(f"takes {carries} carries and {sequences} sequences, not {len(types)} operands")
@@ -67,7 +68,9 @@ def _scan_arguments(
     return (*types[:carries], *slices, *types[carries + sequences :])
 
 
-def _scan_value(*arrays: Any, graph: Graph, carries: int, sequences: int, length: int, reverse: bool) -> Any:
+def _scan_value(
+    *arrays: Any, graph: Graph, carries: int, sequences: int, length: int, reverse: bool, grouped: bool = False
+) -> Any:
     carry, over, rest = arrays[:carries], arrays[carries : carries + sequences], arrays[carries + sequences :]
     shapes = _result_shapes(graph, [*carry, *(np.empty(array.shape[1:], array.dtype) for array in over), *rest])
     stacked = [

@@ -181,14 +181,34 @@ graph twice(h: f64[], xs: f64[t,n], w: f64[]) {
 }"""
 
 
+GROUPED = """
+graph cell(h: f64[r,k], x: f64[r,k], w: f64[k,k], b: f64[k]) {
+  %0: f64[k,k] = permute(w, axes=[1, 0])
+  %1: f64[r,k] = matmul(h, %0, order="dot")
+  %2: f64[r,k] = expand(b, shape=[r, k])
+  %3: f64[r,k] = add(%1, %2)
+  %4: f64[r,k] = add(%3, x)
+  %5: f64[r,k] = tanh(%4)
+  return %5, %5, %4, h
+}
+graph layer(h: f64[n,m], xs: f64[t,n,m], w: f64[m,m], b: f64[m]) {
+  %0: (f64[n,m], f64[t,n,m], f64[t,n,m], f64[t,n,m]) = scan(h, xs, w, b, graph=@cell, carries=1, sequences=1,
+                                                            length=t, reverse=false, grouped=true)
+  %1: f64[n,m] = item(%0, index=0)
+  %2: f64[t,n,m] = item(%0, index=1)
+  return %1, %2
+}"""
+
+
 @pytest.mark.parametrize(("text", "shapes"), [
     (LOOP, [(3,), (3,), (4, 3), (3,)]),
     (ECHO.replace("WAY", "false"), [(3,), (4, 3), (3,)]),
     (ECHO.replace("WAY", "true"), [(3,), (4, 3), (3,)]),
     (NESTED, [(), (3, 2), ()]),
+    (GROUPED, [(3, 2), (4, 3, 2), (2, 2), (2,)]),
     (BRANCH.replace("SIGN", "lt"), [(3,), (3,)]),
     (BRANCH.replace("SIGN", "ge"), [(3,), (3,)]),
-], ids=["scan", "forwards", "backwards", "scan in scan", "then", "otherwise"])  # fmt: skip
+], ids=["scan", "forwards", "backwards", "scan in scan", "grouped scan", "then", "otherwise"])  # fmt: skip
 def test_gradients_are_differences(text: str, shapes: list[tuple[int, ...]]) -> None:
     rng = np.random.default_rng(1)
     first = graph(text)
@@ -216,3 +236,12 @@ def test_backward_reads_what_the_forward_scan_gives() -> None:
     assert [node.op.name for node in parts.forward.nodes if node.op.name != "item"] == ["scan"]
     assert [node.op.name for node in parts.backward.nodes].count("scan") == 1
     assert [(kept.role) for kept in parts.kept] == ["input", "input", "extra", "extra"]
+
+
+def test_a_grouped_scan_multiplies_for_shared_weights_once() -> None:
+    back = eliminate_dead(vjp_graph(graph(GROUPED), (True,) * 4))
+    (loop,) = [node for node in back.nodes if node.op.name == "scan" and node.attrs["reverse"]]
+    assert [node.op.name for node in back.nodes].count("matmul") == 1  # over all steps; and the bias' sum
+    assert [node.op.name for node in loop.attrs["graph"].nodes].count("matmul") == 1  # to the state before
+    assert "sum" not in [node.op.name for node in loop.attrs["graph"].nodes]
+    assert loop.attrs["carries"] == 1

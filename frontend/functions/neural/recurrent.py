@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from brasa.arguments import require_tensors
 from brasa.function import function
 from brasa.functions import pointwise
-from brasa.functions.control_flow import scan
+from brasa.functions.control_flow import grouped_scan
 from brasa.functions.joining import cat, stack
 from brasa.functions.matrix import linear
 from brasa.functions.neural.dropout import dropout as drop
@@ -23,16 +23,21 @@ __all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
 States = tuple[Tensor, ...]
 
 
+# A layer over all its moments: sums[time, row, gate] over the input, states[row, size]. What a moment sums up is a
+# result too, so that backward need not multiply again.
+
+
 @function(fixed=("w_hh", "w_hr"))
 def _lstm_layer(
     sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None, backwards: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    def step(states: States, moment: Tensor) -> tuple[States, Tensor]:
-        after, kept = lstm_moment(pointwise.add(affine(states[0], w_hh, None), moment), states[1])
+    def step(states: States, moment: Tensor) -> tuple[States, States]:
+        total = pointwise.add(affine(states[0], w_hh, None), moment)
+        after, kept = lstm_moment(total, states[1])
         after = after if w_hr is None else affine(after, w_hr, None)
-        return (after, kept), after
+        return (after, kept), (after, total)
 
-    (hidden, cell), seen = scan(step, (hidden, cell), sums, reverse=backwards)
+    (hidden, cell), (seen, _) = grouped_scan(step, (hidden, cell), sums, reverse=backwards)
     return seen, hidden, cell
 
 
@@ -40,11 +45,12 @@ def _lstm_layer(
 def _gru_layer(
     sums: Tensor, hidden: Tensor, w_hh: Tensor, b_hh: Tensor | None, backwards: bool
 ) -> tuple[Tensor, Tensor]:
-    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
-        after = gru_moment(moment, affine(state, w_hh, b_hh), state)
-        return after, after
+    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, States]:
+        total = affine(state, w_hh, b_hh)
+        after = gru_moment(moment, total, state)
+        return after, (after, total)
 
-    hidden, seen = scan(step, hidden, sums, reverse=backwards)
+    hidden, (seen, _) = grouped_scan(step, hidden, sums, reverse=backwards)
     return seen, hidden
 
 
@@ -55,7 +61,7 @@ def _rnn_layer(sums: Tensor, hidden: Tensor, w_hh: Tensor, tanh: bool, backwards
         after = pointwise.tanh(total) if tanh else pointwise.relu(total)
         return after, after
 
-    hidden, seen = scan(step, hidden, sums, reverse=backwards)
+    hidden, seen = grouped_scan(step, hidden, sums, reverse=backwards)
     return seen, hidden
 
 

@@ -163,6 +163,18 @@ def test_training_compiles_to_the_same_bits(name: str) -> None:
     same_after_training(LAYERS[name], brasa.tensor(RANDOM.standard_normal((3, 2, 3)).astype(np.float32)))
 
 
+def test_second_derivatives() -> None:
+    module, x, states = made("GRU")
+
+    def slope(x: Any) -> Any:
+        inner = brasa.as_tensor(x)
+        inner = inner if inner.requires_grad else inner.requires_grad_()
+        output, _ = module(inner, brasa.tensor(states[0]))
+        return brasa.autograd.grad((output * output).sum(), [inner], create_graph=True)[0]
+
+    assert_gradients(slope, x)
+
+
 def test_dropout_between_layers() -> None:
     module = nn.LSTM(3, 8, 2, dropout=0.5)
     x = brasa.randn(4, 2, 3)
