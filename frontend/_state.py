@@ -17,9 +17,9 @@ class _ThreadState(threading.local):
     grad_enabled: bool = True
     trace: Trace | None = None
     anomaly: bool | None = None  # while anomalies are looked for: whether nan is one
-    detour: bool = False  # whether functions must do more than run: one of the two is there
     saving: Hooks | None = None  # who takes what is kept for backward
     autocast: DType | None = None  # the lower precision, where autocast is on
+    detour: bool = False  # whether functions may have more to do than to run: for a trace, anomalies or autocast
     autocast_cache: dict[Any, Any] | None = None  # parameters in lower precision, where their casts are kept
 
 
@@ -28,12 +28,24 @@ STATE = _ThreadState()
 
 def set_trace(trace: Trace | None) -> None:
     """Record what this thread does into the trace."""
-    STATE.trace, STATE.detour = trace, trace is not None or STATE.anomaly is not None
+    STATE.trace = trace
+    _note_detour()
 
 
 def set_anomaly(check_nan: bool | None) -> None:
     """Look for anomalies on this thread; None for no more."""
-    STATE.anomaly, STATE.detour = check_nan, check_nan is not None or STATE.trace is not None
+    STATE.anomaly = check_nan
+    _note_detour()
+
+
+def set_autocast(lower: DType | None) -> None:
+    """Switch autocast on with this lower precision, or off."""
+    STATE.autocast = lower
+    _note_detour()
+
+
+def _note_detour() -> None:
+    STATE.detour = STATE.trace is not None or STATE.anomaly is not None or STATE.autocast is not None
 
 
 class _Defaults:

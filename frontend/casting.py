@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from brasa._state import STATE
-from brasa.function import function
+from brasa._state import STATE, set_autocast
+from brasa.function import Function, function
 from brasa.ir.dtype import DType, float32, float64
 from brasa.ir.ops.elementwise import cast as cast_op
 from brasa.primitive import apply
@@ -16,20 +16,21 @@ from brasa.tensor import Tensor, make
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 
-# What autocast does to the operands of functions, by the last part of their names: PyTorch's lists for a CPU, with
-# the functions that PyTorch composes of those.
+# What autocast does to the operands of functions, by the last part of their names or the whole: PyTorch's lists for a
+# CPU, with the functions that PyTorch composes of those.
 #
 # lower: to the precision of the block. float32: to float32. widest: to float32 if one of them is, else lower.
 # none: as they are, also in the functions that it is written with.
 # float64 is left alone everywhere.
 _LISTS = {
     "lower": """
-        addbmm addmm affine_grid affine_grid_generator baddbmm bmm chain_matmul conv1d conv2d conv3d conv_transpose1d
-        conv_transpose2d conv_transpose3d einsum linear matmul mm multi_dot
-        multi_head_attention_forward prelu scaled_dot_product_attention tensordot vecdot""",
+        addbmm addmm affine_grid affine_grid_generator baddbmm bmm chain_matmul conv1d conv2d conv3d
+        conv_transpose1d conv_transpose2d conv_transpose3d einsum linear lstm matmul mm multi_dot
+        multi_head_attention_forward prelu rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell
+        scaled_dot_product_attention tensordot vecdot""",
     "float32": """
         adaptive_avg_pool3d adaptive_max_pool3d adaptive_max_pool3d_with_indices avg_pool3d binary_cross_entropy
-        binary_cross_entropy_with_logits cdist cholesky cholesky_ex cholesky_inverse cholesky_solve cond
+        binary_cross_entropy_with_logits cdist cholesky cholesky_ex cholesky_inverse cholesky_solve linalg.cond
         cosine_embedding_loss cross_entropy ctc_loss eig eigh eigvals eigvalsh fft fft2 fftn fractional_max_pool2d
         fractional_max_pool2d_with_indices fractional_max_pool3d fractional_max_pool3d_with_indices geqrf
         grid_sample grid_sampler grid_sampler_2d grid_sampler_3d hfft hinge_embedding_loss householder_product
@@ -54,32 +55,40 @@ def cast(source: Tensor, dtype: Any) -> Tensor:
     return source if source.dtype is dtype else _cast(source, dtype)
 
 
-def autocasting(call: _C) -> _C:
+def rule_of(name: str) -> str | None:
+    """What autocast does to the operands of the function of this name, with its namespace; None for nothing."""
+    return AUTOCAST.get(name, AUTOCAST.get(name.rpartition(".")[2]))
+
+
+def autocasting(call: _C, namespace: str) -> _C:
     """The function as autocast wants it called, if it is one that autocast speaks of."""
-    rule = AUTOCAST.get(call.__name__.rstrip("_"))
+    rule = rule_of(f"{namespace}.{call.__name__.rstrip('_')}")
     if rule is None or plain(call) is not call:
         return call
-    guarded = _guarded(call, rule)
+    made = getattr(call, "function", None)
+    if made is None:
+        guarded = _guarded(call, rule)
+    else:  # it asks itself, off its quick way
+        made.guarded, guarded = _guarded(made, rule), call
     guarded.plain = _guarded(call, "none")  # type: ignore[attr-defined]
     return guarded
 
 
-def _guarded(call: _C, rule: str) -> _C:
-    @functools.wraps(call)
+def _guarded(call: Any, rule: str) -> Any:
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        lower, trace = STATE.autocast, STATE.trace
-        if lower is None or (trace is not None and not trace.can_run):  # the graph of a function is the same for all
+        lower = STATE.autocast
+        if lower is None:
             return call(*args, **kwargs)
-        STATE.autocast = None
+        set_autocast(None)
         try:
-            if rule != "none":
+            if rule != "none" and (STATE.trace is None or STATE.trace.can_run):  # a function's graph is for all
                 dtype = float32 if rule == "float32" or (rule == "widest" and _any_single((args, kwargs))) else lower
                 args, kwargs = converted(args, dtype), converted(kwargs, dtype)
             return call(*args, **kwargs)
         finally:
-            STATE.autocast = lower
+            set_autocast(lower)
 
-    return guarded  # type: ignore[return-value]
+    return guarded if isinstance(call, Function) else functools.wraps(call)(guarded)
 
 
 def plain(call: Callable[..., Any]) -> Callable[..., Any]:

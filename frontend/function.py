@@ -55,6 +55,8 @@ class Specialization:
 class Function:
     """A Python function over tensors. See `function`."""
 
+    guarded: Callable[..., Any] | None = None  # the function on the operands that autocast gives it
+
     def __init__(self, build: Callable[..., Any], inline: bool, fixed: tuple[str, ...]) -> None:
         self.name = build.__name__.strip("_")
         self.build, self.inline = build, inline
@@ -119,6 +121,8 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Any call: arguments in any form, eager or traced, with or without gradients."""
+        if self.guarded is not None and STATE.autocast is not None:
+            return self.guarded(*args, **kwargs)
         values = args if not kwargs and len(args) == len(self.parameters) else self.arrange(args, kwargs)
         key, operands = self.signature(values)
         trace = STATE.trace
@@ -143,7 +147,7 @@ class Function:
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
         if any(tensor._cell is not None for tensor in tensors):
             raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
-        _check_devices(self.name, tensors)
+        _check_devices(self.name, {tensor._spec.device for tensor in tensors})
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
         described = [
             self._operand(o, self._fixed_shape(i, values, o)) if isinstance(o, Tensor) else number_operand(o)
@@ -269,7 +273,7 @@ class Function:
             constants = known if any(size is not None for size in known) else None
             described.append(Operand(type.dtype, type.rank, marks, type.device, constants, weak))
             shapes.append(hints)
-        _check_node_devices(self.name, nodes)
+        _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
         specialization = self._located_specialize(values, described, shapes, nodes)
         outer = {
             f"x{i}_{axis}": trace.scope.resolve(size)
@@ -320,14 +324,7 @@ def _recorded(operands: Sequence[Any]) -> bool:
     return STATE.grad_enabled and any(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
 
 
-def _check_devices(name: str, tensors: Sequence[Tensor]) -> None:
-    devices = {tensor._spec.device for tensor in tensors}
-    if len(devices) > 1:
-        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
-
-
-def _check_node_devices(name: str, nodes: Sequence[Node]) -> None:
-    devices = {node.tensor.device for node in nodes if node.attrs.get("role") != "number"}
+def _check_devices(name: str, devices: set[str]) -> None:
     if len(devices) > 1:
         raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
 

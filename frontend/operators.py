@@ -47,7 +47,7 @@ def operator(
 
     def register(call: _C) -> _C:
         known = call in _INNER  # a function in two namespaces has one public face
-        inner = _INNER[call] if known else autocasting(call)
+        inner = _INNER[call] if known else autocasting(call, namespace)
         for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
             OPERATORS[qualified] = Operator(qualified, inner, method, in_place, out)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from brasa._state import STATE
+from brasa._state import STATE, set_autocast
 from brasa.casting import converted
 from brasa.ir.dtype import DType, bfloat16, float16
 from brasa.ir.errors import ValueError
@@ -46,7 +46,7 @@ class autocast:
     def __enter__(self) -> autocast:
         self._outer.append((STATE.autocast, STATE.autocast_cache))
         if self.device == "cpu":
-            STATE.autocast = self.fast_dtype if self.enabled else None
+            set_autocast(self.fast_dtype if self.enabled else None)
             if not self.cache_enabled:
                 STATE.autocast_cache = None
             elif self.enabled and STATE.autocast_cache is None:
@@ -54,7 +54,8 @@ class autocast:
         return self
 
     def __exit__(self, *_: object) -> None:
-        STATE.autocast, STATE.autocast_cache = self._outer.pop()
+        lower, STATE.autocast_cache = self._outer.pop()
+        set_autocast(lower)
 
     def __call__(self, function: _C) -> _C:
         @functools.wraps(function)

@@ -53,7 +53,7 @@ class CompiledFunction:
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour:  # anomalies are looked for op by op, which gives the same bits
+        if STATE.trace is not None or STATE.anomaly is not None:  # anomalies are looked for op by op
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)

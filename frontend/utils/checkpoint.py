@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from brasa._state import STATE
+from brasa._state import STATE, set_autocast
 from brasa.autograd.graph import saved_tensors_hooks
 from brasa.autograd.modes import enable_grad
 from brasa.ir.errors import GradientError, ValueError
@@ -155,8 +155,9 @@ def _random_from(state: Tensor | None) -> Iterator[None]:
 @contextmanager
 def _autocast(lower: Any) -> Iterator[None]:
     """A block under the autocast that there was."""
-    outer, STATE.autocast = STATE.autocast, lower
+    outer = STATE.autocast
+    set_autocast(lower)
     try:
         yield
     finally:
-        STATE.autocast = outer
+        set_autocast(outer)

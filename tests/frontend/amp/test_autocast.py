@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import brasa
-from brasa.casting import AUTOCAST
+from brasa.casting import rule_of
 from brasa.operators import OPERATORS
 from tests.house.operators_page import CALLS, call_of, tensors_for
 
@@ -58,6 +58,16 @@ def test_what_each_list_does() -> None:
         assert (single + half).dtype is brasa.float32
         assert brasa.mm(double, double).dtype is brasa.float64
         assert brasa.linalg.cond(half).dtype is brasa.float32, "nor do its own products become lower"
+
+
+def test_layers_of_products() -> None:
+    x = brasa.ones(3, 2, 4)
+    for layer, lower in ((brasa.nn.LSTM(4, 5), True), (brasa.nn.GRU(4, 5), False)):
+        with brasa.autocast("cpu"):
+            assert (layer(x)[0].dtype is brasa.bfloat16) == lower
+    with brasa.autocast("cpu"):
+        assert brasa.nn.MultiheadAttention(4, 2)(x, x, x)[0].dtype is brasa.bfloat16
+        assert brasa.nn.LayerNorm(4)(x).dtype is brasa.float32
 
 
 def test_out_and_in_place_forms_are_left_alone() -> None:
@@ -187,9 +197,8 @@ def test_the_lists_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")
     names = {name.removeprefix("aten::").partition(".")[0] for name in
              torch._C._dispatch_get_registrations_for_dispatch_key("AutocastCPU")}  # fmt: skip
-    ours = {name.rpartition(".")[2] for name in OPERATORS}
-    listed = {name.removeprefix("linalg_").removeprefix("fft_") for name in names} & ours
-    assert listed - AUTOCAST.keys() == set()
+    ours = {name.removeprefix("nn.functional.").replace(".", "_"): name for name in OPERATORS}
+    assert [name for name in names if name in ours and rule_of(ours[name]) is None] == []
 
 
 # Left out: what PyTorch composes of products, which are lower there, and what takes long to compile.
@@ -201,7 +210,7 @@ def test_results_have_pytorchs_dtypes() -> None:
     torch = pytest.importorskip("torch")
     wrong = []
     for name in sorted(CALLS):
-        rule = AUTOCAST.get(name.rpartition(".")[2])
+        rule = rule_of(name)
         if rule is None or (name.startswith(_LEFT_OUT) and rule != "lower"):
             continue
         dtype = "bfloat16" if rule == "float32" else "float32"
