@@ -146,7 +146,7 @@ def _no_condition(A: Tensor) -> Tensor:
 @function
 def _least_squares(A: Tensor, B: Tensor, rcond: Number | None) -> tuple[Tensor, Tensor, Tensor]:
     a, b = in_one_batch(A, B)
-    values = singular_values(A)
+    values = apply(stop_gradient, singular_values(A))
     rank = sum_of(pointwise.gt(values, _column(_limit(A, values, None, rcond))), -1)
     return times(_inverted(a, None, rcond), b), rank, values
 
@@ -167,7 +167,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     """The X of least norm that makes A @ X - B smallest, with squares of what is left, ranks and singular values.
 
     driver: "gelsy" (as None), "gels", "gelsd" or "gelss" say which of the other results are not empty, as in PyTorch;
-    all are computed by the singular value decomposition.
+    all are computed by the singular value decomposition. The singular values have no gradient, as in PyTorch.
     """
     op = "linalg.lstsq"
     check_matrices(op, A=A)

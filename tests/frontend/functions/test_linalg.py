@@ -237,6 +237,12 @@ def test_nuclear_norm_of_zero_has_the_gradient_of_its_factors() -> None:
     np.testing.assert_allclose(np.linalg.svd(x.grad.numpy())[1], [1, 1], rtol=1e-6)
 
 
+def test_singular_values_of_least_squares_have_no_gradient() -> None:
+    a, b = brasa.tensor(draw(4, 3), requires_grad=True), brasa.tensor(draw(4, 2))
+    linalg.lstsq(a, b, driver="gelsd").singular_values.sum().backward()
+    assert not a.grad.any()
+
+
 def test_gradient_of_a_singular_determinant() -> None:
     """The cofactors, though U has a 0 on its diagonal."""
     x = brasa.tensor(np.diag([2.0, 3.0, 0.0]), requires_grad=True)
