@@ -101,10 +101,10 @@ def run_entry(entry: Any, module: ModuleType, column: str, dtype: str, chosen: a
 
 def chosen_entries(dtype: str, chosen: argparse.Namespace) -> Iterator[Any]:
     """The entries that have the dtype and that the command line chooses."""
-    names, core = chosen.ops.split(",") if chosen.ops else [], results.core()
+    names = chosen.ops.split(",") if chosen.ops else []
     having = [entry for entry in op_db if getattr(torch, dtype) in entry.dtypes]
     if chosen.core:
-        having = [entry for entry in having if full_name(entry) in core]
+        having = [entry for entry in having if results.is_core(full_name(entry))]
     if names and chosen.ops.startswith("/"):
         having = [entry for entry in having if re.search(chosen.ops.strip("/"), full_name(entry))]
     elif names:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 CORE_FILE = Path(__file__).with_name("core.txt")
 
 
+@cache
 def core() -> frozenset[str]:
     """The names of the operators that ordinary programs use, which come first."""
     return frozenset(CORE_FILE.read_text().split())
+
+
+def is_core(name: str) -> bool:
+    """Whether an entry of that full name is, or is a variant of, an operator of the core."""
+    return name in core() or name.rpartition(".")[0] in core()
 
 
 class ResultFile:
