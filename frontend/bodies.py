@@ -36,6 +36,8 @@ def interned(graph: Graph) -> Graph:
 class Operands(Trace):
     """What an eager call computes: a graph over the tensors and numbers that it meets, which are its operands."""
 
+    of_user = True
+
     def __init__(self) -> None:
         super().__init__()
         self.values: list[Any] = []
@@ -79,6 +81,8 @@ class Body(Trace):
     Tensors and numbers from outside become inputs. given: what is passed from step to step, by its cells; nothing may
     be written to it.
     """
+
+    of_user = True
 
     def __init__(self, outer: Trace, op: str) -> None:
         super().__init__()

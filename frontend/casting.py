@@ -81,7 +81,7 @@ def _guarded(call: Any, rule: str) -> Any:
             return call(*args, **kwargs)
         set_autocast(None)
         try:
-            if rule != "none" and (STATE.trace is None or STATE.trace.can_run):  # a function's graph is for all
+            if rule != "none" and (STATE.trace is None or STATE.trace.of_user):
                 dtype = float32 if rule == "float32" or (rule == "widest" and _any_single((args, kwargs))) else lower
                 args, kwargs = converted(args, dtype), converted(kwargs, dtype)
             return call(*args, **kwargs)

@@ -43,6 +43,8 @@ class Trace:
     """A program being recorded into a graph; Python numbers become constants."""
 
     can_run = False  # whether values can be asked for while the program is recorded
+    of_user = False  # whether what is recorded is a user's code as it runs, and no function's graph for all its users
+    imagined = False  # whether values are made up: a backward is traced before there are gradients
 
     def __init__(self) -> None:
         self.scope = SizeScope()
@@ -128,9 +130,25 @@ class Trace:
     ) -> list[Tensor]:
         """The results, with gradients by the values that backward(results, their gradients) gives.
 
-        once: those gradients have none.
+        It is traced at once: zeros stand for what it is given. once: those gradients have none.
         """
-        raise BrasaError("a function of tensors cannot call an autograd.Function")
+        if not self.of_user:
+            raise BrasaError("a function of tensors cannot call an autograd.Function")
+        nodes = tuple(map(self.node_of, results))
+        stand_ins, seeds = ([self.fresh(self.record(full(node.tensor, 0))) for node in nodes] for _ in range(2))
+        outer, self.imagined = self.imagined, True
+        try:
+            grads = backward(stand_ins, seeds)
+        finally:
+            self.imagined = outer
+        pairs = [(value, grad) for value, grad in zip(values, grads, strict=True) if grad is not None]
+        tensors = (*(value for value, _ in pairs), *stand_ins, *seeds, *(grad for _, grad in pairs))
+        operands = (*nodes, *map(self.node_of, tensors))
+
+        def make() -> tuple[Node, ...]:
+            return self.items(self.record(control.custom(*operands, outputs=len(nodes), values=len(pairs), once=once)))
+
+        return [self.fresh(node, True) for node in self.step(("custom", operands, once), make)]
 
     # recording
 

@@ -11,7 +11,6 @@ from brasa._state import set_trace
 from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
-from brasa.capture.custom import record_custom
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.words import describe_turn
 from brasa.functions.pointwise import add
@@ -27,7 +26,7 @@ from brasa.places import user_location
 from brasa.sizes import Guard
 from brasa.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.tensor import Tensor
-from brasa.tracing import Backward, CaptureError, Cell, Trace, tracing
+from brasa.tracing import CaptureError, Cell, Trace, tracing
 from brasa.views import replay
 
 _T = TypeVar("_T")
@@ -36,7 +35,7 @@ _T = TypeVar("_T")
 class Capture(Trace):
     """One call of a compiled function."""
 
-    can_run = True
+    can_run = of_user = True
 
     def __init__(
         self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,
@@ -46,7 +45,6 @@ class Capture(Trace):
         self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
-        self.imagined = False  # whether values are made up: a backward is traced before there are gradients
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.names, self.turn = names, ""
         self.symbolic = {id(tensor) for tensor in arguments}
@@ -240,11 +238,6 @@ class Capture(Trace):
             return []
         found = self.step(("gradient", nodes, seed_nodes, wanted), make)
         return [self.fresh(node, create_graph) for node in found]
-
-    def custom(
-        self, results: Sequence[Tensor], values: Sequence[Tensor], backward: Backward, once: bool
-    ) -> list[Tensor]:
-        return record_custom(self, results, values, backward, once)
 
     # running
 

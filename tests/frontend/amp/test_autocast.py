@@ -166,6 +166,16 @@ def test_compiled_is_eager_and_never_stale(inside: bool) -> None:
                 assert brasa.equal(eager, other), turn
 
 
+def test_loops_are_cast_inside() -> None:
+    def loop(x: brasa.Tensor) -> brasa.Tensor:
+        return brasa.scan(lambda carry, _: (carry, carry @ carry), x, brasa.ones(3, 2))[1]
+
+    x = brasa.ones(2, 2)
+    with brasa.autocast("cpu"):
+        assert loop(x).dtype is brasa.compile(loop)(x).dtype is brasa.bfloat16
+    assert loop(x).dtype is brasa.float32
+
+
 def test_sealed_programs_hold_for_one_precision() -> None:
     compiled = brasa.compile(lambda x: x @ x)
     x = brasa.ones(3, 3)

@@ -120,6 +120,20 @@ def test_a_compiled_program_follows_a_backward_that_changes() -> None:
         assert x.grad.tolist() == [factor, factor]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_in_a_loop(compiled: bool) -> None:
+    def loop(x: brasa.Tensor) -> brasa.Tensor:
+        last, _ = brasa.scan(lambda carry, _: (Cube.apply(carry, 0.5), carry), x, brasa.ones(3, 2))
+        return last.sum()
+
+    x = brasa.tensor([1.0, 1.25], requires_grad=True)
+    (brasa.compile(loop, fullgraph=True) if compiled else loop)(x).backward()
+    slope, z = np.ones(2), x.detach().numpy().astype(np.float64)
+    for _ in range(3):
+        slope, z = slope * 1.5 * z**2, 0.5 * z**3
+    np.testing.assert_allclose(x.grad.numpy(), slope, rtol=1e-6)
+
+
 class Numeric(Function):
     @staticmethod
     def forward(ctx: Any, x: brasa.Tensor) -> brasa.Tensor:
