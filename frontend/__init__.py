@@ -1,6 +1,10 @@
 """brasa: PyTorch's programming model on a compiler small enough to read."""
 
 from importlib import import_module as _import_module
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import Any as _Any
 
 from brasa import amp as amp
@@ -116,6 +120,7 @@ from brasa.ir.dtype import uint32 as uint32
 from brasa.ir.dtype import uint64 as uint64
 from brasa.ir.errors import BrasaError as BrasaError
 from brasa.layer_summary import summary as summary
+from brasa.promises import *  # noqa: F403
 from brasa.random import Generator as Generator
 from brasa.random import default_generator as default_generator
 from brasa.random import get_rng_state as get_rng_state
@@ -133,6 +138,7 @@ from brasa.spec import Device as _Device
 from brasa.spec import Size as Size
 from brasa.strided_memory import *  # noqa: F403
 from brasa.tensor import Tensor as Tensor
+from brasa.typed_tensors import *  # noqa: F403
 from brasa.views import detach as detach
 from brasa.views import flatten as flatten
 from brasa.views import narrow as narrow
@@ -148,7 +154,10 @@ half, float, double = float16, float32, float64
 cfloat, cdouble = complex64, complex128
 short, int, long = int16, int32, int64
 
+newaxis = None
+
 _methods.install()
+globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
 _LATE = ("distributions",)  # packages that are imported when their names are first read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa import creation, indexing, views
+from brasa import indexing, views
 from brasa._state import DEFAULTS, bump_epoch
 from brasa.arguments import require_tensors
 from brasa.autograd.engine import backward
@@ -26,8 +26,17 @@ from brasa.operators import OPERATORS
 from brasa.representation import represent
 from brasa.tape import add_accumulation_hook, add_hook
 from brasa.tensor import Tensor
+from brasa.typed_tensors import of_data_or_sizes
 
-_NUMBERS = (int, float, bool)
+# In-place methods that are functions, too, as in PyTorch.
+FUNCTIONS_IN_PLACE = [
+    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_",
+    "asin_", "asinh_", "atan_", "atanh_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_",
+    "cos_", "cosh_", "deg2rad_", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_", "fill_", "fix_", "floor_",
+    "frac_", "i0_", "index_put_", "ldexp_", "log10_", "log1p_", "log2_", "log_", "logit_", "nan_to_num_", "neg_",
+    "negative_", "rad2deg_", "reciprocal_", "relu_", "round_", "rsqrt_", "sigmoid_", "sin_", "sinc_", "sinh_",
+    "sqrt_", "square_", "tan_", "tanh_", "trunc_", "xlogy_", "zero_",
+]  # fmt: skip
 
 
 def install() -> None:
@@ -83,9 +92,9 @@ def _transposed(self: Tensor) -> Tensor:
     return views.permute(self, tuple(reversed(range(self.ndim))))
 
 
-def _init(self: Tensor, data: Any = ()) -> None:
-    """Tensor(data): as brasa.tensor, in the default dtype."""
-    made = creation.tensor(data, dtype=DEFAULTS.dtype)
+def _init(self: Tensor, *data: Any) -> None:
+    """Tensor(data): as brasa.tensor, in the default dtype; Tensor(2, 3): that holds anything."""
+    made = of_data_or_sizes(DEFAULTS.dtype, data)
     self._buffer, self._ptr, self._spec = made._buffer, made._ptr, made._spec
 
 

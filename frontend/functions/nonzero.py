@@ -6,11 +6,11 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.function import function
-from brasa.functions import reduction
+from brasa.functions import pointwise, reduction
 from brasa.functions.comparison import where
 from brasa.ir.dim import product
 from brasa.ir.dtype import int64
-from brasa.ir.errors import ArgumentError
+from brasa.ir.errors import ArgumentError, ValueError
 from brasa.ir.ops import cumulate, move
 from brasa.ir.ops.elementwise import floor_divide, ge, minimum, remainder, select, sub
 from brasa.ir.ops.index import scatter
@@ -18,10 +18,11 @@ from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
 from brasa.operators import operator
 from brasa.primitive import Number, apply, carrier, cast, constant, current, expand, reshape, truth, type_of
+from brasa.sizes import flatten_sizes
 from brasa.tensor import Tensor
 from brasa.tracing import tracing
 
-__all__ = ["argwhere", "nonzero", "nonzero_static"]
+__all__ = ["argwhere", "nonzero", "nonzero_static", "unravel_index"]
 
 
 @function
@@ -99,3 +100,16 @@ def _static_rows(input: Tensor, like: Tensor, fill_value: Number) -> Tensor:
     shape = type_of(rows).shape
     found = reshape(apply(ge, places, constant(0, int64, (shape[0],))), (shape[0], 1))
     return where(expand(found, shape), rows, fill_value)
+
+
+@operator()
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The places by axes, a tensor for each, of places in the flattened tensor of a shape."""
+    sizes = flatten_sizes((shape,), "unravel_index")
+    if indices.dtype.kind not in ("int", "uint"):
+        raise ValueError(f"indices must be integers, they are {indices.dtype.name}", op="unravel_index")
+    found, rest = [], indices
+    for size in reversed(sizes):
+        found.append(pointwise.remainder(rest, size))
+        rest = pointwise.floor_divide(rest, size)
+    return tuple(reversed(found))
