@@ -9,6 +9,7 @@ from typing import Any as _Any
 
 from brasa import amp as amp
 from brasa import autograd as autograd
+from brasa import compat as compat
 from brasa import fft as fft
 from brasa import linalg as linalg
 from brasa import masked as masked

@@ -7,7 +7,8 @@ from math import prod
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.graph import Node
+from brasa.ir.graph import Graph, Kind, Node
+from brasa.ir.ops.nested import bodies, bound_sizes
 from brasa.ir.sizes import bind
 
 _Shape = list[int]
@@ -28,15 +29,25 @@ _PRODUCTS: dict[str, Callable[..., int]] = {
 
 
 def count_flops(nodes: Iterable[Node], sizes: Mapping[str, Size]) -> int:
-    """Twice the products of these nodes and of the graphs that they call. sizes: what named sizes stand for."""
+    """Twice the products of these nodes and of the graphs that they hold. sizes: what named sizes stand for.
+
+    A scan counts for all its steps, a while for one, of two branches the one with more products.
+    """
     return sum(_flops(node, sizes) for node in nodes)
+
+
+def _of_body(graph: Graph, names: Mapping[str, Size], sizes: Mapping[str, Size]) -> int:
+    return count_flops(graph.nodes, {name: dim.substitute(size, sizes) for name, size in names.items()})
 
 
 def _flops(node: Node, sizes: Mapping[str, Size]) -> int:
     if node.op.name == "call":
         inner = node.attrs["graph"]
         names = bind([each.tensor for each in inner.inputs], [operand.tensor for operand in node.operands])
-        return count_flops(inner.nodes, {name: dim.substitute(size, sizes) for name, size in names.items()})
+        return _of_body(inner, names, sizes)
+    if node.op.kind is Kind.NESTED:
+        steps = dim.evaluate(dim.substitute(node.attrs.get("length", 1), sizes), {})
+        return steps * max(_of_body(body, bound_sizes(node, body), sizes) for body in bodies(node).values())
     if node.op.name not in _PRODUCTS:
         return 0
     shapes = [[dim.evaluate(dim.substitute(size, sizes), {}) for size in each.tensor.shape]

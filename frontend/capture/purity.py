@@ -227,7 +227,7 @@ class Walk:
 
     def _module(self, module: ModuleType) -> None:
         name = module.__name__
-        own = name.split(".")[0] in ("brasa", *_MATH, "typing", "__future__", "warnings")
+        own = name.split(".")[0] in ("brasa", *_MATH, "typing", "__future__", "warnings") or _is_own(type(module))
         looked_for = self.said & vars(module).keys() if own else self.said
         self.facts.polled += [(vars(module), key, vars(module).get(key, MISSING)) for key in looked_for]
         if own:

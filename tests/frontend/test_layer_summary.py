@@ -87,6 +87,12 @@ FLOPS: dict[str, tuple[Any, list[tuple[int, ...]], int]] = {
     "einsum": (lambda x, y: brasa.einsum("bij,bkj->bik", x, y), [(2, 3, 4), (2, 5, 4)], 2 * 2 * 3 * 4 * 5),
     "attention": (F.scaled_dot_product_attention, [(2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 7)], 2 * 2 * 3 * 4 * 6 * 12),
     "a transposed convolution": (F.conv_transpose2d, [(2, 3, 4, 4), (3, 5, 2, 2)], 2 * 2 * 3 * 16 * 5 * 4),
+    "a loop": (
+        lambda x, w: brasa.scan(lambda h, x: (h @ w + x, h), brasa.zeros(2, 3), x),
+        [(5, 2, 3), (3, 3)],
+        5 * 2 * 2 * 3 * 3,
+    ),
+    "a choice": (lambda x: brasa.cond(x.sum() > 0, lambda x: x @ x, lambda x: x, (x,)), [(4, 4)], 2 * 4 * 4 * 4),
     "no product": (lambda x: brasa.softmax(x, 0), [(2, 3)], 0),
 }
 
