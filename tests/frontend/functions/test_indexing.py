@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import brasa
 from tests.frontend.functions.harness import Array, Case, check, same_bits
@@ -232,3 +234,50 @@ def test_what_is_refused(name: str) -> None:
     call, kind, message = REFUSED[name]
     with pytest.raises(kind, match=message):
         call(brasa.tensor(X))
+
+
+# Any key
+
+
+@st.composite
+def keys(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """A key for a shape: slices, with new axes, and beside them integers, or one vector of places, or one mask."""
+    special = draw(st.sampled_from(("int", "places", "mask"))) if shape else "int"
+    chosen = draw(st.integers(0, len(shape) - 1)) if shape else 0
+    parts: list[Any] = []
+    for axis, size in enumerate(shape[: draw(st.integers(0, len(shape)))]):
+        if draw(st.integers(0, 4)) == 0:
+            parts.append(None)
+        if special == "int" and size and draw(st.booleans()):
+            parts.append(draw(st.integers(-size, size - 1)))
+        elif special == "places" and axis == chosen:
+            count = draw(st.integers(0, size))
+            parts.append(np.array(draw(st.permutations(range(size)))[:count], np.int64))
+        elif special == "mask" and axis == chosen:
+            parts.append(np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), np.bool_))
+        else:
+            ends = st.one_of(st.none(), st.integers(-size - 1, size + 1))
+            parts.append(slice(draw(ends), draw(ends), draw(st.sampled_from((None, 1, 2, 3)))))
+    return (*parts, ...) if draw(st.booleans()) else tuple(parts)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_any_key(data: st.DataObject) -> None:
+    """Reads and writes as NumPy does, of tensors whose memory lies in any order with gaps, which stay as they are."""
+    shape = tuple(data.draw(st.lists(st.integers(0, 4), max_size=3)))
+    key = data.draw(keys(shape))
+    turn = data.draw(st.permutations(range(len(shape))))
+    memory = brasa.full([2 * shape[axis] for axis in turn], -1.0, dtype=brasa.float64)
+    gapped = memory[tuple(slice(None, None, 2) for _ in shape)] if shape else memory
+    view = gapped.permute(*map(turn.index, range(len(shape)))) if shape else gapped
+    x = np.arange(float(np.prod(shape, dtype=int))).reshape(shape)
+    view.copy_(brasa.tensor(x))
+    same = tuple(brasa.tensor(part) if isinstance(part, np.ndarray) else part for part in key)
+    wanted = x[key]
+    np.testing.assert_array_equal(view[same].numpy(), wanted)
+    value = np.random.default_rng(0).standard_normal(wanted.shape)
+    x[key] = value
+    view[same] = brasa.tensor(value)
+    np.testing.assert_array_equal(view.numpy(), x)
+    assert np.count_nonzero(memory.numpy() == -1) == memory.numel() - view.numel()
