@@ -18,13 +18,14 @@ from benchmarks.conformance.values import Record, both, new_record, status_of
 def run_forms(entry: Any, module: ModuleType, dtype: str, column: str, most: int) -> Record:
     """Run the samples of an entry in one form: "inplace" or "out"; forward only."""
     record = new_record(entry, forward=0)
-    functions = both(entry, module, record)
+    has = entry.inplace_variant is not None if column == "inplace" else entry.supports_out
+    functions = both(entry, module, record) if has else None
     if functions is None:
+        record["status"] = record["status"] if has else "nosample"
         return record
     reference, function = functions
-    has = entry.inplace_variant is not None if column == "inplace" else entry.supports_out
     call = in_place if column == "inplace" else with_out
-    for sample in entry.sample_inputs("cpu", getattr(torch, dtype)) if has else ():
+    for sample in entry.sample_inputs("cpu", getattr(torch, dtype)):
         if sample.broadcasts_input:
             continue
         if most and record["samples"] >= most:
