@@ -94,7 +94,7 @@ class Body(Trace):
         self._given: set[Cell] = set()
 
     def location(self) -> str:
-        return user_location()
+        return self.outer.location()
 
     # values from outside
 
@@ -149,13 +149,13 @@ class Body(Trace):
         self.outer.look(tensor)
 
     def materialize(self, tensor: Tensor) -> None:
-        raise BrasaError(f"the function asks for a value at {self.location()}, but it is traced once, without values",
+        raise BrasaError(f"the function asks for a value at {user_location()}, but it is traced once, without values",
                          op=self.op, hint="choose with brasa.where or brasa.cond")  # fmt: skip
 
     def backward(
         self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
     ) -> None:
-        raise BrasaError(f"the function calls backward() at {self.location()}, which writes to .grad", op=self.op,
+        raise BrasaError(f"the function calls backward() at {user_location()}, which writes to .grad", op=self.op,
                          hint="brasa.autograd.grad gives gradients as values")  # fmt: skip
 
     def grad(
@@ -171,7 +171,7 @@ class Body(Trace):
     def draw(self, generator: Generator) -> tuple[int, Any]:
         """As the outer trace, but the number of the call is carried from step to step."""
         if self.op not in ("scan", "map"):
-            raise BrasaError(f"random numbers cannot be drawn at {self.location()}: how many would depend on values",
+            raise BrasaError(f"random numbers cannot be drawn at {user_location()}: how many would depend on values",
                              op=self.op, hint="draw them before, and pass them in")  # fmt: skip
         return Draw(generator.seed_value, generator, "seed", 0), self.calls_of(generator).next()
 
@@ -240,8 +240,12 @@ def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
         except CaptureError as error:
             trace.leave(error)
     operands = Operands()
-    with tracing(operands), located(""):
-        made = build(operands)
+    try:
+        with tracing(operands), located(""):
+            made = build(operands)
+    except CaptureError as error:
+        error.op = error.op or name
+        raise
     results = [operands.node_of(tensor) for _, tensor in leaves(made, "result", name)]
     graph = interned(operands.finish(name, results))
     return rebuilt(made, run_graph(graph, name, operands.values))

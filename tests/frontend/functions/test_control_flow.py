@@ -335,7 +335,18 @@ def test_errors() -> None:
     asked = message(BrasaError, lambda: brasa.scan(lambda h, x: (h if x.sum() > 0 else -h, x), h, xs))
     assert asked.startswith("scan: the function asks for a value at test_control_flow.py:")
     w = brasa.ones(3).requires_grad_()
+    assert message(BrasaError, lambda: brasa.map(lambda x: (w * x).register_hook(print), xs)).startswith("map: a hook")
     back = message(BrasaError, lambda: brasa.map(lambda x: (w * x).sum().backward(), xs))
     assert back.startswith("map: the function calls backward() at test_control_flow.py:")
     drawn = message(BrasaError, lambda: brasa.cond(pred, lambda: brasa.rand(3), lambda: brasa.zeros(3)))
     assert drawn.startswith("cond: random numbers cannot be drawn at test_control_flow.py:")
+
+
+def test_a_loop_in_a_function_belongs_to_no_line_of_a_user() -> None:
+    @brasa.function.function
+    def sums(xs: Tensor) -> Tensor:
+        return brasa.scan(lambda h, x: (h + x, h + x), xs[0] * 0, xs)[1]
+
+    assert sums(brasa.ones(3, 2)).tolist() == [[1, 1], [2, 2], [3, 3]]
+    ((made,),) = sums.function.specializations.values()
+    assert "scan(" in str(made.graph) and ".py" not in str(made.graph)
