@@ -27,7 +27,7 @@ def interpret(graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = M
     values: dict[Node, Any] = dict(zip(graph.inputs, arrays, strict=True))
     for node in graph.nodes:
         attrs = substitute_attrs(node.attrs, sizes)
-        if node.op.kind is Kind.CONTROL and "graph" in attrs:
+        if node.op.kind in (Kind.CONTROL, Kind.NESTED) and any(isinstance(value, Graph) for value in attrs.values()):
             attrs["known"] = sizes
         with np.errstate(all="ignore"):  # infinities and NaN are values like others
             result = node.op.evaluate(*(values[operand] for operand in node.operands), **attrs)

@@ -196,8 +196,10 @@ class _Lowering:
         for type, source, here in zip(types, sources, now, strict=False):
             self.copy(type, Location(source), Location(here))
         self.launches.append(self.loop(call, now, later, sources[carries:], results[carries - hidden :]))
-        for type, here, result in zip(types[hidden:], now[hidden:], results, strict=False):
-            self.copy(type, Location(here), Location(result))
+        read = {user.attrs["index"] for user in self.graph.users[call] if user.op.name == "item"} or {0}
+        for index, (type, here) in enumerate(zip(types[hidden:], now[hidden:], strict=True)):
+            if index in read:
+                self.copy(type, Location(here), Location(results[index]))
 
     def loop(
         self, call: Node, now: list[Place], later: list[Place], sources: list[Place], stacked: list[Place]

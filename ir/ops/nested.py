@@ -1,13 +1,14 @@
 """Ops that run graphs that they hold: `scan` step after step, `while` as long as a truth holds, `cond` one of two.
 
-A held graph has names of sizes of its own, which its inputs tell. All that it reads is passed to it, tensors that a
-user's function merely closes over too: they are the constants.
+A held graph has names of sizes of its own, which its inputs tell, or, once it is optimized, those around it. All that
+it reads is passed to it, tensors that a user's function merely closes over too: they are the constants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from brasa.ir.graph import Graph, Kind, Node, Op, item_types
 from brasa.ir.interpret import interpret
 from brasa.ir.sizes import bind, call_type, substitute_tensor
 from brasa.ir.types import TensorType, TupleType, Type
+
+Known: TypeAlias = Mapping[str, Size]  # what names of sizes stand for that the inputs of a graph do not tell alone
+NO_SIZES: Known = MappingProxyType({})
 
 
 def is_same(left: TensorType, right: TensorType) -> bool:
@@ -69,16 +73,18 @@ def _scan_arguments(
 
 
 def _scan_value(
-    *arrays: Any, graph: Graph, carries: int, sequences: int, length: int, reverse: bool, grouped: bool = False
-) -> Any:
+    *arrays: Any, graph: Graph, carries: int, sequences: int, length: int, reverse: bool, grouped: bool = False,
+    known: Known = NO_SIZES,
+) -> Any:  # fmt: skip
     carry, over, rest = arrays[:carries], arrays[carries : carries + sequences], arrays[carries + sequences :]
-    shapes = _result_shapes(graph, [*carry, *(np.empty(array.shape[1:], array.dtype) for array in over), *rest])
+    first = [*carry, *(np.empty(array.shape[1:], array.dtype) for array in over), *rest]
+    shapes = _result_shapes(graph, first, known)
     stacked = [
         np.zeros((length, *shape), node.tensor.dtype.numpy)
         for node, shape in zip(graph.outputs[carries:], shapes[carries:], strict=True)
     ]
     for step in range(length)[:: -1 if reverse else 1]:
-        results = interpret(graph, (*carry, *(array[step] for array in over), *rest))
+        results = interpret(graph, (*carry, *(array[step] for array in over), *rest), known)
         carry = results[:carries]
         for whole, made in zip(stacked, results[carries:], strict=True):
             whole[step] = made
@@ -86,9 +92,9 @@ def _scan_value(
     return values[0] if len(values) == 1 else values
 
 
-def _result_shapes(graph: Graph, arrays: Sequence[Any]) -> list[tuple[int, ...]]:
+def _result_shapes(graph: Graph, arrays: Sequence[Any], known: Known) -> list[tuple[int, ...]]:
     types = [TensorType(node.tensor.shape, node.tensor.dtype) for node in graph.inputs]
-    sizes = bind(types, [TensorType(array.shape, from_numpy(array.dtype)) for array in arrays])
+    sizes = bind(types, [TensorType(array.shape, from_numpy(array.dtype)) for array in arrays], known)
     types = [substitute_tensor(node.tensor, sizes) for node in graph.outputs]
     return [tuple(dim.evaluate(size, {}) for size in type.shape) for type in types]
 
@@ -117,10 +123,10 @@ def _check_truth(type: TensorType) -> None:
         raise DTypeError(f"is decided by a bool[], not by {type}")
 
 
-def _while_value(*arrays: Any, graph: Graph, carries: int) -> Any:
+def _while_value(*arrays: Any, graph: Graph, carries: int, known: Known = NO_SIZES) -> Any:
     carry, rest = arrays[:carries], arrays[carries:]
     while carry[0]:
-        carry = interpret(graph, (*carry, *rest))
+        carry = interpret(graph, (*carry, *rest), known)
     return carry[1] if carries == 2 else carry[1:]
 
 
@@ -142,8 +148,8 @@ def _cond_type(choice: TensorType, *types: TensorType, then: Graph, otherwise: G
     return _results(first)
 
 
-def _cond_value(choice: Any, *arrays: Any, then: Graph, otherwise: Graph) -> Any:
-    results = interpret(then if choice else otherwise, arrays)
+def _cond_value(choice: Any, *arrays: Any, then: Graph, otherwise: Graph, known: Known = NO_SIZES) -> Any:
+    results = interpret(then if choice else otherwise, arrays, known)
     return results[0] if len(results) == 1 else results
 
 

@@ -121,6 +121,24 @@ def test_bodies_speak_the_sizes_around_them() -> None:
     assert "= fused(h, w, x, c, graph=@mul_tanh_add)" in made
 
 
+def test_sizes_that_are_computed() -> None:
+    before = graph("""
+        graph step(h: f64[k], x: f64[k]) {
+          %0: f64[k] = add(h, x)
+          return %0, %0
+        }
+        graph loop(a: f64[n], xs: f64[t,n]) {
+          %0: f64[n*2] = concat(a, a, axis=0)
+          %1: f64[t,n*2] = concat(xs, xs, axis=1)
+          %2: (f64[n*2], f64[t,n*2]) = scan(%0, %1, graph=@step, carries=1, sequences=1, length=t, reverse=false)
+          %3: f64[t,n*2] = item(%2, index=1)
+          return %3
+        }""")  # fmt: skip
+    arrays = [np.arange(2.0), np.arange(6.0).reshape(3, 2)]
+    (made,) = interpret(run(before, PIPELINE, check=True), arrays)
+    np.testing.assert_array_equal(made, np.tile(np.cumsum(arrays[1], 0) + arrays[0], 2))
+
+
 def derivative(graph: Graph, arrays: Sequence[Any], seeds: Sequence[Any], ways: Sequence[Any]) -> float:
     """Of the outputs weighted by the seeds, along the ways, by differences."""
 
