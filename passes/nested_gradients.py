@@ -142,7 +142,8 @@ class _Backward:
         read = (*body.outputs[: self.carries], *(body.outputs[index] for index in self.given))
         smooth = tuple(index in (*self.moving, *self.over, *self.summed) for index in range(len(body.inputs)))
         inner = self.differentiate(Graph(body.name, body.inputs, body.nodes, read), smooth)
-        known = [index for index in self.made if body.outputs[index] in inner.nodes]
+        first = {body.outputs[index]: index for index in reversed(self.made)}
+        known = [index for index in sorted(first.values()) if body.outputs[index] in inner.nodes]
         inner = _known(inner, [body.outputs[index] for index in known])
         formal: dict[_Key, Node] = {("start", i): self._renamed(body.inputs[i]) for i in range(self.carries)}
         formal |= {("slice", i): self._renamed(body.inputs[i]) for i in range(self.carries, self.rest)}

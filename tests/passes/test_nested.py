@@ -178,6 +178,20 @@ graph loop(h: f64[n], xs: f64[t,n], w: f64[n]) {
   %1: f64[t,n] = item(%0, index=1)
   return %1
 }"""
+TWICE = """
+graph step(h: f64[k], w: f64[k]) {
+  %0: f64[k] = mul(h, w)
+  %1: f64[k] = tanh(%0)
+  %2: f64[k] = sin(%1)
+  return %1, %2, %2
+}
+graph loop(h: f64[n], w: f64[n]) {
+  %0: (f64[n], f64[3,n], f64[3,n]) = scan(h, w, graph=@step, carries=1, sequences=0, length=3, reverse=false)
+  %1: f64[3,n] = item(%0, index=1)
+  %2: f64[3,n] = item(%0, index=2)
+  %3: f64[3,n] = mul(%1, %2)
+  return %3
+}"""
 NESTED = """
 graph inner(h: f64[], x: f64[], w: f64[]) {
   %0: f64[] = mul(h, w)
@@ -222,11 +236,12 @@ graph layer(h: f64[n,m], xs: f64[t,n,m], w: f64[m,m], b: f64[m]) {
     (LOOP, [(3,), (3,), (4, 3), (3,)]),
     (ECHO.replace("WAY", "false"), [(3,), (4, 3), (3,)]),
     (ECHO.replace("WAY", "true"), [(3,), (4, 3), (3,)]),
+    (TWICE, [(3,), (3,)]),
     (NESTED, [(), (3, 2), ()]),
     (GROUPED, [(3, 2), (4, 3, 2), (2, 2), (2,)]),
     (BRANCH.replace("SIGN", "lt"), [(3,), (3,)]),
     (BRANCH.replace("SIGN", "ge"), [(3,), (3,)]),
-], ids=["scan", "forwards", "backwards", "scan in scan", "grouped scan", "then", "otherwise"])  # fmt: skip
+], ids=["scan", "forwards", "backwards", "a result twice", "scan in scan", "grouped scan", "then", "otherwise"])  # fmt: skip
 def test_gradients_are_differences(text: str, shapes: list[tuple[int, ...]]) -> None:
     rng = np.random.default_rng(1)
     first = graph(text)
