@@ -241,7 +241,7 @@ graph layer(h: f64[n,m], xs: f64[t,n,m], w: f64[m,m], b: f64[m]) {
     (GROUPED, [(3, 2), (4, 3, 2), (2, 2), (2,)]),
     (BRANCH.replace("SIGN", "lt"), [(3,), (3,)]),
     (BRANCH.replace("SIGN", "ge"), [(3,), (3,)]),
-], ids=["scan", "forwards", "backwards", "a result twice", "scan in scan", "grouped scan", "then", "otherwise"])  # fmt: skip
+], ids=["scan", "forwards", "backwards", "twice", "scan in scan", "grouped scan", "then", "otherwise"])  # fmt: skip
 def test_gradients_are_differences(text: str, shapes: list[tuple[int, ...]]) -> None:
     rng = np.random.default_rng(1)
     first = graph(text)
