@@ -53,3 +53,20 @@ def test_constants_leave_a_gradient_of_0(write: Callable[[Tensor], Any], compile
 
     (brasa.compile(loss) if compiled else loss)(z).backward()
     assert z.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_is_read_is_what_was_there_before(compiled: bool) -> None:
+    """Memory that is read and written, in places that overlap."""
+    x = np.arange(6.0, dtype=np.float32)
+    cases: list[tuple[Callable[[Tensor], Any], Any]] = [
+        (lambda y: y[1:].add_(y[:-1]), np.concatenate([x[:1], x[1:] + x[:-1]])),
+        (lambda y: y[:-1].copy_(y[1:]), np.concatenate([x[1:], x[-1:]])),
+        (lambda y: brasa.mul(y[1:], 2, out=y[:-1]), np.concatenate([2 * x[1:], x[-1:]])),
+        (lambda y: brasa.gather(y, 0, brasa.tensor([5, 4, 3, 2, 1, 0]), out=y), x[::-1]),
+        (lambda y: brasa.cat([y[3:], y[:3]], out=y), np.roll(x, 3)),
+    ]
+    for write, wanted in cases:
+        y = brasa.tensor(x)
+        (brasa.compile(write) if compiled else write)(y)
+        assert np.array_equal(y.numpy(), wanted)
