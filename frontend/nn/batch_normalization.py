@@ -59,7 +59,9 @@ class _Tracked(Affine):
         )
 
 
-class _BatchNorm(_Tracked):
+class BatchNorm(_Tracked):
+    """Batch normalisation of any number of axes; subclasses say of how many."""
+
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
         track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
@@ -79,25 +81,25 @@ class _BatchNorm(_Tracked):
         return functional.batch_norm(input, mean, variance, self.weight, self.bias, by_batch, momentum, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """Batch normalisation of input[n, c] or input[n, c, length] (Ioffe and Szegedy, 2015)."""
 
     ranks = (2, 3)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """Batch normalisation of input[n, c, h, w]."""
 
     ranks = (4,)
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """Batch normalisation of input[n, c, d, h, w]."""
 
     ranks = (5,)
 
 
-class SyncBatchNorm(_BatchNorm):
+class SyncBatchNorm(BatchNorm):
     """Batch normalisation by the statistics of all processes. There is one process, so it is a BatchNorm of any rank.
 
     process_group: accepted for PyTorch's sake.
@@ -119,7 +121,7 @@ class SyncBatchNorm(_BatchNorm):
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
         """The module with a SyncBatchNorm, over the same tensors, in the place of every BatchNorm."""
         made = module
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, BatchNorm):
             made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
                        process_group, bias=module.bias is not None)  # fmt: skip
             made.__dict__.update(_parameters=module._parameters, _buffers=module._buffers, training=module.training)

@@ -26,7 +26,7 @@ def _muon(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024."""
     buffer = moved_average(buffer, grad, momentum)
-    direction = moved_average(buffer, grad, pointwise.sub(1.0, momentum)) if nesterov else buffer
+    direction = moved_average(buffer, grad, momentum) if nesterov else buffer
     turned = _orthogonal(direction, a, b, c, eps, steps, wide)
     return pointwise.sub(shrunk(param, lr, weight_decay), pointwise.mul(turned, adjusted)), buffer
 

@@ -10,11 +10,12 @@ from brasa.autograd import enable_grad, no_grad
 from brasa.ir.errors import ArgumentError, NotImplementedError, ValueError
 from brasa.nn.parameter import clear_gradient
 from brasa.nn.registry import Registries, Registry, RegistryList
+from brasa.optim.hooks import Hooked
 from brasa.tensor import Tensor
 from brasa.tracing import tracing
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """The base of all optimisers, as `torch.optim.Optimizer`.
 
     Subclasses define `_initial_state`, and `_update`, which changes one parameter. Hyperparameters are numbers at run
@@ -22,6 +23,7 @@ class Optimizer:
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        super().__init__()
         self.defaults = defaults
         self.state: dict[Any, dict[str, Any]] = Registries()
         self.param_groups: list[dict[str, Any]] = RegistryList()
@@ -99,6 +101,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the parameters' numbers, and the groups with numbers in the place of parameters."""
+        for hook in list(self._optimizer_state_dict_pre_hooks.values()):
+            hook(self)
         numbers: dict[int, int] = {}
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -109,10 +113,11 @@ class Optimizer:
             for group in self.param_groups
         ]  # fmt: skip
         state = {numbers.get(id(key), key): dict(value) for key, value in self.state.items()}
-        return {"state": state, "param_groups": groups}
+        return self._through(self._optimizer_state_dict_post_hooks, {"state": state, "param_groups": groups})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state: parameters are matched by their order in the groups."""
+        state_dict = self._through(self._optimizer_load_state_dict_pre_hooks, dict(state_dict))
         groups = deepcopy(state_dict["param_groups"])
         self._check_groups(groups)
         pairs = [
@@ -129,6 +134,8 @@ class Optimizer:
             own.clear()
             own.update({**saved, "params": parameters})
         self.state = state
+        for hook in list(self._optimizer_load_state_dict_post_hooks.values()):
+            hook(self)
 
     def _check_groups(self, groups: list[dict[str, Any]]) -> None:
         have = [len(group["params"]) for group in self.param_groups]

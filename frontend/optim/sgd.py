@@ -31,10 +31,9 @@ def _sgd_momentum(
     grad = descent(param, grad, weight_decay, maximize)
     added = grad
     if dampening is not None:
-        share = exactly(elementwise.sub, 1.0, dampening)
         if step is not None:  # the first step is not dampened
-            share = pointwise.where(pointwise.eq(step, 0.0), 1.0, share)
-        added = pointwise.mul(grad, share)
+            dampening = exactly(elementwise.mul, dampening, pointwise.sign(step))
+        added = pointwise.mul(grad, exactly(elementwise.sub, 1.0, dampening))
     buffer = pointwise.add(pointwise.mul(buffer, momentum), added)
     direction = pointwise.add(grad, pointwise.mul(buffer, momentum)) if nesterov else buffer
     moved = pointwise.sub(param, pointwise.mul(direction, lr))

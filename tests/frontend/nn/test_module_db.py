@@ -22,8 +22,8 @@ with warnings.catch_warnings():
     from torch.testing._internal.common_modules import module_db
 
 PARAMETRIC = re.compile(
-    "(Lazy)?Conv|BatchNorm|InstanceNorm|Linear|Bilinear|GroupNorm|LayerNorm|RMSNorm|Embedding|PReLU|Transformer(?!Encoder$)"
-    "|MultiheadAttention|RNN|GRU|LSTM"
+    "(Lazy)?Conv|BatchNorm|InstanceNorm|Linear|Bilinear|GroupNorm|LayerNorm|RMSNorm|Embedding|PReLU"
+    "|Transformer(?!Encoder$)|MultiheadAttention|RNN|GRU|LSTM"
 )
 ENTRIES = {entry.name.removeprefix("nn."): entry for entry in module_db}
 

@@ -98,13 +98,15 @@ def orthogonal(x: Array) -> Array:
     ("nesterov", "adjust", "ratio"), [(True, None, np.sqrt(4 / 3)), (False, "match_rms_adamw", 0.4)]
 )
 def test_muon(nesterov: bool, adjust: str | None, ratio: float) -> None:
-    (found, _) = train(optim.Muon, 1, lr=0.1, nesterov=nesterov, adjust_lr_fn=adjust)
-    g = gradients(*STARTS)[0]
-    buffer = 0.05 * g
-    direction = 0.05 * g + 0.95 * buffer if nesterov else buffer
-    wanted = STARTS[0] * (1 - 0.1 * 0.1) - 0.1 * ratio * orthogonal(direction).T
-    np.testing.assert_allclose(found, wanted, atol=2e-3)
-    turned = (STARTS[0] * (1 - 0.1 * 0.1) - found) / (0.1 * ratio)
+    wanted, before, buffer = STARTS[0], STARTS[0], np.zeros_like(STARTS[0])
+    for steps in range(1, 5):
+        (found, _) = train(optim.Muon, steps, lr=0.1, nesterov=nesterov, adjust_lr_fn=adjust)
+        g = gradients(wanted, STARTS[1])[0]
+        buffer = 0.95 * buffer + 0.05 * g
+        direction = 0.05 * g + 0.95 * buffer if nesterov else buffer
+        before, wanted = wanted, wanted * (1 - 0.1 * 0.1) - 0.1 * ratio * orthogonal(direction).T
+        np.testing.assert_allclose(found, wanted, atol=2e-3)
+    turned = (before * (1 - 0.1 * 0.1) - found) / (0.1 * ratio)
     assert np.all(np.abs(np.linalg.svd(turned, compute_uv=False) - 1) < 0.4)
 
 
