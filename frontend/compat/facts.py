@@ -1,4 +1,4 @@
-"""What PyTorch's modules hold beside functions and classes: its version, its constants, and what it says of devices.
+"""What PyTorch's modules hold beside functions and classes: its version, and what it says of devices.
 
 Flags that brasa need not heed may be set: what they ask for (deterministic results, precise products) is always so.
 """
@@ -6,7 +6,6 @@ Flags that brasa need not heed may be set: what they ask for (deterministic resu
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -38,12 +37,9 @@ _NEEDING_ONE = "current_device set_device get_device_name get_device_properties 
 
 FACTS: dict[str, dict[str, Any]] = {
     "torch": {
-        "__version__": f"{VERSION}+brasa", "inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e,
-        "newaxis": None,
-        "use_deterministic_algorithms": _always(None), "are_deterministic_algorithms_enabled": _always(True),
-        "is_deterministic_algorithms_warn_only_enabled": _always(False), "set_flush_denormal": _always(False),
-        "set_float32_matmul_precision": _always(None), "get_float32_matmul_precision": _always("highest"),
-        "set_num_interop_threads": _always(None), "get_num_interop_threads": _always(1),
+        "__version__": f"{VERSION}+brasa", "is_deterministic_algorithms_warn_only_enabled": _always(False),
+        "set_flush_denormal": _always(False), "set_num_interop_threads": _always(None),
+        "get_num_interop_threads": _always(1),
     },
     "torch.version": {"__version__": f"{VERSION}+brasa", "cuda": None, "hip": None, "xpu": None, "debug": False},
     "torch.cuda": {
