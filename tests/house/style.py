@@ -14,7 +14,11 @@ FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 60, 120
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 VAGUE = re.compile(r"(^|_)(utils?|managers?|misc)(_|$)|^_?common$")
 PRAGMA = re.compile(r" *# (type: ignore|noqa|fmt:).*")
-PUBLIC_NAMES_OF_OTHERS = ("frontend/utils/", "frontend/nn/utils/")  # torch.utils and torch.nn.utils
+PUBLIC_NAMES_OF_OTHERS = (
+    "frontend/utils/",
+    "frontend/nn/utils/",
+    "frontend/optim/swa_utils/",
+)  # torch.utils and torch.nn.utils
 MAY_PRINT = ("frontend/command_*.py", "frontend/__main__.py", "examples/*", "benchmarks/*", "tests/*")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
