@@ -56,12 +56,12 @@ def _gru_layer(
 
 @function(fixed=("w_hh",))
 def _rnn_layer(sums: Tensor, hidden: Tensor, w_hh: Tensor, tanh: bool, backwards: bool) -> tuple[Tensor, Tensor]:
-    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
+    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, States]:
         total = pointwise.add(affine(state, w_hh, None), moment)
         after = pointwise.tanh(total) if tanh else pointwise.relu(total)
-        return after, after
+        return after, (after, total)
 
-    hidden, seen = grouped_scan(step, hidden, sums, reverse=backwards)
+    hidden, (seen, _) = grouped_scan(step, hidden, sums, reverse=backwards)
     return seen, hidden
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import brasa
 from brasa.functions.matrix import cheapest_order
 from brasa.ir.errors import BrasaError
-from tests.frontend.functions.harness import Array, Case, check
+from tests.frontend.functions.harness import Array, Case, check, same_bits
 
 
 def draw(*shape: int, dtype: Any = np.float64, seed: int = 0) -> Array:
@@ -78,6 +78,14 @@ def test_single_precision_sums_of_half_precision() -> None:
     ones = np.full((1, 4096), 1 + 2**-7, ml_dtypes.bfloat16)
     got = brasa.mm(brasa.tensor(ones), brasa.tensor(np.ones((4096, 1), ml_dtypes.bfloat16)))
     assert got.dtype is brasa.bfloat16 and got.item() == 4128
+
+
+def test_a_column_is_multiplied_in_one_order() -> None:
+    rng = np.random.default_rng(0)
+    rows, column = (brasa.tensor(rng.standard_normal(shape)) for shape in ((3, 70), (70, 1)))
+    for dynamic in (True, False):
+        run = brasa.compile(lambda a, b: brasa.matmul(a, b + 0.0), dynamic=dynamic)
+        same_bits(run(rows, column), brasa.matmul(rows, column + 0.0))
 
 
 def test_addmm_without_its_input() -> None:

@@ -12,6 +12,7 @@ import pytest
 import brasa
 from brasa import nn
 from brasa.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from tests.compiling import assert_compiles
 from tests.frontend.functions.harness import flat, same_bits
 from tests.frontend.nn.judges import Array, arrays_of, assert_gradients
 from tests.frontend.nn.training import same_after_training
@@ -186,12 +187,29 @@ def test_dropout_between_layers() -> None:
     same_bits(module.eval()(x)[0], module(x)[0])
 
 
-def test_compiled_for_one_length_runs_for_other_batches() -> None:
-    module = nn.GRU(3, 4)
+def test_one_program_for_all_lengths_and_batches() -> None:
+    module = nn.GRU(3, 4, 2, bidirectional=True)
+    run = brasa.compile(module, fullgraph=True)
+    with brasa.no_grad(), assert_compiles(1):
+        for times, batch in ((3, 2), (5, 4), (1, 3), (7, 1)):
+            x = brasa.randn(times, batch, 3)
+            for one, other in zip(flat(run(x)), flat(module(x)), strict=True):
+                same_bits(one, other)
+
+
+def test_packed_training_compiles_to_the_same_bits() -> None:
+    module = nn.LSTM(3, 4, batch_first=True)
     run = brasa.compile(module)
-    for batch in (2, 5, 1):
-        x = brasa.randn(3, batch, 3)
-        same_bits(run(x)[0], module(x)[0])
+    for lengths in ([3, 1], [2, 4]):
+        left = []
+        for call in (module, run):
+            packed = pack_padded_sequence(brasa.tensor(np.ones((2, 4, 3), np.float32)), lengths, True, False)
+            output, ends = call(packed)
+            (output.data * output.data).sum().backward()
+            left.append([output.data, *flat(ends), *(parameter.grad for parameter in module.parameters())])
+            module.zero_grad()
+        for one, other in zip(*left, strict=True):
+            same_bits(one, other)
 
 
 def test_texts_and_state() -> None:
