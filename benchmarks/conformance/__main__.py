@@ -8,8 +8,8 @@
     python -m benchmarks.conformance --page                        the page alone
 
 Each entry runs in a process of its own, for at most --limit seconds. Results are appended to a file for each column and
-dtype in --results, one line of JSON for each entry. What has a line there is not run again, except with --ops and with
---failed; the last line of an entry counts.
+dtype in --results, one line of JSON for each entry. What has a line there is not run again, except with --ops, with
+--failed, and when --samples had left some out; the last line of an entry counts.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch.testing._internal.common_methods_invocations import op_db
 
 from benchmarks.conformance import page, results
-from benchmarks.conformance.callables import full_name
+from benchmarks.conformance.callables import entries_of, full_name
 from benchmarks.conformance.forms import run_errors, run_forms
 from benchmarks.conformance.isolate import isolated
 from benchmarks.conformance.values import run_values
@@ -80,14 +79,20 @@ def run(column: str, dtype: str, chosen: argparse.Namespace) -> bool:
     fine = True
     for entry in chosen_entries(dtype, chosen):
         before = kept.records.get(full_name(entry))
-        if before and not chosen.ops and not (chosen.failed and before["status"] != "pass"):
+        if before and not chosen.ops and not _again(before, chosen):
             continue
         record = isolated(partial(run_entry, entry, module, column, dtype, chosen), chosen.limit)
-        record = {"op": full_name(entry), **record}
+        record = {"op": full_name(entry), **record} | ({"most": chosen.samples} if chosen.samples else {})
         kept.add(record)
         print(line_of(record), *(record["notes"] if chosen.verbose else record["notes"][:1]), sep="\n    ", flush=True)
         fine &= record["status"] in ("pass", "unmapped", "nosample")
     return fine
+
+
+def _again(before: dict[str, Any], chosen: argparse.Namespace) -> bool:
+    """Whether an entry runs though it has run: it failed and that is asked for, or not all its samples were tried."""
+    tried_all = not before.get("most") or 0 < chosen.samples <= before["most"]
+    return not tried_all or (chosen.failed and before["status"] != "pass")
 
 
 def run_entry(entry: Any, module: ModuleType, column: str, dtype: str, chosen: argparse.Namespace) -> dict[str, Any]:
@@ -102,7 +107,7 @@ def run_entry(entry: Any, module: ModuleType, column: str, dtype: str, chosen: a
 def chosen_entries(dtype: str, chosen: argparse.Namespace) -> Iterator[Any]:
     """The entries that have the dtype and that the command line chooses."""
     names = chosen.ops.split(",") if chosen.ops else []
-    having = [entry for entry in op_db if getattr(torch, dtype) in entry.dtypes]
+    having = entries_of(dtype)
     if chosen.core:
         having = [entry for entry in having if results.is_core(full_name(entry))]
     if names and chosen.ops.startswith("/"):

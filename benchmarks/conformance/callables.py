@@ -7,6 +7,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import torch
+from torch.testing._internal.common_methods_invocations import op_db
 
 from benchmarks.conformance.carry import Missing, lookup
 
@@ -14,6 +15,11 @@ from benchmarks.conformance.carry import Missing, lookup
 def full_name(entry: Any) -> str:
     """The name of an entry, with that of its variant."""
     return f"{entry.name}.{entry.variant_test_name}" if entry.variant_test_name else entry.name
+
+
+def entries_of(dtype: str) -> list[Any]:
+    """The entries of PyTorch's database that have samples of a dtype."""
+    return [entry for entry in op_db if getattr(torch, dtype) in entry.dtypes]
 
 
 def resolve(entry: Any, module: ModuleType, methods: bool = False) -> Callable[..., Any] | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.conformance.callables import entries_of, full_name
 from benchmarks.conformance.judge import TOLERANCES
 from benchmarks.conformance.results import ResultFile, core, is_core
 
@@ -36,6 +37,8 @@ by `python -m benchmarks.conformance --page` from the results. {date}: {versions
 
 - An entry passes when every sample of it does, in every column: the results, the gradients of a weighted sum of them,
   and both again from `brasa.compile(function, fullgraph=True)`. Entries whose shapes depend on values may split.
+- An entry that has not run, where "run" is below "entries", is not known to pass: a run goes on where it was
+  interrupted.
 - An entry with no sample that ran counts as failed, and so does one that PyTorch has no public name for ("unmapped").
 - A value may be off by absolute + relative × |PyTorch's|: {tolerances}. Shapes, dtypes, integers and truth values are
   exact. Where a sample of a narrow dtype differs, PyTorch's answer to the same numbers in float64, which is nearer to
@@ -77,32 +80,39 @@ def text(sweeps: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> str:
 
 def _values_table(sweeps: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> Iterator[str]:
     tested = "forward | gradient | compiled | its gradient"
-    yield f"| values | entries | pass | core | {tested} | samples | skipped | by float64 |"
-    yield "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+    yield f"| values | entries | run | pass | core: run | core: pass | {tested} | samples | skipped | by float64 |"
+    yield f"| --- |{' --: |' * 12}"
     for (column, dtype), records in sweeps.items():
         if column == "values":
             tested = [_tally(records.values(), *pair) for pair in _TESTED[column]]
             exact = str(sum(record.get("exact", 0) for record in records.values()))
-            yield f"| {' | '.join([dtype, *_counts(records), *tested, *_samples(records), exact])} |"
+            names = {full_name(entry) for entry in entries_of(dtype)}
+            counts = [str(len(names)), *_counts(names, records), *_counts(set(filter(is_core, names)), records, True)]
+            short = sum("most" in record for record in records.values())
+            title = f"{dtype}, the first samples of {short}" if short else dtype
+            yield f"| {' | '.join([title, *counts, *tested, *_samples(records), exact])} |"
     yield ""
 
 
 def _forms_table(sweeps: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> Iterator[str]:
     if all(column == "values" for column, _ in sweeps):
         return
-    yield "| forms | entries | pass | core | samples | skipped |"
-    yield "| --- | --: | --: | --: | --: | --: |"
+    yield "| forms | run | pass | core: run | core: pass | samples | skipped |"
+    yield f"| --- |{' --: |' * 6}"
     for (column, dtype), records in sweeps.items():
         if column != "values":
             having = {name: record for name, record in records.items() if record["status"] not in _WITHOUT_FORM}
-            yield f"| {' | '.join([f'{_TITLES[column]}, {dtype}', *_counts(having), *_samples(having)])} |"
+            counts = [*_counts(having, having), *_counts(filter(is_core, having), having)]
+            yield f"| {' | '.join([f'{_TITLES[column]}, {dtype}', *counts, *_samples(having)])} |"
     yield ""
 
 
-def _counts(records: dict[str, dict[str, Any]]) -> tuple[str, str, str]:
-    passing = {name for name, record in records.items() if record["status"] == "pass"}
-    among = set(filter(is_core, records))
-    return str(len(records)), str(len(passing)), f"{len(passing & among)} of {len(among)}"
+def _counts(names: Iterable[str], records: dict[str, dict[str, Any]], of: bool = False) -> tuple[str, str]:
+    """How many of the entries have run, of all of them if that is to be said, and how many of them pass."""
+    every = set(names)
+    ran = every & records.keys()
+    passing = sum(records[name]["status"] == "pass" for name in ran)
+    return f"{len(ran)} of {len(every)}" if of else str(len(ran)), str(passing)
 
 
 def _tally(records: Iterable[dict[str, Any]], good: str, of: str) -> str:

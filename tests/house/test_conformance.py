@@ -85,9 +85,9 @@ def test_page_counts(tmp_path: Path) -> None:
     kept.add({"op": "add", "status": "pass", "notes": [], **counts, "gradient": 2})
     kept.add({"op": "mul", "status": "fail", "notes": ["gradient #0: off"], **counts, "gradient": 1})
     text = page.text({("values", "float32"): ResultFile(tmp_path, "values", "float32").records})
-    assert "| float32 | 2 | 1 | 1 of 2 | 2 of 2 | 1 of 2 | 2 of 2 | 2 of 2 | 8 | 2 (20.0 %) | 0 |" in text
+    assert "| float32 | 677 | 2 | 1 | 2 of 369 | 1 | 2 of 2 | 1 of 2 | 2 of 2 | 2 of 2 | 8 | 2 (20.0 %) | 0 |" in text
     assert "- `mul` (core): fail 1 of 2; gradient #0: off" in text
     records = {"add": {"op": "add", "status": "nosample"}, "mul": {"op": "mul", "status": "missing", "notes": ["mul"]}}
     text = page.text({("out", "float32"): records})
-    assert "| With `out=`, float32 | 1 | 0 | 0 of 1 | 0 | 0 (0.0 %) |" in text
+    assert "| With `out=`, float32 | 1 | 0 | 1 | 0 | 0 | 0 (0.0 %) |" in text
     assert "`mul` (core): missing; mul" in text and "`add`" not in text
