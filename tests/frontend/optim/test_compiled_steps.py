@@ -29,6 +29,7 @@ OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
             optim.Adadelta,
             optim.Rprop,
             optim.ASGD,
+            optim.Adafactor,
         )
     },
 }
@@ -86,3 +87,32 @@ def test_compiled_steps(name: str, clip: bool) -> None:
         compiled = train(OPTIMIZERS[name], compiled=True, clip=clip)
     assert compiled == eager
     assert len(set(eager[0])) == len(eager[0])
+
+
+@pytest.mark.parametrize("name", ["Muon", "LBFGS", "strong Wolfe"])
+@pytest.mark.filterwarnings("ignore::brasa.capture.compiled.CompileWarning")
+def test_compiled_steps_of_matrices_and_closures(name: str) -> None:
+    """A closure's loss is looked at, so a step of L-BFGS is several programs."""
+    results = []
+    for compiled in (False, True):
+        brasa.manual_seed(2)
+        layer = nn.Linear(4, 3, bias=False)
+        optimizer: optim.Optimizer = (
+            optim.Muon(layer.parameters(), lr=0.1) if name == "Muon"
+            else optim.LBFGS(layer.parameters(), lr=0.5, line_search_fn=None if name == "LBFGS" else "strong_wolfe")
+        )  # fmt: skip
+
+        def step(x: brasa.Tensor, layer: Any = layer, optimizer: Any = optimizer) -> None:
+            def closure() -> brasa.Tensor:
+                optimizer.zero_grad()
+                loss = layer(x).square().mean()
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+
+        run = brasa.compile(step, fullgraph=name == "Muon") if compiled else step
+        for _ in range(3):
+            run(brasa.randn(6, 4))
+        results.append(layer.weight.tolist())
+    assert results[0] == results[1]
