@@ -36,7 +36,6 @@ class Dirichlet(ExponentialFamily):
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
     has_rsample = True
-    _mean_carrier_measure = 0
 
     def __init__(self, concentration: Any, validate_args: bool | None = None) -> None:
         if concentration.ndim < 1:
@@ -77,6 +76,12 @@ class Dirichlet(ExponentialFamily):
     def _natural_params(self) -> tuple[Any, ...]:
         return (self.concentration,)
 
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        """Of minus the sum of the logarithms."""
+        a = self.concentration
+        return (a.sum(-1, True).digamma() - a.digamma()).sum(-1)
+
     def _log_normalizer(self, *natural_params: Any) -> Any:
         (a,) = natural_params
         return a.lgamma().sum(-1) - a.sum(-1).lgamma()
@@ -88,7 +93,6 @@ class Beta(ExponentialFamily):
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
     has_rsample = True
-    _mean_carrier_measure = 0
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
@@ -124,6 +128,10 @@ class Beta(ExponentialFamily):
     @property
     def _natural_params(self) -> tuple[Any, ...]:
         return self.concentration1, self.concentration0
+
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        return self._dirichlet._mean_carrier_measure
 
     def _log_normalizer(self, *natural_params: Any) -> Any:
         a, b = natural_params

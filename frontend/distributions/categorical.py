@@ -94,7 +94,8 @@ class OverCategorical(Distribution):
 
     def __init__(self, probs: Any, logits: Any, validate_args: bool | None) -> None:
         self._categorical = Categorical(probs, logits, validate_args)
-        super().__init__(self._categorical.batch_shape, self.param_shape[-1:], validate_args=validate_args)
+        super().__init__(self._categorical.batch_shape, self.param_shape[-1:], validate_args=False)
+        self._validate_args = self._categorical._validate_args  # which has checked the parameters
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)

@@ -56,7 +56,8 @@ class Binomial(ProbsOrLogits, Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Any:
         shape = self._extended_shape(sample_shape)
-        return binomial(self.total_count.expand(shape), self.probs.expand(shape))
+        count, prob = (each.expand(shape).reshape(-1) for each in (self.total_count, self.probs))
+        return binomial(count, prob).reshape(shape)
 
     def log_prob(self, value: Any) -> Any:
         count, value = self.total_count, self._checked(value)

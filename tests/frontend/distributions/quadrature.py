@@ -61,6 +61,11 @@ def _continuous(low: Any, high: Any, batch: tuple[int, ...]) -> tuple[Any, Any]:
 def chances(distribution: Any) -> tuple[Any, Any, Any]:
     """Values, their logarithmic densities, and their shares of the whole."""
     values, weights = nodes(distribution)
-    logs = distribution.log_prob(brasa.tensor(values)).detach().numpy()
+    logs = log_density(distribution, values)
     shares = np.where(weights > 0, np.exp(logs), 0) * weights
     return values, np.where(shares > 0, logs, 0), shares
+
+
+def log_density(distribution: Any, values: Any) -> Any:
+    """log_prob at values, in NumPy."""
+    return distribution.log_prob(brasa.tensor(values)).detach().numpy()
