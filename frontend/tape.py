@@ -234,7 +234,6 @@ def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
         raise GradientError("the tensor does not require gradients", op="register_hook")
     if edge.node.hooks is None:
         edge.node.hooks = {}
-    bump_epoch()
     hooks = edge.node.hooks.setdefault(edge.index, {})
     bump_epoch()
     return RemovableHandle(hooks, hook)

@@ -11,13 +11,12 @@ from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node
 from brasa.ir.printing import print_attr, value_names
 
-_COLORS = {
-    Kind.SOURCE: "#e8e8e8", Kind.ELEMENTWISE: "#cfe8cf", Kind.VIEW: "#f2f2f2", Kind.MOVE: "#dfe8f5",
-    Kind.REDUCE: "#f9dcb0", Kind.CONTRACT: "#f5b9a8", Kind.WINDOW: "#f3cfe0", Kind.INDEX: "#d9cff0",
-    Kind.SCATTER: "#d9cff0", Kind.CHECK: "#d9cff0",
-    Kind.RANDOM: "#f7f3b5", Kind.CONTROL: "#ffffff", Kind.NESTED: "#ffffff",
-    Kind.CUMULATE: "#f9e6b0", Kind.SORT: "#cfe3f0",
-    Kind.SEARCH: "#cfe3f0", Kind.ATTEND: "#f5b9a8", Kind.TRELLIS: "#f9e6b0",
+COLORS = {
+    Kind.SOURCE: "#e8e8e8", Kind.ELEMENTWISE: "#cfe8cf", Kind.VIEW: "#f2f2f2", Kind.COMPLEX: "#f2f2f2",
+    Kind.MOVE: "#dfe8f5", Kind.REDUCE: "#f9dcb0", Kind.CONTRACT: "#f5b9a8", Kind.WINDOW: "#f3cfe0",
+    Kind.CUMULATE: "#f9e6b0", Kind.SORT: "#cfe3f0", Kind.SEARCH: "#cfe3f0", Kind.ATTEND: "#f5b9a8",
+    Kind.TRELLIS: "#f9e6b0", Kind.INDEX: "#d9cff0", Kind.SCATTER: "#d9cff0", Kind.CHECK: "#d9cff0",
+    Kind.RANDOM: "#f7f3b5", Kind.HOST: "#e3d8c8", Kind.NESTED: "#ffffff", Kind.CONTROL: "#ffffff",
 }  # fmt: skip
 _WIDTH, _HEIGHT, _ACROSS, _DOWN, _LETTER = 24, 44, 24, 36, 7.2
 
@@ -59,7 +58,7 @@ def to_dot(graph: Graph) -> str:
     ]
     for name, data in drawn.nodes.items():
         text = _quoted("\n".join(data["label"]))
-        lines.append(f'  {_quoted(name)} [label={text}, fillcolor="{_COLORS[data["kind"]]}"];')
+        lines.append(f'  {_quoted(name)} [label={text}, fillcolor="{COLORS[data["kind"]]}"];')
     lines += [f"  {_quoted(a)} -> {_quoted(b)};" for a, b in drawn.edges]
     return "\n".join([*lines, "}", ""])
 
@@ -119,7 +118,7 @@ def _edge_svg(source: tuple[float, float, float], target: tuple[float, float, fl
 
 def _node_svg(place: tuple[float, float, float], data: dict[str, Any]) -> str:
     x, y, width = place
-    color = _COLORS[data["kind"]]
+    color = COLORS[data["kind"]]
     texts = "".join(
         f'<text x="{x + width / 2:.1f}" y="{y + 18 + 16 * i:.1f}" text-anchor="middle">{escape(line)}</text>'
         for i, line in enumerate(data["label"])

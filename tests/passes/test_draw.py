@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from brasa.passes.draw import layered_svg, to_dot, to_networkx, to_svg
+from brasa.ir.graph import Kind
+from brasa.passes.draw import COLORS, layered_svg, to_dot, to_networkx, to_svg
 from tests.passes.checks import graph
 
 TEXT = """
@@ -34,6 +35,10 @@ def test_values_and_edges() -> None:
     assert set(drawn.edges) == EDGES
     assert drawn.nodes["%0"]["label"] == ('%0 = matmul "chain"', "f32[n,4]")
     assert drawn.nodes["%2"]["label"] == ("%2 = call @half", "f32[n*4]")
+
+
+def test_every_kind_has_a_color() -> None:
+    assert set(COLORS) == set(Kind)
 
 
 def test_dot_names_every_value_and_edge() -> None:
