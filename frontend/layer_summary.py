@@ -60,13 +60,13 @@ class Summary:
         for layer in self.layers:
             name = layer.name.rpartition(".")[2]
             title = "  " * layer.depth + (f"{name}: {layer.kind}" if name else layer.kind)
-            shapes = " ".join(str(list(shape)) for shape in layer.outputs) if layer.calls else "not called"
+            shapes = " ".join(str(list(shape)) for shape in layer.outputs) if layer.calls else "(not called)"
             rows.append([title, shapes, *(f"{n:,}" for n in (layer.parameters, layer.flops, layer.nbytes))])
         return rows
 
     def _results(self) -> int:
         """The bytes of what the innermost layers give."""
-        inner = {layer.name.rpartition(".")[0] for layer in self.layers[1:]}
+        inner = {_holder(layer) for layer in self.layers[1:]}
         return sum(layer.output_bytes for layer in self.layers if layer.name not in inner)
 
     def _totals(self) -> list[str]:
@@ -92,7 +92,15 @@ def summary(model: Module, input: Any) -> Summary:
     layers = {path: _described(path, module) for path, module in model.named_modules()}
     with _noting(model, layers):
         outline(model, types)
+    for layer in reversed(layers.values()):
+        if not layer.calls:  # a list of layers is not called itself
+            layer.flops = sum(each.flops for each in layers.values() if each.name and _holder(each) == layer.name)
     return Summary(tuple(layers.values()))
+
+
+def _holder(layer: Layer) -> str:
+    """The name of the layer that this one lies directly inside of."""
+    return layer.name.rpartition(".")[0]
 
 
 def _is_one(input: Any) -> bool:

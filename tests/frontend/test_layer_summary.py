@@ -72,7 +72,14 @@ bytes: 11.84 KiB of parameters and buffers, 704 bytes of results"""
     )
     html = shown._repr_html_()
     assert html.count("<tr>") == 6 and "  0: Linear</td>" in html and "704 bytes of results</p>" in html
-    assert "not called" in str(brasa.summary(Net(), [(3, 4, 9, 9), (6, 5)]))
+    assert "(not called)" in str(brasa.summary(Net(), [(3, 4, 9, 9), (6, 5)]))
+
+
+def test_lists_of_layers() -> None:
+    model = nn.Module()
+    model.layers = nn.ModuleList(nn.Linear(3, 3, bias=False) for _ in range(2))
+    model.forward = lambda x: model.layers[1](model.layers[0](x))  # type: ignore[method-assign]
+    assert [layer.flops for layer in brasa.summary(model, (5, 3)).layers] == [180, 180, 90, 90]
 
 
 def forward_of(function: Any) -> nn.Module:
