@@ -27,7 +27,7 @@ from brasa.ir.dtype import complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.layout import stride_marks, strides_of
-from brasa.ir.ops import control
+from brasa.ir.ops import control, reduce
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.runtime import allocate
@@ -315,6 +315,9 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
         attrs = substitute_attrs(node.attrs, sizes)
         operands = tuple(new[operand] for operand in node.operands)
         type = substitute_type(node.type, sizes)
+        if node.op is reduce.expand and operands[0].type == type:  # it would stand between a value and its gradients
+            new[node] = operands[0]
+            continue
         new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
     return tuple(new[output] for output in graph.outputs)
 

@@ -263,6 +263,18 @@ def test_gradient_inside_and_second_order():
             assert bits(ours) == bits(eager)
 
 
+def test_second_gradients_add_up_in_the_same_order():
+    def twice(x):
+        x = x.detach().requires_grad_()
+        (slope,) = brasa.autograd.grad((x * x * x).sum(), x, create_graph=True)
+        (curve,) = brasa.autograd.grad((slope * slope).sum(), x)
+        return slope, curve
+
+    (x,) = arrays((1000,))
+    for ours, eager in zip(brasa.compile(twice)(x), twice(x), strict=True):
+        assert bits(ours) == bits(eager)
+
+
 def test_indexing_by_tensors_keeps_sizes_open():
     table = brasa.arange(12).reshape(6, 2).float()
 
