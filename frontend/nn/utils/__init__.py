@@ -2,6 +2,7 @@
 
 from brasa.nn.utils import parametrizations as parametrizations
 from brasa.nn.utils import parametrize as parametrize
+from brasa.nn.utils import prune as prune
 from brasa.nn.utils import rnn as rnn
 from brasa.nn.utils import stateless as stateless
 from brasa.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_

@@ -26,7 +26,7 @@ class ComputedWeight:
 
     def check_new(self, module: Module) -> None:
         """Raise an error where the module has such a hook for this weight."""
-        if _hook_key(module, self.name, type(self)) is not None:
+        if hook_key(module, self.name, type(self)) is not None:
             raise ValueError(f"'{self.name}' is computed by a {type(self).__name__} already", op=type(self).__name__)
 
     def install(self, module: Module) -> None:
@@ -35,14 +35,15 @@ class ComputedWeight:
         module.register_forward_pre_hook(self)
 
 
-def _hook_key(module: Module, name: str, kind: type[ComputedWeight]) -> int | None:
+def hook_key(module: Module, name: str, kind: type[ComputedWeight]) -> int | None:
+    """The key of the hook of this kind that computes the weight, None when there is none."""
     hooks = ((key, hook.call) for key, hook in module._forward_pre_hooks.items())
     return next((key for key, call in hooks if isinstance(call, kind) and call.name == name), None)
 
 
 def remove(module: Module, name: str, kind: type[ComputedWeight]) -> Module:
     """Make a computed weight an ordinary parameter with its present value."""
-    key = _hook_key(module, name, kind)
+    key = hook_key(module, name, kind)
     if key is None:
         raise ValueError(f"'{name}' of {type(module).__name__} is not computed by a {kind.__name__}", op="remove")
     hook: Any = module._forward_pre_hooks.pop(key).call
