@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import brasa
 from brasa import distributions
@@ -93,6 +95,12 @@ def made(name: str, dtype: Any = None, other: bool = False, **more: Any) -> Any:
         for key, value in arguments_of(name, other).items()
     }
     return getattr(distributions, CASES[name][0])(**given, **more)
+
+
+def long_but(names: Iterable[str], *usual: str) -> list[Any]:
+    """Names for parametrize, of which a plain run takes the usual ones alone: each compiles its own kernels."""
+    assert set(usual) <= set(names)
+    return [name if name in usual else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def kinds() -> set[str]:

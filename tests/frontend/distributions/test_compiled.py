@@ -10,18 +10,14 @@ import pytest
 
 import brasa
 from brasa import distributions, nn
-from tests.frontend.distributions.cases import CASES, arguments_of
-
-USUAL = ("Bernoulli", "Categorical", "Gamma", "MultivariateNormal", "Normal", "RelaxedBernoulli")
+from tests.frontend.distributions.cases import CASES, arguments_of, long_but
 
 
 def bits(values: Any) -> list[Any]:
     return [None if x is None else np.array(x.detach().numpy(), order="C").tobytes() for x in values]
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in CASES]
-)
+@pytest.mark.parametrize("name", long_but(CASES, "Gamma", "MultivariateNormal", "Normal"))
 def test_case(name: str) -> None:
     """Checks of arguments, samples, densities, entropies, and gradients through samples."""
     given = {k: brasa.tensor(v).float() if isinstance(v, np.ndarray) else v for k, v in arguments_of(name).items()}

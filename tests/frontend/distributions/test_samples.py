@@ -12,7 +12,7 @@ import pytest
 import brasa
 from brasa import distributions
 from brasa.functions.gamma_sampling import beta_slope, gamma_slope
-from tests.frontend.distributions.cases import CASES, arguments_of, made
+from tests.frontend.distributions.cases import CASES, arguments_of, long_but, made
 
 COUNT = 20_000
 NUMBERS = [name for name in CASES if name not in ("LKJCholesky", "VonMises", "Categorical", "Categorical of logits")]
@@ -42,7 +42,10 @@ def distance(sample: Any, distribution: Any) -> Any:
     return np.maximum(steps[1:] - exact, exact - steps[:-1]).max(0) * math.sqrt(len(x))
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", long_but(
+    NUMBERS, "Bernoulli", "Beta", "Binomial", "Dirichlet", "Gamma", "Geometric", "Multinomial", "MultivariateNormal",
+    "Normal", "Poisson", "RelaxedOneHotCategorical", "StudentT",
+))  # fmt: skip
 def test_moments(name: str) -> None:
     """Mean and variance within five standard deviations, and all values in the support."""
     distribution = made(name, brasa.float32)
@@ -69,7 +72,7 @@ def test_distribution_function(name: str) -> None:
     assert (distance(numbers(distribution), distribution) < 2.2).all()
 
 
-@pytest.mark.parametrize("concentration", [1e-6, 0.5, 2.0, 300.0])
+@pytest.mark.parametrize("concentration", [1e-6, 2.0, 300.0])
 def test_angles(concentration: float) -> None:
     """Beside the integral of the density; the mean direction is loc."""
     distribution = distributions.VonMises(1.0, concentration)
@@ -107,7 +110,10 @@ def test_correlations(concentration: float) -> None:
     assert (np.abs(below.var(0) - want) < 5 * below.var(0).std() + 5 * (below**2).std(0) / math.sqrt(COUNT)).all()
 
 
-@pytest.mark.parametrize("name", REPARAMETERIZED)
+@pytest.mark.parametrize("name", long_but(
+    REPARAMETERIZED, "Cauchy", "ContinuousBernoulli", "GeneralizedPareto", "Gumbel", "Kumaraswamy", "Laplace",
+    "LowRankMultivariateNormal", "MultivariateNormal of factor", "RelaxedOneHotCategorical",
+))  # fmt: skip
 def test_gradients_of_samples(name: str) -> None:
     """Beside differences of samples of the same seed at parameters moved a little."""
     kind, given = CASES[name][0], arguments_of(name)
