@@ -16,7 +16,8 @@ class Distribution:
     """A distribution of tensors of `event_shape`, independent and with parameters of their own over `batch_shape`.
 
     validate_args: check parameters when it is made and values when their probability is asked for; None is the
-    default, which is to check. The parameters of a subclass are the attributes that `arg_constraints` names.
+    default, which is to check. A check looks at values, so a compiled program is followed, not sealed, until it is told
+    not to. The parameters of a subclass are the attributes that `arg_constraints` names.
     """
 
     has_rsample = False
