@@ -130,8 +130,6 @@ def check(kind: Any, given: Any, training: bool) -> None:
 def compare(name: str, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """So many inputs of an entry, spread evenly over those that there are."""
     entry = ENTRIES[name]
-    if not hasattr(brasa.nn, entry.module_cls.__name__):
-        pytest.skip("brasa does not have it")
     for training in (True, False) if entry.train_and_eval_differ else (True,):
         inputs = inputs_of(entry, training, monkeypatch)
         for given in inputs[:: max(1, len(inputs) // most)]:
@@ -182,8 +180,6 @@ def drawn(build: Callable[[], Any], args: Any, kwargs: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", [name for name in ENTRIES if PARAMETRIC.match(name)])
 def test_initial_values_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = ENTRIES[name]
-    if not hasattr(brasa.nn, entry.module_cls.__name__):
-        pytest.skip("brasa does not have it")
     kind, given = entry.module_cls, inputs_of(entry, True, monkeypatch)[0]
     made, called = given.constructor_input, given.forward_input
     brasa.manual_seed(0)
