@@ -18,7 +18,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size, floor_divide
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
-from brasa.ir.layout import is_row_major, strides_of
+from brasa.ir.layout import strides_of
 from brasa.ir.ops.elementwise import conjugate
 from brasa.ir.ops.view import permute
 from brasa.ir.types import TensorType
@@ -67,14 +67,20 @@ def _contiguous_along(x: Node, axis: int) -> bool:
     return x.tensor.shape[axis] == 1 or strides_of(x)[axis] == 1
 
 
-def product(lhs: Node, rhs: Node) -> Node:
-    """The matrix product in the order that the operands' memory suggests: dot when both are contiguous along k.
+def _steps_by_one(x: Node, axis: int, other: int) -> bool:
+    """Whether elements along one of the last two axes lie next to each other: also because the other has size 1.
 
-    A row-major column, which is contiguous along k too, counts as the first of several: so the order is the same
-    whether its width is known to be 1 or has a name.
+    Where only the size can tell, the solver in force decides, so that a trace does what eager mode does at that size.
     """
-    column = rhs.tensor.shape[-1] == 1 and strides_of(rhs)[-1] == 1 and is_row_major(rhs.tensor.shape, strides_of(rhs))
-    both = _contiguous_along(lhs, -1) and _contiguous_along(rhs, -2) and not column
+    step = strides_of(x)[axis]
+    if x.tensor.shape[axis] == 1 or step == 1:
+        return True
+    return step is not None and step == x.tensor.shape[other] and dim.equal(x.tensor.shape[other], 1)
+
+
+def product(lhs: Node, rhs: Node) -> Node:
+    """The matrix product in the order that the operands' memory suggests: dot when both are contiguous along k."""
+    both = _steps_by_one(lhs, -1, -2) and _steps_by_one(rhs, -2, -1)
     return matmul(lhs, rhs, order="dot" if both else "chain")
 
 

@@ -275,6 +275,17 @@ def test_second_gradients_add_up_in_the_same_order():
         assert bits(ours) == bits(eager)
 
 
+def test_products_with_one_row_or_column_have_one_order():
+    """A column is contiguous along both axes; eager mode sees that it is one, a trace has a name for its width."""
+    scores = brasa.compile(lambda q, k: q @ k.transpose(-2, -1))
+    plain = brasa.compile(lambda x, y: x @ y)
+    for rows, columns in ((5, 5), (5, 1), (1, 5), (1, 1), (7, 3)):
+        q, k = arrays((2, rows, 300), (2, columns, 300))
+        assert bits(scores(q, k)) == bits(q @ k.transpose(-2, -1))
+        x, y = arrays((2, rows, 300), (2, 300, columns))
+        assert bits(plain(x, y)) == bits(x @ y)
+
+
 def test_indexing_by_tensors_keeps_sizes_open():
     table = brasa.arange(12).reshape(6, 2).float()
 
