@@ -121,7 +121,8 @@ def check(kind: Any, given: Any, training: bool) -> None:
         assert tuple(found[name].shape) == tuple(value.shape), name
         assert found[name].dtype is ours(value.dtype), name
         np.testing.assert_allclose(found[name].numpy(), value.numpy(), rtol=1e-8, atol=1e-10, err_msg=name)
-    compiled = run(brasa, twin, ours(args), ours(kwargs), brasa.compile(twin, fullgraph=True))
+    whole = kind is not torch.nn.CTCLoss  # lengths in tensors are values that its shapes depend on
+    compiled = run(brasa, twin, ours(args), ours(kwargs), brasa.compile(twin, fullgraph=whole))
     assert list(compiled) == list(found)
     for name, value in found.items():
         same_bits(compiled[name], value)
