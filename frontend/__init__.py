@@ -13,7 +13,6 @@ from brasa import compat as compat
 from brasa import fft as fft
 from brasa import linalg as linalg
 from brasa import masked as masked
-from brasa import methods as _methods
 from brasa import nn as nn
 from brasa import optim as optim
 from brasa import signal as signal
@@ -33,11 +32,6 @@ from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
 from brasa.capture import explain as explain
-from brasa.copies import clone as clone
-from brasa.creation import *  # noqa: F403
-from brasa.dtype_facts import *  # noqa: F403
-from brasa.exchange import *  # noqa: F403
-from brasa.formats import *  # noqa: F403
 from brasa.functions import holomorphic as _holomorphic  # noqa: F401 (gives ops their complex forms)
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403
@@ -102,8 +96,6 @@ from brasa.functions.strided import *  # noqa: F403
 from brasa.functions.unique import *  # noqa: F403
 from brasa.functions.viewcopies import *  # noqa: F403
 from brasa.functions.window_shapes import *  # noqa: F403
-from brasa.indexing import *  # noqa: F403
-from brasa.inspection import inspect as inspect
 from brasa.ir.dtype import DType as _DType
 from brasa.ir.dtype import bfloat16 as bfloat16
 from brasa.ir.dtype import bool_ as _bool
@@ -120,7 +112,6 @@ from brasa.ir.dtype import uint8 as uint8
 from brasa.ir.dtype import uint32 as uint32
 from brasa.ir.dtype import uint64 as uint64
 from brasa.ir.errors import BrasaError as BrasaError
-from brasa.layer_summary import summary as summary
 from brasa.promises import *  # noqa: F403
 from brasa.random import Generator as Generator
 from brasa.random import default_generator as default_generator
@@ -129,26 +120,35 @@ from brasa.random import initial_seed as initial_seed
 from brasa.random import manual_seed as manual_seed
 from brasa.random import seed as seed
 from brasa.random import set_rng_state as set_rng_state
-from brasa.ranges import *  # noqa: F403
-from brasa.representation import *  # noqa: F403
 from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
+from brasa.seeing.inspection import inspect as inspect
+from brasa.seeing.layer_summary import summary as summary
 from brasa.serialization import load as load
 from brasa.serialization import save as save
-from brasa.spec import Device as _Device
-from brasa.spec import Size as Size
-from brasa.strided_memory import *  # noqa: F403
-from brasa.tensor import Tensor as Tensor
-from brasa.typed_tensors import *  # noqa: F403
-from brasa.views import detach as detach
-from brasa.views import flatten as flatten
-from brasa.views import narrow as narrow
-from brasa.views import permute as permute
-from brasa.views import reshape as reshape
-from brasa.views import select as select
-from brasa.views import squeeze as squeeze
-from brasa.views import transpose as transpose
-from brasa.views import unsqueeze as unsqueeze
+from brasa.tensors.copies import clone as clone
+from brasa.tensors.creation import *  # noqa: F403
+from brasa.tensors.dtype_facts import *  # noqa: F403
+from brasa.tensors.exchange import *  # noqa: F403
+from brasa.tensors.formats import *  # noqa: F403
+from brasa.tensors.indexing import *  # noqa: F403
+from brasa.tensors.ranges import *  # noqa: F403
+from brasa.tensors.representation import *  # noqa: F403
+from brasa.tensors.spec import Device as _Device
+from brasa.tensors.spec import Size as Size
+from brasa.tensors.strided_memory import *  # noqa: F403
+from brasa.tensors.tensor import Tensor as Tensor
+from brasa.tensors.typed_tensors import *  # noqa: F403
+from brasa.tensors.views import detach as detach
+from brasa.tensors.views import flatten as flatten
+from brasa.tensors.views import narrow as narrow
+from brasa.tensors.views import permute as permute
+from brasa.tensors.views import reshape as reshape
+from brasa.tensors.views import select as select
+from brasa.tensors.views import squeeze as squeeze
+from brasa.tensors.views import transpose as transpose
+from brasa.tensors.views import unsqueeze as unsqueeze
+from brasa.tracing import methods as _methods
 
 dtype, device, bool = _DType, _Device, _bool
 half, float, double = float16, float32, float64

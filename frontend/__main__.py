@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from brasa import command_cache, command_ir
-from brasa.command_target import CommandError
+from brasa.command import cache as command_cache
+from brasa.command import ir as command_ir
+from brasa.command.target import CommandError
 from brasa.ir.errors import BrasaError
 
 

@@ -9,8 +9,8 @@ from brasa.ir.dtype import DType, float32
 from brasa.ir.errors import DTypeError
 
 if TYPE_CHECKING:
-    from brasa.saving import Hooks
-    from brasa.tracing import Trace
+    from brasa.execution.saving import Hooks
+    from brasa.tracing.trace import Trace
 
 
 class _ThreadState(threading.local):

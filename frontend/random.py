@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from brasa._state import STATE
-from brasa.arguments import Draw
-from brasa.creation import tensor
 from brasa.ir.dtype import int64
-from brasa.tensor import Tensor
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import Draw
 
 
 class Generator:

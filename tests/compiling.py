@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from brasa import execution
+from brasa.execution import runner as execution
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from brasa._state import STATE, set_autocast
-from brasa.casting import converted
 from brasa.ir.dtype import DType, bfloat16, float16
 from brasa.ir.errors import ValueError
+from brasa.tracing.casting import converted
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 

@@ -6,15 +6,15 @@ import itertools
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import full, zeros
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import stack
 from brasa.ir.dtype import float16, float32, float64, int32
 from brasa.ir.errors import ArgumentError, BrasaError, ValueError
-from brasa.primitive import cast, type_of
-from brasa.tensor import Tensor
-from brasa.tracing import tracing
+from brasa.tensors.creation import full, zeros
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.primitive import cast, type_of
+from brasa.tracing.trace import tracing
 
 
 @function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brasa._state import STATE, set_anomaly
-from brasa.tracing import CaptureError
+from brasa.tracing.trace import CaptureError
 
 
 class set_detect_anomaly:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.anomalies import watch_backward
 from brasa.autograd.modes import set_grad_enabled
-from brasa.creation import ones_like, zeros_like
+from brasa.execution.anomalies import watch_backward
+from brasa.execution.tape import Edge, LeafNode, TapeNode, edge_of, run_accumulation_hooks, through_hooks
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
-from brasa.tape import Edge, LeafNode, TapeNode, edge_of, run_accumulation_hooks, through_hooks
-from brasa.tensor import Tensor
-from brasa.tracing import CaptureError
+from brasa.tensors.creation import ones_like, zeros_like
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import CaptureError
 
 Sums = dict[Edge, Tensor]
 

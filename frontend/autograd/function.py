@@ -9,13 +9,13 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.autograd.modes import enable_grad, no_grad
-from brasa.casting import cast
+from brasa.execution.saving import keep, take
+from brasa.execution.tape import Edge, TapeNode, edge_of
 from brasa.ir.errors import ArgumentError, GradientError, NotImplementedError, ShapeError
-from brasa.places import user_location
-from brasa.saving import keep, take
-from brasa.tape import Edge, TapeNode, edge_of
-from brasa.tensor import Tensor, make, zero_filled
-from brasa.tracing import CaptureError
+from brasa.tensors.tensor import Tensor, make, zero_filled
+from brasa.tracing.casting import cast
+from brasa.tracing.places import user_location
+from brasa.tracing.trace import CaptureError
 
 
 class FunctionCtx:

@@ -7,10 +7,10 @@ from typing import Any
 
 from brasa.autograd.engine import grad
 from brasa.autograd.modes import enable_grad
-from brasa.creation import ones_like, zeros, zeros_like
 from brasa.functions.joining import stack
 from brasa.ir.errors import ArgumentError, GradientError, ShapeError
-from brasa.tensor import Tensor
+from brasa.tensors.creation import ones_like, zeros, zeros_like
+from brasa.tensors.tensor import Tensor
 
 
 def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:

@@ -9,9 +9,9 @@ import numpy as np
 
 from brasa.autograd.engine import grad
 from brasa.autograd.modes import enable_grad
-from brasa.creation import tensor
 from brasa.ir.errors import GradientError, ValueError
-from brasa.tensor import Tensor, array_of
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor, array_of
 
 
 class GradcheckError(GradientError):

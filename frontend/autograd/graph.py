@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
+from brasa.execution.saving import Hooks
+from brasa.execution.tape import Edge, TapeNode, edge_of
 from brasa.ir.errors import GradientError
-from brasa.saving import Hooks
-from brasa.tape import Edge, TapeNode, edge_of
-from brasa.tensor import Tensor
-from brasa.tracing import CaptureError
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import CaptureError
 
 Node = TapeNode
 GradientEdge = Edge

@@ -14,9 +14,9 @@ from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
-from brasa.tape import is_hooked
-from brasa.tensor import Tensor
-from brasa.tracing import CaptureError, tracing
+from brasa.execution.tape import is_hooked
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import CaptureError, tracing
 
 _PATIENCE = 1024  # followed calls between two that are observed in the hope of sealing, at most
 _SIGNATURES = 4096  # argument signatures that a sealed form remembers

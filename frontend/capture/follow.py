@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from brasa._state import set_trace
-from brasa.arguments import Draw
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.words import describe_turn
+from brasa.execution.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
@@ -22,12 +22,12 @@ from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.ir.types import TensorType
-from brasa.places import user_location
-from brasa.sizes import Guard
-from brasa.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
-from brasa.tensor import Tensor
-from brasa.tracing import CaptureError, Cell, Trace, tracing
-from brasa.views import replay
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import replay
+from brasa.tracing.arguments import Draw
+from brasa.tracing.places import user_location
+from brasa.tracing.sizes import Guard
+from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
 
 _T = TypeVar("_T")
 

@@ -23,9 +23,9 @@ from brasa.capture.facts import MISSING, ClassOf, Facts, content_of
 from brasa.ir.dtype import DType
 from brasa.nn.registry import ModuleType as ClassOfModules
 from brasa.nn.registry import Registries, Registry, RegistryList
-from brasa.places import FRONTEND, OWN_FOLDERS
-from brasa.spec import Device
-from brasa.tensor import Tensor
+from brasa.tensors.spec import Device
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.places import FRONTEND, OWN_FOLDERS
 
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
-from brasa.arguments import Draw
 from brasa.capture.facts import Facts
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
-from brasa.execution import Bound, Runner
+from brasa.execution.runner import Bound, Runner
+from brasa.execution.tape import Edge, FreedNode, is_hooked, run_graph
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import Generator
 from brasa.runtime import allocate
-from brasa.tape import Edge, FreedNode, is_hooked, run_graph
-from brasa.tensor import Tensor, make
-from brasa.views import replay
+from brasa.tensors.tensor import Tensor, make
+from brasa.tensors.views import replay
+from brasa.tracing.arguments import Draw
 
 # ("argument", number), ("fixed", tensor or number), ("grad", tensor), or ("seed" or "call", (generator, calls before))
 Source = tuple[str, Any]

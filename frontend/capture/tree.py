@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from brasa.ir.dim import Relation, Size
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
-from brasa.sizes import Guard, SizeScope
+from brasa.tracing.sizes import Guard, SizeScope
 
 if TYPE_CHECKING:
     from brasa.capture.follow import Capture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from brasa.ir import dim
-from brasa.sizes import Guard
+from brasa.tracing.sizes import Guard
 
 _SIZES_TRIED = 512
 

@@ -11,7 +11,7 @@ from brasa.distributions.exponential_family import ExponentialFamily
 from brasa.distributions.parameters import ProbsOrLogits, broadcast_all, clamp_probs, softplus
 from brasa.functions import pointwise
 from brasa.functions.sampling import bernoulli
-from brasa.ranges import arange
+from brasa.tensors.ranges import arange
 
 
 class Bernoulli(ProbsOrLogits, ExponentialFamily):

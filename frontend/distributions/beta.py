@@ -12,13 +12,13 @@ from brasa.distributions.distribution import Distribution
 from brasa.distributions.draws import exponential_numbers
 from brasa.distributions.exponential_family import ExponentialFamily
 from brasa.distributions.parameters import broadcast_all
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.counting import one_hot
 from brasa.functions.gamma_sampling import dirichlet
 from brasa.functions.joining import stack
 from brasa.functions.special import xlog1py
 from brasa.ir.errors import ShapeError
+from brasa.tensors.dtype_facts import finfo
 
 
 def _inside(shares: Any) -> Any:

@@ -9,14 +9,14 @@ from brasa.distributions import constraints
 from brasa.distributions.constraints import dependent_property
 from brasa.distributions.distribution import Distribution
 from brasa.distributions.parameters import ProbsOrLogits, broadcast_all
-from brasa.dtype_facts import finfo
 from brasa.functions.counting import one_hot
 from brasa.functions.reduction import logsumexp
 from brasa.functions.sampling import multinomial
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ShapeError
-from brasa.ranges import arange, eye
-from brasa.spec import Size
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.ranges import arange, eye
+from brasa.tensors.spec import Size
 
 
 class Categorical(ProbsOrLogits, Distribution):

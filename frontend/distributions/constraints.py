@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.creation import full
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.diagonals import tril
 from brasa.functions.joining import cat as joined
@@ -15,6 +13,8 @@ from brasa.functions.linalg.cholesky import cholesky_ex
 from brasa.functions.linalg.spectra import eigvalsh
 from brasa.ir.dtype import bool_
 from brasa.ir.errors import NotImplementedError
+from brasa.tensors.creation import full
+from brasa.tensors.dtype_facts import finfo
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import zeros
 from brasa.distributions import constraints
 from brasa.distributions.categorical import OverCategorical
 from brasa.distributions.constraints import dependent_property
@@ -19,7 +18,8 @@ from brasa.functions.distributions import binomial, poisson
 from brasa.functions.neural.activation import logsigmoid
 from brasa.functions.special import xlog1py
 from brasa.ir.errors import NotImplementedError, ValueError
-from brasa.ranges import arange
+from brasa.tensors.creation import zeros
+from brasa.tensors.ranges import arange
 
 
 class Binomial(ProbsOrLogits, Distribution):

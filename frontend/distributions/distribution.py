@@ -8,8 +8,8 @@ from brasa.autograd import no_grad
 from brasa.distributions.constraints import Constraint, is_dependent
 from brasa.distributions.parameters import lazy_property
 from brasa.ir.errors import NotImplementedError, Operand, ValueError
-from brasa.spec import Size
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.spec import Size
+from brasa.tensors.tensor import Tensor, type_text
 
 
 class Distribution:

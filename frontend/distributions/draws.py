@@ -6,7 +6,7 @@ from typing import Any
 
 from brasa.functions.filling import exponential
 from brasa.functions.sampling import rand, randn
-from brasa.primitive import carrier
+from brasa.tracing.primitive import carrier
 
 
 def uniform_numbers(like: Any, shape: Any) -> Any:

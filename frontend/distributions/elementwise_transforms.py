@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.creation import full_like
 from brasa.distributions import constraints
 from brasa.distributions.constraints import Constraint, dependent_property
 from brasa.distributions.distribution import Distribution
 from brasa.distributions.parameters import broadcast_all, softplus
 from brasa.distributions.transform import Transform, sum_rightmost
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.axes import broadcast_shapes
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full_like
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.tensor import Tensor
 
 
 class _Increasing(Transform):

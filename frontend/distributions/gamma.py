@@ -12,9 +12,9 @@ from brasa.distributions.exponential_family import ExponentialFamily
 from brasa.distributions.parameters import broadcast_all
 from brasa.distributions.transformed import TransformedDistribution
 from brasa.distributions.transforms import PowerTransform
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.gamma_sampling import standard_gamma
+from brasa.tensors.dtype_facts import finfo
 
 
 class Gamma(ExponentialFamily):

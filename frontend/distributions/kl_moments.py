@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from brasa.creation import full
 from brasa.distributions.bernoulli import Bernoulli, ContinuousBernoulli
 from brasa.distributions.beta import Beta
 from brasa.distributions.counts import Binomial, Poisson
@@ -22,6 +21,7 @@ from brasa.distributions.location_scale import Gumbel, Laplace, Uniform
 from brasa.distributions.normal import Normal
 from brasa.functions import pointwise
 from brasa.functions.axes import broadcast_shapes
+from brasa.tensors.creation import full
 
 _BOUNDS: dict[type, Any] = {
     Beta: lambda p: (0.0, 1.0), ContinuousBernoulli: lambda p: (0.0, 1.0), Exponential: lambda p: (0.0, math.inf),

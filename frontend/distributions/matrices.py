@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import zeros
 from brasa.distributions import constraints
 from brasa.distributions.beta import Beta
 from brasa.distributions.distribution import Distribution
@@ -14,7 +13,6 @@ from brasa.distributions.draws import normal_numbers
 from brasa.distributions.exponential_family import ExponentialFamily
 from brasa.distributions.multivariate_normal import factor_of, half_log_det, the_matrix
 from brasa.distributions.parameters import lazy_property
-from brasa.dtype_facts import finfo
 from brasa.functions.axes import broadcast_shapes
 from brasa.functions.gamma_sampling import standard_gamma
 from brasa.functions.joining import cat
@@ -22,8 +20,10 @@ from brasa.functions.linalg.cholesky import cholesky_inverse
 from brasa.functions.special import mvlgamma
 from brasa.ir.errors import ValueError
 from brasa.linalg import slogdet, solve_triangular
-from brasa.ranges import arange
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.ranges import arange
+from brasa.tensors.tensor import Tensor
 
 
 class Wishart(ExponentialFamily):

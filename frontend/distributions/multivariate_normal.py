@@ -13,8 +13,8 @@ from brasa.distributions.parameters import lazy_property
 from brasa.functions.axes import broadcast_shapes
 from brasa.functions.linalg.cholesky import cholesky_inverse
 from brasa.ir.errors import ShapeError, ValueError
-from brasa.ranges import eye
-from brasa.spec import Size
+from brasa.tensors.ranges import eye
+from brasa.tensors.spec import Size
 
 _MATRICES = ("covariance_matrix", "precision_matrix", "scale_tril")
 

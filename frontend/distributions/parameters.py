@@ -7,14 +7,14 @@ from numbers import Number
 from typing import Any
 
 from brasa.autograd import enable_grad
-from brasa.creation import full
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.axes import broadcast_tensors
 from brasa.functions.neural.activation import logsigmoid
 from brasa.functions.normalizing import softmax
 from brasa.ir.errors import ValueError
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.tensor import Tensor
 
 
 def broadcast_all(*values: Any) -> tuple[Any, ...]:

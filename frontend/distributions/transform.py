@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from brasa.creation import zeros_like
 from brasa.distributions import constraints
 from brasa.distributions.constraints import Constraint, dependent_property
 from brasa.ir.errors import NotImplementedError, ShapeError, ValueError
-from brasa.spec import Size
+from brasa.tensors.creation import zeros_like
+from brasa.tensors.spec import Size
 
 
 def sum_rightmost(value: Any, count: int) -> Any:

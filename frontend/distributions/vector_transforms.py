@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.creation import tensor, zeros
 from brasa.distributions import constraints
 from brasa.distributions.parameters import softplus
 from brasa.distributions.transform import Transform
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise
 from brasa.functions.linalg.cholesky import linalg_cholesky
 from brasa.functions.neural.activation import logsigmoid
@@ -17,8 +15,10 @@ from brasa.functions.neural.padding import pad
 from brasa.functions.normalizing import softmax
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ShapeError
-from brasa.ranges import arange, eye
-from brasa.spec import Size
+from brasa.tensors.creation import tensor, zeros
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.ranges import arange, eye
+from brasa.tensors.spec import Size
 
 
 class _ByClass(Transform):

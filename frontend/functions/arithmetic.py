@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions.bits import copysign
 from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
@@ -11,9 +9,21 @@ from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, floating, required, together, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
+    Number,
+    apply,
+    cast,
+    common_dtype,
+    elementwise_op,
+    floating,
+    required,
+    together,
+    type_of,
+)
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "hypot",

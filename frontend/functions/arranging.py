@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.copies import clone
-from brasa.function import function
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import move
-from brasa.operators import operator
-from brasa.primitive import apply, axis_of, type_of
-from brasa.sizes import flatten_sizes
-from brasa.tensor import Tensor, type_text
-from brasa.views import expand, narrow, reshape, transpose
+from brasa.tensors.copies import clone
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import expand, narrow, reshape, transpose
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axis_of, type_of
+from brasa.tracing.sizes import flatten_sizes
 
 __all__ = ["flip", "fliplr", "flipud", "meshgrid", "roll", "rot90", "tile"]
 

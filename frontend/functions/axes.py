@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.casting import cast
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError
-from brasa.operators import operator
-from brasa.primitive import axis_of
-from brasa.spec import Size
-from brasa.tensor import Tensor, type_text
-from brasa.views import expand, permute, reshape, reshaped, sum_to, transpose, unsqueeze, view
+from brasa.tensors.spec import Size
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import expand, permute, reshape, reshaped, sum_to, transpose, unsqueeze, view
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.casting import cast
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axis_of
 
 __all__ = [
     "atleast_1d",

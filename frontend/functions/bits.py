@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from brasa.function import function
 from brasa.functions.elementwise import binary, computing_dtype, filled, unary
 from brasa.ir.dtype import DType, bfloat16, float16, float32, float64, int16, int32, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import view
 from brasa.ir.ops.control import stop_gradient
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, elementwise_op, floating, together, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, elementwise_op, floating, together, type_of
 
 __all__ = [
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "copysign",

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from brasa.function import function
 from brasa.functions.arithmetic import abs, add, mul, sub
 from brasa.functions.elementwise import binary, broadcast, named
 from brasa.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, common_dtype, elementwise_op, parts_of, together, truth, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
+    Number,
+    apply,
+    cast,
+    common_dtype,
+    elementwise_op,
+    parts_of,
+    together,
+    truth,
+    type_of,
+)
 
 __all__ = [
     "allclose", "eq", "equal", "ge", "greater", "greater_equal", "gt", "heaviside", "isclose", "isfinite", "isinf",

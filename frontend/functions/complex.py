@@ -6,22 +6,22 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brasa.creation import full_like
-from brasa.function import function
 from brasa.functions.arithmetic import mul
 from brasa.functions.comparison import eq, logical_and, where
 from brasa.functions.elementwise import broadcast, filled
 from brasa.functions.trigonometry import atan2, cos, sin
-from brasa.inplace import assign
 from brasa.ir.errors import BrasaError, DTypeError, ShapeError
 from brasa.ir.ops import complex as ops
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.elementwise import conj as conj_op
 from brasa.ir.ops.elementwise import lt
-from brasa.operators import operator
-from brasa.primitive import apply, cast, elementwise_op, floating, of_parts, parts_of, type_of
-from brasa.tensor import Tensor
-from brasa.views import parts_or_whole, select, transpose
+from brasa.tensors.creation import full_like
+from brasa.tensors.inplace import assign
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import parts_or_whole, select, transpose
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, elementwise_op, floating, of_parts, parts_of, type_of
 
 __all__ = [
     "adjoint", "angle", "complex", "conj", "conj_physical", "imag", "is_complex", "is_conj", "is_neg", "polar", "real",

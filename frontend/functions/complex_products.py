@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import move
-from brasa.primitive import apply, constant, current, permute, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import apply, constant, current, permute, reshape, type_of
 
 
 def _cut(x: Tensor, axis: int, start: int, size: int) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.bodies import Body, interned, run_nested
 from brasa.functions import comparison
 from brasa.functions.axes import movedim
 from brasa.ir import dim as sizes
@@ -17,13 +16,14 @@ from brasa.ir.graph import Graph, Node, located
 from brasa.ir.ops import nested
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
-from brasa.operators import operator
 from brasa.passes import with_starts
-from brasa.primitive import axis_of
-from brasa.structure import leaves, outline, rebuilt
-from brasa.tensor import Tensor
-from brasa.tracing import Trace, tracing
-from brasa.views import reshape
+from brasa.tensors.structure import leaves, outline, rebuilt
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape
+from brasa.tracing.bodies import Body, interned, run_nested
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axis_of
+from brasa.tracing.trace import Trace, tracing
 
 __all__ = ["cond", "map", "scan", "while_loop"]
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
-from brasa.arguments import require_tensors
-from brasa.creation import tensor as tensor_of
-from brasa.function import function
 from brasa.functions import reduction
 from brasa.functions.gathering import index_select
 from brasa.functions.placing import added
@@ -20,8 +17,14 @@ from brasa.ir.ops.order import argsort, searchsorted
 from brasa.ir.ops.reduce import lowest, max_
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.creation import tensor as tensor_of
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tensors.views import unsqueeze
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     Number,
     apply,
     axis_of,
@@ -34,10 +37,7 @@ from brasa.primitive import (
     reshape,
     type_of,
 )
-from brasa.tensor import Tensor, type_text
-from brasa.tracing import tracing
-from brasa.views import reshape as reshape_tensor
-from brasa.views import unsqueeze
+from brasa.tracing.trace import tracing
 
 __all__ = ["bincount", "isin", "repeat_interleave"]
 

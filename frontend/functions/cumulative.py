@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.complex_products import complex_running_product
 from brasa.functions.extremes import ValuesAndIndices, copied, picked
@@ -17,10 +16,11 @@ from brasa.ir.graph import Op
 from brasa.ir.ops import cumulate as ops
 from brasa.ir.ops.move import slice_
 from brasa.ir.ops.reduce import sum_
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, floating, reshape, type_of
 from brasa.return_types import also_returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, floating, reshape, type_of
 
 __all__ = [
     "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp", "trapezoid", "trapz",

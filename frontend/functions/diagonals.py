@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from brasa.copies import clone
-from brasa.creation import tensor
-from brasa.function import function
 from brasa.functions.overwriting import fill_
 from brasa.functions.pointwise import where
 from brasa.functions.strided import diagonal
@@ -16,10 +13,13 @@ from brasa.ir.dtype import DType, int64
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, axis_of, current, type_of
-from brasa.tensor import Tensor, type_text
-from brasa.views import narrow, reshape, spread
+from brasa.tensors.copies import clone
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import narrow, reshape, spread
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, axis_of, current, type_of
 
 __all__ = ["diag", "diag_embed", "diagflat", "fill_diagonal_", "tril", "tril_indices", "triu", "triu_indices"]
 

@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise as p
 from brasa.functions import reduction
 from brasa.functions.random_bits import Draws, draws_like
@@ -19,10 +17,12 @@ from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import DTypeError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, broadcast_shapes, cast, current, expand, reshape, resolved, type_of
 from brasa.random import Generator, next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, broadcast_shapes, cast, current, expand, reshape, resolved, type_of
 
 __all__ = ["binomial", "poisson"]
 

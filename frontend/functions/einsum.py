@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.matrix import check_same_dtype, multiplied
 from brasa.functions.strided import diagonal
@@ -15,9 +13,11 @@ from brasa.ir import dim
 from brasa.ir.dim import Size, product
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops import reduce
-from brasa.operators import operator
-from brasa.primitive import apply, current, permute, reshape, type_of
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, current, permute, reshape, type_of
 
 __all__ = ["einsum"]
 

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.function import function
 from brasa.ir.dtype import DType, float32
 from brasa.ir.errors import ArgumentError
 from brasa.ir.graph import Op
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     Number,
     broadcast_shapes,
     cast,
@@ -23,7 +24,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.tensor import Tensor
 
 
 def unary(

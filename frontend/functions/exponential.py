@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from brasa.function import function
 from brasa.functions.arithmetic import add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
 from brasa.functions.elementwise import filled, in_floats, require_a_tensor, unary
 from brasa.functions.extrema import clamp
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
-from brasa.operators import operator
-from brasa.primitive import Number, apply, elementwise_op, together, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, elementwise_op, together, type_of
 
 __all__ = [
     "exp",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from brasa.function import function
 from brasa.functions.elementwise import binary
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
-from brasa.operators import operator
-from brasa.primitive import Number, apply, common_dtype, elementwise_op, together
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, common_dtype, elementwise_op, together
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "relu"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.reduction import amax, amin, check_not_empty, reduced
 from brasa.ir.dtype import int64
@@ -12,10 +11,11 @@ from brasa.ir.graph import Op
 from brasa.ir.ops import reduce as ops
 from brasa.ir.ops.elementwise import cast as cast_op
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import apply, axes_of, axis_of, constant, reshape, type_of
 from brasa.return_types import also_returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axes_of, axis_of, constant, reshape, type_of
 
 __all__ = ["argmax", "argmin", "max", "min"]
 

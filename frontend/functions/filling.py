@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.precision import wide
 from brasa.functions.random_bits import draws_like
 from brasa.functions.sampling import chances, float_dtype, normal_from, uniform_from, whole_numbers
-from brasa.inplace import in_place
 from brasa.ir.dtype import DType, float32, float64
 from brasa.ir.errors import ValueError
-from brasa.primitive import Number, carrier, cast, type_of
 from brasa.random import Generator, next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.inplace import in_place
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.primitive import Number, carrier, cast, type_of
 
 
 def uniform(input: Tensor, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.function import function
 from brasa.functions.arithmetic import mul
 from brasa.functions.arranging import roll
 from brasa.functions.comparison import where
@@ -16,10 +15,11 @@ from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import fourier as fourier_ops
 from brasa.ir.ops import move
-from brasa.operators import operator
-from brasa.primitive import apply, axis_of, cast, constant, current, expand, floating, type_of
-from brasa.ranges import arange
-from brasa.tensor import Tensor
+from brasa.tensors.ranges import arange
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axis_of, cast, constant, current, expand, floating, type_of
 
 __all__: list[str] = []
 

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise as p
 from brasa.functions.distributions import columns, first_accepted
 from brasa.functions.normalizing import softmax
@@ -22,9 +20,11 @@ from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import DTypeError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, cast, current, reshape, type_of
 from brasa.random import Generator, next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.primitive import Number, cast, current, reshape, type_of
 
 _NODES, _FIRST, _STEP = 64, -3.0, 0.125  # of the integral, in the variable u below
 _TINY = 1e-300

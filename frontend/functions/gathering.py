@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import placing
 from brasa.functions.placing import Spot
 from brasa.ir import dim as dims
@@ -13,8 +11,12 @@ from brasa.ir.errors import DTypeError, IndexError, ShapeError
 from brasa.ir.ops import move
 from brasa.ir.ops.index import gather as gather_op
 from brasa.ir.ops.index import index_ as index_op
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     apply,
     axis_of,
     broadcast_shapes,
@@ -26,8 +28,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.tensor import Tensor
-from brasa.views import reshape as reshape_tensor
 
 __all__ = ["gather", "index_select", "take", "take_along_dim"]
 

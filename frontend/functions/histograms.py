@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.reduction import amax, amin, reduced
 from brasa.ir.dim import product
@@ -17,10 +16,11 @@ from brasa.ir.ops.order import searchsorted
 from brasa.ir.ops.reduce import sum_
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, reshape, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, reshape, type_of
 
 __all__ = ["histc", "histogram", "histogramdd"]
 

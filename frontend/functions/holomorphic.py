@@ -12,8 +12,8 @@ from collections.abc import Callable
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
-from brasa.primitive import COMPLEX_FORMS, apply, constant, of_parts, parts_of, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import COMPLEX_FORMS, apply, constant, of_parts, parts_of, type_of
 
 Form = Callable[..., Tensor]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.function import function
 from brasa.functions.axes import atleast_1d, atleast_2d, atleast_3d
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import move
-from brasa.operators import operator
-from brasa.primitive import apply, axis_of, cast, common_dtype, constant, type_of
-from brasa.tensor import Tensor, type_text
-from brasa.views import reshape, unsqueeze
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import reshape, unsqueeze
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axis_of, cast, common_dtype, constant, type_of
 
 __all__ = [
     "_chunk_cat", "cat", "column_stack", "concat", "concatenate", "dstack", "hstack", "row_stack", "stack", "vstack",

@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import cumulative, exponential, extremes, normalizing, order_statistics, pointwise, reduction
 from brasa.functions.elementwise import computing_dtype
 from brasa.functions.linalg.norms import vector_norm
 from brasa.ir.dtype import DType, bool_, float32, int64
 from brasa.ir.errors import ArgumentError, IndexError, ValueError
 from brasa.ir.ops import reduce as ops
-from brasa.operators import operator
-from brasa.primitive import axes_of, cast, constant, expand, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axes_of, cast, constant, expand, type_of
 
 __all__ = [
     "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp", "logsumexp", "mean", "median",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import placing
 from brasa.functions.axes import broadcast_to
 from brasa.functions.comparison import where
@@ -15,8 +13,12 @@ from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.ops import cumulate, move
 from brasa.ir.ops.elementwise import select
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     Number,
     apply,
     broadcast_shapes,
@@ -27,8 +29,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.tensor import Tensor
-from brasa.views import reshape as reshape_tensor
 
 __all__ = ["masked_fill", "masked_scatter", "masked_select"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.ir.dim import Size, equal, product, solving
 from brasa.ir.errors import ArgumentError, DTypeError, IndexError, ShapeError
 from brasa.ir.ops.contract import product as matrix_product
-from brasa.operators import operator
-from brasa.primitive import axis_of, broadcast_shapes, current, expand, permute, reshape, resolved, type_of
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axis_of, broadcast_shapes, current, expand, permute, reshape, resolved, type_of
 
 __all__ = [
     "bmm", "chain_matmul", "dot", "ger", "inner", "kron", "matmul", "mm", "mv", "outer", "tensordot", "vdot",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.comparison import where
 from brasa.ir.dim import product
@@ -16,11 +15,12 @@ from brasa.ir.ops.elementwise import floor_divide, ge, minimum, remainder, selec
 from brasa.ir.ops.index import scatter
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, carrier, cast, constant, current, expand, reshape, truth, type_of
-from brasa.sizes import flatten_sizes
-from brasa.tensor import Tensor
-from brasa.tracing import tracing
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, carrier, cast, constant, current, expand, reshape, truth, type_of
+from brasa.tracing.sizes import flatten_sizes
+from brasa.tracing.trace import tracing
 
 __all__ = ["argwhere", "nonzero", "nonzero_static", "unravel_index"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.elementwise import computing_dtype
 from brasa.functions.reduction import reduced, top
 from brasa.ir.dtype import DType
 from brasa.ir.ops import reduce as ops
-from brasa.operators import operator
-from brasa.primitive import axes_of, cast, floating, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axes_of, cast, floating, type_of
 
 __all__ = ["_softmax_backward_data", "log_softmax", "softmax"]
 

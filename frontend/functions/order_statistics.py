@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.extremes import ValuesAndIndices, picked
 from brasa.functions.reduction import reduced
@@ -19,10 +18,11 @@ from brasa.ir.ops.cumulate import cumargmax
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, current, expand, permute, reshape, type_of
 from brasa.return_types import also_returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, constant, current, expand, permute, reshape, type_of
 
 __all__ = ["median", "mode", "nanmedian", "nanquantile", "quantile"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
-from brasa.creation import filled, sizes_of
 from brasa.functions.joining import cat
-from brasa.inplace import assign, store
 from brasa.ir.dim import product
 from brasa.ir.errors import GradientError, ShapeError
-from brasa.operators import operator
-from brasa.sizes import plain_size
-from brasa.spec import spec_of
-from brasa.tensor import Tensor, empty_of, make, zero_filled
-from brasa.tracing import CaptureError
-from brasa.views import reshape, sliced
+from brasa.tensors.creation import filled, sizes_of
+from brasa.tensors.inplace import assign, store
+from brasa.tensors.spec import spec_of
+from brasa.tensors.tensor import Tensor, empty_of, make, zero_filled
+from brasa.tensors.views import reshape, sliced
+from brasa.tracing.operators import operator
+from brasa.tracing.sizes import plain_size
+from brasa.tracing.trace import CaptureError
 
 __all__ = ["fill", "fill_", "resize_as_", "zero_"]
 

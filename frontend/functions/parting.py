@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from brasa.ir.errors import IndexError, ShapeError, ValueError
-from brasa.operators import operator
-from brasa.primitive import axis_of
-from brasa.tensor import Tensor, type_text
-from brasa.views import narrow, select
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import narrow, select
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axis_of
 
 __all__ = [
     "chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split",

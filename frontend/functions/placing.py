@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.ir.dim import Size, product
 from brasa.ir.dtype import bool_, float32, int64
 from brasa.ir.ops import index as ops
 from brasa.ir.ops.elementwise import add, mul
-from brasa.primitive import (
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.primitive import (
     apply,
     broadcast_shapes,
     cast,
@@ -21,7 +22,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.tensor import Tensor
 
 
 class Spot(NamedTuple):

@@ -11,8 +11,8 @@ from brasa.ir.dtype import DType, float32, float64, int64, uint32, uint64
 from brasa.ir.ops.elementwise import shift_right
 from brasa.ir.ops.source import random_bits
 from brasa.ir.types import TensorType
-from brasa.primitive import Number, cast, constant, current, elementwise_op, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import Number, cast, constant, current, elementwise_op, type_of
 
 
 class Draws:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.complex_products import complex_product
 from brasa.functions.elementwise import computing_dtype
@@ -15,10 +14,11 @@ from brasa.ir.errors import DTypeError, IndexError
 from brasa.ir.graph import Op
 from brasa.ir.ops import reduce as ops
 from brasa.ir.ops.control import stop_gradient
-from brasa.operators import operator
-from brasa.primitive import apply, axes_of, cast, constant, floating, reshape, truth, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axes_of, cast, constant, floating, reshape, truth, type_of
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum",

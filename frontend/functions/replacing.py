@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.copies import clone
 from brasa.functions.strided import as_strided, diagonal
-from brasa.inplace import assign
 from brasa.ir.errors import ShapeError
-from brasa.operators import operator
-from brasa.tensor import Tensor
-from brasa.views import select
+from brasa.tensors.copies import clone
+from brasa.tensors.inplace import assign
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import select
+from brasa.tracing.operators import operator
 
 __all__ = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
 

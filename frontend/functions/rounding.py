@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from brasa.function import function
 from brasa.functions.elementwise import named, widened
 from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Op
 from brasa.ir.ops import elementwise as ops
-from brasa.operators import operator
-from brasa.primitive import apply, common_dtype, elementwise_op
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, common_dtype, elementwise_op
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
 

@@ -6,10 +6,6 @@ import math
 from typing import Any
 
 from brasa._state import DEFAULTS
-from brasa.arguments import require_tensors
-from brasa.creation import sizes_of
-from brasa.devices import device_name
-from brasa.function import function
 from brasa.functions import extremes, pointwise, reduction
 from brasa.functions.complex import view_as_complex
 from brasa.functions.neural.precision import wide
@@ -17,8 +13,14 @@ from brasa.functions.random_bits import Draws, draws_like
 from brasa.ir.dtype import DType, float64, int64, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import move, order
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.random import Generator, next_draw
+from brasa.tensors.creation import sizes_of
+from brasa.tensors.devices import device_name
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     Number,
     apply,
     broadcast_shapes,
@@ -31,8 +33,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.random import Generator, next_draw
-from brasa.tensor import Tensor
 
 __all__ = [
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.matrix import check_ranks, check_same_dtype, matmul, multiplied, outer
 from brasa.ir.dim import product
 from brasa.ir.dtype import DType, bool_, float32
 from brasa.ir.errors import DTypeError, ShapeError
-from brasa.operators import operator
-from brasa.primitive import Number, cast, expand, permute, reshape, type_of
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, cast, expand, permute, reshape, type_of
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
 

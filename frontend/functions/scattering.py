@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import placing
 from brasa.functions.gathering import column, cut, index_of, is_empty, with_axis
 from brasa.functions.placing import Spot, added, replaced
@@ -16,10 +15,11 @@ from brasa.ir.ops import index as ops
 from brasa.ir.ops import move
 from brasa.ir.ops.elementwise import and_, div, floor_divide, mul
 from brasa.ir.ops.reduce import highest, lowest
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
-from brasa.views import reshape as reshape_tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, constant, current, expand, reshape, type_of
 
 __all__ = [
     "index_add", "index_copy", "index_fill", "index_reduce", "put", "scatter", "scatter_add", "scatter_reduce",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.function import function
 from brasa.ir.dtype import int32, int64
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.order import searchsorted as search
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, common_dtype, constant, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, common_dtype, constant, reshape, type_of
 
 __all__ = ["bucketize", "searchsorted"]
 

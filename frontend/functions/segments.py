@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.masking import masked_fill
 from brasa.functions.placing import added
-from brasa.indexing import index_put
 from brasa.ir.dtype import float32, int64
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops import cumulate, move
@@ -19,9 +16,12 @@ from brasa.ir.ops.index import scatter_max, scatter_min, scatter_mul
 from brasa.ir.ops.order import searchsorted
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.indexing import index_put
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, constant, current, expand, reshape, type_of
 
 __all__ = ["_segment_reduce", "_unsafe_masked_index", "_unsafe_masked_index_put_accumulate"]
 

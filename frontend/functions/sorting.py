@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.function import function
 from brasa.functions.cumulative import part
 from brasa.functions.extremes import ValuesAndIndices, copied, picked
 from brasa.ir.dtype import int64
 from brasa.ir.errors import IndexError, ShapeError
 from brasa.ir.ops.order import argsort as argsort_op
-from brasa.operators import operator
-from brasa.primitive import apply, axis_of, constant, type_of
 from brasa.return_types import also_returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axis_of, constant, type_of
 
 __all__ = ["argsort", "kthvalue", "msort", "sort", "topk"]
 

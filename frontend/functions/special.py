@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from brasa.function import function
 from brasa.functions.arithmetic import add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
 from brasa.functions.elementwise import binary, filled, in_floats, require_a_tensor, unary
@@ -19,9 +18,10 @@ from brasa.ir.ops import special
 from brasa.ir.ops.reduce import sum_
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, current, elementwise_op, expand, reshape, together, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, current, elementwise_op, expand, reshape, together, type_of
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from brasa._state import STATE
-from brasa.creation import ones
-from brasa.function import function
 from brasa.functions.arithmetic import abs, mul, true_divide
 from brasa.functions.complex import view_as_real
 from brasa.functions.fourier import fft, ifft, irfft, rfft
@@ -13,12 +11,14 @@ from brasa.functions.strided import unfold
 from brasa.ir.dim import product
 from brasa.ir.errors import BrasaError, ShapeError
 from brasa.ir.ops.index import scatter_add
-from brasa.operators import operator
-from brasa.primitive import apply, constant, expand, type_of
-from brasa.primitive import reshape as reshaped
-from brasa.ranges import arange
-from brasa.tensor import Tensor
-from brasa.views import narrow, reshape, transpose
+from brasa.tensors.creation import ones
+from brasa.tensors.ranges import arange
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import narrow, reshape, transpose
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, constant, expand, type_of
+from brasa.tracing.primitive import reshape as reshaped
 
 __all__ = ["istft", "stft"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.elementwise import computing_dtype
 from brasa.functions.reduction import check_mean, element_count, reduced
 from brasa.ir.dtype import real_dtype
 from brasa.ir.errors import ArgumentError
 from brasa.ir.ops import reduce as ops
-from brasa.operators import operator
-from brasa.primitive import axes_of, cast, parts_of, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axes_of, cast, parts_of, reshape, type_of
 
 __all__ = ["std", "std_mean", "var", "var_mean"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from brasa.function import function
 from brasa.functions.arithmetic import mul, true_divide
 from brasa.functions.comparison import where
 from brasa.functions.elementwise import binary, filled, in_floats, unary
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops import special
-from brasa.operators import operator
-from brasa.primitive import elementwise_op
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import elementwise_op
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",

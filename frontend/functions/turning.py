@@ -10,9 +10,9 @@ from brasa._state import STATE
 from brasa.functions.axes import swapaxes, swapdims, t
 from brasa.functions.strided import as_strided
 from brasa.ir.errors import GradientError
-from brasa.tensor import Tensor
-from brasa.tracing import CaptureError
-from brasa.views import squeeze, transpose, unsqueeze
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import squeeze, transpose, unsqueeze
+from brasa.tracing.trace import CaptureError
 
 
 def _in_place(see: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.function import function
 from brasa.functions.axes import movedim
 from brasa.functions.nonzero import positions
 from brasa.ir.dtype import bool_, int64
@@ -14,10 +13,11 @@ from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.index import gather, scatter
 from brasa.ir.ops.order import argsort
 from brasa.ir.ops.reduce import sum_
-from brasa.operators import operator
-from brasa.primitive import apply, axis_of, cast, constant, expand, reshape, type_of
-from brasa.tensor import Tensor
-from brasa.views import reshape as reshape_tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, axis_of, cast, constant, expand, reshape, type_of
 
 __all__ = ["unique", "unique_consecutive"]
 

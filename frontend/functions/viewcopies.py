@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brasa.copies import clone
 from brasa.functions.axes import t
 from brasa.functions.parting import split, split_with_sizes, unbind
 from brasa.functions.strided import as_strided, diagonal, unfold
-from brasa.operators import operator
-from brasa.primitive import axis_of
-from brasa.tensor import Tensor
-from brasa.views import detach, expand, narrow, permute, select, squeeze, transpose, unsqueeze, view
+from brasa.tensors.copies import clone
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import detach, expand, narrow, permute, select, squeeze, transpose, unsqueeze, view
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import axis_of
 
 __all__ = [
     "alias_copy", "as_strided_copy", "detach_copy", "diagonal_copy", "expand_copy", "narrow_copy", "permute_copy",

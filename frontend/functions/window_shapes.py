@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from brasa._state import DEFAULTS
-from brasa.creation import finished, ones, tensor
-from brasa.devices import device_name
-from brasa.formats import require_strided
-from brasa.function import function
 from brasa.functions import reduction
 from brasa.functions.pointwise import abs, cos, exp, mul, sin, sqrt
 from brasa.ir.dtype import DType, float32, float64, int64
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import carrier, cast, current, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.creation import finished, ones, tensor
+from brasa.tensors.devices import device_name
+from brasa.tensors.formats import require_strided
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import carrier, cast, current, reshape, type_of
 
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import full
 from brasa.ir.errors import ValueError
 from brasa.nn import functional
 from brasa.nn.configured import Configured, InPlace
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full
+from brasa.tensors.tensor import Tensor
 
 
 class ReLU(InPlace):

@@ -8,7 +8,7 @@ from brasa.ir.errors import ValueError
 from brasa.nn import functional
 from brasa.nn.configured import Configured
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _AdaptiveAvgPool(Configured):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import empty
 from brasa.nn import init
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
+from brasa.tensors.creation import empty
 
 
 class Affine(Module):

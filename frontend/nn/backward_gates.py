@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
+from brasa.execution.tape import Edge, TapeNode, edge_of
 from brasa.ir.errors import ValueError
-from brasa.tape import Edge, TapeNode, edge_of
-from brasa.tensor import Tensor, make
-from brasa.tracing import CaptureError
+from brasa.tensors.tensor import Tensor, make
+from brasa.tracing.trace import CaptureError
 
 Gradients = tuple[Tensor | None, ...]
 

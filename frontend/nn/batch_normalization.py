@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import ones, tensor, zeros
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ShapeError
 from brasa.nn import functional
 from brasa.nn.affine import Affine
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.creation import ones, tensor, zeros
+from brasa.tensors.tensor import Tensor
 
 
 class _Tracked(Affine):

@@ -6,7 +6,7 @@ from typing import Any
 
 from brasa.nn import functional
 from brasa.nn.loss import Loss, WeightedLoss
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class NLLLoss(WeightedLoss):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.creation import empty
 from brasa.functions.neural.spatial import per_axis
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.nn import functional, init
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brasa.nn import functional
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class CosineSimilarity(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from brasa.ir.errors import ValueError
 from brasa.nn import functional
 from brasa.nn.configured import Configured
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _Dropout(Configured):

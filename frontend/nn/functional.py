@@ -135,7 +135,7 @@ from brasa.functions.neural.sequence_loss import ctc_loss
 from brasa.functions.neural.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from brasa.functions.normalizing import implied_dim, softmin
 from brasa.functions.pointwise import sigmoid, tanh
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+from brasa.execution.tape import RemovableHandle
 from brasa.ir.errors import ArgumentError
 from brasa.nn.backward_gates import BackwardGates
 from brasa.nn.members import Members
 from brasa.nn.registry import Registry
-from brasa.tape import RemovableHandle
 
 
 class Hook(NamedTuple):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
-from brasa import creation
 from brasa.autograd import no_grad
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.filling import uniform
 from brasa.functions.linalg.orthogonal import geqrf, householder_product
@@ -15,8 +13,10 @@ from brasa.functions.strided import diagonal
 from brasa.ir.dtype import float64
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.random import Generator
-from brasa.ranges import eye
-from brasa.tensor import Tensor
+from brasa.tensors import creation
+from brasa.tensors.ranges import eye
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
 
 _GAINS = {
     "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0,

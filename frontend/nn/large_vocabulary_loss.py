@@ -16,7 +16,7 @@ from brasa.nn.container import ModuleList, Sequential
 from brasa.nn.linear import Linear
 from brasa.nn.loss import WeightedLoss
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 @dataclass(frozen=True)

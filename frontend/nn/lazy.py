@@ -8,7 +8,7 @@ from brasa.autograd import no_grad
 from brasa.ir.errors import NotImplementedError, ValueError
 from brasa.nn.module import Module
 from brasa.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
-from brasa.tracing import tracing
+from brasa.tracing.trace import tracing
 
 
 class LazyModuleMixin(Module):

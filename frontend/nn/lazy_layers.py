@@ -8,7 +8,7 @@ from brasa.nn import batch_normalization as norms
 from brasa.nn import convolution as convolutions
 from brasa.nn.lazy import LazyModuleMixin
 from brasa.nn.linear import Linear
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class LazyLinear(LazyModuleMixin, Linear):

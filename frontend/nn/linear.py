@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.creation import empty
 from brasa.ir.errors import ValueError
 from brasa.nn import functional, init
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor
 
 
 class Identity(Module):

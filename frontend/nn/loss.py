@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class Loss(Module):

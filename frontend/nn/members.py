@@ -10,7 +10,7 @@ from brasa._state import bump_epoch
 from brasa.ir.errors import ArgumentError, AttributeError, ValueError
 from brasa.nn.parameter import Buffer, Parameter
 from brasa.nn.registry import ModuleType, Registry
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
     from brasa.nn.module import Module

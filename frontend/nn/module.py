@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 from brasa._state import STATE
 from brasa.autograd import no_grad
-from brasa.creation import empty_like
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, NotImplementedError
 from brasa.nn.parameter import clear_gradient, is_lazy
 from brasa.nn.representation import represent
 from brasa.nn.state import Stateful
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty_like
+from brasa.tensors.tensor import Tensor
 
 _M = TypeVar("_M", bound="Module")
 

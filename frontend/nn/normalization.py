@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import empty
 from brasa.ir.errors import ValueError
 from brasa.nn import functional, init
 from brasa.nn.affine import Affine
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor
 
 
 class LayerNorm(Affine):

@@ -7,7 +7,7 @@ from typing import Any
 from brasa.functions.neural.spatial import per_axis
 from brasa.nn import functional
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _Pad(Module):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import bump_epoch
-from brasa.creation import empty
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, ValueError
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -10,7 +10,7 @@ from brasa.ir.errors import ArgumentError, IndexError
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
 from brasa.nn.registry import Registry
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 _L = TypeVar("_L", bound="ParameterList")
 _D = TypeVar("_D", bound="ParameterDict")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from brasa.nn import functional
 from brasa.nn.loss import Loss
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _MarginLoss(Loss):

@@ -6,7 +6,6 @@ import math
 import warnings
 from typing import Any
 
-from brasa.creation import empty, zeros
 from brasa.functions.gathering import index_select
 from brasa.functions.neural.recurrent import gru, lstm, rnn_relu, rnn_tanh
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
@@ -14,7 +13,8 @@ from brasa.nn import init
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
 from brasa.nn.utils.rnn import PackedSequence
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty, zeros
+from brasa.tensors.tensor import Tensor
 
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 _FUNCTIONS = {"RNN_TANH": rnn_tanh, "RNN_RELU": rnn_relu, "GRU": gru, "LSTM": lstm}

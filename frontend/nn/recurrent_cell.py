@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.creation import empty, zeros
 from brasa.functions.neural.recurrent_cells import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
 from brasa.ir.errors import BrasaError, ShapeError
 from brasa.nn import init
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import empty, zeros
+from brasa.tensors.tensor import Tensor
 
 
 class RNNCellBase(Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brasa.nn import functional
 from brasa.nn.loss import Loss
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class L1Loss(Loss):

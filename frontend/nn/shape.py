@@ -7,7 +7,7 @@ from typing import Any
 from brasa.nn import functional
 from brasa.nn.configured import Configured
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class Flatten(Configured):

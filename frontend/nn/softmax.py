@@ -6,7 +6,7 @@ from brasa.ir.errors import ShapeError
 from brasa.nn import functional
 from brasa.nn.configured import Configured
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _AlongDim(Configured):

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from brasa._state import bump_epoch
 from brasa.autograd import no_grad
+from brasa.execution.tape import RemovableHandle
 from brasa.ir.errors import ArgumentError, Operand, ValueError
 from brasa.nn.hooks import Hooked, add_hook
 from brasa.nn.parameter import Parameter, is_lazy
 from brasa.nn.registry import Registry
-from brasa.tape import RemovableHandle
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
 
 _EXTRA = "_extra_state"
 

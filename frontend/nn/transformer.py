@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from brasa.creation import full
 from brasa.functions.diagonals import triu
 from brasa.ir.errors import BrasaError, ShapeError
 from brasa.nn import functional, init
@@ -17,7 +16,8 @@ from brasa.nn.dropout import Dropout
 from brasa.nn.linear import Linear
 from brasa.nn.module import Module
 from brasa.nn.normalization import LayerNorm
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full
+from brasa.tensors.tensor import Tensor
 
 Activation: TypeAlias = "str | Callable[[Tensor], Tensor]"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import zeros, zeros_like
-from brasa.dtype_facts import finfo
 from brasa.functions import pointwise, reduction
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
@@ -14,7 +12,9 @@ from brasa.optim.formulas import shrunk
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros, zeros_like
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.tensor import Tensor
 
 
 @updating("param", "step", "row", "column", "square")

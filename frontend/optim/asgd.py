@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import full, ones, zeros, zeros_like
 from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.ops import elementwise
@@ -12,7 +11,8 @@ from brasa.optim.formulas import descent
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, scalar_place, unless_zero
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full, ones, zeros, zeros_like
+from brasa.tensors.tensor import Tensor
 
 
 @updating("param", "step", "rate", "share", "average")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from brasa.functions import pointwise
 from brasa.ir.ops import elementwise
 from brasa.optim.hyperparameters import exactly
-from brasa.primitive import Number
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import Number
 
 
 def descent(param: Tensor, grad: Tensor, weight_decay: Number | None, maximize: bool) -> Tensor:

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from brasa.execution.tape import RemovableHandle
 from brasa.ir.errors import ArgumentError
 from brasa.nn.hooks import add_hook
 from brasa.nn.registry import Registry
-from brasa.tape import RemovableHandle
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 

@@ -8,8 +8,8 @@ from typing import Any
 from brasa.ir.dtype import float32, float64
 from brasa.ir.errors import ValueError
 from brasa.ir.graph import Op
-from brasa.primitive import Number, elementwise_op
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import Number, elementwise_op
 
 
 def exactly(op: Op, *operands: Number) -> Tensor:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa.autograd import enable_grad, no_grad
-from brasa.creation import zeros
 from brasa.functions.joining import cat
 from brasa.ir.errors import ValueError
 from brasa.optim.hyperparameters import check_not_negative
 from brasa.optim.line_search import Point, strong_wolfe
 from brasa.optim.optimizer import Optimizer
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros
+from brasa.tensors.tensor import Tensor
 
 
 class LBFGS(Optimizer):

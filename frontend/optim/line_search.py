@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import sqrt
 from typing import NamedTuple
 
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 _DECREASE, _CURVATURE, _SMALLEST_MOVE = 1e-4, 0.9, 1e-9
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from brasa.creation import zeros_like
 from brasa.functions import matrix, pointwise, reduction
 from brasa.ir.dtype import bfloat16, float32
 from brasa.ir.errors import ValueError
@@ -13,8 +12,9 @@ from brasa.optim.formulas import moved_average, shrunk
 from brasa.optim.hyperparameters import check_not_negative, number
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
-from brasa.primitive import cast, permute
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros_like
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import cast, permute
 
 _RATES = ("original", "match_rms_adamw")
 

@@ -11,8 +11,8 @@ from brasa.ir.errors import ArgumentError, NotImplementedError, ValueError
 from brasa.nn.parameter import clear_gradient
 from brasa.nn.registry import Registries, Registry, RegistryList
 from brasa.optim.hooks import Hooked
-from brasa.tensor import Tensor
-from brasa.tracing import tracing
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import tracing
 
 
 class Optimizer(Hooked):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.creation import full_like, zeros, zeros_like
 from brasa.functions import pointwise
 from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.optim.hyperparameters import check_not_negative, number
 from brasa.optim.optimizer import Optimizer
 from brasa.optim.updating import updating
-from brasa.tensor import Tensor
+from brasa.tensors.creation import full_like, zeros, zeros_like
+from brasa.tensors.tensor import Tensor
 
 
 @updating("param", "step", "before", "size")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.arguments import Operand
-from brasa.function import Function, Specialization, function
 from brasa.ir.graph import Graph
-from brasa.primitive import cast, type_of
+from brasa.tracing.arguments import Operand
+from brasa.tracing.function import Function, Specialization, function
+from brasa.tracing.primitive import cast, type_of
 
 
 class _InPlaceFunction(Function):

@@ -14,8 +14,8 @@ from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError
 from brasa.nn.parameter import Parameter
 from brasa.serialization.unpickling import STORAGES
-from brasa.spec import Device, Size, spec_of
-from brasa.tensor import Tensor, make
+from brasa.tensors.spec import Device, Size, spec_of
+from brasa.tensors.tensor import Tensor, make
 
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items() if name != "UntypedStorage"}
 

@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from brasa.creation import empty
 from brasa.ir.errors import BrasaError, ValueError
 from brasa.serialization.pickling import Pickler
 from brasa.serialization.storages import Mapper, Storage
 from brasa.serialization.unpickling import Reference, Unpickler
-from brasa.tensor import Tensor, over_array
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor, over_array
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _MACHINE = {"protocol_version": _PROTOCOL, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from brasa.creation import empty
 from brasa.ir import dtype as dtypes
 from brasa.ir.dtype import DType
 from brasa.ir.errors import BrasaError, DTypeError, ValueError
 from brasa.serialization.storages import Mapper, Storage
 from brasa.serialization.structure import Description, restore
-from brasa.tensor import Tensor, over_array
+from brasa.tensors.creation import empty
+from brasa.tensors.tensor import Tensor, over_array
 
 _STRUCTURE = "brasa"  # the metadata's key
 _DTYPES: dict[str, DType] = {

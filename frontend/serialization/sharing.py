@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from brasa.spec import spec_of
-from brasa.tensor import Tensor, make
+from brasa.tensors.spec import spec_of
+from brasa.tensors.tensor import Tensor, make
 
 
 @dataclass

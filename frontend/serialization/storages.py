@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brasa.devices import device_name
 from brasa.functions.strided import as_strided
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, ValueError
-from brasa.spec import Device
-from brasa.tensor import Tensor
+from brasa.tensors.devices import device_name
+from brasa.tensors.spec import Device
+from brasa.tensors.tensor import Tensor
 
 _LARGEST = 1 << 60
 

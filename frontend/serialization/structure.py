@@ -16,8 +16,8 @@ from brasa.ir.errors import ArgumentError
 from brasa.nn.parameter import Parameter
 from brasa.serialization.sharing import memory_of, place_in, regions_of, whole_of
 from brasa.serialization.storages import Storage
-from brasa.spec import Device, Size
-from brasa.tensor import Tensor
+from brasa.tensors.spec import Device, Size
+from brasa.tensors.tensor import Tensor
 
 _SEQUENCES: dict[type, str] = {list: "list", tuple: "tuple", Size: "size", set: "set"}
 _DICTS: dict[type, str] = {dict: "dict", OrderedDict: "ordered", Counter: "counter"}

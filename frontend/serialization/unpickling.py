@@ -12,8 +12,8 @@ from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.nn.parameter import Parameter
 from brasa.serialization.storages import Storage
-from brasa.spec import Device, Size
-from brasa.tensor import Tensor
+from brasa.tensors.spec import Device, Size
+from brasa.tensors.tensor import Tensor
 
 STORAGES: dict[str, DType] = {
     "DoubleStorage": dtypes.float64, "FloatStorage": dtypes.float32, "HalfStorage": dtypes.float16,

@@ -9,11 +9,11 @@ from typing import Any
 from brasa._state import STATE, set_autocast
 from brasa.autograd.graph import saved_tensors_hooks
 from brasa.autograd.modes import enable_grad
+from brasa.execution.saving import keep, take
 from brasa.ir.errors import GradientError, ValueError
 from brasa.random import default_generator
-from brasa.saving import keep, take
-from brasa.tensor import Tensor
-from brasa.tracing import tracing
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import tracing
 
 Contexts = tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from brasa.capture.outline import outline
 from brasa.ir.errors import ArgumentError, BrasaError
 from brasa.ir.graph import Graph
 from brasa.ir.types import TensorType
-from brasa.outline import outline
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 LOGGER = logging.getLogger("brasa")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import brasa
-from brasa import execution
+from brasa.execution import runner as execution
 from brasa.ir.ops import OPS
 from tests.compiling import assert_compiles
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import brasa
 from brasa import BrasaError, Tensor
-from brasa.operators import OPERATORS, Operator
+from brasa.tracing.operators import OPERATORS, Operator
 from tests.frontend.functions.harness import flat
 from tests.house.source import ROOT
 

@@ -11,7 +11,7 @@ from typing import Any
 from brasa import Tensor
 from tests.house.source import ROOT
 
-PATH = ROOT / "frontend" / "tensor_methods.pyi"
+PATH = ROOT / "frontend" / "tensors" / "tensor_methods.pyi"
 HEADER = '''\
 """The methods that brasa.methods gives to Tensor. `make golden` writes this file."""
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from brasa.primitive import Number
+from brasa.tracing.primitive import Number
 '''
 _KNOWN = ("Any", "Callable", "Iterator", "Number", "Sequence", "np")
 _HIDDEN = re.compile(r"(?<![\w.])(int|float|bool|type)\b")  # builtins whose names are methods of Tensor
@@ -49,13 +49,13 @@ def _imports(body: str) -> str:
 
 def _members() -> Iterator[str]:
     for name, value in sorted(vars(Tensor).items()):
-        if isinstance(value, property) and value.fget is not None and value.fget.__module__ != "brasa.tensor":
+        if isinstance(value, property) and value.fget is not None and value.fget.__module__ != "brasa.tensors.tensor":
             yield "@property"
             yield f"def {name}(self) -> Tensor: ..."
             if value.fset is not None:
                 yield f"@{name}.setter"
                 yield f"def {name}(self, value: Tensor) -> None: ..."
-        elif inspect.isfunction(value) and value.__module__ != "brasa.tensor":
+        elif inspect.isfunction(value) and value.__module__ != "brasa.tensors.tensor":
             ignored = "  # type: ignore[override]" if name in _INCOMPATIBLE else ""
             yield f"def {name}{_signature(name, value)}: ...{ignored}"
 

@@ -19,7 +19,7 @@ PUBLIC_NAMES_OF_OTHERS = (
     "frontend/nn/utils/",
     "frontend/optim/swa_utils/",
 )  # torch.utils and torch.nn.utils
-MAY_PRINT = ("frontend/command_*.py", "frontend/__main__.py", "examples/*", "benchmarks/*", "tests/*")
+MAY_PRINT = ("frontend/command/*.py", "frontend/__main__.py", "examples/*", "benchmarks/*", "tests/*")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

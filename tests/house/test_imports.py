@@ -15,7 +15,7 @@ MUTUAL = {
 }
 
 # The class whose methods are functions that are written over the class.
-HUB = "brasa.tensor"
+HUB = "brasa.tensors.tensor"
 
 
 def exceptions(graph: networkx.DiGraph) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import brasa
-from brasa.operators import OPERATORS
+from brasa.tracing.operators import OPERATORS
 from tests.house.operators_page import CALLS, DTYPES, PATH, compiles, has_gradient, page, rows, runs, text_of
 
 ROWS = dict(rows(PATH.read_text()))

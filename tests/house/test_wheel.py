@@ -36,7 +36,7 @@ def assert_holds_every_file(wheel: Path) -> None:
         for source in product_files()
     }
     packaged = {name for name in names if ".dist-info/" not in name}
-    assert packaged == expected | {"brasa/py.typed", "brasa/tensor_methods.pyi"}
+    assert packaged == expected | {"brasa/py.typed", "brasa/tensors/tensor_methods.pyi"}
 
 
 def size_of(folder: Path) -> int:

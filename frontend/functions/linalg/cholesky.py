@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brasa.function import function
 from brasa.functions.linalg.matrices import adjoint, check_matrices, check_square, identity, in_one_batch, required
 from brasa.ir.errors import ShapeError
 from brasa.ir.ops import factorization as ops
 from brasa.ir.ops.triangular import solve_triangular as solve_op
-from brasa.operators import operator
-from brasa.primitive import apply, apply_several
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, apply_several
 
 __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve"]
 

@@ -6,9 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.creation import tensor
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.arranging import meshgrid
 from brasa.functions.joining import stack
@@ -19,8 +16,13 @@ from brasa.ir.dim import product
 from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops import matrices, move
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import reshape as view_reshape
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     apply,
     axis_of,
     cast,
@@ -31,8 +33,6 @@ from brasa.primitive import (
     together,
     type_of,
 )
-from brasa.tensor import Tensor, type_text
-from brasa.views import reshape as view_reshape
 
 __all__ = ["block_diag", "cartesian_prod", "combinations", "cross", "trace", "vander"]
 

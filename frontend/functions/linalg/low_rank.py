@@ -12,8 +12,8 @@ from brasa.functions.matrix import matmul
 from brasa.functions.reduction import mean
 from brasa.functions.sampling import randn
 from brasa.ir.errors import ValueError
-from brasa.operators import operator
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.operators import operator
 
 __all__ = ["pca_lowrank", "svd_lowrank"]
 

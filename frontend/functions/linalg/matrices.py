@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.ir.dim import Size, at_most, solving
 from brasa.ir.dtype import DType
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Node, topological
 from brasa.ir.ops import host, matrices
-from brasa.primitive import apply, broadcast_shapes, constant, current, expand, resolved, type_of
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.primitive import apply, broadcast_shapes, constant, current, expand, resolved, type_of
 
 
 def built(build: Callable[..., Node], *tensors: Tensor, **attrs: Any) -> Tensor:

@@ -6,8 +6,6 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import check_matrices
 from brasa.functions.linalg.spectra import singular_values
@@ -15,11 +13,13 @@ from brasa.functions.reduction import amax, amin, sum
 from brasa.ir.dtype import DType, float32, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import reduce as reduce_ops
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axes_of, axis_of, cast, reshape, type_of
-from brasa.tensor import Tensor, type_text
-from brasa.views import permute
-from brasa.views import reshape as view_reshape
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import permute
+from brasa.tensors.views import reshape as view_reshape
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axes_of, axis_of, cast, reshape, type_of
 
 __all__ = ["dist", "norm", "renorm"]
 

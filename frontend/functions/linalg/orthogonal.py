@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import (
     adjoint,
@@ -22,10 +21,11 @@ from brasa.ir.ops import factorization as ops
 from brasa.ir.ops import matrices
 from brasa.ir.ops.move import concat
 from brasa.ir.ops.triangular import solve_triangular as solve_op
-from brasa.operators import operator
-from brasa.primitive import apply, apply_several, constant, reshape, type_of
 from brasa.return_types import also_returned_by, returned_by
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, apply_several, constant, reshape, type_of
 
 __all__ = ["geqrf", "orgqr", "ormqr", "qr"]
 

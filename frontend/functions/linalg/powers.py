@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import check_square, check_square_shapes, identity, times
 from brasa.functions.linalg.solving import inv
 from brasa.ir.errors import ArgumentError
 from brasa.ir.ops import powers as ops
-from brasa.operators import operator
-from brasa.primitive import apply
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply
 
 __all__ = ["matrix_exp", "matrix_power"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import check_matrices, check_numbers, check_square, in_one_batch, times
 from brasa.functions.linalg.norms import matrix_norm
@@ -18,10 +17,11 @@ from brasa.ir.dtype import DType, float32, int64, real_dtype
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops import spectrum as ops
 from brasa.ir.ops.control import stop_gradient
-from brasa.operators import operator
-from brasa.primitive import Number, apply, apply_several, cast, constant, expand, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, apply_several, cast, constant, expand, type_of
 
 __all__ = ["pinverse"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.lu import SINGULAR, factored, solved
 from brasa.functions.linalg.matrices import (
@@ -27,12 +26,13 @@ from brasa.ir.ops import matrices
 from brasa.ir.ops.source import iota
 from brasa.ir.ops.triangular import solve_triangular as solve_op
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, current, reshape, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor, type_text
-from brasa.views import permute
-from brasa.views import reshape as view_reshape
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import permute
+from brasa.tensors.views import reshape as view_reshape
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, constant, current, reshape, type_of
 
 __all__ = ["det", "inverse", "logdet", "slogdet", "triangular_solve"]
 

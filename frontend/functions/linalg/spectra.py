@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions.linalg.matrices import adjoint, check_matrices, check_square, is_tall
 from brasa.ir.errors import ValueError
 from brasa.ir.ops import spectrum as ops
-from brasa.operators import operator
-from brasa.primitive import apply_several, constant, type_of
 from brasa.return_types import returned_by
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply_several, constant, type_of
 
 __all__ = ["svd"]
 

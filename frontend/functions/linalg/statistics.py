@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.linalg.matrices import adjoint, built
 from brasa.functions.matrix import matmul
@@ -15,9 +13,11 @@ from brasa.functions.strided import diagonal
 from brasa.ir.dtype import DType, bool_, real_dtype
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import matrices, move
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, constant, floating, required, reshape, type_of
-from brasa.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, constant, floating, required, reshape, type_of
 
 __all__ = ["corrcoef", "cov", "gradient"]
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brasa.function import function
 from brasa.functions.arithmetic import abs, add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
 from brasa.functions.elementwise import in_floats, widened
@@ -18,14 +17,15 @@ from brasa.functions.extrema import relu as plain_relu
 from brasa.functions.random_bits import draws_like
 from brasa.functions.special import erf
 from brasa.functions.trigonometry import tanh
-from brasa.inplace import in_place
 from brasa.ir.errors import BrasaError, ValueError
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.move import slice_
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, elementwise_op, reshape, type_of
 from brasa.random import next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.inplace import in_place
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, elementwise_op, reshape, type_of
 
 
 def _or_in_place(call: Callable[..., Tensor]) -> Callable[..., Tensor]:

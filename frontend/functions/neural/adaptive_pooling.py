@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.precision import wide
 from brasa.functions.neural.spatial import check_rank, counted
@@ -15,9 +14,10 @@ from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, DTypeError, ValueError
 from brasa.ir.ops import reduce
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, constant, expand, reshape, type_of
 
 __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d"]
 

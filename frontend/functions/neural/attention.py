@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.dtype import int64
 from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops.attention import attention
 from brasa.ir.ops.move import slice_
-from brasa.operators import operator
-from brasa.primitive import Number, apply, broadcast_shapes, cast, constant, current, expand, resolved, type_of
 from brasa.random import next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, broadcast_shapes, cast, constant, current, expand, resolved, type_of
 
 
 @function

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.matrix import matmul
 from brasa.ir.dim import product
 from brasa.ir.errors import ShapeError
-from brasa.operators import operator
-from brasa.primitive import permute, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import permute, reshape, type_of
 
 
 @function(fixed=("weight", "bias"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.matrix import linear
 from brasa.functions.neural.loss import chosen, reduced
@@ -15,9 +13,11 @@ from brasa.ir.dtype import int64, uint8
 from brasa.ir.errors import BrasaError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, expand, required, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, constant, expand, required, reshape, type_of
 
 
 def _check_classes(op: str, input: Tensor, target: Tensor, weight: Tensor | None) -> None:

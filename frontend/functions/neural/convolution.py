@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.padding import padded
 from brasa.functions.neural.precision import wide
@@ -14,10 +12,12 @@ from brasa.functions.neural.spatial import check_positive, fix_plane, is_small, 
 from brasa.ir.dim import Size, at_most, solving
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops import contract
-from brasa.operators import operator
-from brasa.primitive import apply, cast, current, reshape, type_of
-from brasa.tensor import Tensor
-from brasa.views import squeeze, unsqueeze
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import squeeze, unsqueeze
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, current, reshape, type_of
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",

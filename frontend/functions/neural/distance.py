@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.dtype import float64, int64
@@ -14,8 +12,11 @@ from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import (
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import (
     Number,
     apply,
     axis_of,
@@ -28,7 +29,6 @@ from brasa.primitive import (
     resolved,
     type_of,
 )
-from brasa.tensor import Tensor
 
 __all__ = ["cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from brasa.arguments import require_tensors
-from brasa.creation import ones
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.precision import wide
 from brasa.functions.random_bits import Draws
-from brasa.inplace import assign
 from brasa.ir.dtype import bool_, float64
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops import elementwise
-from brasa.operators import operator
-from brasa.primitive import Number, cast, elementwise_op, type_of
 from brasa.random import next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.creation import ones
+from brasa.tensors.inplace import assign
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, cast, elementwise_op, type_of
 
 __all__ = ["alpha_dropout", "dropout", "feature_alpha_dropout", "native_dropout"]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.arguments import require_tensors
 from brasa.autograd.modes import no_grad
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.gathering import column, index_select
 from brasa.functions.placing import added, replaced
-from brasa.inplace import assign
 from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_, float32, int64
 from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
@@ -23,10 +20,13 @@ from brasa.ir.ops.order import searchsorted
 from brasa.ir.ops.reduce import lowest
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
-from brasa.views import reshape as reshape_tensor
+from brasa.tensors.inplace import assign
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import reshape as reshape_tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, expand, reshape, type_of
 
 
 @function(inline=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.padding import padded
 from brasa.functions.neural.spatial import along, check_positive, counted, per_axis
@@ -14,11 +12,13 @@ from brasa.functions.neural.taps import picked
 from brasa.ir.dim import Size, at_most, floor_divide, solving
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops.index import scatter_add
-from brasa.operators import operator
-from brasa.primitive import apply, constant, current, permute, reshape, type_of
-from brasa.tensor import Tensor
-from brasa.views import permute as permuted
-from brasa.views import reshape as reshaped
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import permute as permuted
+from brasa.tensors.views import reshape as reshaped
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, constant, current, permute, reshape, type_of
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.spatial import check_positive, check_rank, counted, per_axis
 from brasa.functions.sampling import rand
@@ -15,9 +13,11 @@ from brasa.ir.errors import ArgumentError, DTypeError, ShapeError, ValueError
 from brasa.ir.ops import reduce
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.move import slice_
-from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, constant, current, expand, reshape, type_of
 
 
 def _starts(sample: Tensor, size: Size, count: int, window: int, dtype: DType) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.elementwise import computing_dtype
 from brasa.functions.extremes import argmax
@@ -13,10 +12,11 @@ from brasa.ir.errors import DTypeError
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, axis_of, cast, current, type_of
 from brasa.random import next_draw
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, axis_of, cast, current, type_of
 
 
 @function

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.adaptive_pooling import adaptive_means
 from brasa.functions.neural.precision import wide
@@ -18,10 +16,12 @@ from brasa.ir.dtype import DType, float32, int64
 from brasa.ir.errors import ArgumentError, DTypeError, NotImplementedError, ShapeError, ValueError
 from brasa.ir.ops import reduce
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import Number, apply, carrier, cast, constant, expand, reshape, type_of
-from brasa.sizes import SymbolicSize
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, carrier, cast, constant, expand, reshape, type_of
+from brasa.tracing.sizes import SymbolicSize
 
 # How many spatial axes each mode is for.
 _RANKS = {

@@ -6,7 +6,7 @@ import warnings
 
 from brasa.functions import pointwise, reduction
 from brasa.ir.errors import ValueError
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 def chosen(how: str, size_average: bool | None, reduce: bool | None, op: str) -> str:

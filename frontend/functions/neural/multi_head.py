@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
-from brasa.creation import zeros
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import cat
 from brasa.functions.matrix import linear, matmul
@@ -15,8 +13,10 @@ from brasa.functions.neural.dropout import dropout
 from brasa.functions.neural.padding import pad
 from brasa.functions.normalizing import softmax
 from brasa.ir.errors import ArgumentError, BrasaError, ShapeError
-from brasa.operators import operator
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.operators import operator
 
 _OP = "multi_head_attention_forward"
 

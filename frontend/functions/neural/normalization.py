@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
 from brasa.autograd.modes import no_grad
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.dim import equal, product, solving
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops import move
 from brasa.ir.ops.control import stop_gradient
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, reshape, type_of
 
 __all__ = ["group_norm", "layer_norm", "native_batch_norm", "native_group_norm", "native_layer_norm", "rms_norm"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.ir.dim import Size, at_most, solving
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.ir.ops import move
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, expand, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, expand, type_of
 
 __all__ = ["constant_pad_nd"]
 

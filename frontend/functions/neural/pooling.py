@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.precision import wide
 from brasa.functions.neural.spatial import check_positive, check_rank, counted, fix_plane, is_small, per_axis
@@ -13,9 +12,10 @@ from brasa.ir.dim import Size, at_most, floor_divide, smallest, solving
 from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops import window
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, type_of
 
 __all__ = ["avg_pool1d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from brasa.functions.elementwise import computing_dtype as wide
-from brasa.primitive import cast, common_dtype, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import cast, common_dtype, type_of
 
 __all__ = ["rounded", "wide", "widened"]
 

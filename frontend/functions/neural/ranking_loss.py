@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.neural.distance import pairwise_distance
 from brasa.functions.neural.loss import chosen, reduced
@@ -15,9 +13,11 @@ from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops.index import gather
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import Number, apply, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, cast, constant, current, expand, reshape, type_of
 
 
 def _hinge(gap: Tensor) -> Tensor:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.control_flow import grouped_scan
 from brasa.functions.joining import cat, stack
@@ -14,9 +12,11 @@ from brasa.functions.matrix import linear
 from brasa.functions.neural.dropout import dropout as drop
 from brasa.functions.neural.recurrent_cells import affine, gru_moment, lstm_moment
 from brasa.ir.errors import ArgumentError, ShapeError
-from brasa.operators import operator
-from brasa.tensor import Tensor
-from brasa.views import narrow, reshape
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import narrow, reshape
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
 
 __all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import warnings
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.loss import chosen, reduced
 from brasa.functions.neural.precision import rounded, widened
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
-from brasa.operators import operator
-from brasa.primitive import Number, apply, broadcast_shapes, constant, expand, required, resolved, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import Number, apply, broadcast_shapes, constant, expand, required, resolved, type_of
 
 
 def _difference(op: str, input: Tensor, target: Tensor, weight: Tensor | None = None) -> None:

@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.interpolation import cubic_weights
 from brasa.functions.neural.precision import wide
@@ -17,9 +15,11 @@ from brasa.ir.dtype import DType, bool_, int64
 from brasa.ir.errors import DTypeError, NotImplementedError, ShapeError, ValueError
 from brasa.ir.ops import move
 from brasa.ir.ops.index import gather
-from brasa.operators import operator
-from brasa.primitive import apply, carrier, cast, constant, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, carrier, cast, constant, expand, reshape, type_of
 
 __all__ = ["affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"]
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.creation import tensor
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.neural.loss import chosen
 from brasa.functions.neural.precision import rounded, widened
@@ -22,9 +19,12 @@ from brasa.ir.ops.index import gather
 from brasa.ir.ops.source import iota
 from brasa.ir.ops.trellis import trellis
 from brasa.ir.types import TensorType
-from brasa.operators import operator
-from brasa.primitive import apply, cast, constant, current, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, cast, constant, current, expand, reshape, type_of
 
 _OP = "ctc_loss"
 

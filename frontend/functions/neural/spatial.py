@@ -7,14 +7,14 @@ from math import prod
 from typing import Any
 
 from brasa._state import STATE
-from brasa.arguments import require_tensors
 from brasa.ir.dim import Size
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.ir.ops.source import iota
 from brasa.ir.types import TensorType
-from brasa.primitive import current, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.primitive import current, expand, reshape, type_of
 
 
 def per_axis(value: Any, count: int, name: str) -> tuple[int, ...]:

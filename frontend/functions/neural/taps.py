@@ -6,8 +6,8 @@ from brasa.functions import pointwise
 from brasa.functions.neural.spatial import along
 from brasa.ir.ops import reduce
 from brasa.ir.ops.index import gather
-from brasa.primitive import apply, expand, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.primitive import apply, expand, reshape, type_of
 
 
 def picked(input: Tensor, axis: int, places: Tensor) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa.arguments import require_tensors
-from brasa.function import function
 from brasa.functions import pointwise
 from brasa.functions.neural.spatial import check_positive, check_rank, per_axis
 from brasa.ir.dim import product
@@ -13,9 +11,11 @@ from brasa.ir.dtype import int64
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.index import scatter, scatter_add
-from brasa.operators import operator
-from brasa.primitive import apply, carrier, constant, reshape, type_of
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.function import function
+from brasa.tracing.operators import operator
+from brasa.tracing.primitive import apply, carrier, constant, reshape, type_of
 
 
 @function

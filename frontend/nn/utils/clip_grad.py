@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import tensor
-from brasa.function import function
 from brasa.functions import pointwise, reduction
 from brasa.functions.joining import stack
 from brasa.ir.errors import ValueError
-from brasa.tensor import Tensor
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.function import function
 
 
 @function

@@ -8,7 +8,7 @@ from brasa.autograd import no_grad
 from brasa.ir.errors import ValueError
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class ComputedWeight:

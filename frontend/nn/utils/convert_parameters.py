@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from brasa.functions.joining import cat
 from brasa.ir.errors import ArgumentError, ShapeError
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from brasa.creation import ones_like, zeros_like
 from brasa.functions.pointwise import rsqrt
 from brasa.ir.errors import ValueError
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.creation import ones_like, zeros_like
+from brasa.tensors.tensor import Tensor
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:

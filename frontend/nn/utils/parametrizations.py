@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import zeros, zeros_like
-from brasa.dtype_facts import finfo
 from brasa.functions.joining import cat
 from brasa.functions.linalg.orthogonal import geqrf, householder_product
 from brasa.functions.linalg.powers import matrix_exp
@@ -27,8 +25,10 @@ from brasa.nn.utils.weight_forms import (
     start_vectors,
     with_norms,
 )
-from brasa.ranges import eye
-from brasa.tensor import Tensor
+from brasa.tensors.creation import zeros, zeros_like
+from brasa.tensors.dtype_facts import finfo
+from brasa.tensors.ranges import eye
+from brasa.tensors.tensor import Tensor
 
 _MAPS = ("matrix_exp", "cayley", "householder")
 

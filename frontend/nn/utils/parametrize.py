@@ -12,7 +12,7 @@ from brasa.ir.errors import ShapeError, ValueError
 from brasa.nn.container import ModuleDict, ModuleList
 from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class _Cache:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import ones_like
 from brasa.functions.joining import cat
 from brasa.functions.linalg.norms import vector_norm
 from brasa.ir.errors import ShapeError, ValueError
 from brasa.nn.module import Module
 from brasa.nn.utils.computed_weights import ComputedWeight, hook_key
-from brasa.tensor import Tensor
+from brasa.tensors.creation import ones_like
+from brasa.tensors.tensor import Tensor
 
 
 class _Masked(ComputedWeight):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from brasa.creation import full, tensor
 from brasa.functions.gathering import index_select
 from brasa.functions.joining import cat
 from brasa.functions.scattering import index_copy
 from brasa.functions.sorting import argsort
 from brasa.ir import dtype as dtypes
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
-from brasa.tensor import Tensor, type_text
-from brasa.views import narrow, reshape, transpose
+from brasa.tensors.creation import full, tensor
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.views import narrow, reshape, transpose
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence",

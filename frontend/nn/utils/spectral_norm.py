@@ -14,7 +14,7 @@ from brasa.nn.utils.weight_forms import (
     output_axis,
     start_vectors,
 )
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class SpectralNorm(ComputedWeight):

@@ -8,7 +8,7 @@ from typing import Any
 
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.nn.module import Module
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 def functional_call(

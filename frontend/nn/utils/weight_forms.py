@@ -10,7 +10,7 @@ from brasa.functions import pointwise, reduction
 from brasa.functions.matrix import dot, mv
 from brasa.ir.errors import ValueError
 from brasa.nn import functional
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 def norm_except_dim(v: Tensor, dim: int | None) -> Tensor:

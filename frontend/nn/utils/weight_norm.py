@@ -8,7 +8,7 @@ from brasa.nn.module import Module
 from brasa.nn.parameter import Parameter
 from brasa.nn.utils.computed_weights import ComputedWeight, remove
 from brasa.nn.utils.weight_forms import norm_except_dim, with_norms
-from brasa.tensor import Tensor
+from brasa.tensors.tensor import Tensor
 
 
 class WeightNorm(ComputedWeight):

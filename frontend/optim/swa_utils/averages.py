@@ -9,7 +9,6 @@ from copy import deepcopy
 from typing import Any
 
 from brasa.autograd import no_grad
-from brasa.creation import tensor
 from brasa.functions.pointwise import where
 from brasa.ir.dtype import int64
 from brasa.ir.errors import ArgumentError, ValueError
@@ -17,7 +16,8 @@ from brasa.nn.batch_normalization import BatchNorm
 from brasa.nn.module import Module
 from brasa.optim.lr_scheduler.base import LRScheduler, for_groups
 from brasa.optim.optimizer import Optimizer
-from brasa.tensor import Tensor
+from brasa.tensors.creation import tensor
+from brasa.tensors.tensor import Tensor
 
 Average = Callable[[Tensor, Tensor, Any], Tensor]
 ListAverage = Callable[[list[Tensor], list[Tensor], Any], None]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import brasa
-from brasa.casting import rule_of
-from brasa.operators import OPERATORS
+from brasa.tracing.casting import rule_of
+from brasa.tracing.operators import OPERATORS
 from tests.house.operators_page import CALLS, call_of, tensors_for
 
 F = brasa.nn.functional

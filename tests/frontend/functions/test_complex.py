@@ -214,9 +214,9 @@ def test_printed_as_pairs() -> None:
 
 def test_graphs_hold_complex_types() -> None:
     """A program's graphs speak of complex numbers until the pass that takes them apart; no kernel knows them."""
+    from brasa.execution.stages import Stages
     from brasa.ir.ops import OPS
     from brasa.ir.parsing import parse
-    from brasa.stages import Stages
 
     text = "graph f(x: c64[n]) {\n  %0: c64[] = constant(value=complex(1.0, 2.0))\n  %1: c64[n] = expand(%0, shape=[n])"
     graph = parse(f"{text}\n  %2: c64[n] = mul(x, %1)\n  return %2\n}}", OPS)

@@ -11,6 +11,7 @@ import pytest
 import brasa
 from brasa import Tensor, nn
 from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, GradientError, ShapeError
+from brasa.tracing import function as functions
 from tests.compiling import assert_compiles
 from tests.frontend.functions.harness import flat, same_bits
 
@@ -343,7 +344,7 @@ def test_errors() -> None:
 
 
 def test_a_loop_in_a_function_belongs_to_no_line_of_a_user() -> None:
-    @brasa.function.function
+    @functions.function
     def sums(xs: Tensor) -> Tensor:
         return brasa.scan(lambda h, x: (h + x, h + x), xs[0] * 0, xs)[1]
 

@@ -10,7 +10,7 @@ import pytest
 
 import brasa
 from brasa import Tensor
-from brasa.operators import OPERATORS
+from brasa.tracing.operators import OPERATORS
 from tests.frontend.functions.harness import flat, same_bits
 from tests.house.operators_page import call_of, tensors_for, usual_dtype
 

@@ -137,7 +137,7 @@ def test_a_value_written_under_a_mask_leaves_the_program_whole() -> None:
 
 
 def test_other_counts_and_sizes_compile_nothing_new() -> None:
-    from brasa.execution import LOADED
+    from brasa.execution.runner import LOADED
 
     function = brasa.compile(lambda x, i: (x[x > 0].sum(), x[i, :, i] * 2))
     for size in (3, 4, 5):

@@ -10,6 +10,7 @@ import pytest
 
 import brasa
 from brasa import optim
+from brasa.execution.runner import LOADED
 from tests.frontend.optim.judges import CASES, MATRIX, START, TARGET, Array, Judge
 
 
@@ -84,12 +85,12 @@ def test_hyperparameters_are_run_time_numbers() -> None:
     w = parameter()
     optimizer = optim.Adam([w], lr=0.1)
     list(train(optimizer, w, 2))
-    compiled = len(brasa.execution.LOADED)
+    compiled = len(LOADED)
     for lr in (0.05, 0.01, 1):
         optimizer.param_groups[0]["lr"] = lr
         optimizer.param_groups[0]["betas"] = (0.8, 0.9)
         list(train(optimizer, w, 1))
-    assert len(brasa.execution.LOADED) == compiled
+    assert len(LOADED) == compiled
 
 
 def test_named_parameters_and_groups() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import brasa
-from brasa.execution import Runner
+from brasa.execution.runner import Runner
 from brasa.ir.interpret import interpret
 from brasa.ir.verify import verify
 from brasa.passes import vjp_graph

@@ -1,0 +1,1 @@
+"""The command line: `brasa ir` and `brasa cache`."""

@@ -1,0 +1,214 @@
+"""From graphs to results: compiling through all rooms, and running executables on eager tensors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from brasa import runtime
+from brasa.execution.failing import failing_index
+from brasa.execution.stages import Stages
+from brasa.ir.dim import evaluate
+from brasa.ir.errors import BrasaError, IndexError, Operand
+from brasa.ir.graph import Graph
+from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
+from brasa.ir.target import Target
+from brasa.runtime import Executable, allocate
+from brasa.tensors.spec import Spec, spec_of
+from brasa.tensors.tensor import Tensor, make
+from brasa.tracing.places import user_location
+
+_executables: dict[str, Executable] = {}
+_lock = RLock()
+LOGGER = logging.getLogger("brasa")
+LOADED: list[str] = []  # names of the graphs that executables were made of, in order: what tests count
+
+
+@cache
+def target() -> Target:
+    """The processor that this process compiles for."""
+    from brasa.codegen.llvm import host_target
+
+    return host_target()
+
+
+def executable(graph: Graph) -> Executable:
+    """The machine code of a graph: from memory, from disk, or compiled now."""
+    text = str(graph)
+    found = _executables.get(text)
+    if found is None:
+        with _lock:
+            found = _executables.get(text)
+            if found is None:
+                found = _executables[text] = _load_or_compile(graph, text)
+    return found
+
+
+def forget_executables() -> None:
+    """Make or load machine code anew for graphs that are run for the first time from now on."""
+    with _lock:
+        _executables.clear()
+
+
+def _load_or_compile(graph: Graph, text: str) -> Executable:
+    LOADED.append(graph.name)
+    numbers = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
+    key = runtime.cache_key(text, target().key)
+    entry = runtime.disk_cache().read(key)
+    if entry is not None:
+        return runtime.load(signature_from_json(entry.notes), entry.code, numbers)
+    signature, code = compile_graph(graph)
+    runtime.disk_cache().write(key, signature_to_json(signature), code)
+    return runtime.load(signature, code, numbers)
+
+
+def compile_graph(graph: Graph) -> tuple[Signature, bytes]:
+    """A graph through passes, schedules and LLVM to object code."""
+    wishes = runtime.settings()
+    stages = Stages(graph, check=wishes.check)
+    signature, code = stages.signature, stages.object_code
+    if wishes.time:
+        LOGGER.info("%s: %s", graph.name, ", ".join(f"{name} {1e3 * t:.1f} ms" for name, t in stages.times.items()))
+    if wishes.dump:
+        _dump(graph.name, stages.all_texts(), wishes.dump_folder)
+    return signature, code
+
+
+def _dump(name: str, texts: dict[str, str], folder: Path | None) -> None:
+    """All stages of a program: to the log, or to files of a folder of their own."""
+    if folder is None:
+        for stage, text in texts.items():
+            LOGGER.info("%s %s\n%s", name, stage, text)
+        return
+    place = folder / f"{len(LOADED):04}-{name}"
+    place.mkdir(parents=True, exist_ok=True)
+    for stage, text in texts.items():
+        (place / stage).write_text(text + "\n")
+
+
+class Bound:
+    """A runner made ready for operands of given specs."""
+
+    __slots__ = ("call", "nbytes", "specs")
+
+    def __init__(self, call: Any, specs: tuple[Spec, ...], nbytes: tuple[int, ...]) -> None:
+        self.call, self.specs, self.nbytes = call, specs, nbytes
+
+
+class Runner:
+    """Runs one graph on eager operands: tensors, and Python numbers for the inputs that are numbers.
+
+    pass_through: outputs that are inputs are given as they are, instead of copied.
+    """
+
+    def __init__(self, graph: Graph, pass_through: bool = False) -> None:
+        self.graph = graph
+        self._updates = dict(graph.updates)
+        self._given = [
+            graph.inputs.index(node) if pass_through and node in graph.inputs else None for node in graph.outputs
+        ]
+        kept = tuple(node for node, given in zip(graph.outputs, self._given, strict=True) if given is None)
+        self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
+        self._bound: dict[tuple[Any, ...], Bound] = {}
+        self._simple = not self._updates and all(given is None for given in self._given)
+
+    def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
+        """The executable ready for operands of these specs, None for numbers; nothing where nothing is computed."""
+        bound = self._bound.get(specs)
+        if bound is None:
+            bound = self._bound[specs] = self._make_bound(specs)
+        return bound
+
+    def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
+        if not self._run.outputs:
+            return Bound(None, (), ())
+        code = executable(self._run)
+        frame = code.prepare(
+            tuple(() if spec is None else spec.stored_shape for spec in specs),
+            tuple(() if spec is None else spec.stored_strides for spec in specs),
+        )
+        types = [node.tensor for node in self._run.outputs]
+        outputs = [
+            spec_of(type.dtype, shape[: type.rank], None, type.device)
+            for type, shape in zip(types, frame.shapes, strict=True)
+        ]
+        return Bound(frame.call, tuple(outputs), frame.nbytes)
+
+    def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
+        """The outputs; one that updates an input is that input."""
+        return self.run(operands, tuple([o._spec if isinstance(o, Tensor) else None for o in operands]))
+
+    def run(self, operands: Sequence[Any], specs: tuple[Spec | None, ...]) -> list[Tensor]:
+        """As a call, with the operands' specs at hand."""
+        return self.execute(self.bind(specs), operands)
+
+    def execute(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
+        """As a call, bound already."""
+        if self._simple:
+            return self.launch(bound, operands)
+        computed: list[Tensor] = []
+        if self._run.outputs:
+            pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
+            for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
+                landing = self._updates.get(index)
+                made = make(allocate(nbytes), spec) if landing is None else operands[landing]
+                computed.append(made)
+                pointers.append(made._ptr)
+            status = bound.call(*pointers)
+            if status is not None:
+                raise self.failure(status, operands)
+            for landing in self._updates.values():
+                operands[landing]._buffer.version += 1
+        results = iter(computed)
+        return [next(results) if given is None else operands[given] for given in self._given]
+
+    def launch(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
+        """The outputs, where none of them is or updates an input."""
+        pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
+        outputs = []
+        for spec, nbytes in zip(bound.specs, bound.nbytes, strict=True):
+            buffer = allocate(nbytes)
+            pointers.append(buffer.ptr)
+            outputs.append(make(buffer, spec))
+        status = bound.call(*pointers)
+        if status is not None:
+            raise self.failure(status, operands)
+        return outputs
+
+    def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
+        """The error that a status of machine code stands for."""
+        note, position = executable(self._run).describe_failure(status)
+        return check_error(note, position, self._run, operands)
+
+
+def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BaseException:
+    """The error of a failed run-time check: the value, its bound, and where it stands; or that of a host step."""
+    raised = runtime.take_failure()
+    if raised is not None:
+        if isinstance(raised, BrasaError):
+            raised.op = raised.op or graph.name
+        return raised
+    if note.fact:
+        where = note.where or user_location()
+        return BrasaError(f"{note.fact} (at element {position}{', ' if where else ''}{where})", op=graph.name)
+    sizes = {
+        str(size): int(actual)
+        for node, o in zip(graph.inputs, operands, strict=True) if isinstance(o, Tensor)
+        for size, actual in zip(node.tensor.shape, o._spec.shape, strict=True) if not isinstance(size, int)
+    }  # fmt: skip
+    shown: tuple[Operand, ...] = ()
+    fact = ""
+    if note.input is not None and isinstance(operands[note.input], Tensor):
+        tensor = operands[note.input]
+        flat = tensor.detach().reshape(-1)
+        shown = (Operand("index", str(tensor._spec.type), graph.inputs[note.input].origin),)
+        if position < tensor.numel():
+            least, bound = evaluate(note.least, sizes), evaluate(note.bound, sizes)
+            fact = f"index {flat[position].item()} is outside {least}..{bound - 1}"
+    fact = fact or failing_index(note, graph, operands) or "an index is outside its axis"
+    where = note.where or user_location()
+    return IndexError(f"{fact} (at element {position}{', ' if where else ''}{where})", op=note.op, operands=shown)

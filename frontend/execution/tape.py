@@ -1,0 +1,301 @@
+"""The tape of eager mode: executed functions, each with what its derived backward graph needs."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from brasa._state import STATE, bump_epoch
+from brasa.execution.runner import Runner
+from brasa.execution.saving import apart, keep, take
+from brasa.ir.errors import GradientError
+from brasa.ir.graph import Graph
+from brasa.passes import split, vjp_graph
+from brasa.tensors.tensor import Tensor, make, unread, zero_filled
+from brasa.tracing.trace import CaptureError
+
+# What PyTorch calls the gradients of functions that have other names here.
+_NAMES = {
+    "binary_logits": "binary_cross_entropy_with_logits", "cast": "to_copy", "constant_pad": "constant_pad_nd",
+    "contiguous": "clone", "conv": "convolution", "copy": "clone", "cross_entropy": "nll_loss",
+    "euclidean": "linalg_vector_norm", "flatten": "view", "inv": "linalg_inv_ex", "layer_norm": "native_layer_norm",
+    "max_along": "max", "median_of_all": "median", "min_along": "min", "mse": "mse_loss", "read": "index",
+    "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
+}  # fmt: skip
+_sequence = itertools.count()
+
+
+class Edge(NamedTuple):
+    """Where a value's gradient goes: output `index` of a node."""
+
+    node: TapeNode
+    index: int
+
+
+class TapeNode:
+    """One executed function. Gradients of its outputs come in, gradients of its inputs go along `edges`."""
+
+    is_leaf = False
+    where = ""  # the user's line that ran the function, noted while anomalies are looked for
+    hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] | None = None
+    retained: dict[int, Any] | None = None  # weak references to outputs that want their gradient in .grad
+
+    def __init__(self, name: str, edges: Sequence[Edge | None], outputs: int) -> None:
+        self._name, self.edges, self.outputs = name, edges, outputs
+        self.sequence = next(_sequence)
+
+    def name(self) -> str:
+        """The function's name, as `grad_fn` shows it."""
+        return f"{_NAMES.get(self._name, self._name).title().replace('_', '')}Backward0"
+
+    @functools.cached_property
+    def metadata(self) -> dict[str, Any]:
+        """A place for anything that a user wants to note of the node."""
+        return {}
+
+    @property
+    def next_functions(self) -> tuple[tuple[TapeNode | None, int], ...]:
+        return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        """The gradients of the inputs."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget what was kept for backward."""
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class LeafNode(TapeNode):
+    """The end of the tape: gradients of a leaf gather here."""
+
+    is_leaf = True
+    after: dict[int, Callable[[Tensor], None]] | None = None  # hooks that run when the gradient lies in .grad
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__("accumulate_grad", (), 1)
+        self.sequence = -1
+        self.tensor = tensor
+
+
+class ViewNode(TapeNode):
+    """A view: its backward is a function of the gradient alone."""
+
+    def __init__(self, name: str, source: Tensor, back: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(name, (edge_of(source),), 1)
+        self.back = back
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        assert grads[0] is not None
+        return (self.back(grads[0]),)
+
+
+class FunctionNode(TapeNode):
+    """A compiled function: backward runs the graph that autodiff derived from it.
+
+    kept: what backward reads. again: what a backward reads that is itself recorded, which starts from the operands.
+    specs: of the operands, None for numbers.
+    """
+
+    def __init__(
+        self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...]
+    ) -> None:
+        self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
+        self.plan: GradientPlan | None = plan
+        self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
+        self.specs, self.output_specs = specs, [output._spec for output in outputs]
+        values = [
+            operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
+            for role, index in plan.places
+        ]
+        both = keep([*values, *(operands[i] for i in plan.again_places)])
+        self.kept, self.again = both[: len(values)], both[len(values) :]
+
+    def keep_apart(self, tensor: Tensor) -> None:
+        """Keep a copy of what was read from the tensor's memory, which will be overwritten by this node's result."""
+        copies = {id(kept): apart(kept, tensor) for kept in (*self.kept, *self.again)}
+        self.kept, self.again = [copies[id(kept)] for kept in self.kept], [copies[id(kept)] for kept in self.again]
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        if self.plan is None:
+            raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
+                                hint="pass retain_graph=True to the first backward")  # fmt: skip
+        seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
+        if create_graph:
+            read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
+            operands = [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
+            return self.plan.run_again(operands, seeds, self.name())
+        return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
+
+    def _seed(self, index: int, grad: Tensor | None) -> Tensor:
+        if grad is None:
+            return zero_filled(self.output_specs[index])
+        return grad.contiguous()  # type: ignore[attr-defined, no-any-return]
+
+    def release(self) -> None:
+        self.plan, self.kept, self.again = None, [], []
+
+
+def _alias(source: Tensor) -> Tensor:
+    """The tensor's values, without its place in the graph."""
+    assert source._buffer is not None
+    return make(source._buffer, source._spec, source._ptr)
+
+
+class FreedNode(TapeNode):
+    """Stands for a graph that a backward inside a compiled program has used up."""
+
+    def __init__(self) -> None:
+        super().__init__("compiled", (), 1)
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
+                            hint="pass retain_graph=True to the first backward")  # fmt: skip
+
+
+def edge_of(value: Any) -> Edge | None:
+    """Where gradients of a value go, made on first demand for leaves; None when it needs none."""
+    if not isinstance(value, Tensor) or not value._requires_grad:
+        return None
+    if value._edge is None:
+        value._edge = Edge(LeafNode(value), 0)
+    return value._edge
+
+
+class GradientPlan:
+    """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward."""
+
+    def __init__(self, graph: Graph, wanted: tuple[bool, ...]) -> None:
+        self.graph, self.wanted, self.outputs = graph, wanted, len(graph.outputs)
+        self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
+        parts = split(graph, wanted)
+        self.places = tuple((kept.role, kept.index) for kept in parts.kept)
+        self.forward, self.backward = Runner(parts.forward), Runner(parts.backward, pass_through=True)
+        self.again = vjp_graph(graph, wanted)
+        read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
+        numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
+        self.again_places = tuple(
+            i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
+        )
+        self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
+
+    def run(self, values: list[Any]) -> list[Tensor | None]:
+        """The gradients of all operands, None for those that want none."""
+        results = iter(self.backward(values))
+        return [next(results) if wanted else None for wanted in self.wanted]
+
+    def run_again(self, operands: list[Any], seeds: list[Tensor], name: str) -> list[Tensor | None]:
+        """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
+        results = iter(run_graph(self.again, name, [*operands, *seeds]))
+        return [next(results) if wanted else None for wanted in self.wanted]
+
+
+_plans: dict[tuple[Graph, tuple[bool, ...]], GradientPlan] = {}
+_runners: dict[Graph, Runner] = {}
+
+
+def run_graph(graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None) -> list[Tensor]:
+    """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs."""
+    if STATE.grad_enabled:
+        wanted = tuple([o.__class__ is not float and o.__class__ is not int and o._requires_grad for o in operands])
+        if True in wanted:
+            plan = _plans.get((graph, wanted))
+            if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
+                plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted)
+            if plan is not None:
+                return _record(plan, name, operands)
+    runner = runner or _runners.get(graph)
+    if runner is None:
+        runner = _runners[graph] = Runner(graph)
+    return runner(operands)
+
+
+def _record(plan: GradientPlan, name: str, operands: Sequence[Any]) -> list[Tensor]:
+    specs = tuple([None if o.__class__ is float or o.__class__ is int else o._spec for o in operands])
+    outputs = plan.forward.run(operands, specs)
+    node = FunctionNode(plan, name, operands, outputs, specs)
+    for index, differentiable in enumerate(plan.differentiable):
+        if differentiable:
+            outputs[index]._requires_grad = True
+            outputs[index]._edge = Edge(node, index)
+    return outputs[: plan.outputs]
+
+
+def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Run `hook(gradient)` when the tensor's gradient is known; what it returns takes the gradient's place."""
+    if tensor._cell is not None:
+        tensor._cell.trace.leave(CaptureError("a hook on the gradient of a computed value"))
+    edge = edge_of(tensor)
+    if edge is None:
+        raise GradientError("the tensor does not require gradients", op="register_hook")
+    if edge.node.hooks is None:
+        edge.node.hooks = {}
+    hooks = edge.node.hooks.setdefault(edge.index, {})
+    bump_epoch()
+    return RemovableHandle(hooks, hook)
+
+
+def add_accumulation_hook(tensor: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Run `hook(tensor)` when backward() has added to the gradient of a leaf."""
+    edge = edge_of(tensor)
+    if edge is None or not isinstance(edge.node, LeafNode):
+        fact = "does not require gradients" if edge is None else "is computed, only a leaf gathers a gradient"
+        raise GradientError(f"the tensor {fact}", op="register_post_accumulate_grad_hook")
+    if edge.node.after is None:
+        edge.node.after = {}
+    bump_epoch()
+    return RemovableHandle(edge.node.after, hook)
+
+
+def is_hooked(tensor: Tensor) -> bool:
+    """Whether hooks wait for the gradient of a leaf."""
+    if tensor._edge is None or not isinstance(tensor._edge.node, LeafNode):
+        return False
+    return bool(tensor._edge.node.after) or any((tensor._edge.node.hooks or {}).values())
+
+
+def through_hooks(hooks: dict[int, Callable[[Tensor], Tensor | None]], grad: Tensor) -> Tensor:
+    """The gradient after the hooks."""
+    for hook in list(hooks.values()):
+        changed = hook(grad)
+        grad = grad if changed is None else changed
+    return grad
+
+
+def through_leaf_hooks(tensor: Tensor, grad: Tensor) -> Tensor:
+    """A leaf's gradient after the hooks on it."""
+    hooks = tensor._edge.node.hooks if tensor._edge is not None and is_hooked(tensor) else None
+    return through_hooks((hooks or {}).get(0, {}), grad)
+
+
+def run_accumulation_hooks(tensor: Tensor) -> None:
+    """Tell those who wait for a leaf's gradient."""
+    node = None if tensor._edge is None else tensor._edge.node
+    if isinstance(node, LeafNode):
+        for hook in list((node.after or {}).values()):
+            hook(tensor)
+
+
+class RemovableHandle:
+    """Takes a hook away again with remove(), or at the end of a `with` block."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.hooks, self.id = hooks, next(self._numbers)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away."""
+        if self.hooks.pop(self.id, None) is not None:
+            bump_epoch()
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()

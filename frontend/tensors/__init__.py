@@ -1,0 +1,1 @@
+"""What a tensor is: its memory, dtype and shape; how tensors are made, viewed, written, shown and exchanged."""

@@ -1,0 +1,178 @@
+"""In-place forms: a function's result written to the memory of its first operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from brasa._state import STATE
+from brasa.execution.runner import Runner
+from brasa.execution.tape import Edge, FunctionNode, ViewNode, edge_of
+from brasa.ir.dim import symbol
+from brasa.ir.dtype import DType
+from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
+from brasa.ir.graph import Graph
+from brasa.ir.ops.move import update
+from brasa.ir.ops.source import make_input
+from brasa.ir.types import TensorType
+from brasa.tensors.spec import spec_of
+from brasa.tensors.tensor import Tensor, make, type_text, zero_filled
+from brasa.tracing.function import function
+from brasa.tracing.primitive import carrier, cast, expand, type_of
+from brasa.tracing.trace import CaptureError
+
+
+def in_place(functional: Callable[..., Any], name: str, overwrites: bool = False) -> Callable[..., Tensor]:
+    """The in-place form of a function of tensors. overwrites: of their dtypes and shapes alone."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return assign(self, functional(self, *args, **kwargs), name, overwrites)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"{name[:-1]}, written to this tensor's own memory."
+    return method
+
+
+def write_out(name: str, out: Any, result: Any) -> Any:
+    """Write a function's result to the tensor that was given as `out`, or its results to several; what was given.
+
+    A tensor of another shape takes the result's; GradientError when gradients would have to flow through it.
+    """
+    if isinstance(result, tuple):
+        if not isinstance(out, tuple | list) or len(out) != len(result):
+            raise ArgumentError(f"out must be a tuple of {len(result)} tensors", op=name)
+        written = [write_out(name, each, value) for each, value in zip(out, result, strict=True)]
+        return type(result)._make(written) if hasattr(result, "_make") else tuple(written)
+    if not isinstance(out, Tensor):
+        raise ArgumentError(f"out must be a tensor, not {type(out).__name__}", op=name)
+    if STATE.grad_enabled and (out._requires_grad or result._requires_grad):
+        raise GradientError("gradients do not flow through out=", op=name, hint="leave out= away, or use no_grad()")
+    if tuple(out.shape) != tuple(result.shape):
+        if out._cell is not None or result._cell is not None:
+            raise ShapeError(f"out is {type_text(out)}, the result {type_text(result)}: a program cannot resize it",
+                             op=name, hint="give out the shape of the result")  # fmt: skip
+        out._buffer, out._ptr, out._spec = _fresh_like(result, out)
+    return assign(out, result, name)
+
+
+def _fresh_like(result: Tensor, out: Tensor) -> tuple[Any, int, Any]:
+    spec = spec_of(out._spec.dtype, tuple(result.shape), None, out._spec.device)
+    made = zero_filled(spec)
+    return made._buffer, made._ptr, spec
+
+
+@function
+def _converted(value: Tensor, like: Tensor) -> Tensor:
+    type = type_of(like)
+    return expand(cast(value, type.dtype), type.shape)
+
+
+def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -> Tensor:
+    """Write a value to the tensor's memory, as in-place ops do: views see it, the tape follows.
+
+    overwrites: the value is not made of what the tensor held, whose gradient is then 0.
+    """
+    _check(target, value, name)
+    if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
+        value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
+    trace = STATE.trace
+    if trace is not None:
+        try:
+            node = trace.node_of(value)
+            if overwrites and target._requires_grad:
+                rank = target.ndim
+                node = trace.apply(update, trace.node_of(target), node, starts=(0,) * rank, steps=(1,) * rank)
+            trace.write(target, node)
+        except CaptureError as error:
+            trace.leave(error)
+            return assign(target, value, name, overwrites)
+        if value._requires_grad and STATE.grad_enabled:
+            for changed in (target, target._base):
+                if changed is not None:
+                    changed._requires_grad = True
+        return target
+    if value._buffer is target._buffer:
+        value = value.clone()  # type: ignore[attr-defined]
+    if value._edge is not None and isinstance(value._edge.node, FunctionNode):
+        value._edge.node.keep_apart(target)
+    store(target, value)
+    if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
+        _follow(target, value, overwrites)
+    return target
+
+
+def _check(target: Tensor, value: Tensor, name: str) -> None:
+    order = ("bool", "uint", "int", "float", "complex")
+    if order.index(value.dtype.kind) > order.index(target.dtype.kind) and value.dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"a result of {value.dtype.name} cannot be written to {type_text(target)}", op=name)
+    if STATE.grad_enabled and target._requires_grad and (target.is_leaf or _base_is_leaf(target)):
+        raise GradientError("a leaf that requires gradients cannot be changed in place", op=name,
+                            hint="use the out-of-place form, or do it under no_grad()")  # fmt: skip
+    if target._cell is None and 0 in target._spec.strides and _repeats(target):
+        raise ValueError("several of the elements are one piece of memory", op=name, hint="write to a .clone()")
+    shape, want = tuple(value.shape), tuple(target.shape)
+    missing = len(want) - len(shape)
+    if missing < 0 or any(n not in (1, m) for n, m in zip(shape, want[missing:], strict=True)):
+        raise ShapeError(f"a result of shape {list(shape)} cannot be written to {type_text(target)}", op=name)
+
+
+def _repeats(target: Tensor) -> bool:
+    """Whether an axis repeats one piece of memory."""
+    return any(size > 1 and step == 0 for size, step in zip(target.shape, target._spec.strides, strict=True))
+
+
+def _base_is_leaf(target: Tensor) -> bool:
+    return target._base is not None and target._base._requires_grad and target._base.is_leaf
+
+
+def store(target: Tensor, value: Tensor) -> None:
+    """Copy the value's elements to the target's memory, whatever its strides."""
+    _copier(target._spec.dtype, target._spec.rank, target._spec.marks, value._spec.marks)([target, value])
+
+
+_copiers: dict[tuple[Any, ...], Runner] = {}
+
+
+def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, ...]) -> Runner:
+    key = (dtype, rank, into, source)
+    runner = _copiers.get(key)
+    if runner is None:
+        type = TensorType(tuple(symbol(f"n{axis}") for axis in range(rank)), dtype)
+        target = make_input("target", type, strides=into)
+        value = make_input("value", type, strides=source)
+        graph = Graph("copy", (target, value), (), (value,), ((0, 0),))
+        runner = _copiers[key] = Runner(graph)
+    return runner
+
+
+def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
+    """Let gradients flow through what was written: the target, and what it is a view of, now come from the value."""
+    base = target._base
+    if base is not None and (base._requires_grad or value._requires_grad):
+        old = edge_of(base)
+        base._requires_grad = True
+        base._edge = Edge(_WrittenView(base, target, value, old), 0)
+    if overwrites and target._requires_grad:
+        target._edge = Edge(_WrittenView(target, target, value, edge_of(target)), 0)
+        return
+    target._requires_grad = value._requires_grad
+    target._edge = edge_of(value)
+
+
+class _WrittenView(ViewNode):
+    """A base after a view of it was written: its gradient goes to the value there, to the old base elsewhere."""
+
+    def __init__(self, base: Tensor, view: Tensor, value: Tensor, old: Edge | None) -> None:
+        super().__init__("written_view", value, lambda g: g)
+        self.edges = (edge_of(value), old)
+        self.base, self.view = base._spec, view._spec
+        self.offset = view._ptr - base._ptr
+
+    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
+        assert grads[0] is not None
+        whole = grads[0].clone()  # type: ignore[attr-defined]
+        place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))
+        window = make(whole._buffer, place, whole._ptr + self.offset)
+        inner = window.clone()  # type: ignore[attr-defined]
+        store(window, zero_filled(inner._spec))
+        return inner, whole

@@ -1,0 +1,398 @@
+"""Functions of tensors: traced once per signature, compiled, and run at once in eager mode; one node in a trace."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from brasa._state import DEFAULTS, STATE
+from brasa.execution.anomalies import watch_forward
+from brasa.execution.runner import Bound, Runner
+from brasa.execution.tape import run_graph
+from brasa.ir import dim
+from brasa.ir.dim import Size
+from brasa.ir.dtype import complex128, float64, int64
+from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
+from brasa.ir.graph import Graph, Node, located, set_location
+from brasa.ir.layout import stride_marks, strides_of
+from brasa.ir.ops import control, reduce
+from brasa.ir.sizes import substitute_attrs, substitute_type
+from brasa.ir.types import TensorType
+from brasa.runtime import allocate
+from brasa.tensors.tensor import Tensor, make, weak_complex
+from brasa.tracing.arguments import (
+    Operand,
+    accepted_kinds,
+    as_number,
+    freeze,
+    number_operand,
+    parameters_of,
+    takes_tensors,
+)  # fmt: skip
+from brasa.tracing.sizes import Guard
+from brasa.tracing.trace import CaptureError, Trace, tracing
+
+_C = TypeVar("_C", bound=Callable[..., Any])
+_FLAGS = (bool, np.bool_)  # numbers that are part of a signature
+
+
+class Specialization:
+    """One traced form of a function: its graph, and the guards on sizes under which it is right."""
+
+    def __init__(self, name: str, graph: Graph, guards: tuple[Guard, ...], form: Any) -> None:
+        self.name, self.graph, self.guards, self.form = name, graph, guards, form
+        self.runner = Runner(graph)
+
+    def fits(self, sizes: dict[str, int]) -> bool:
+        """Whether the guards hold at these sizes."""
+        return all(guard.check(sizes) for guard in self.guards)
+
+
+class Function:
+    """A Python function over tensors. See `function`."""
+
+    guarded: Callable[..., Any] | None = None  # the function on the operands that autocast gives it
+
+    def __init__(self, build: Callable[..., Any], inline: bool, fixed: tuple[str, ...]) -> None:
+        self.name = build.__name__.strip("_")
+        self.build, self.inline = build, inline
+        self.parameters = parameters_of(build)
+        self.operand = tuple(takes_tensors(parameter.annotation) for parameter in self.parameters)
+        self.accepts = tuple(accepted_kinds(parameter.annotation) for parameter in self.parameters)
+        self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
+        self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
+        self.bound: dict[tuple[Any, ...], tuple[Specialization, Bound | None]] = {}
+        DEFAULTS.dependents += [self.specializations, self.bound]
+        self._orders: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
+
+    # arguments
+
+    def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """All arguments in the order of the parameters, defaults filled in."""
+        shape = (len(args), tuple(kwargs))
+        order = self._orders.get(shape)
+        if order is None:
+            try:
+                bound = inspect.signature(self.build).bind(*args, **kwargs)
+            except TypeError as error:
+                raise ArgumentError(str(error), op=self.name) from None
+            given = list(bound.arguments)
+            order = self._orders[shape] = [
+                i if i < len(args) else p.name if p.name in given else p for i, p in enumerate(self.parameters)
+            ]
+        return [args[key] if type(key) is int else kwargs[key] if type(key) is str else key.default for key in order]
+
+    def signature(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """(key, operands): the key holds an eager operand's spec or a number's kind, and every static value."""
+        key: list[Any] = []
+        operands: list[Any] = []
+        for value, is_operand, accepts, parameter in zip(
+            values, self.operand, self.accepts, self.parameters, strict=True
+        ):
+            if not is_operand:
+                key.append(value if value.__class__ is str or value is None else freeze(value, self.name))
+            elif isinstance(value, Tensor):
+                key.append(value._spec if value._cell is None else None)
+                operands.append(value)
+            elif value is None and "none" in accepts:
+                key.append(None)
+            elif isinstance(value, list | tuple) and "sequence" in accepts:
+                key.append(len(value))
+                for item in value:
+                    if not isinstance(item, Tensor):
+                        raise ArgumentError(f"expected tensors, found {type(item).__name__}", op=self.name)
+                    key.append(item._spec if item._cell is None else None)
+                    operands.append(item)
+            elif "number" in accepts:
+                number = as_number(value, self.name)
+                key.append(number if number.__class__ is bool else number.__class__)
+                if number.__class__ is complex and STATE.trace is None:
+                    number = weak_complex(number)
+                operands += [] if number.__class__ is bool else [number]
+            else:
+                raise ArgumentError(f"{parameter.name} must be a tensor, not {type(value).__name__}", op=self.name)
+        return key, operands
+
+    # eager
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Any call: arguments in any form, eager or traced, with or without gradients."""
+        if self.guarded is not None and STATE.autocast is not None:
+            return self.guarded(*args, **kwargs)
+        values = args if not kwargs and len(args) == len(self.parameters) else self.arrange(args, kwargs)
+        key, operands = self.signature(values)
+        trace = STATE.trace
+        if trace is not None:
+            try:
+                return self._traced(trace, values, operands)
+            except CaptureError as error:
+                trace.leave(error)
+                key, operands = self.signature(values)
+        found = self.bound.get(tuple(key))
+        if found is None or (found[1] is None and not _recorded(operands)):
+            found = self._bind(tuple(key), values, operands)
+        outputs = run_graph(found[0].graph, self.name, operands, found[0].runner)
+        if STATE.anomaly is not None:
+            watch_forward(self.name, operands, outputs, STATE.anomaly)
+        return outputs[0] if found[0].form is None else found[0].form(outputs)
+
+    def _bind(
+        self, key: tuple[Any, ...], values: Sequence[Any], operands: list[Any]
+    ) -> tuple[Specialization, Bound | None]:
+        """The specialization; its executable only if no gradient is wanted, for the tape has executables of its own."""
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        if any(tensor._cell is not None for tensor in tensors):
+            raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
+        _check_devices(self.name, {tensor._spec.device for tensor in tensors})
+        shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
+        described = [
+            self._operand(o, self._fixed_shape(i, values, o)) if isinstance(o, Tensor) else number_operand(o)
+            for i, o in enumerate(operands)
+        ]  # fmt: skip
+        specialization = self.specialize(values, described, shapes)
+        specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
+        bound = None if _recorded(operands) else specialization.runner.bind(specs)
+        found = self.bound[key] = (specialization, bound)
+        return found
+
+    @staticmethod
+    def _operand(tensor: Tensor, shape: tuple[int, ...] | None) -> Operand:
+        spec = tensor._spec
+        return Operand(spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._weak)
+
+    def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:
+        for value, fixed in zip(values, self.fixed, strict=True):
+            if fixed and value is operand:
+                return tuple(operand._spec.shape)
+        return None
+
+    # specialization
+
+    def specialize(
+        self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
+    ) -> Specialization:
+        """The traced form for these operands, at these sizes."""
+        statics = tuple(
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
+            else len(value) if isinstance(value, list | tuple) else "operand"
+            for value, is_operand in zip(values, self.operand, strict=True)
+        )  # fmt: skip
+        known = self.specializations.setdefault((statics, tuple(operands)), [])
+        sizes = {f"x{i}_{axis}": size for i, shape in enumerate(shapes) for axis, size in enumerate(shape)}
+        for candidate in known:
+            if candidate.fits(sizes):
+                return candidate
+        try:
+            made = self._trace_build(values, operands, shapes)
+        except BrasaError:
+            concrete = [operand._replace(shape=shape) for operand, shape in zip(operands, shapes, strict=True)]
+            self._trace_build(values, concrete, shapes)  # the same error, said in numbers
+            raise
+        known.append(made)
+        return made
+
+    def _trace_build(
+        self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
+    ) -> Specialization:
+        trace = Trace()
+        described = enumerate(zip(operands, shapes, strict=True))
+        inputs = iter([self._input(trace, i, operand, shape) for i, (operand, shape) in described])
+        arguments = [
+            value if not is_operand or value is None
+            else bool(value) if isinstance(value, _FLAGS)
+            else [next(inputs) for _ in value] if isinstance(value, list | tuple) else next(inputs)
+            for value, is_operand in zip(values, self.operand, strict=True)
+        ]  # fmt: skip
+        try:
+            with tracing(trace), located(""):
+                result = self.build(*arguments)
+        except BrasaError as error:
+            error.op = self.name
+            error.operands = tuple(operand.placed("", "") for operand in error.operands)
+            raise
+        several = isinstance(result, tuple)
+        outputs = [trace.node_of(tensor) for tensor in (result if several else (result,))]
+        graph = trace.finish(self.name, outputs)
+        form = None if not several else type(result)._make if hasattr(result, "_make") else tuple
+        return Specialization(self.name, graph, tuple(trace.scope.guards), form)
+
+    @staticmethod
+    def _input(trace: Trace, index: int, operand: Operand, shape: tuple[int, ...]) -> Tensor:
+        known = operand.shape or (None,) * len(shape)
+        sizes: tuple[Size, ...] = tuple(
+            trace.scope.name(f"x{index}_{axis}", size) if constant is None else constant
+            for axis, (size, constant) in enumerate(zip(shape, known, strict=True))
+        )
+        type = TensorType(sizes, operand.dtype, operand.device)
+        role = "number" if operand.number and not operand.dtype.is_complex else ""
+        tensor = trace.input(f"x{index}", type, strides=operand.marks, role=role)
+        tensor._weak = operand.number
+        return tensor
+
+    # in a trace
+
+    def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
+        nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
+        statics = tuple(
+            freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
+            else len(value) if isinstance(value, list | tuple) else "operand"
+            for value, is_operand in zip(values, self.operand, strict=True)
+        )  # fmt: skip
+        specialization, results = trace.step(
+            (self, nodes, statics, DEFAULTS.dtype), lambda: self._record(trace, values, operands, nodes)
+        )
+        differentiable = any(isinstance(o, Tensor) and o._requires_grad for o in operands)
+        tensors = [
+            trace.fresh(node, differentiable and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
+            for node in results
+        ]
+        if all(not isinstance(o, Tensor) or o._weak for o in operands):
+            for tensor, node in zip(tensors, results, strict=True):
+                tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
+        return tensors[0] if specialization.form is None else specialization.form(tensors)
+
+    def _record(
+        self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...]
+    ) -> tuple[Specialization, tuple[Node, ...]]:
+        set_location(trace.location())
+        flat_fixed = [self._is_fixed(values, operand) for operand in operands]
+        described, shapes = [], []
+        for node, operand, fixed in zip(nodes, operands, flat_fixed, strict=True):
+            type = node.tensor
+            hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
+            weak = not isinstance(operand, Tensor) or operand._weak
+            if fixed:
+                hints = known = tuple(trace.scope.fix(size) for size in type.shape)
+            else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
+                known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
+            marks = stride_marks(type.shape, strides_of(node))
+            constants = known if any(size is not None for size in known) else None
+            described.append(Operand(type.dtype, type.rank, marks, type.device, constants, weak))
+            shapes.append(hints)
+        _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
+        specialization = self._located_specialize(values, described, shapes, nodes)
+        outer = {
+            f"x{i}_{axis}": trace.scope.resolve(size)
+            for i, node in enumerate(nodes) for axis, size in enumerate(node.tensor.shape)
+        }  # fmt: skip
+        for guard in specialization.guards:
+            lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
+            trace.scope.decide(lhs, guard.relation, rhs)
+        with dim.solving(trace.scope):
+            if self.inline:
+                results = splice(trace, specialization.graph, nodes, outer)
+            else:
+                call = trace.record(control.call(*nodes, graph=specialization.graph))
+                results = trace.items(call)
+        if not STATE.grad_enabled and any(isinstance(o, Tensor) and o._requires_grad for o in operands):
+            results = tuple(trace.record(control.stop_gradient(result)) for result in results)
+        return specialization, results
+
+    def _located_specialize(
+        self, values: Sequence[Any], described: list[Operand], shapes: list[tuple[int, ...]], nodes: tuple[Node, ...]
+    ) -> Specialization:
+        """specialize(), whose error says what the operands are and where they were made."""
+        try:
+            return self.specialize(values, described, shapes)
+        except BrasaError as error:
+            error.operands = tuple(
+                operand.placed(node.origin, node.where) for operand, node in zip(error.operands, nodes, strict=False)
+            )
+            raise
+
+    def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
+        return any(fixed and value is operand for value, fixed in zip(values, self.fixed, strict=True))
+
+
+def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:
+    """Record the graph's own nodes over the arguments; its results."""
+    new: dict[Node, Node] = dict(zip(graph.inputs, arguments, strict=True))
+    for node in graph.nodes:
+        attrs = substitute_attrs(node.attrs, sizes)
+        operands = tuple(new[operand] for operand in node.operands)
+        type = substitute_type(node.type, sizes)
+        if node.op is reduce.expand and operands[0].type == type:  # it would stand between a value and its gradients
+            new[node] = operands[0]
+            continue
+        new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
+    return tuple(new[output] for output in graph.outputs)
+
+
+def _recorded(operands: Sequence[Any]) -> bool:
+    """Whether an eager call of these goes on the tape."""
+    return STATE.grad_enabled and any(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
+
+
+def _check_devices(name: str, devices: set[str]) -> None:
+    if len(devices) > 1:
+        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
+
+
+def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str, ...] = ()) -> Any:
+    """Make a compiled function of one that is written over tensors.
+
+    Parameters annotated `Tensor`, `Number`, `float` or `Sequence[Tensor]` are operands: tensors, numbers (which are
+    run-time values: no number is ever compiled in) or None. All others are static: each value has a form of its own.
+
+    inline: leave no `call` node in traces; for functions that use each operand once.
+    fixed: operands whose sizes are constants of the compiled form, as a layer's weight.
+    """
+    if build is None:
+        return functools.partial(function, inline=inline, fixed=fixed)
+    made = Function(build, inline, fixed)
+    call = functools.wraps(build)(_entry(made))
+    call.function = made  # type: ignore[attr-defined]
+    return cast(_C, call)
+
+
+def _entry(made: Function) -> Callable[..., Any]:
+    """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
+    table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
+    defaults = [parameter.default for parameter in made.parameters]
+    required = sum(default is inspect.Parameter.empty for default in defaults)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = len(args)
+        if STATE.detour or kwargs or not required <= given <= arity:
+            return made(*args, **kwargs)
+        if given < arity:
+            args = (*args, *defaults[given:])
+        key: list[Any] = []
+        operands: list[Any] = []
+        pointers: list[Any] = []
+        recorded = False
+        for value, is_operand in zip(args, operand_flags, strict=True):
+            kind = value.__class__
+            if isinstance(value, Tensor):
+                if value._requires_grad:
+                    recorded = True
+                key.append(value._spec)
+                operands.append(value)
+                pointers.append(value._ptr)
+            elif is_operand and (kind is float or kind is int):
+                key.append(kind)
+                operands.append(value)
+                pointers.append(value)
+            elif kind is int or kind is str or value is None:
+                key.append(value)
+            else:
+                return made(*args)
+        found = table.get(tuple(key))
+        if found is None or found[0].form is not None:
+            return made(*args)
+        if recorded and STATE.grad_enabled:
+            return run_graph(found[0].graph, made.name, operands, found[0].runner)[0]
+        bound = found[1]
+        if bound is None or not bound.specs:
+            return made(*args)
+        buffer = allocate(bound.nbytes[0])
+        status = bound.call(*pointers, buffer.ptr)
+        if status is not None:
+            return made(*args)
+        return make(buffer, bound.specs[0])
+
+    return call

@@ -1,0 +1,106 @@
+"""The public functions of tensors: each is registered once, with the forms that users may call it in."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from brasa.ir.errors import ArgumentError, BrasaError
+from brasa.tensors.inplace import write_out
+from brasa.tracing.arguments import require_tensors
+from brasa.tracing.casting import autocasting, plain
+
+_C = TypeVar("_C", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One public function.
+
+    name: with its namespace, as "add", "linalg.inv" or "nn.functional.relu".
+    call: the function itself, which knows nothing of `out`.
+    method, in_place, out: whether Tensor has it as a method `x.name()` and as `x.name_()`, and whether it takes `out=`.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    method: bool
+    in_place: bool
+    out: bool
+
+
+OPERATORS: dict[str, Operator] = {}
+_INNER: dict[Any, Any] = {}  # what users call, to the function below it
+
+
+def operator(
+    *, method: bool = False, in_place: bool = False, out: bool = False, creates: bool = False, namespace: str = "",
+    aliases: Sequence[str] = (),
+) -> Callable[[_C], _C]:  # fmt: skip
+    """Register a public function under its own name and its aliases, in a namespace of `brasa`, with these forms.
+
+    creates: it makes a tensor of nothing; given `out` and no dtype, one of the dtype of `out`.
+    """
+
+    def register(call: _C) -> _C:
+        known = call in _INNER  # a function in two namespaces has one public face
+        inner = _INNER[call] if known else autocasting(call, namespace)
+        for name in (call.__name__.rstrip("_"), *aliases):
+            qualified = f"{namespace}.{name}" if namespace else name
+            OPERATORS[qualified] = Operator(qualified, inner, method, in_place, out)
+        if known:
+            return call
+        if not out and hasattr(inner, "function"):  # compiled ones look at their arguments themselves
+            return inner
+        return _public(inner, "linalg." if namespace == "linalg" else "", out, creates)
+
+    return register
+
+
+def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:
+    """The function as users call it: with a keyword `out`, and errors that name the argument that is no tensor.
+
+    out: a tensor, or one for each result, that takes the result.
+    """
+    name = prefix + function.__name__.rstrip("_")
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None) if kwargs and takes_out else None
+        if creates and out is not None:
+            kwargs.setdefault("dtype", out.dtype)
+        try:
+            if out is None:
+                return function(*args, **kwargs)
+            return write_out(name, out, plain(function)(*args, **kwargs))
+        except (AttributeError, TypeError) as error:
+            if isinstance(error, BrasaError):
+                raise
+            _check_call(function, name, args, kwargs)
+            raise
+
+    _INNER[call] = function
+    return call  # type: ignore[return-value]
+
+
+def _check_call(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise ArgumentError if arguments are missing or unknown, or no tensors where tensors are expected."""
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise ArgumentError(str(error), op=name) from None
+    for key, value in given.items():
+        parameter = signature.parameters[key]
+        kinds = str(parameter.annotation).split(" | ")
+        if not {*kinds} <= {"Tensor", "Sequence[Tensor]", "None"}:
+            continue
+        several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        for item in value if several else (value,):
+            inner = item if "Sequence[Tensor]" in kinds and isinstance(item, tuple | list) else (item,)
+            for each in inner:
+                if each is not None or "None" not in kinds:
+                    require_tensors(name, **{key: each})

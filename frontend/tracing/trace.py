@@ -1,0 +1,281 @@
+"""Traces: what a program does to tensors, recorded as nodes; writes and views become values on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+from brasa._state import STATE, set_trace
+from brasa.ir import dim
+from brasa.ir.dtype import bool_, complex128, float64, int64
+from brasa.ir.errors import BrasaError
+from brasa.ir.graph import Graph, Kind, Node, Op, topological
+from brasa.ir.layout import Strides, is_row_major, strides_of
+from brasa.ir.ops import affine, control, move, view
+from brasa.ir.ops import complex as complex_ops
+from brasa.ir.ops.source import full, make_input
+from brasa.ir.sizes import substitute_graph, substitute_tensor
+from brasa.ir.types import TensorType
+from brasa.tensors.spec import Size
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.sizes import SizeScope, python_size
+
+_T = TypeVar("_T")
+# From a function's results and their gradients to the gradients of its values.
+Backward: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor | None]]
+
+
+class CaptureError(BrasaError):
+    """Something that a program cannot be captured through; from there on the call runs eagerly."""
+
+
+class Cell:
+    """Memory in a trace: the node that holds its present value, and how often it was written."""
+
+    __slots__ = ("node", "trace", "version")
+
+    def __init__(self, trace: Trace, node: Node) -> None:
+        self.trace, self.node, self.version = trace, node, 0
+
+
+class Trace:
+    """A program being recorded into a graph; Python numbers become constants."""
+
+    can_run = False  # whether values can be asked for while the program is recorded
+    of_user = False  # whether what is recorded is a user's code as it runs, and no function's graph for all its users
+    imagined = False  # whether values are made up: a backward is traced before there are gradients
+
+    def __init__(self) -> None:
+        self.scope = SizeScope()
+        self.inputs: list[Node] = []
+        self.nodes: list[Node] = []
+        self.leaves: dict[Node, Tensor] = {}
+        self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
+        self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
+        self.seeds_used = False  # whether the state of a generator was read or set
+
+    # values
+
+    def input(self, name: str, type: TensorType, **facts: Any) -> Tensor:
+        """A new input of the graph, as a tensor."""
+        node = make_input(name, type, **facts)
+        self.inputs.append(node)
+        return self.fresh(node)
+
+    def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
+        """A tensor with memory of its own that holds the node's value."""
+        return self.alias(Cell(self, node), (), requires_grad)
+
+    def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
+        """A tensor over a cell, seen through views."""
+        tensor = object.__new__(Tensor)
+        tensor._cell, tensor._path, tensor._requires_grad = cell, path, requires_grad
+        return tensor
+
+    def node_of(self, tensor: Tensor) -> Node:
+        """The node of the tensor's present value."""
+        cell = tensor._cell
+        if cell is None or cell.trace is not self:
+            return self.adopt(tensor)
+        if not tensor._path:
+            return cell.node
+        seen = tensor._seen
+        if seen is None or seen[0] != cell.version:
+            node = cell.node
+            for op, attrs in tensor._path:
+                node = self.apply(op, node, **attrs)
+            seen = tensor._seen = (cell.version, node)
+        return seen[1]
+
+    def adopt(self, tensor: Tensor) -> Node:
+        """The node of a tensor that was not made in this trace."""
+        raise BrasaError("a function may only use the tensors that are passed to it")
+
+    def number(self, value: bool | int | float | complex) -> Node:
+        """The node of a Python number: a scalar of f64, i64, bool or c128."""
+        dtypes = {bool: bool_, int: int64, complex: complex128}
+        return self.record(full(TensorType((), dtypes.get(type(value), float64)), value))
+
+    def giver(self, name: str) -> Node | None:
+        """A value from outside that has the named size as that of an axis, if there is one."""
+        return next((node for node in self.inputs if self.tells(node, name)), None)
+
+    def tells(self, node: Node, name: str) -> bool:
+        """Whether an axis of the value has just this named size."""
+        return any(str(self.scope.resolve(size)) == name for size in node.tensor.shape)
+
+    def draw(self, generator: Any) -> tuple[int, Any]:
+        """(seed, number of the call) of the next random call, as brasa.random has it."""
+        return generator.draw()  # type: ignore[no-any-return]
+
+    def leave(self, error: CaptureError) -> None:
+        """Stop tracing where a program cannot be captured, so that the rest runs eagerly."""
+        raise error
+
+    def backward(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
+    ) -> None:
+        """backward() inside the program."""
+        raise BrasaError("a function of tensors cannot call backward()")
+
+    def grad(
+        self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
+    ) -> Any:
+        """autograd.grad() inside the program."""
+        raise BrasaError("a function of tensors cannot call grad()")
+
+    def custom(
+        self, results: Sequence[Tensor], values: Sequence[Tensor], backward: Backward, once: bool
+    ) -> list[Tensor]:
+        """The results, with gradients by the values that backward(results, their gradients) gives.
+
+        It is traced at once: zeros stand for what it is given. once: those gradients have none.
+        """
+        if not self.of_user:
+            raise BrasaError("a function of tensors cannot call an autograd.Function")
+        nodes = tuple(map(self.node_of, results))
+        stand_ins, seeds = ([self.fresh(self.record(full(node.tensor, 0))) for node in nodes] for _ in range(2))
+        outer, self.imagined = self.imagined, True
+        try:
+            grads = backward(stand_ins, seeds)
+        finally:
+            self.imagined = outer
+        pairs = [(value, grad) for value, grad in zip(values, grads, strict=True) if grad is not None]
+        tensors = (*(value for value, _ in pairs), *stand_ins, *seeds, *(grad for _, grad in pairs))
+        operands = (*nodes, *map(self.node_of, tensors))
+
+        def make() -> tuple[Node, ...]:
+            return self.items(self.record(control.custom(*operands, outputs=len(nodes), values=len(pairs), once=once)))
+
+        return [self.fresh(node, True) for node in self.step(("custom", operands, once), make)]
+
+    # recording
+
+    def location(self) -> str:
+        """The user's line that new nodes belong to: none, because a function's graph is cached for all its users."""
+        return ""
+
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+        """One step of the program, known by its key: a trace that has seen it before need not make it again."""
+        return make()
+
+    def record(self, node: Node) -> Node:
+        """Add a node at the end of the program."""
+        self.nodes.append(node)
+        return node
+
+    def apply(self, op: Op, *operands: Node, **attrs: Any) -> Node:
+        """Apply an op to nodes."""
+        return self.step((op, operands, tuple(attrs.items())), lambda: self._make(op, operands, attrs))
+
+    def _make(self, op: Op, operands: tuple[Node, ...], attrs: dict[str, Any]) -> Node:
+        with dim.solving(self.scope):
+            return self.record(op(*operands, **attrs))
+
+    def build(self, make: Callable[[], Node], operands: Sequence[Node]) -> Node:
+        """Add a node that is written with several ops over the operands, after all that it needs."""
+        with dim.solving(self.scope):
+            made = make()
+        self.nodes.extend(topological((made,), operands))
+        return made
+
+    def items(self, node: Node) -> tuple[Node, ...]:
+        """All results of a node."""
+        made = control.items(node)
+        if made[0] is not node:
+            self.nodes.extend(made)
+        return made
+
+    # memory
+
+    def view(self, tensor: Tensor, op: Op, **attrs: Any) -> Tensor:
+        """A view of a traced tensor: it shares the cell, so writes through either are seen by both."""
+        made = self.alias(self.cell_of(tensor), (*tensor._path, (op, attrs)), tensor._requires_grad)
+        self.node_of(made)
+        made._base = tensor if tensor._base is None else tensor._base
+        return made
+
+    def write(self, tensor: Tensor, value: Node) -> None:
+        """Replace the tensor's value; what lies under a view is updated in the places that the view shows."""
+        cell = self.cell_of(tensor)
+        stages = [cell.node]
+        for op, attrs in tensor._path:
+            stages.append(self.apply(op, stages[-1], **attrs))
+        for (op, attrs), under in zip(reversed(tensor._path), reversed(stages[:-1]), strict=True):
+            value = self._unview(op, attrs, under, value)
+        cell.node, cell.version = value, cell.version + 1
+
+    def cell_of(self, tensor: Tensor) -> Cell:
+        """The cell of a tensor of this trace, or of one that it adopts."""
+        if tensor._cell is None or tensor._cell.trace is not self:
+            raise BrasaError("a function may only write to the tensors that are passed to it")
+        return tensor._cell
+
+    def _unview(self, op: Op, attrs: dict[str, Any], under: Node, value: Node) -> Node:
+        if op is move.slice_:
+            return self.apply(move.update, under, value, starts=attrs["starts"], steps=attrs["steps"])
+        if op is view.permute:
+            axes = attrs["axes"]
+            return self.apply(view.permute, value, axes=tuple(axes.index(i) for i in range(len(axes))))
+        if op is view.reshape:
+            return self.apply(view.reshape, value, shape=under.tensor.shape)
+        if op.kind is Kind.COMPLEX:
+            back = complex_ops.view_as_complex if op is complex_ops.view_as_real else complex_ops.view_as_real
+            return self.apply(back, value)
+        if op is control.stop_gradient:
+            return value
+        if op is view.bitcast:
+            return self.apply(view.bitcast, value, dtype=under.tensor.dtype)
+        if op is affine.affine:
+            return self.step(
+                ("written", under, value, tuple(attrs.items())),
+                lambda: self.build(lambda: affine.written(under, value, attrs), (under, value)),
+            )
+        raise BrasaError("several elements of this view are the same memory; it cannot be written to",
+                         op="in-place write", hint="use .clone() first")  # fmt: skip
+
+    # what tensors ask
+
+    def type_of(self, tensor: Tensor) -> TensorType:
+        return substitute_tensor(self.node_of(tensor).tensor, self.scope.known)
+
+    def shape_of(self, tensor: Tensor) -> Size:
+        return Size(python_size(size, self.scope) for size in self.type_of(tensor).shape)
+
+    def strides_of(self, tensor: Tensor) -> Strides:
+        strides = strides_of(self.node_of(tensor))
+        return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
+
+    def steps_of(self, tensor: Tensor) -> tuple[Any, ...] | None:
+        """The strides as Python code sees them; None where one is only known at run time."""
+        strides = self.strides_of(tensor)
+        return None if None in strides else tuple(python_size(stride, self.scope) for stride in strides)  # type: ignore[arg-type]
+
+    def is_row_major(self, tensor: Tensor) -> bool:
+        return is_row_major(self.type_of(tensor).shape, self.strides_of(tensor))
+
+    def look(self, tensor: Tensor) -> None:
+        """The values of a tensor that was not made in this trace are about to be read."""
+
+    def materialize(self, tensor: Tensor) -> None:
+        """Give a traced tensor its memory."""
+        raise BrasaError("the value is not known while the function is traced")
+
+    # the end
+
+    def finish(self, name: str, outputs: Iterable[Node], updates: tuple[tuple[int, int], ...] = ()) -> Graph:
+        """The graph of what was recorded, in the names of sizes that remained free."""
+        graph = Graph(name, tuple(self.inputs), tuple(self.nodes), tuple(outputs), updates)
+        return substitute_graph(graph, self.scope.known) if self.scope.known else graph
+
+
+@contextmanager
+def tracing(trace: Trace | None) -> Iterator[None]:
+    """Record what this thread does into the trace; None switches recording off for a while."""
+    outer = STATE.trace
+    set_trace(trace)
+    try:
+        yield
+    finally:
+        set_trace(outer)
