@@ -166,4 +166,6 @@ _LATE = ("distributions",)  # packages that are imported when their names are fi
 def __getattr__(name: str) -> _Any:
     if name in _LATE:
         return _import_module(f"brasa.{name}")
+    if name == "__version__":
+        return _import_module("importlib.metadata").version("brasa")
     raise AttributeError(f"module 'brasa' has no attribute '{name}'")

@@ -134,7 +134,7 @@ from torch.nn.parameter import Parameter
 from torch.utils.tensorboard import SummaryWriter
 assert Conv2d is brasa.nn.Conv2d and Parameter is brasa.nn.Parameter
 assert "Linear" in dir(torch.nn) and "cudnn" in dir(torch.backends) and "tensorboard" in dir(torch.utils)
-assert not hasattr(torch, "no_such_thing") and not hasattr(brasa, "__version__")
+assert not hasattr(torch, "no_such_thing") and brasa.__version__ != torch.__version__
 for line in LINES:
     try:
         exec(line)
