@@ -209,7 +209,7 @@ install()
 print(imported())
 uninstall()
 uninstall()
-print(sum(name.split(".")[0] == "torch" for name in sys.modules), "Finder" in str(sys.meta_path[0]))
+print(sum(name.split(".")[0] == "torch" for name in sys.modules), "brasa.compat" in str(sys.meta_path))
 sys.path[:] = [path for path in sys.path if "packages" not in path]
 print(imported())
 install()
