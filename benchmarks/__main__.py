@@ -44,8 +44,9 @@ print(time.perf_counter() - start)
 
 
 def environment(cache: str) -> dict[str, str]:
-    """The environment of a fresh process whose cache is this folder."""
-    return {**os.environ, "BRASA_CACHE": cache, "PYTHONPATH": os.getcwd()}
+    """The environment of a fresh process whose cache is this folder; Python keeps bytecode, as it does for users."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "BRASA_CACHE": cache, "PYTHONPATH": os.getcwd()}
 
 
 def once_cold(program: str) -> float:

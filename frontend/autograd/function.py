@@ -159,7 +159,7 @@ class CustomNode(TapeNode):
         self.result_specs = [value._spec if isinstance(value, Tensor) else None for value in results]
         own = {id(value): place for place, value in enumerate(results) if isinstance(value, Tensor)}
         self._places = [own.get(id(value)) for value in ctx.to_save]
-        self._kept = keep([
+        (self._kept,) = keep([
             value if place is None else make(value._buffer, value._spec, value._ptr)
             for value, place in zip(ctx.to_save, self._places, strict=True)
         ])  # fmt: skip

@@ -39,15 +39,16 @@ class Facts:
                 return False
             if function.__kwdefaults__ is not named:
                 return False
-        if not all(_same_items(sequence, items) for sequence, items in self.sequences):
-            return False
+        for sequence, items in self.sequences:
+            if not _same_items(sequence, items):
+                return False
         for mapping, keys in self.shapes:
             if tuple(mapping) != keys:
                 return False
         for value, kind in self.kinds:
             if type(value) is not kind:
                 return False
-        return all(same(content_of(cell), value) for cell, value in self.cells)
+        return not self.cells or all(same(content_of(cell), value) for cell, value in self.cells)
 
     def steady_hold(self) -> bool:
         """Whether what the epoch stands for is as it was."""

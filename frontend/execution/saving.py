@@ -65,16 +65,16 @@ def _like(found: Tensor, spec: Any, requires_grad: bool, edge: Any) -> Tensor:
 Kept: TypeAlias = tuple[Any, int] | Packed  # a tensor with the version of its memory, a number with -1, or packed
 
 
-def keep(values: Sequence[Any]) -> list[Kept]:
-    """Keep values for backward; hooks, if this thread has any, get each tensor once."""
+def keep(*groups: Sequence[Any]) -> list[list[Kept]]:
+    """Keep groups of values for backward; hooks, if this thread has any, get each tensor once."""
     hooks = STATE.saving
     if hooks is None:
-        return [(value, value._buffer.version if isinstance(value, Tensor) else -1) for value in values]
+        return [[(v, v._buffer.version) if isinstance(v, Tensor) else (v, -1) for v in group] for group in groups]
     made: dict[int, Kept] = {}
-    for value in values:
+    for value in (value for group in groups for value in group):
         if id(value) not in made:
             made[id(value)] = Packed(value, hooks) if isinstance(value, Tensor) else (value, -1)
-    return [made[id(value)] for value in values]
+    return [[made[id(value)] for value in group] for group in groups]
 
 
 def take(kept: Kept, op: str) -> Any:

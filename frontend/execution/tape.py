@@ -108,12 +108,14 @@ class FunctionNode(TapeNode):
         self.plan: GradientPlan | None = plan
         self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
         self.specs, self.output_specs = specs, [output._spec for output in outputs]
+        if not plan.keeps:
+            self.kept, self.again = [], []
+            return
         values = [
             operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
             for role, index in plan.places
         ]
-        both = keep([*values, *(operands[i] for i in plan.again_places)])
-        self.kept, self.again = both[: len(values)], both[len(values) :]
+        self.kept, self.again = keep(values, [operands[i] for i in plan.again_places])
 
     def keep_apart(self, tensor: Tensor) -> None:
         """Keep a copy of what was read from the tensor's memory, which will be overwritten by this node's result."""
@@ -181,6 +183,7 @@ class GradientPlan:
         self.again_places = tuple(
             i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
         )
+        self.keeps = bool(self.places or self.again_places)
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
     def run(self, values: list[Any]) -> list[Tensor | None]:

@@ -89,7 +89,7 @@ class _Forward:
         context: AbstractContextManager[Any], check: bool, early_stop: bool, preserve_random: bool,
     ) -> None:  # fmt: skip
         self.function, self.context, self.check, self.early_stop = function, context, check, early_stop
-        self.arguments = keep([*args, *kwargs.values()])  # an enclosing checkpoint does not keep them either
+        (self.arguments,) = keep([*args, *kwargs.values()])  # an enclosing checkpoint does not keep them either
         self.names = tuple(kwargs)
         self.random = default_generator.get_state() if preserve_random else None
         self.autocast = STATE.autocast
