@@ -1,4 +1,4 @@
-"""autocast: blocks in which products are computed in half precision. brasa.casting says which functions cast."""
+"""autocast: blocks in which products are computed in half precision; brasa.tracing.casting says which."""
 
 from __future__ import annotations
 

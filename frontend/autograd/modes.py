@@ -12,18 +12,20 @@ _C = TypeVar("_C", bound=Callable[..., Any])
 
 
 class _GradMode:
-    """Sets the gradient mode inside a block, or inside a function that it decorates."""
+    """Sets the gradient mode inside a block, or inside a function that it decorates.
 
-    def __init__(self, mode: bool) -> None:
-        self.mode = mode
-        self.outer: list[bool] = []
+    outer: the mode outside of the block, then outside of the one around it that this object has opened, too.
+    """
+
+    mode: bool
+    outer: Any = None
 
     def __enter__(self) -> None:
-        self.outer.append(STATE.grad_enabled)
+        self.outer = STATE.grad_enabled, self.outer
         STATE.grad_enabled = self.mode
 
     def __exit__(self, *_: object) -> None:
-        STATE.grad_enabled = self.outer.pop()
+        STATE.grad_enabled, self.outer = self.outer
 
     def __call__(self, function: _C) -> _C:
         @functools.wraps(function)
@@ -40,15 +42,11 @@ class _GradMode:
 class no_grad(_GradMode):
     """Nothing inside is recorded for backward."""
 
+    mode = False
+
     def __new__(cls, function: Any = None) -> Any:
         made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()  # type: ignore[misc]
-        return made(function)
-
-    def __init__(self) -> None:
-        super().__init__(False)
+        return made if function is None else made(function)
 
 
 class inference_mode(no_grad):
@@ -58,17 +56,15 @@ class inference_mode(no_grad):
 class enable_grad(_GradMode):
     """What is inside is recorded again, inside a no_grad block."""
 
-    def __init__(self) -> None:
-        super().__init__(True)
+    mode = True
 
 
 class set_grad_enabled(_GradMode):
     """Sets the mode at once; as a context manager it is set back at the end."""
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
-        self.outer.append(STATE.grad_enabled)
-        STATE.grad_enabled = self.mode
+        self.mode = bool(mode)
+        super().__enter__()
 
     def __enter__(self) -> None:
         STATE.grad_enabled = self.mode

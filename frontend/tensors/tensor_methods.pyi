@@ -1,4 +1,4 @@
-"""The methods that brasa.methods gives to Tensor. `make golden` writes this file."""
+"""The methods that brasa.tracing.methods gives to Tensor. `make golden` writes this file."""
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ from tests.house.source import ROOT
 
 PATH = ROOT / "frontend" / "tensors" / "tensor_methods.pyi"
 HEADER = '''\
-"""The methods that brasa.methods gives to Tensor. `make golden` writes this file."""
+"""The methods that brasa.tracing.methods gives to Tensor. `make golden` writes this file."""
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence
