@@ -62,16 +62,11 @@ class Training:
         return path
 
 
-def tolerances(name: str) -> dict[str, float]:
-    """Muon's iteration runs in bfloat16, where a sum in another order may give the neighbour."""
-    return {"rtol": 1e-4, "atol": 1e-5} if name == "Muon" else {"rtol": 1e-5, "atol": 1e-9}
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_paths_agree(name: str, options: dict[str, Any]) -> None:
     ours, theirs = Training(brasa, name, options), Training(torch, name, options)
-    np.testing.assert_allclose(ours.run(100), theirs.run(100), **tolerances(name))
+    np.testing.assert_allclose(ours.run(100), theirs.run(100), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -82,4 +77,4 @@ def test_states_load_both_ways(name: str, options: dict[str, Any]) -> None:
         before.run(7)
         after = Training(second, name, {}, before.w.detach().numpy().copy())
         after.optimizer.load_state_dict(moved(before.optimizer.state_dict(), second))
-        np.testing.assert_allclose(after.run(7), before.run(7), **tolerances(name))
+        np.testing.assert_allclose(after.run(7), before.run(7), rtol=1e-5, atol=1e-9)
