@@ -25,7 +25,7 @@ counts as a failed check.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -33,6 +33,7 @@ from typing import Any, Literal, TypeAlias
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.kernel import Buffer, Kernel
+from brasa.ir.packing import Life, Packing, pack
 from brasa.ir.parsing import parse_size, parse_type
 from brasa.ir.types import TensorType
 
@@ -113,8 +114,8 @@ class Signature:
     """All that a caller must know to run the machine code of a program.
 
     updates: pairs (output, input): that output's pointer is the input's own.
-    sizes: the values that entry expects, in order; slots: the bytes of each part of the arena (each 64-byte aligned).
-    steps: what the host runs, by number.
+    sizes: the values that entry expects, in order. slots: the bytes of each part of the arena; lives: between which
+    launches it is in use, so that parts may overlap, or () if all always are. steps: what the host runs, by number.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Signature:
     slots: tuple[Size, ...] = ()
     checks: tuple[CheckNote, ...] = ()
     steps: tuple[HostStep, ...] = ()
+    lives: tuple[Life, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,16 +226,10 @@ class Program:
         )
 
 
-ALIGNMENT = 64
-
-
-def slot_offsets(slots: Sequence[Size], sizes: Mapping[str, int]) -> tuple[list[int], int]:
-    """The byte offset of each slot in the arena when the named sizes have these values, and the arena's bytes."""
-    offsets, end = [], 0
-    for slot in slots:
-        offsets.append(end)
-        end += -(-dim.evaluate(slot, sizes) // ALIGNMENT) * ALIGNMENT
-    return offsets, end
+def place_slots(signature: Signature, sizes: Mapping[str, int]) -> Packing:
+    """Where each slot of the arena lies when the named sizes have these values."""
+    bounds = [dim.evaluate(slot, sizes) for slot in signature.slots]
+    return pack(bounds, signature.lives or [(0, 0)] * len(bounds))
 
 
 def signature_to_json(signature: Signature) -> dict[str, Any]:
@@ -245,6 +241,7 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
         "updates": [list(pair) for pair in signature.updates],
         "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
         "slots": [str(slot) for slot in signature.slots],
+        "lives": [list(life) for life in signature.lives],
         "checks": [
             [note.op, note.where, str(note.bound), note.input, str(note.least), note.fact] for note in signature.checks
         ],
@@ -277,6 +274,7 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
             for op, where, bound, input, least, fact in data["checks"]
         ),
         tuple(_step_from_json(*step) for step in data["steps"]),
+        tuple((int(first), int(last)) for first, last in data["lives"]),
     )
 
 

@@ -29,10 +29,12 @@ def print_program(program: Program) -> str:
 
 
 def _memory(program: Program) -> Iterator[str]:
+    lives = program.signature.lives
     for slot, nbytes in enumerate(program.signature.slots):
         held = [index for index, where in enumerate(program.slots) if where == slot]
         values = ", ".join(f"t{index} ({program.temporaries[index]} bytes)" for index in held)
-        yield f"  slot {slot}: {nbytes} bytes  # {values}"
+        life = " in launches {} to {}".format(*lives[slot]) if lives else ""
+        yield f"  slot {slot}: {nbytes} bytes{life}  # {values}"
 
 
 def _steps(steps: Iterable[Step], program: Program, indent: str) -> Iterator[str]:

@@ -15,7 +15,10 @@ from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import optimize_bodies as optimize_bodies
 from brasa.passes.pipeline import run as run
 from brasa.passes.plan_memory import plan_memory as plan_memory
-from brasa.passes.plan_memory import report_memory as report_memory
+from brasa.passes.report_memory import MemoryReport as MemoryReport
+from brasa.passes.report_memory import PlannedValue as PlannedValue
+from brasa.passes.report_memory import measure_memory as measure_memory
+from brasa.passes.report_memory import report_memory as report_memory
 from brasa.passes.scatter_by_comparison import scatter_by_comparison as scatter_by_comparison
 from brasa.passes.simplify import simplify as simplify
 from brasa.passes.split import Kept as Kept

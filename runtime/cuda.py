@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ from brasa.ir.dtype import from_numpy
 from brasa.ir.errors import IndexError
 from brasa.ir.grid import evaluate_extent, function_name, kernel_grid
 from brasa.ir.kernel import Kernel
-from brasa.ir.program import Launch, Place, Program, SizeValue, Stride, slot_offsets
+from brasa.ir.program import Launch, Place, Program, SizeValue, Stride, place_slots
 from brasa.ir.sizes import bind
 from brasa.ir.types import TensorType
 
@@ -76,7 +77,8 @@ class _Run:
             for number, type in enumerate(signature.outputs)
         ]
         slots = program.slots or range(len(program.temporaries))
-        offsets, total = slot_offsets(signature.slots if program.slots else program.temporaries, self.sizes)
+        planned = signature if program.slots else replace(signature, slots=program.temporaries)
+        offsets, total = place_slots(planned, self.sizes)
         arena = cupy.empty(total, "uint8")
         self.temporaries = [arena[offsets[slot] :] for slot in slots]
 

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
-from brasa.ir.program import CheckNote, Signature, Stride, slot_offsets
+from brasa.ir.packing import pack
+from brasa.ir.program import CheckNote, Signature, Stride
 from brasa.runtime.cpu import entry
 from brasa.runtime.cpu_invoke import ADDRESS, FLOAT, INTEGER, pack_record
 from brasa.runtime.cpu_native import Call
@@ -44,6 +45,9 @@ class Executable:
         self._host = Host(signature.steps) if signature.steps else None
         self._kinds = _kinds(signature, numbers)
         self._evaluate = _size_function(signature)
+        numbers_of = {size: number for number, size in enumerate(dict.fromkeys(signature.slots))}
+        self._slots = [numbers_of[size] for size in signature.slots]
+        self._lives = signature.lives or [(0, 0)] * len(signature.slots)
         self._frames: dict[tuple[Sequence[Shape], Sequence[Shape]], Frame] = {}
 
     def prepare(self, shapes: tuple[Shape, ...], strides: tuple[Shape, ...] = ()) -> Frame:
@@ -60,7 +64,7 @@ class Executable:
         expected, sizes, slots, results, nbytes, read = self._evaluate(shapes, strides)
         if expected != shapes:
             raise GraphError(f"inputs of shapes {shapes} given for {expected}", op=self.signature.name)
-        offsets, arena_bytes = slot_offsets(slots, {})
+        offsets, arena_bytes = pack([slots[i] for i in self._slots], self._lives)
         release = read + sum(nbytes) + arena_bytes >= _RELEASE_BYTES
         target = self._code.addresses["entry"]
         host = self._host.address if self._host is not None else 0
@@ -90,8 +94,8 @@ def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:
 def _size_function(signature: Signature) -> Evaluate:
     """A function of the inputs' shapes and strides, compiled to Python code because it runs for each new size.
 
-    It gives the shapes that the inputs must have, the sizes that entry expects, the bytes of the arena's slots,
-    the shapes and bytes of the outputs, and the bytes of all inputs.
+    It gives the shapes that the inputs must have, the sizes that entry expects, the different bytes of the
+    arena's slots, the shapes and bytes of the outputs, and the bytes of all inputs.
     """
     names: dict[str, str] = {}
     lines = ["def evaluate(shapes, strides):"]
@@ -114,7 +118,7 @@ def _size_function(signature: Signature) -> Evaluate:
         results = (
             spell_shapes([given.type.shape for given in signature.inputs]),
             spell_all(signature.sizes),
-            spell_all(signature.slots),
+            spell_all(tuple(dict.fromkeys(signature.slots))),
             spell_shapes([type.shape for type in signature.outputs]),
             spell_all([type.nbytes for type in signature.outputs]),
             f"sum({spell_all([given.type.nbytes for given in signature.inputs])})",

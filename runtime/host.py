@@ -14,7 +14,8 @@ import numpy as np
 from brasa.ir.dim import Dim
 from brasa.ir.errors import BrasaError, LinAlgError
 from brasa.ir.ops import OPS
-from brasa.ir.program import ALIGNMENT, HostStep
+from brasa.ir.packing import ALIGNMENT
+from brasa.ir.program import HostStep
 from brasa.ir.types import TensorType
 from brasa.runtime.blas import one_thread
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from brasa.ir.errors import OutOfMemoryError, ValueError
-from brasa.ir.program import ALIGNMENT
+from brasa.ir.packing import ALIGNMENT
 
 _BIG = 256 << 10  # bytes from which blocks are counted, so that those kept for reuse stay within a bound
 _HUGE_PAGE = 2 << 20

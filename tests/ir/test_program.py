@@ -10,8 +10,8 @@ from brasa.ir.dim import symbol
 from brasa.ir.dtype import bool_, float32
 from brasa.ir.errors import ParseError
 from brasa.ir.kernel_builder import KernelBuilder
+from brasa.ir.packing import ALIGNMENT
 from brasa.ir.program import (
-    ALIGNMENT,
     CheckNote,
     HostStep,
     Input,
@@ -19,9 +19,9 @@ from brasa.ir.program import (
     Program,
     Signature,
     Stride,
+    place_slots,
     signature_from_json,
     signature_to_json,
-    slot_offsets,
 )
 from brasa.ir.types import TensorType
 
@@ -33,6 +33,7 @@ SIGNATURE = Signature(
     updates=((0, 1),),
     sizes=(N, M, Stride(0, 0), N % 4),
     slots=(N * M * 4, 64),
+    lives=((0, 2), (1, 1)),
     checks=(CheckNote("gather", "model.py:7", N + 1, 0), CheckNote("scatter_add", "", 5)),
     steps=(
         HostStep("resize", (TensorType((N, 2), float32),), (TensorType((M,), float32),), (("to", M), ("axes", (0, 1)))),
@@ -69,15 +70,14 @@ def test_missing_data() -> None:
 
 
 def test_slots_are_aligned_and_do_not_overlap() -> None:
-    slots = (N * 4, 1, N * M, 0, 64)
-    for n in (0, 1, 16, 17, 100):
-        sizes = {"n": n, "m": 3}
-        offsets, end = slot_offsets(slots, sizes)
-        needed = [n * 4, 1, n * 3, 0, 64]
-        assert all(offset % ALIGNMENT == 0 for offset in (*offsets, end))
+    signature = Signature("f", (), (), slots=(N * 4, 1, N * M, 64))
+    for n in (1, 16, 17, 100):
+        offsets, end = place_slots(signature, {"n": n, "m": 3})
+        needed = [n * 4, 1, n * 3, 64]
+        assert all(offset % ALIGNMENT == 0 for offset in offsets)
         for begin, size, after in zip(offsets, needed, [*offsets[1:], end], strict=True):
             assert begin + size <= after < begin + size + ALIGNMENT
-    assert slot_offsets((), {}) == ([], 0)
+    assert place_slots(Signature("f", (), ()), {}) == ([], 0)
 
 
 def test_each_kernel_is_listed_once() -> None:

@@ -49,9 +49,9 @@ def test_strides() -> None:
 
 
 def test_slots_lie_behind_one_another() -> None:
-    made = copying((N,), (N, 100, 0, H * 8))
-    assert sizes_given(made, 70, 3) == [70, 0, 128, 256, 256]
-    assert made.prepare(((70, 3, 4),), ((0, 0, 0),)).arena_bytes == 320
+    made = copying((N,), (N, 100, H * 8, 4))
+    assert sizes_given(made, 70, 3) == [70, 0, 128, 256, 320]
+    assert made.prepare(((70, 3, 4),), ((0, 0, 0),)).arena_bytes == 324
 
 
 def test_frames_tell_what_to_allocate() -> None:

@@ -17,7 +17,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.interpret import interpret
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
-from brasa.ir.program import Program, Stride, slot_offsets
+from brasa.ir.program import Program, Stride, place_slots
 from brasa.ir.sizes import bind
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
@@ -77,7 +77,7 @@ class Machine:
             memory.append(_guarded(int(np.prod(shape)) * type.dtype.itemsize))
             inner = memory[-1][_GUARD : len(memory[-1]) - _GUARD]
             outputs.append(inner.view(type.dtype.numpy).reshape(shape))
-        offsets, nbytes = slot_offsets(signature.slots, names)
+        offsets, nbytes = place_slots(signature, names)
         arena = _guarded(nbytes)
         memory.append(arena)
         sizes = [self._size(size, arrays, names) for size in signature.sizes] + [offset + _GUARD for offset in offsets]
