@@ -53,12 +53,7 @@ class Dim:
     @property
     def is_symbol(self) -> bool:
         """Whether this is one named size alone."""
-        return (
-            len(self.terms) == 1
-            and self.terms[0][1] == 1
-            and len(self.terms[0][0]) == 1
-            and (isinstance(self.terms[0][0][0], str))
-        )
+        return isinstance(atom_of(self), str)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dim) and self.terms == other.terms
@@ -133,11 +128,16 @@ def _normal(terms: Iterable[tuple[Monomial, int]]) -> Size:
 
 def symbol(name: str) -> Dim:
     """The named size `name`."""
-    return Dim((((name,), 1),))
+    return size_of(name)
+
+
+def size_of(atom: Atom) -> Dim:
+    """The size that is this atom alone."""
+    return Dim((((atom,), 1),))
 
 
 def _compound(function: str, lhs: Size, rhs: Size) -> Size:
-    return Dim((((Compound(function, lhs, rhs),), 1),))
+    return size_of(Compound(function, lhs, rhs))
 
 
 def floor_divide(lhs: Size, rhs: Size) -> Size:
@@ -239,7 +239,7 @@ _FUNCTIONS: dict[str, Callable[[Size, Size], Size]] = {
 
 def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     """The size with each named size in `values` replaced."""
-    if isinstance(size, int):
+    if isinstance(size, int) or not any(name in values for name in symbols(size)):
         return size
     total: Size = 0
     for monomial, factor in size.terms:
@@ -251,6 +251,37 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
                 term = term * _FUNCTIONS[atom.function](substitute(atom.lhs, values), substitute(atom.rhs, values))
         total = total + term
     return total
+
+
+def replace_atoms(size: Size, values: Mapping[Atom, Size]) -> Size:
+    """As substitute, where quotients, remainders and the like have values of their own too."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms:
+        term: Size = factor
+        for atom in monomial:
+            made: Size = symbol(atom) if isinstance(atom, str) else _FUNCTIONS[atom.function](
+                replace_atoms(atom.lhs, values), replace_atoms(atom.rhs, values)
+            )  # fmt: skip
+            found = atom_of(made)
+            term = term * (made if found is None else values.get(found, made))
+        total = total + term
+    return total
+
+
+def atom_of(size: Size) -> Atom | None:
+    """The atom that the size is, if it is one alone."""
+    if isinstance(size, int) or len(size.terms) != 1 or size.terms[0][1] != 1 or len(size.terms[0][0]) != 1:
+        return None
+    return size.terms[0][0][0]
+
+
+def atoms(size: Size) -> Iterator[Atom]:
+    """The atoms of the size's terms, in order, with repetitions."""
+    if isinstance(size, Dim):
+        for monomial, _ in size.terms:
+            yield from monomial
 
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:

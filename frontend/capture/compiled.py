@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -73,6 +74,7 @@ class CompiledFunction:
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
         observation = self._observation() if self._settled and not holding else None
+        capture.observer = None if observation is None else observation.hook
         try:
             with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
@@ -93,7 +95,7 @@ class CompiledFunction:
 
     def _observation(self) -> Observation | None:
         self._wait -= 1
-        if self._wait > 0:
+        if self._wait > 0 or sys.getprofile() is not None:  # there is one place for what watches, and it is taken
             return None
         self._wait = self._pause = min(2 * self._pause, _PATIENCE)
         return Observation()

@@ -57,6 +57,7 @@ class Capture(Trace):
         self.draws: dict[Node, Draw] = {}
         self.freed, self.flushes = set[Node](), 0
         self.left: CaptureError | None = None
+        self.observer: Callable[..., Any] | None = None  # what watches the program run, to prove it pure
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
@@ -76,8 +77,8 @@ class Capture(Trace):
         else:
             child = self._record_step(key, make)
         self.here = child
-        if child.known:
-            self.scope.known = child.known
+        if child.learnt is not None:
+            self.scope.known, self.scope.facts = child.learnt
         return child.value  # type: ignore[no-any-return]
 
     def _holds(self, guards: tuple[Guard, ...]) -> bool:
@@ -87,7 +88,8 @@ class Capture(Trace):
         if self.here.children and not self.recorded:
             self.turn = describe_turn(self.location(), key, self.here.children)
         first_node, first_guard = len(self.nodes), len(self.scope.guards)
-        self.scope.known = dict(self.scope.known)
+        before = (self.scope.known, self.scope.facts)
+        self.scope.known, self.scope.facts = dict(before[0]), dict(before[1])
         self.making = self.recorded = True
         try:
             with located(self.location()):
@@ -95,7 +97,8 @@ class Capture(Trace):
         finally:
             self.making = False
         child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
-        child.known = self.scope.known
+        learnt = (self.scope.known, self.scope.facts)
+        child.learnt = None if learnt == before else learnt
         self.here.children.setdefault(key, []).append(child)
         return child
 
@@ -264,15 +267,16 @@ class Capture(Trace):
 
     def flush(self) -> None:
         """Run what has been recorded: live tensors get their memory, written ones their new values."""
-        observer = sys.getprofile()
-        sys.setprofile(None)  # what compiling calls is none of the program's doing
+        if self.observer is not None:
+            sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:
             self._flush()
         except BaseException:
             self.failed = True  # what failed must not be tried again while the error goes up
             raise
         finally:
-            sys.setprofile(observer)
+            if self.observer is not None:
+                sys.setprofile(self.observer)
 
     def _flush(self) -> None:
         if self.left is not None or self.failed:

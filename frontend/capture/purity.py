@@ -97,12 +97,11 @@ class _Watch:
 
     def __enter__(self) -> None:
         if self.observation is not None:
-            self.outer = sys.getprofile()
             sys.setprofile(self.observation.hook)
 
     def __exit__(self, *_: object) -> None:
         if self.observation is not None:
-            sys.setprofile(self.outer)
+            sys.setprofile(None)
 
 
 class Walk:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from brasa.ir.dim import Relation, Size
+from brasa.ir.dim import Atom, Relation, Size
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
 from brasa.tracing.sizes import Guard, SizeScope
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class Step:
     """One step: what it gave, the nodes that it recorded, and the steps that were seen after it."""
 
-    __slots__ = ("children", "guards", "known", "nodes", "parent", "segments", "value")
+    __slots__ = ("children", "guards", "learnt", "nodes", "parent", "segments", "value")
 
     def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
         self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
-        self.known: dict[str, Size] = {}
+        self.learnt: tuple[dict[str, Size], dict[Atom, Size]] | None = None  # of sizes, if this step learnt anything
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
 
@@ -85,19 +85,19 @@ class TreeScope(SizeScope):
         super().__init__()
         self.capture = capture
 
-    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+    def decide(self, lhs: Size, relation: Relation, rhs: Size, narrows: bool = False) -> bool:
         if self.capture.making:
-            return super().decide(lhs, relation, rhs)
+            return super().decide(lhs, relation, rhs, narrows)
         lhs, rhs = self.resolve(lhs), self.resolve(rhs)
         left, right = self.hint(lhs), self.hint(rhs)
         holds = left == right if relation == "==" else left <= right
         return self.capture.step(
-            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs)
+            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs, narrows)
         )
 
-    def fix(self, size: Size) -> int:
+    def fix(self, size: Size, narrows: bool = False) -> int:
         if self.capture.making:
-            return super().fix(size)
+            return super().fix(size, narrows)
         size = self.resolve(size)
         value = self.hint(size)
-        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size))
+        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows))

@@ -114,6 +114,7 @@ class Runner:
         kept = tuple(node for node, given in zip(graph.outputs, self._given, strict=True) if given is None)
         self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
         self._bound: dict[tuple[Any, ...], Bound] = {}
+        self._executable: Executable | None = None
         self._simple = not self._updates and all(given is None for given in self._given)
 
     def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
@@ -126,8 +127,9 @@ class Runner:
     def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
         if not self._run.outputs:
             return Bound(None, (), ())
-        code = executable(self._run)
-        frame = code.prepare(
+        if self._executable is None:
+            self._executable = executable(self._run)
+        frame = self._executable.prepare(
             tuple(() if spec is None else spec.stored_shape for spec in specs),
             tuple(() if spec is None else spec.stored_strides for spec in specs),
         )

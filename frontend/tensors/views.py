@@ -157,6 +157,8 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
     if trace is None and prod(shape) != source._spec.numel:  # type: ignore[arg-type]
         raise ShapeError(f"{source._spec.type} has {source._spec.numel} elements, the shape "
                          f"[{','.join(map(str, shape))}] {prod(shape)}", op=op)  # type: ignore[arg-type]  # fmt: skip
+    if trace is not None and not trace.scope.same_elements(have, shape):
+        have, shape = _sizes(source), tuple(map(trace.scope.resolve, shape))
     found = reshaped_strides(have, strides, shape)
     if found is None:
         if copy:

@@ -275,13 +275,11 @@ class Function:
             shapes.append(hints)
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
         specialization = self._located_specialize(values, described, shapes, nodes)
-        outer = {
-            f"x{i}_{axis}": trace.scope.resolve(size)
-            for i, node in enumerate(nodes) for axis, size in enumerate(node.tensor.shape)
-        }  # fmt: skip
+        outer = trace.named_sizes(nodes)
         for guard in specialization.guards:
             lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
-            trace.scope.decide(lhs, guard.relation, rhs)
+            trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
+        nodes, outer = tuple(map(trace.narrowed, nodes)), trace.named_sizes(nodes)
         with dim.solving(trace.scope):
             if self.inline:
                 results = splice(trace, specialization.graph, nodes, outer)

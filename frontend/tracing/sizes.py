@@ -6,11 +6,12 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from brasa.ir import dim
-from brasa.ir.dim import Dim, Relation, Size
+from brasa.ir.dim import Atom, Compound, Dim, Relation, Size
 from brasa.ir.errors import ArgumentError
 
 
@@ -36,12 +37,15 @@ class Guard:
 class SizeScope:
     """The named sizes of one trace (the `Solver` of brasa.ir.dim): their values at this call decide, guards remember.
 
-    An equality that holds makes its names one: `known` maps a name to the size that it turned out to be.
+    An equality that holds makes its names one: `known` maps a name to the size that it turned out to be, in the whole
+    graph. Where the names must stay open, as those of the height below `h//2//2 == 8`, `facts` maps the quotient to
+    its size instead: types still say `h//2//2`, so whoever relies on the fact narrows values to it (Trace.narrowed).
     """
 
     def __init__(self) -> None:
         self.hints: dict[str, int] = {}
         self.known: dict[str, Size] = {}
+        self.facts: dict[Atom, Size] = {}
         self.guards: list[Guard] = []
 
     def name(self, name: str, hint: int) -> Size:
@@ -51,45 +55,96 @@ class SizeScope:
 
     def resolve(self, size: Size) -> Size:
         """The size in terms of the names that are still free."""
-        return dim.substitute(size, self.known) if self.known else size
+        size = dim.substitute(size, self.known) if self.known else size
+        return dim.replace_atoms(size, self.facts) if self.facts else size
 
     def hint(self, size: Size) -> int:
         """The size at this call."""
         return dim.evaluate(size, self.hints)
 
-    def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
+    def decide(self, lhs: Size, relation: Relation, rhs: Size, narrows: bool = False) -> bool:
+        """Whether the relation holds. narrows: who asks narrows the values of these sizes, so that names stay open."""
         lhs, rhs = self.resolve(lhs), self.resolve(rhs)
         gap = rhs - lhs
         if isinstance(gap, int):
             return gap == 0 if relation == "==" else gap >= 0
         left, right = self.hint(lhs), self.hint(rhs)
         holds = left == right if relation == "==" else left <= right
+        if relation == "==" and holds and narrows:
+            self._agree(lhs, rhs)
+            return True
         self.guards.append(Guard(lhs, relation, rhs, holds))
         if relation == "==" and holds:
             self._unify(lhs, rhs)
         return holds
 
     def _unify(self, lhs: Size, rhs: Size) -> None:
+        if not self._rename(lhs, rhs):
+            for name in {*dim.symbols(lhs), *dim.symbols(rhs)}:
+                self.fix(dim.symbol(name))
+
+    def _rename(self, lhs: Size, rhs: Size) -> bool:
+        """Take a name for the other size, if one of the two is a name that the other does not speak of."""
         for name_side, other in ((rhs, lhs), (lhs, rhs)):
             if isinstance(name_side, Dim) and name_side.is_symbol and str(name_side) not in dim.symbols(other):
                 self._learn(str(name_side), other)
+                return True
+        return False
+
+    def _agree(self, lhs: Size, rhs: Size) -> None:
+        """Take the sizes for equal, and no more names for fixed than that needs."""
+        for one, other in ((lhs, rhs), (rhs, lhs)):
+            atom = dim.atom_of(one)
+            if atom is not None and not (isinstance(atom, Compound) and atom in dim.atoms(other)):
+                self.guards.append(Guard(lhs, "==", rhs, True))
+                if not self._rename(lhs, rhs):
+                    self._note(atom, other)
                 return
-        for name in {*dim.symbols(lhs), *dim.symbols(rhs)}:
-            self.fix(dim.symbol(name))
+        for atom in dict.fromkeys((*dim.atoms(lhs), *dim.atoms(rhs))):
+            left, right = (dim.divide_exactly(side, dim.size_of(atom)) for side in (lhs, rhs))
+            if left is not None and right is not None and self.hint(left) == self.hint(right):
+                self.decide(left, "==", right, narrows=True)
+                return
+        for atom in dict.fromkeys((*dim.atoms(lhs), *dim.atoms(rhs))):
+            self.fix(dim.size_of(atom), narrows=True)
 
     def _learn(self, name: str, size: Size) -> None:
         self.known = {key: dim.substitute(value, {name: size}) for key, value in self.known.items()}
         self.known[name] = size
+        self._note_again({name: size})
 
-    def fix(self, size: Size) -> int:
+    def _note(self, atom: Atom, size: Size) -> None:
+        self._note_again({atom: size})
+        self.facts[atom] = size
+
+    def _note_again(self, news: Mapping[Atom, Size]) -> None:
+        """Say all facts in the words of today; one that has no such words is forgotten, its guard remains."""
+        for before, size in list(self.facts.items()):
+            del self.facts[before]
+            atom = dim.atom_of(dim.replace_atoms(dim.size_of(before), news))
+            if atom is not None:
+                self.facts[atom] = dim.replace_atoms(size, news)
+
+    def fix(self, size: Size, narrows: bool = False) -> int:
+        """The size at this call, from now on a constant. narrows: as in decide."""
         size = self.resolve(size)
         if isinstance(size, int):
             return size
-        value = self.hint(size)
+        value, atom = self.hint(size), dim.atom_of(size)
         self.guards.append(Guard(size, "==", value, True))
-        if size.is_symbol:
-            self._learn(str(size), value)
+        if isinstance(atom, str):
+            self._learn(atom, value)
+        elif atom is not None and narrows:
+            self._note(atom, value)
         return value
+
+    def same_elements(self, shape: tuple[Size, ...], other: tuple[Size, ...]) -> bool:
+        """Whether two shapes are known to have as many elements; where not, it is decided, which may tell sizes."""
+        elements, wanted = _elements(shape), _elements(other)
+        if elements == wanted:
+            return True
+        self.decide(elements, "==", wanted, narrows=True)
+        return False
 
     def divided(self, shape: Sequence[Size], factor: Size) -> tuple[Size, Size]:
         """(elements of the shape, factor), of which the second divides the first, if it does at this call at all.
@@ -103,9 +158,15 @@ class SizeScope:
         wanted, sizes = self.hint(factor), [self.hint(size) for size in shape]
         runs = [(i, j) for j in range(len(shape), 0, -1) for i in range(j - 1, -1, -1)]
         first, last = next((run for run in runs if math.prod(sizes[slice(*run)]) == wanted), (0, len(shape)))
-        for name in sorted({name for size in (*shape[first:last], factor) for name in dim.symbols(self.resolve(size))}):
-            self.fix(dim.symbol(name))
+        atoms = (atom for size in (*shape[first:last], factor) for atom in dim.atoms(self.resolve(size)))
+        for atom in dict.fromkeys(atoms):
+            self.fix(dim.size_of(atom), narrows=True)
         return self.resolve(total), self.resolve(factor)
+
+
+@cache
+def _elements(shape: tuple[Size, ...]) -> Size:
+    return dim.product(shape)
 
 
 class SymbolicSize:

@@ -187,10 +187,35 @@ class Trace:
             self.nodes.extend(made)
         return made
 
+    def narrowed(self, node: Node) -> Node:
+        """The value in the sizes that those of its type are known to be equal to: its first elements, which are all."""
+        narrower = self._narrower(node)
+        return node if narrower is None else self.apply(move.slice_, node, **narrower)
+
+    def _narrower(self, node: Node) -> dict[str, Any] | None:
+        """How to slice a value to sizes that facts tell; None where they say what its type says."""
+        if not self.scope.facts:
+            return None
+        shape, known = node.tensor.shape, self.scope.known
+        sizes = tuple(map(self.scope.resolve, shape))
+        if sizes == tuple(dim.substitute(size, known) for size in shape):
+            return None
+        return {"starts": (0,) * len(sizes), "sizes": sizes, "steps": (1,) * len(sizes)}
+
+    def named_sizes(self, nodes: Sequence[Node]) -> dict[str, Any]:
+        """What a function's graph calls the sizes of its operands, x0_0 and so on, where these nodes are passed."""
+        return {
+            f"x{i}_{axis}": self.scope.resolve(size)
+            for i, node in enumerate(nodes) for axis, size in enumerate(node.tensor.shape)
+        }  # fmt: skip
+
     # memory
 
     def view(self, tensor: Tensor, op: Op, **attrs: Any) -> Tensor:
         """A view of a traced tensor: it shares the cell, so writes through either are seen by both."""
+        narrower = self._narrower(self.node_of(tensor))
+        if narrower is not None and op is not move.slice_:
+            tensor = self.view(tensor, move.slice_, **narrower)
         made = self.alias(self.cell_of(tensor), (*tensor._path, (op, attrs)), tensor._requires_grad)
         self.node_of(made)
         made._base = tensor if tensor._base is None else tensor._base

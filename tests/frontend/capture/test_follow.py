@@ -1,5 +1,7 @@
 """Followed programs: every Python effect and every branch as in eager mode, bit for bit."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -310,3 +312,24 @@ def test_a_value_asked_for_under_no_grad_leaves_the_graph_whole():
     x = brasa.ones(2, requires_grad=True)
     function(x).sum().backward()
     assert x.grad.tolist() == [8, 8]
+
+
+def test_a_program_under_a_profiler_is_followed_until_that_is_gone():
+    events = set()
+
+    def watch(frame, event, argument):
+        events.add(event)
+
+    compiled = brasa.compile(lambda x: x * 2)
+    sys.setprofile(watch)
+    try:
+        for _ in range(6):
+            compiled(brasa.ones(2))
+        assert sys.getprofile() is watch
+    finally:
+        sys.setprofile(None)
+    assert "call" in events
+    assert not compiled.sealed
+    for _ in range(6):
+        compiled(brasa.ones(2))
+    assert compiled.sealed
