@@ -307,13 +307,24 @@ def symbols(size: Size) -> Iterator[str]:
 def lower_bound(size: Size) -> int | None:
     """A number that the size is never below, from the fact that named sizes are >= 0; None when none is known."""
     total = 0
-    for monomial, factor in _terms(size):
+    for monomial, factor in _terms(_with_less(size)):
         if factor < 0 and monomial:
             return None
         if not all(_is_not_negative(atom) for atom in monomial):
             return None
         total += factor if not monomial else 0
     return total
+
+
+def _with_less(size: Size) -> Size:
+    """The size with a // b * b, where that is taken away, replaced by a, which is not less."""
+    less: Size = 0
+    for monomial, factor in _terms(size):
+        (atom, rest) = (monomial[0], factor) if len(monomial) == 1 else ("", 0)
+        if isinstance(atom, Compound) and atom.function == "//" and isinstance(atom.rhs, int) and atom.rhs > 0:
+            rest = -factor // atom.rhs if factor < 0 and factor % atom.rhs == 0 else 0
+            less = less + rest * (atom.lhs - size_of(atom) * atom.rhs)
+    return size - less
 
 
 def _is_not_negative(atom: Atom) -> bool:

@@ -113,7 +113,7 @@ class Chain:
                 if self.panel is not None and self.product.copies_left:
                     self._copy_left(chunk, row, down.size)
                 for across in self._across(down.size):
-                    with self.writer.over("tile_column", across.count) as right:
+                    with self.writer.over("tile_column", self._filled(across)) as right:
                         self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
                 self.left = None
 
@@ -121,6 +121,13 @@ class Chain:
         """The tiles of a block from left to right, in vectors; flat ones are wider, where no panel has cut them."""
         room = self.height * self.vectors // height
         return tiles(self.pitch // LANES, self.vectors if self.panel else max(self.vectors, min(8, room)), ())
+
+    def _filled(self, across: Tiles) -> Size:
+        """How many of the tiles hold columns: a block may have room for more than there are."""
+        if isinstance(self.columns, int) or across.count == 1:
+            return across.count
+        needed = dim.ceil_divide(self.columns - across.start * LANES, across.size * LANES)
+        return dim.smallest(across.count, needed if across.start == 0 else dim.largest(needed, 0))
 
     def _make_panel(self) -> Panel:
         """A panel whose tiles follow each other if all of its columns are copied, else its lines."""

@@ -176,6 +176,7 @@ def test_is_symbol() -> None:
         (5, 5), (N, 0), (N + 3, 3), (N * M + 1, 1), (N - 1, -1), (3 - N, None), (N // 2, 0), (N // 2 + 4, 4),
         (N % 4 + 1, 1), ((N - 1) % 4, 0), ((N - 3) // 2, None), (dim.smallest(N, 4), 0), (dim.largest(N - 5, 0), 0),
         (dim.smallest(N - 5, 1), None), (N // M, None), (N // (M + 1), 0),
+        (N - N // 2 * 2, 0), (N - N // 2 * 3, None), (N * 3 - (N + M) // 2 * 2 + M + 1, 1), (-(N // 2), None),
     ],
 )  # fmt: skip
 def test_bounds(size: Size, bound: int | None) -> None:

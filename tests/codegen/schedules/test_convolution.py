@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,13 @@ def test_values(case: Case) -> None:
 def test_unknown_image_sizes_give_the_same_bits(case: Case) -> None:
     x, w, _ = case.arrays()
     same_bits(machine(case.forward("n", True)).run(x, w).outputs[0], machine(case.forward()).run(x, w).outputs[0])
+
+
+def test_small_images_of_unknown_size_take_no_more_tiles_than_they_fill() -> None:
+    (kernel,) = machine(Case(1, 3, 8, 8, 16, 3).forward("n", True)).program.kernels
+    loops = [line for line in str(kernel).splitlines() if "for tile_column" in line]
+    assert loops
+    assert all(re.search(r"0\.\.minimum\(\d+, \(?columns", line) for line in loops), loops
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[2], CASES[5]])
