@@ -66,6 +66,15 @@ def _print_one(graph: Graph, graph_names: dict[Graph, str]) -> str:
     return "\n".join([head, *lines, f"  return {results}" if results else "  return", "}"])
 
 
+def print_node(node: Node) -> str:
+    """One node alone: operands are said by their types."""
+    if node.op.name == "input":
+        return _print_input(node)
+    names = {operand: str(operand.type) for operand in node.operands}
+    held = {value: value.name for value in node.attrs.values() if isinstance(value, Graph)}
+    return f"{node.type} = {print_application(node, names, held)}"
+
+
 def _print_input(node: Node) -> str:
     text = f"{node.attrs['name']}: {node.type}"
     if strides := node.attrs.get("strides"):

@@ -1,4 +1,4 @@
-"""brasa.compile: functions, modules and whole training steps, run as native programs."""
+"""Compiled functions: how calls are followed, when they are sealed, and what is remembered of them."""
 
 from __future__ import annotations
 
@@ -68,13 +68,12 @@ class CompiledFunction:
             if key in form.bounds:
                 _note(self.changes, form.change())
                 break
-        names = functools.partial(argument_names, self.spoken, args, kwargs)
-        capture = Capture(self.root, tensors, self.dynamic, self.fullgraph, names)
+        capture = self._capture(tensors, functools.partial(argument_names, self.spoken, args, kwargs))
         objects = _objects_in(key)
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
         observation = self._observation() if self._settled and not holding else None
-        capture.observer = None if observation is None else observation.hook
+        capture.observed = observation is not None
         try:
             with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
@@ -92,6 +91,9 @@ class CompiledFunction:
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
         return result
+
+    def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
+        return Capture(self.root, tensors, self.dynamic, self.fullgraph, names)
 
     def _observation(self) -> Observation | None:
         self._wait -= 1
@@ -196,38 +198,3 @@ def _objects_in(key: tuple[Any, ...]) -> list[Identity]:
         elif part.__class__ is tuple:
             found += _objects_in(part)
     return found
-
-
-def compile(
-    target: Any = None, *, fullgraph: bool = False, dynamic: bool | None = None, mode: str | None = None,
-    backend: str | None = None, options: Any = None, disable: bool = False,
-) -> Any:  # fmt: skip
-    """The same function, module or training step, run as native programs.
-
-    fullgraph: an error, instead of several programs, where a value is needed in the middle.
-    dynamic: False compiles for each input size anew. mode, backend and options are accepted for PyTorch's sake.
-    """
-    if target is None:
-        return functools.partial(compile, fullgraph=fullgraph, dynamic=dynamic, disable=disable)
-    if disable:
-        return target
-    sizes = dynamic is not False
-    if hasattr(target, "_modules"):
-        return compiled_module(target, fullgraph, sizes)
-    return CompiledFunction(target, fullgraph=fullgraph, dynamic=sizes)
-
-
-def compiled_module(module: Any, fullgraph: bool, dynamic: bool) -> Any:
-    """An object of a subclass of the module's class that shares all its state, and whose calls are compiled."""
-    original = type(module)
-    call_it = functools.partial(original.__call__, module)
-    run = CompiledFunction(call_it, module=module, fullgraph=fullgraph, dynamic=dynamic)
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return run(*args, **kwargs)
-
-    members = {"__call__": call, "__module__": original.__module__, "_compiled": staticmethod(run)}
-    kind = type(original)(original.__name__, (original,), members)
-    made = object.__new__(kind)
-    object.__setattr__(made, "__dict__", module.__dict__)
-    return made

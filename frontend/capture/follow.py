@@ -57,7 +57,7 @@ class Capture(Trace):
         self.draws: dict[Node, Draw] = {}
         self.freed, self.flushes = set[Node](), 0
         self.left: CaptureError | None = None
-        self.observer: Callable[..., Any] | None = None  # what watches the program run, to prove it pure
+        self.observed = False  # whether the program is watched, to prove it pure
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
@@ -267,7 +267,8 @@ class Capture(Trace):
 
     def flush(self) -> None:
         """Run what has been recorded: live tensors get their memory, written ones their new values."""
-        if self.observer is not None:
+        observer = sys.getprofile() if self.observed else None
+        if observer is not None:
             sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:
             self._flush()
@@ -275,8 +276,8 @@ class Capture(Trace):
             self.failed = True  # what failed must not be tried again while the error goes up
             raise
         finally:
-            if self.observer is not None:
-                sys.setprofile(self.observer)
+            if observer is not None:
+                sys.setprofile(observer)
 
     def _flush(self) -> None:
         if self.left is not None or self.failed:

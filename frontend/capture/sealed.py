@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
-from brasa.capture.facts import Facts
+from brasa.capture.facts import Facts, same
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.execution.runner import Bound, Runner
@@ -159,13 +159,14 @@ class Sealed:
                 results.append(make(buffer, spec))
         status = bound.call(*pointers)
         if status is not None:
-            raise self.runner.failure(status, self._operands(tensors))
+            raise self.runner.failure(status, self.operands(tensors))
         for operand in landings.values():
             kind, value = self.sources[operand]
             (tensors[value] if kind == "argument" else value)._buffer.version += 1
         return results
 
-    def _operands(self, tensors: Sequence[Tensor]) -> list[Any]:
+    def operands(self, tensors: Sequence[Tensor]) -> list[Any]:
+        """What the program reads when a call is given these tensors."""
         return [
             tensors[value] if kind == "argument" else value if kind == "fixed" else
             value._grad if kind == "grad" else _drawn(kind, value)
@@ -174,7 +175,7 @@ class Sealed:
 
     def _run_slowly(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> list[Tensor]:
         """The first call of a signature, and calls that the tape records."""
-        operands = self._operands(tensors)
+        operands = self.operands(tensors)
         if not self.tracked:
             specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
             bound = self.bounds[key] = self.runner.bind(specs)
@@ -348,3 +349,16 @@ def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor]) 
     if isinstance(pattern, dict):
         return {key: _fill(item, results, arguments) for key, item in pattern.items()}
     return pattern
+
+
+def answers(pattern: Any, value: Any) -> bool:
+    """Whether a result has the form that calls of a sealed program give, and the same plain values."""
+    if isinstance(pattern, _Output | _Argument | _View | Tensor):
+        return isinstance(value, Tensor)
+    if type(pattern) is not type(value):
+        return False
+    if isinstance(pattern, tuple | list):
+        return len(pattern) == len(value) and all(map(answers, pattern, value))
+    if isinstance(pattern, dict):
+        return list(pattern) == list(value) and all(answers(item, value[key]) for key, item in pattern.items())
+    return same(value, pattern)

@@ -242,13 +242,14 @@ class Function:
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
         )  # fmt: skip
-        specialization, results = trace.step(
-            (self, nodes, statics, DEFAULTS.dtype), lambda: self._record(trace, values, operands, nodes)
-        )
         differentiable = any(isinstance(o, Tensor) and o._requires_grad for o in operands)
+        stops = differentiable and not STATE.grad_enabled
+        specialization, results = trace.step(
+            (self, nodes, statics, DEFAULTS.dtype, stops), lambda: self._record(trace, values, operands, nodes, stops)
+        )
+        differentiable = differentiable and not stops
         tensors = [
-            trace.fresh(node, differentiable and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
-            for node in results
+            trace.fresh(node, differentiable and node.tensor.dtype.kind in ("float", "complex")) for node in results
         ]
         if all(not isinstance(o, Tensor) or o._weak for o in operands):
             for tensor, node in zip(tensors, results, strict=True):
@@ -256,7 +257,7 @@ class Function:
         return tensors[0] if specialization.form is None else specialization.form(tensors)
 
     def _record(
-        self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...]
+        self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...], stops: bool
     ) -> tuple[Specialization, tuple[Node, ...]]:
         set_location(trace.location())
         flat_fixed = [self._is_fixed(values, operand) for operand in operands]
@@ -286,7 +287,7 @@ class Function:
             else:
                 call = trace.record(control.call(*nodes, graph=specialization.graph))
                 results = trace.items(call)
-        if not STATE.grad_enabled and any(isinstance(o, Tensor) and o._requires_grad for o in operands):
+        if stops:
             results = tuple(trace.record(control.stop_gradient(result)) for result in results)
         return specialization, results
 

@@ -333,3 +333,12 @@ def test_a_program_under_a_profiler_is_followed_until_that_is_gone():
     for _ in range(6):
         compiled(brasa.ones(2))
     assert compiled.sealed
+
+
+def test_nothing_watches_after_an_error():
+    compiled, bad = brasa.compile(lambda x: x * 2 + brasa.ones(3)), brasa.ones(2)
+    for _ in range(3):
+        compiled(brasa.ones(3))
+        with pytest.raises(ValueError):
+            compiled(bad)
+        assert sys.getprofile() is None

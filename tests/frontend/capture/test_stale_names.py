@@ -5,6 +5,8 @@ import pytest
 import brasa
 from brasa import nn
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def run(function, times=6):
     """The results of enough calls to record, follow, observe and seal."""

@@ -8,6 +8,8 @@ import pytest
 import brasa
 from brasa import nn, optim
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 SCALE = 2.0
 TABLE = {"scale": 2.0}
 NESTED = [[2.0]]
@@ -165,6 +167,34 @@ def test_requires_grad_and_gradient_mode():
         assert not function(brasa.tensor([3.0])).requires_grad
     function(brasa.tensor([3.0])).sum().backward()
     assert weight.grad.tolist() == [3.0]
+
+
+def test_evaluation_before_training():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    compiled, x = brasa.compile(model), brasa.tensor([[1.0, -2.0], [0.5, 3.0]])
+
+    @brasa.compile
+    def step(frozen):
+        with brasa.set_grad_enabled(not frozen):
+            loss = model(x).square().sum()
+        if not frozen:
+            loss.backward()
+        return loss
+
+    for _ in range(3):
+        with brasa.no_grad():
+            compiled(x)
+        grads = []
+        for run in (model, compiled, step):
+            model.zero_grad()
+            if run is step:
+                step(True)
+                step(False)
+            else:
+                run(x).square().sum().backward()
+            grads.append([parameter.grad.tolist() for parameter in model.parameters()])
+        assert grads[0] == grads[1] == grads[2]
+        assert any(value != 0 for row in grads[0][0] for value in row)
 
 
 def test_replaced_data():
