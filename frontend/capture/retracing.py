@@ -1,4 +1,4 @@
-"""BRASA=retrace: every call is traced again, and an error says where that is not what would have been taken for granted.
+"""BRASA=retrace: every call is traced again, and an error says where that is not what was taken for granted.
 
 Nothing is sealed away: Python runs on each call. Where the program follows a step that is known, the step is made
 again beside it, and the nodes are compared; at the end of a call that a sealed form would have answered, its graph and
