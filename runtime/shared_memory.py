@@ -1,0 +1,137 @@
+"""Memory that processes share: files that have no name, and the memory that a process sees them as.
+
+A file without a name is passed to another process as an open file. The system frees it when the last process that has
+it open or in its memory has let go of it or died, however it died: there is nothing to clean up. On Linux such a file
+lies in memory and counts towards no limit but the machine's; elsewhere it is a temporary file that is unlinked at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import tempfile
+from collections.abc import Sequence
+
+from brasa.ir.errors import BrasaError, OutOfMemoryError
+from brasa.ir.program import ALIGNMENT
+from brasa.runtime.memory import Buffer
+
+FOLDER = "/dev/shm"  # where files lie that are in memory and have a name, for a moment
+_FULL = (errno.ENOSPC, errno.ENOMEM, errno.EDQUOT, errno.EFBIG)
+_MOST_AT_ONCE = 512  # pieces that one system call may write
+_GAP = bytes(ALIGNMENT)
+
+_library = ctypes.CDLL(None, use_errno=True)
+_map, _unmap = _library.mmap, _library.munmap
+_map.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+_map.restype = ctypes.c_void_p
+_unmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_FAILED = ctypes.c_void_p(-1).value
+
+
+class Segment:
+    """A file as memory at `ptr`, of `nbytes`, which is given back when nothing refers to it.
+
+    file: the open file, None where it is closed and so cannot be passed on.
+    """
+
+    def __init__(self, file: int, nbytes: int, keep: bool) -> None:
+        self.file: int | None = file
+        self.nbytes = nbytes
+        self.ptr = _map(None, max(1, nbytes), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, file, 0)
+        if self.ptr == _FAILED:
+            self.ptr = None
+            raise OutOfMemoryError(f"{nbytes} bytes cannot be shared: {os.strerror(ctypes.get_errno())}")
+        if not keep:
+            self.close_file()
+
+    def close_file(self) -> None:
+        """Keep the memory alone."""
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
+
+    def __del__(self) -> None:
+        self.close_file()
+        if self.ptr is not None:
+            _unmap(self.ptr, max(1, self.nbytes))
+
+
+def shared_buffer(segment: Segment, offset: int, nbytes: int) -> Buffer:
+    """A part of a segment as a buffer."""
+    return Buffer(segment.ptr + offset, nbytes, "cpu", segment)
+
+
+def allocate_shared(nbytes: int) -> Segment:
+    """A new segment of zeros."""
+    file = new_file()
+    try:
+        os.posix_fallocate(file, 0, max(1, nbytes))
+    except OSError as error:
+        os.close(file)
+        raise no_room(nbytes, error) from None
+    return Segment(file, nbytes, keep=True)
+
+
+def new_file() -> int:
+    """A new open file without a name."""
+    try:
+        if hasattr(os, "memfd_create"):
+            return os.memfd_create("brasa")
+        with tempfile.TemporaryFile(dir=FOLDER if os.path.isdir(FOLDER) else None) as file:
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise too_many_files(error) from None
+
+
+def too_many_files(error: OSError) -> BrasaError:
+    """What to say when a file could not be opened."""
+    many = error.errno in (errno.EMFILE, errno.ENFILE)
+    hint = "each tensor in shared memory holds a file open: let go of some, or allow more (ulimit -n)" if many else ""
+    return BrasaError(f"no file for shared memory can be opened: {error.strerror}", hint=hint)
+
+
+def no_room(nbytes: int, error: OSError) -> BrasaError:
+    """What to say when nbytes could not be written to a file in memory."""
+    if error.errno not in _FULL:
+        return BrasaError(f"{nbytes} bytes cannot be written to shared memory: {error.strerror}")
+    fact = f"{nbytes:,} bytes find no room in shared memory ({error.strerror})"
+    if os.path.isdir(FOLDER):
+        room = os.statvfs(FOLDER)
+        fact += (
+            f": {FOLDER} has {room.f_blocks * room.f_frsize:,} bytes, {room.f_bavail * room.f_frsize:,} of them free"
+        )
+    return OutOfMemoryError(
+        fact, hint=f"give the machine or container more memory, or {FOLDER} more room (docker run --shm-size=2g); or "
+        "use smaller batches, fewer workers, a smaller prefetch_factor")  # fmt: skip
+
+
+def places(lengths: Sequence[int]) -> tuple[list[int], int]:
+    """Where pieces of these lengths begin that lie aligned one after the other, and where the last one ends."""
+    begins, end = [], 0
+    for length in lengths:
+        begins.append(end)
+        end += -(-length // ALIGNMENT) * ALIGNMENT
+    return begins, end
+
+
+def write_pieces(file: int, pieces: Sequence[memoryview]) -> None:
+    """Write pieces of bytes to a new file, at their `places`; OutOfMemoryError when there is no room."""
+    rest: list[memoryview] = []
+    for piece in pieces:
+        rest.append(piece)
+        if gap := -piece.nbytes % ALIGNMENT:
+            rest.append(memoryview(_GAP)[:gap])
+    total = sum(piece.nbytes for piece in rest)
+    rest.reverse()
+    try:
+        while rest:
+            written = os.writev(file, rest[: -_MOST_AT_ONCE - 1 : -1])
+            while rest and written >= rest[-1].nbytes:
+                written -= rest.pop().nbytes
+            if written:
+                rest[-1] = rest[-1][written:]
+    except OSError as error:
+        raise no_room(total, error) from None
