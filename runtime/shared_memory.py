@@ -11,11 +11,11 @@ import ctypes
 import errno
 import mmap
 import os
-import tempfile
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 from brasa.ir.errors import BrasaError, OutOfMemoryError
-from brasa.ir.program import ALIGNMENT
+from brasa.ir.packing import ALIGNMENT
 from brasa.runtime.memory import Buffer
 
 FOLDER = "/dev/shm"  # where files lie that are in memory and have a name, for a moment
@@ -59,20 +59,40 @@ class Segment:
             _unmap(self.ptr, max(1, self.nbytes))
 
 
+_segments: WeakValueDictionary[tuple[int, int], Segment] = WeakValueDictionary()
+_buffers: WeakValueDictionary[tuple[int, int], Buffer] = WeakValueDictionary()
+
+
 def shared_buffer(segment: Segment, offset: int, nbytes: int) -> Buffer:
-    """A part of a segment as a buffer."""
-    return Buffer(segment.ptr + offset, nbytes, "cpu", segment)
+    """A part of a segment as a buffer; the one that there is, if any."""
+    key = (segment.ptr + offset, nbytes)
+    buffer = _buffers.get(key)
+    if buffer is None:
+        buffer = _buffers[key] = Buffer(*key, "cpu", segment)
+    return buffer
 
 
 def allocate_shared(nbytes: int) -> Segment:
-    """A new segment of zeros."""
+    """A new segment of zeros; OutOfMemoryError when there is no room for it."""
     file = new_file()
     try:
         os.posix_fallocate(file, 0, max(1, nbytes))
     except OSError as error:
         os.close(file)
         raise no_room(nbytes, error) from None
-    return Segment(file, nbytes, keep=True)
+    return segment_of(file)
+
+
+def segment_of(file: int) -> Segment:
+    """The segment of an open file, which is kept open: the one that this process has of it already, if any."""
+    facts = os.fstat(file)
+    key = (facts.st_dev, facts.st_ino)
+    segment = _segments.get(key)
+    if segment is None:
+        segment = _segments[key] = Segment(file, facts.st_size, keep=True)
+    else:
+        os.close(file)
+    return segment
 
 
 def new_file() -> int:
@@ -80,6 +100,8 @@ def new_file() -> int:
     try:
         if hasattr(os, "memfd_create"):
             return os.memfd_create("brasa")
+        import tempfile  # which takes long to import, and is seldom needed
+
         with tempfile.TemporaryFile(dir=FOLDER if os.path.isdir(FOLDER) else None) as file:
             return os.dup(file.fileno())
     except OSError as error:

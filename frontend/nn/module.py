@@ -113,6 +113,14 @@ class Module(Stateful):
 
         return self._apply(change)
 
+    def share_memory(self: _M) -> _M:
+        """Move all parameters, their gradients and all buffers to memory that other processes can see."""
+        from brasa.tensors.shared import share  # needs what only some systems have
+
+        gradients = [parameter._grad for parameter in self.parameters() if parameter._grad is not None]
+        share([*self.parameters(), *gradients, *self.buffers()])
+        return self
+
     def to_empty(self: _M, *, device: Any, recurse: bool = True) -> _M:
         """Move to a device without the values: the memory of all parameters and buffers then holds anything."""
         return self._apply(

@@ -70,7 +70,22 @@ def _never(self: Tensor, *_: Any) -> bool:
     return False
 
 
+def _share_memory(self: Tensor) -> Tensor:
+    """Move this tensor, with its views, to memory that other processes can see; itself."""
+    from brasa.tensors.shared import share  # needs what only some systems have
+
+    share([self])
+    return self
+
+
+def _is_shared(self: Tensor) -> bool:
+    """Whether this tensor lies in memory that other processes can see."""
+    from brasa.tensors.shared import is_shared
+
+    return is_shared(self)
+
+
 MEMORY_METHODS: dict[str, Any] = {
     "untyped_storage": _storage, "is_set_to": _is_set_to, "set_": _set, "to_dense": _itself, "pin_memory": _itself,
-    "is_pinned": _never, "is_shared": _never, "is_inference": _never,
+    "is_pinned": _never, "is_inference": _never, "is_shared": _is_shared, "share_memory_": _share_memory,
 }  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copyreg
 import ctypes
-import errno
 import io
 import os
 import pickle
@@ -26,12 +25,14 @@ from brasa.ir.dtype import BY_NAME
 from brasa.ir.errors import GradientError
 from brasa.nn.parameter import Buffer as ModuleBuffer
 from brasa.nn.parameter import Parameter
-from brasa.runtime.shared_memory import Segment, new_file, places, shared_buffer, too_many_files, write_pieces
+from brasa.runtime.frames import receive_frame, send_frame
+from brasa.runtime.memory import Buffer
+from brasa.runtime.shared_memory import Segment, new_file, places, write_pieces
 from brasa.tensors.copies import clone
 from brasa.tensors.spec import spec_of
 from brasa.tensors.tensor import Tensor, make
 
-_HEAD = struct.Struct("<QI?")  # bytes of the body, how many lengths it begins with, whether it lies in the file
+_HEAD = struct.Struct("<QI")  # bytes of the body, and how many lengths it begins with
 _INLINE = 1024  # bytes of a body that are sent as they are: sockets hold only so much, and a sender must never wait
 _open: weakref.WeakSet[Channel] = weakref.WeakSet()
 
@@ -56,26 +57,20 @@ class Channel:
         pickler.dump(message)
         pieces = [buffer.raw() for buffer in buffers]
         body = struct.pack(f"<{len(pieces)}Q", *(piece.nbytes for piece in pieces)) + stream.getbuffer()
-        apart = len(body) > _INLINE
-        head = _HEAD.pack(len(body), len(pieces), apart)
-        if apart:
+        head = _HEAD.pack(len(body), len(pieces))
+        if len(body) > _INLINE:
             pieces.insert(0, memoryview(body))
-        if not pieces:
-            self._send(head + body, [])
-            return
-        file = new_file()
+            body = b""
+        files = [new_file()] if pieces else []
         try:
-            write_pieces(file, pieces)
-            self._send(head if apart else head + body, [file])
-        finally:
-            os.close(file)
-
-    def _send(self, data: bytes, files: list[int]) -> None:
-        try:
-            sent = socket.send_fds(self._socket, [data], files)
-            self._socket.sendall(data[sent:])
+            for file in files:
+                write_pieces(file, pieces)
+            send_frame(self._socket, head + body, files)
         except (BrokenPipeError, ConnectionResetError):
             raise Closed from None
+        finally:
+            for file in files:
+                os.close(file)
 
     def wait(self, seconds: float) -> bool:
         """Whether a message, or the end of the connection, comes within this time."""
@@ -87,34 +82,20 @@ class Channel:
     def receive(self) -> Any:
         """The next message; Closed when there will be none."""
         try:
-            head, files, flags, _ = socket.recv_fds(self._socket, _HEAD.size, 1)
-        except ConnectionResetError:
+            data, files = receive_frame(self._socket)
+        except EOFError:
             raise Closed from None
-        if len(head) < _HEAD.size:
-            raise Closed
-        size, count, apart = _HEAD.unpack(head)
-        body = b"" if apart else self._exactly(size)
-        if flags & socket.MSG_CTRUNC:
-            raise too_many_files(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         if not files:
-            return pickle.loads(body)
+            return pickle.loads(data[_HEAD.size :])
         segment = Segment(files[0], os.fstat(files[0]).st_size, keep=False)
+        size, count = _HEAD.unpack_from(data)
         start = 0
-        if apart:
-            body = ctypes.string_at(segment.ptr, size)
+        body: Any = memoryview(data)[_HEAD.size :]
+        if not body:
+            body = memoryview(ctypes.string_at(segment.ptr, size))
             _, start = places([size])
         lengths = struct.unpack_from(f"<{count}Q", body)
-        return pickle.loads(memoryview(body)[8 * count :], buffers=_pieces(segment, start, lengths))
-
-    def _exactly(self, size: int) -> bytes:
-        parts = []
-        while size:
-            part = self._socket.recv(size)
-            if not part:
-                raise Closed
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        return pickle.loads(body[8 * count :], buffers=_pieces(segment, start, lengths))
 
     def fileno(self) -> int:
         """The number of the open file, by which several channels are waited for."""
@@ -154,7 +135,7 @@ def _pieces(segment: Segment, start: int, lengths: tuple[int, ...]) -> Iterator[
     begins, _ = places(lengths)
     for begin, length in zip(begins, lengths, strict=True):
         piece = _bytes_of(length).from_address(segment.ptr + start + begin)
-        piece.segment, piece.begin = segment, start + begin
+        piece.segment = segment
         yield piece
 
 
@@ -167,20 +148,14 @@ def _reduce_tensor(tensor: Tensor) -> Any:
         plain = clone(plain)
     memory = _bytes_of(plain._spec.nbytes).from_address(plain._ptr)
     memory.tensor = plain
-    kind = type(tensor) if type(tensor) is not Tensor else None
-    return _tensor_over, (
-        pickle.PickleBuffer(memory),
-        plain.dtype.name,
-        tuple(plain.shape),
-        tensor._requires_grad,
-        kind,
-    )
+    kind = None if type(tensor) is Tensor else type(tensor)
+    facts = plain.dtype.name, tuple(plain.shape), tensor._requires_grad, kind
+    return _tensor_over, (pickle.PickleBuffer(memory), *facts)
 
 
-def _tensor_over(
-    memory: Any, dtype: str, shape: tuple[int, ...], requires_grad: bool, kind: type[Tensor] | None
-) -> Any:
-    tensor = make(shared_buffer(memory.segment, memory.begin, ctypes.sizeof(memory)), spec_of(BY_NAME[dtype], shape))
+def _tensor_over(memory: Any, dtype: str, shape: tuple[int, ...], requires_grad: bool, kind: Any) -> Tensor:
+    buffer = Buffer(ctypes.addressof(memory), ctypes.sizeof(memory), "cpu", memory.segment)
+    tensor = make(buffer, spec_of(BY_NAME[dtype], shape))
     if kind is not None:
         tensor.__class__ = kind
     tensor._requires_grad = requires_grad

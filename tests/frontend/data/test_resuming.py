@@ -10,7 +10,7 @@ import pytest
 
 import brasa
 from brasa.utils.data import DataLoader, Dataset, RandomSampler, Sampler
-from tests.frontend.utils.data.datasets import Counted, Numbers, StatefulStream, Stream, plain
+from tests.frontend.data.datasets import Counted, Numbers, StatefulStream, Stream, plain
 
 
 def stop_and_go_on(make: Any, again: Any, stop: int, path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import brasa
 from brasa.utils.data import DataLoader
-from tests.frontend.utils.data.datasets import Deadly, Failing, Numbers, Slow, Stream
+from tests.frontend.data.datasets import Deadly, Failing, Numbers, Slow, Stream
 
 FOLDER = Path("/dev/shm")
 
@@ -157,7 +157,7 @@ PROGRAM = """
 import multiprocessing, os, signal, sys, time
 import brasa
 from brasa.utils.data import DataLoader
-from tests.frontend.utils.data.datasets import Numbers
+from tests.frontend.data.datasets import Numbers
 
 loader = DataLoader(Numbers(400), 2, num_workers=2, persistent_workers={persistent})
 for number, batch in enumerate(loader):

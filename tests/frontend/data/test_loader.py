@@ -10,7 +10,7 @@ import pytest
 
 import brasa
 from brasa.utils.data import DataLoader, RandomSampler, TensorDataset, get_worker_info
-from tests.frontend.utils.data.datasets import Numbers, Pairs, Stream, plain
+from tests.frontend.data.datasets import Numbers, Pairs, Stream, plain
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

@@ -17,7 +17,7 @@ from brasa.utils.data import (
     TensorDataset,
     random_split,
 )  # fmt: skip
-from tests.frontend.utils.data.datasets import Numbers, Stream
+from tests.frontend.data.datasets import Numbers, Stream
 
 
 def test_tensors() -> None:

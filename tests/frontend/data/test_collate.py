@@ -11,7 +11,7 @@ import pytest
 import brasa
 from brasa.utils.data import DataLoader, default_collate, default_convert
 from brasa.utils.data.collate import collate
-from tests.frontend.utils.data.datasets import Uneven
+from tests.frontend.data.datasets import Uneven
 
 Point = namedtuple("Point", "x y")
 
