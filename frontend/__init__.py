@@ -124,6 +124,7 @@ from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
 from brasa.seeing.inspection import inspect as inspect
 from brasa.seeing.layer_summary import summary as summary
+from brasa.seeing.plan import plan as plan
 from brasa.serialization import load as load
 from brasa.serialization import save as save
 from brasa.tensors.copies import clone as clone

@@ -76,7 +76,7 @@ class Stages:
     @property
     def signature(self) -> Signature:
         """How the program is called."""
-        return self._program.signature
+        return self.program.signature
 
     @cached_property
     def object_code(self) -> bytes:
@@ -88,7 +88,8 @@ class Stages:
             return compile_text(text, self._target, 3)
 
     @cached_property
-    def _program(self) -> Program:
+    def program(self) -> Program:
+        """Kernels, launches, and the memory plan."""
         from brasa.codegen.schedules import lower
 
         fused = self.graph("fused")
@@ -101,7 +102,7 @@ class Stages:
     def _llvm(self) -> str:
         from brasa.codegen.llvm import emit_program
 
-        program = self._program
+        program = self.program
         with self._timed("llvm"):
             return emit_program(program, self._target)
 
@@ -128,7 +129,7 @@ class Stages:
             return str(self.graph(stage))
         match stage:
             case "kernels":
-                text = "\n\n".join(map(str, self._program.kernels))
+                text = "\n\n".join(map(str, self.program.kernels))
             case "memory":
                 text = self._memory_text()
             case "llvm":
@@ -140,7 +141,7 @@ class Stages:
         return text.rstrip("\n")
 
     def _memory_text(self) -> str:
-        program, names = self._program, graph_symbols(self._traced)
+        program, names = self.program, graph_symbols(self._traced)
         at = f" at {', '.join(f'{name} = {NOMINAL}' for name in names)}" if names else ""
         report = passes.report_memory(program, dict.fromkeys(names, NOMINAL))
         return f"{print_program(program)}\n\nmemory{at}\n{report}"
