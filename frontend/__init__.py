@@ -161,7 +161,7 @@ newaxis = None
 _methods.install()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
-_LATE = ("distributions", "multiprocessing")  # packages that are imported when their names are first read
+_LATE = ("distributions", "library", "multiprocessing")  # packages that are imported when their names are first read
 
 
 def __getattr__(name: str) -> _Any:

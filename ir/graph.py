@@ -58,6 +58,7 @@ class Op:
     no_vjp: why there is no vjp, for ops that have none.
     body: what the kernels compute; its form goes with the kind (see brasa.ir.kernel and brasa.codegen.schedules).
     run: for HOST ops, what the product computes: see brasa.ir.ops.host.
+    declares_type: whether the attribute `type` says what the result is, as for constants.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Op:
     no_vjp: str = ""
     body: Callable[..., Any] | None = None
     run: Callable[..., None] | None = None
+    declares_type: bool = False
 
     def __call__(self, *operands: Node, **attrs: Attr) -> Node:
         """A node that applies this op, its type inferred; the error names the op and shows the operands."""

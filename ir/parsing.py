@@ -208,7 +208,7 @@ class _Parser:
 
     def apply(self, op: Op, operands: list[Node], attrs: dict[str, Any], written: Type, at: int) -> Node:
         where, self.comment = self.comment, ""
-        if op.kind in (Kind.SOURCE, Kind.RANDOM):
+        if op.declares_type or op.kind in (Kind.SOURCE, Kind.RANDOM):
             attrs["type"] = written
         try:
             with located(where):

@@ -31,7 +31,7 @@ def substitute_attr(value: Any, values: Mapping[str, Size]) -> Any:
         return dim.substitute(value, values)
     if isinstance(value, tuple):
         return tuple(substitute_attr(item, values) for item in value)
-    return substitute_tensor(value, values) if isinstance(value, TensorType) else value
+    return substitute_type(value, values) if isinstance(value, TensorType | TupleType) else value
 
 
 def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> dict[str, Any]:

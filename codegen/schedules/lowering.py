@@ -173,7 +173,8 @@ class _Lowering:
     def launch_step(self, call: Node) -> None:
         """Append a host op: it reads and writes row-major memory."""
         results = item_types(call.type)
-        step = HostStep(call.op.name, tuple(x.tensor for x in call.operands), results, tuple(call.attrs.items()))
+        attrs = tuple((key, value) for key, value in call.attrs.items() if key != "type")
+        step = HostStep(call.op.name, tuple(x.tensor for x in call.operands), results, attrs)
         self.shared.steps[step] = None
         places = [self.locations[self.resolve(operand)].place for operand in call.operands]
         places += [self.locations[call, index].place for index in range(len(results))]

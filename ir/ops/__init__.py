@@ -13,6 +13,7 @@ from brasa.ir.ops import (
     fourier,
     host,
     index,
+    library,
     move,
     nested,
     order,
@@ -51,6 +52,7 @@ OPS: dict[str, Op] = {
         powers,
         fourier,
         host,
+        library,
         control,
         nested,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from brasa.ir.ops.library import OPERATORS, Operator
 from tests.samples.sample import Array, ErrorSample, Sample, between
 
 
@@ -49,6 +50,13 @@ def _of_matrices(name: str, results: str, *, tall: bool = True, options: str = "
     return found
 
 
+def _halves(arrays: Sequence[Array], arguments: str) -> list[Array]:
+    """What the operator of the samples computes."""
+    return [arrays[0] / 2, arrays[0].sum(-1)]
+
+
+OPERATORS["samples::halves"] = Operator(_halves, _halves)
+_LIBRARY = 'library(x, name="samples::halves", arguments="[]")'
 _REASON = 'caller="inv", reason="bad"'
 
 SAMPLES = [
@@ -82,6 +90,8 @@ SAMPLES = [
     Sample("pivots: i32[2,3]", "(i64[2,4], i64[2,4]) = permutation(pivots, rows=4)", {},
            {"pivots": [[3, 2, 4], [1, 3, 3]]}),
     Sample("pivots: i32[n]", "(i64[n*2], i64[n*2]) = permutation(pivots, rows=n*2)", {"n": 2}, {"pivots": [4, 4]}),
+    Sample("x: f32[2,3]", f"(f32[2,3], f32[2]) = {_LIBRARY}"),
+    Sample("x: f64[n,2]", f"(f64[n,2], f64[n]) = {_LIBRARY}", {"n": 3}),
     Sample("x: f32[2,3], info: i32[2]", f"f32[2,3] = require(x, info, {_REASON})", {}, {"info": [0, 0]}),
 ]  # fmt: skip
 _WIDE = "x is f32[2,3], whose matrices have more columns than rows"
@@ -104,5 +114,6 @@ ERRORS = [
     ErrorSample("x: f32[2,3], least: f32[1]", "pinv(x, least, hermitian=false)",
                 "pinv: least is f32[1], x is f32[2,3]: there must be a real number for each matrix"),
     ErrorSample("pivots: i64[3]", "permutation(pivots, rows=3)", "permutation: pivots are i64[3], not i32 vectors"),
+    ErrorSample("x: f32[2]", 'library(x, name="a::b", arguments="[]")', "library: the operator a::b is not defined"),
     ErrorSample("x: f32[2], info: f32[2]", f"require(x, info, {_REASON})", "require: info is f32, not an integer"),
 ]  # fmt: skip
