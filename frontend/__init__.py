@@ -125,6 +125,7 @@ from brasa.runtime import set_num_threads as set_num_threads
 from brasa.seeing.inspection import inspect as inspect
 from brasa.seeing.layer_summary import summary as summary
 from brasa.seeing.plan import plan as plan
+from brasa.seeing.tracebacks import install as _shorten_tracebacks
 from brasa.serialization import load as load
 from brasa.serialization import save as save
 from brasa.tensors.copies import clone as clone
@@ -159,6 +160,7 @@ short, int, long = int16, int32, int64
 newaxis = None
 
 _methods.install()
+_shorten_tracebacks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
 _LATE = ("distributions", "library", "multiprocessing")  # packages that are imported when their names are first read

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from html import escape
 from threading import local
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -173,6 +174,9 @@ class Graph:
         return print_graph(self)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 def graph_of(name: str, inputs: Iterable[Node], outputs: Iterable[Node]) -> Graph:

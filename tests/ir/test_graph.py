@@ -131,3 +131,11 @@ def test_locations_nest() -> None:
         assert exp(X).where == "c.py:3"
     assert location() == "a.py:1"
     set_location("")
+
+
+def test_notebooks_show_the_text() -> None:
+    x = make_input("x", TensorType((symbol("n"),), float32))
+    with located("a<b>&c"):
+        shown = graph_of("f", [x], [neg(x)])._repr_html_()
+    assert shown.startswith("<pre>graph f(") and shown.endswith("</pre>")
+    assert "a&lt;b&gt;&amp;c" in shown and "<b>" not in shown
