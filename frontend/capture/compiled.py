@@ -16,6 +16,7 @@ from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
 from brasa.execution.tape import is_hooked
+from brasa.execution.user_passes import Passes
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError, tracing
 
@@ -36,13 +37,14 @@ class CompiledFunction:
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, module: Any = None, fullgraph: bool = False, dynamic: bool = True
-    ) -> None:
+        self, function: Callable[..., Any], *, module: Any = None, fullgraph: bool = False, dynamic: bool = True,
+        passes: Passes = (),
+    ) -> None:  # fmt: skip
         functools.update_wrapper(self, function, updated=())
         named = function if module is None else type(module)
         self.name = getattr(named, "__name__", type(function).__name__)
         self.spoken = function if module is None else module.forward  # whose parameters have the arguments' names
-        self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
+        self.function, self.fullgraph, self.dynamic, self.passes = function, fullgraph, dynamic, passes
         self.root = Step(None, None, (), ())
         self.sealed: list[Sealed] = []
         self.candidates: dict[Step, Candidate] = {}
@@ -93,7 +95,7 @@ class CompiledFunction:
         return result
 
     def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
-        return Capture(self.root, tensors, self.dynamic, self.fullgraph, names)
+        return Capture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes)
 
     def _observation(self) -> Observation | None:
         self._wait -= 1

@@ -52,7 +52,7 @@ class Explanation:
 
     way: how calls run now. reasons: why calls were followed instead of sealed, the last one last. turns: what made a
     call leave the programs that were known, with the user's line. changes: why a sealed form did not fit any more.
-    constraints: what all programs ask of the sizes of arguments.
+    constraints: what all programs ask of the sizes of arguments. passes: the names of the user's passes.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Explanation:
     sealed: tuple[SealedFacts, ...] = ()
     turns: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
     constraints: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +79,8 @@ class Explanation:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.name} is {_MEANING[self.way]}"
+        if self.passes:
+            yield f"  passes of the user's: {', '.join(self.passes)}"
         if self.way == "followed":
             yield from (f"  not sealed, because {reason}" for reason in self.reasons)
         for number, form in enumerate(self.sealed, 1):
@@ -109,7 +112,7 @@ def explain(target: Any) -> Explanation:
     way: Way = "not called yet" if not programs else "sealed" if run.sealed else "followed"
     return Explanation(
         run.name, way, tuple(dict.fromkeys(run.reasons)), programs, tuple(map(_sealed_facts, run.sealed)),
-        tuple(run.turns), tuple(run.changes),
+        tuple(run.turns), tuple(run.changes), tuple(name for name, _ in run.passes),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.words import describe_turn
 from brasa.execution.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
+from brasa.execution.user_passes import Passes
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
@@ -39,14 +40,14 @@ class Capture(Trace):
 
     def __init__(
         self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,
-        names: Callable[[], dict[int, str]] = dict,
+        names: Callable[[], dict[int, str]] = dict, passes: Passes = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
         self.dynamic, self.fullgraph = dynamic, fullgraph
-        self.names, self.turn = names, ""
+        self.names, self.turn, self.passes = names, "", passes
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
@@ -317,7 +318,7 @@ class Capture(Trace):
         tracked = self._tracked(alive)
         self.outcome = [(node in tracked, node in self.freed) for node in wanted]
         with tracing(None), set_grad_enabled(bool(tracked)):  # whatever block the value is asked for in
-            results = run_graph(segment.graph, "compiled", operands)
+            results = run_graph(segment.graph, "compiled", operands, passes=self.passes)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:

@@ -45,7 +45,7 @@ class Retraced(CompiledFunction):
         return result
 
     def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
-        self.latest = RetracedCapture(self.root, tensors, self.dynamic, self.fullgraph, names)
+        self.latest = RetracedCapture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes)
         return self.latest
 
     def _compare(self, form: Sealed, expected: Sequence[Any], tensors: Sequence[Tensor], result: Any) -> None:

@@ -11,6 +11,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import Edge, FreedNode, is_hooked, run_graph
+from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
 from brasa.random import Generator
@@ -61,12 +62,12 @@ class Sealed:
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
-        facts: Facts, grads: Sequence[tuple[Tensor, Any]], draws: Sequence[tuple[Generator, int]],
+        facts: Facts, grads: Sequence[tuple[Tensor, Any]], draws: Sequence[tuple[Generator, int]], passes: Passes,
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
-        self.runner = Runner(graph)
+        self.runner, self.passes = Runner(graph, passes=passes), passes
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
         self.grad_enabled, self.autocast, self.dtype = STATE.grad_enabled, STATE.autocast, DEFAULTS.dtype
         self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
@@ -180,7 +181,7 @@ class Sealed:
             specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
             bound = self.bounds[key] = self.runner.bind(specs)
             return self.runner.execute(bound, operands)
-        results = run_graph(self.graph, "compiled", operands)
+        results = run_graph(self.graph, "compiled", operands, passes=self.passes)
         for note, result in zip(self.outputs, results, strict=False):
             if not note.tracked:
                 result._requires_grad, result._edge = False, None
@@ -268,7 +269,7 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     if run.graph.updates and share_memory(arguments, fixed):
         raise Impure("it writes memory that arguments share")
     draws = [(generator, generator.offset - first) for generator, first in capture.generators.items()]
-    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, draws)
+    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, draws, capture.passes)
 
 
 def _source(

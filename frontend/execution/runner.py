@@ -12,6 +12,7 @@ from typing import Any
 from brasa import runtime
 from brasa.execution.failing import failing_index
 from brasa.execution.stages import Stages
+from brasa.execution.user_passes import Passes, passed
 from brasa.ir.dim import evaluate
 from brasa.ir.errors import BrasaError, IndexError, Operand
 from brasa.ir.graph import Graph
@@ -102,11 +103,11 @@ class Bound:
 class Runner:
     """Runs one graph on eager operands: tensors, and Python numbers for the inputs that are numbers.
 
-    pass_through: outputs that are inputs are given as they are, instead of copied.
+    pass_through: outputs that are inputs are given as they are, instead of copied. passes: what the user's passes are.
     """
 
-    def __init__(self, graph: Graph, pass_through: bool = False) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, pass_through: bool = False, passes: Passes = ()) -> None:
+        self.graph, self._passes = graph, passes
         self._updates = dict(graph.updates)
         self._given = [
             graph.inputs.index(node) if pass_through and node in graph.inputs else None for node in graph.outputs
@@ -124,12 +125,15 @@ class Runner:
             bound = self._bound[specs] = self._make_bound(specs)
         return bound
 
+    def _machine_code(self) -> Executable:
+        if self._executable is None:
+            self._executable = executable(passed(self._run, self._passes))
+        return self._executable
+
     def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
         if not self._run.outputs:
             return Bound(None, (), ())
-        if self._executable is None:
-            self._executable = executable(self._run)
-        frame = self._executable.prepare(
+        frame = self._machine_code().prepare(
             tuple(() if spec is None else spec.stored_shape for spec in specs),
             tuple(() if spec is None else spec.stored_strides for spec in specs),
         )
@@ -183,7 +187,7 @@ class Runner:
 
     def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
         """The error that a status of machine code stands for."""
-        note, position = executable(self._run).describe_failure(status)
+        note, position = self._machine_code().describe_failure(status)
         return check_error(note, position, self._run, operands)
 
 

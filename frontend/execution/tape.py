@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from brasa._state import STATE, bump_epoch
 from brasa.execution.runner import Runner
 from brasa.execution.saving import apart, keep, take
+from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import split, vjp_graph
@@ -171,12 +172,13 @@ def edge_of(value: Any) -> Edge | None:
 class GradientPlan:
     """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward."""
 
-    def __init__(self, graph: Graph, wanted: tuple[bool, ...]) -> None:
-        self.graph, self.wanted, self.outputs = graph, wanted, len(graph.outputs)
+    def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> None:
+        self.graph, self.wanted, self.outputs, self.passes = graph, wanted, len(graph.outputs), passes
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
         parts = split(graph, wanted)
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
-        self.forward, self.backward = Runner(parts.forward), Runner(parts.backward, pass_through=True)
+        self.forward = Runner(parts.forward, passes=passes)
+        self.backward = Runner(parts.backward, pass_through=True, passes=passes)
         self.again = vjp_graph(graph, wanted)
         read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
         numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
@@ -193,7 +195,7 @@ class GradientPlan:
 
     def run_again(self, operands: list[Any], seeds: list[Tensor], name: str) -> list[Tensor | None]:
         """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
-        results = iter(run_graph(self.again, name, [*operands, *seeds]))
+        results = iter(run_graph(self.again, name, [*operands, *seeds], passes=self.passes))
         return [next(results) if wanted else None for wanted in self.wanted]
 
 
@@ -201,19 +203,21 @@ _plans: dict[tuple[Graph, tuple[bool, ...]], GradientPlan] = {}
 _runners: dict[Graph, Runner] = {}
 
 
-def run_graph(graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None) -> list[Tensor]:
+def run_graph(
+    graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None, passes: Passes = ()
+) -> list[Tensor]:  # fmt: skip
     """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs."""
     if STATE.grad_enabled:
         wanted = tuple([o.__class__ is not float and o.__class__ is not int and o._requires_grad for o in operands])
         if True in wanted:
             plan = _plans.get((graph, wanted))
             if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
-                plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted)
+                plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes)
             if plan is not None:
                 return _record(plan, name, operands)
     runner = runner or _runners.get(graph)
     if runner is None:
-        runner = _runners[graph] = Runner(graph)
+        runner = _runners[graph] = Runner(graph, passes=passes)
     return runner(operands)
 
 
