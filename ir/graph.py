@@ -60,6 +60,9 @@ class Op:
     body: what the kernels compute; its form goes with the kind (see brasa.ir.kernel and brasa.codegen.schedules).
     run: for HOST ops, what the product computes: see brasa.ir.ops.host.
     declares_type: whether the attribute `type` says what the result is, as for constants.
+    batch: (node, operands, which, size) -> what the node computes for each of `size` samples, along a new first axis;
+        `which` says of each operand whether it has that axis. Only where the op is not simply applied to operands that
+        all have it, attributes that speak of axes moved by one: see brasa.passes.batch.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Op:
     body: Callable[..., Any] | None = None
     run: Callable[..., None] | None = None
     declares_type: bool = False
+    batch: Callable[..., Node] | None = None
 
     def __call__(self, *operands: Node, **attrs: Attr) -> Node:
         """A node that applies this op, its type inferred; the error names the op and shows the operands."""

@@ -2,12 +2,16 @@
 
 from brasa.passes.autodiff import autodiff as autodiff
 from brasa.passes.autodiff import vjp_graph as vjp_graph
+from brasa.passes.batch import LoopWarning as LoopWarning
+from brasa.passes.batch import batch as batch
+from brasa.passes.batch import draws_random as draws_random
 from brasa.passes.draw import to_dot as to_dot
 from brasa.passes.draw import to_networkx as to_networkx
 from brasa.passes.draw import to_svg as to_svg
 from brasa.passes.eliminate_common import eliminate_common as eliminate_common
 from brasa.passes.eliminate_dead import eliminate_dead as eliminate_dead
 from brasa.passes.fold_constants import fold_constants as fold_constants
+from brasa.passes.forward import jvp_graph as jvp_graph
 from brasa.passes.fuse import fuse as fuse
 from brasa.passes.inline import inline as inline
 from brasa.passes.nested_gradients import with_starts as with_starts

@@ -31,7 +31,7 @@ def autodiff(graph: Graph) -> Graph:
         return graph
     gradients = [node for node in graph.nodes if node.op.name == "gradient"]
     again = set(topological(operand for node in gradients for operand in node.operands))
-    program = _Program(graph.inputs)
+    program = Growing(graph.inputs)
     new: dict[Node, Node] = {node: node for node in graph.inputs}
     expanded: dict[Node, list[Node]] = {}
     for node in graph.nodes:
@@ -58,15 +58,15 @@ def _speaks_of_gradients(graph: Graph) -> bool:
     )
 
 
-class _Program:
-    """The nodes so far, in program order."""
+class Growing:
+    """A graph's nodes so far, in program order."""
 
     def __init__(self, inputs: Sequence[Node], nodes: Sequence[Node] = ()) -> None:
         self.nodes = list(nodes)
         self.known = {*inputs, *nodes}
 
     def append(self, node: Node) -> Node:
-        """The node, after it and the nodes that it needs have been put into the program."""
+        """The node, put into the program after all that it needs."""
         made = topological((node,), self.known)
         self.nodes += made
         self.known.update(made)
@@ -74,7 +74,7 @@ class _Program:
 
 
 def differentiate(
-    program: _Program, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False
+    program: Growing, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False
 ) -> list[Node]:
     """The gradient, by each of `values`, of the outputs weighted by the seeds; its nodes are added to the program.
 
@@ -102,7 +102,7 @@ def differentiate(
         with located(node.where):
             wanted = tuple(operand in active for operand in node.operands)
             if node.op is custom:
-                contributions = _written_out(program, node, found, whole)
+                contributions = written_out(program, program.nodes, node, found, whole)
             else:
                 contributions = _contributions(node, found, wanted, whole)
             for operand, contribution in zip(node.operands, contributions, strict=True):
@@ -150,8 +150,13 @@ def _contributions(
     return node.op.vjp(node, gradients if isinstance(node.type, TupleType) else gradients[0])
 
 
-def _written_out(program: _Program, node: Node, gradients: Sequence[Node | None], whole: bool) -> Sequence[Node | None]:
-    """As _contributions, for a node that holds its gradients: they are computed anew from those that come in."""
+def written_out(
+    program: Growing, nodes: Sequence[Node], node: Node, gradients: Sequence[Node | None], whole: bool
+) -> Sequence[Node | None]:
+    """What a custom node adds to the gradient of each operand: computed anew, from the gradients that come in.
+
+    nodes: those of the graph around it. whole: what comes out will be differentiated.
+    """
     if node.attrs["once"] and whole:
         raise GradientError("a backward that is marked once_differentiable is being differentiated", op="custom")
     outputs, values = node.attrs["outputs"], node.attrs["values"]
@@ -160,7 +165,7 @@ def _written_out(program: _Program, node: Node, gradients: Sequence[Node | None]
     given = [full_like(seed, 0) if g is None else g for seed, g in zip(seeds, gradients, strict=True)]
     new: dict[Node, Node] = dict(zip((*stand_ins, *seeds), (*items(node), *given), strict=True))
     needed = set(topological(results))
-    for each in program.nodes[program.nodes.index(stand_ins[0]) :]:  # the backward was traced from there on
+    for each in nodes[nodes.index(stand_ins[0]) :]:  # the backward was traced from there on
         if each in needed and each not in new:
             new[each] = program.append(each.replace(tuple(new.get(operand, operand) for operand in each.operands)))
     own = [new.get(result, result) for result in results]
@@ -197,7 +202,7 @@ def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
         prefix += "g"
     seeds = [make_input(f"{prefix}{i}", node.tensor) for i, node in enumerate(outputs)]
     inputs = (*graph.inputs, *seeds)
-    program = _Program(inputs, graph.nodes)
+    program = Growing(inputs, graph.nodes)
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
     results = tuple(differentiate(program, outputs, seeds, values))
     needed = set(topological(results, inputs))

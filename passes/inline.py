@@ -11,14 +11,17 @@ from brasa.ir.sizes import bind, substitute_attrs, substitute_type
 from brasa.ir.types import TupleType
 
 
-def inline(graph: Graph) -> Graph:
+def inline(graph: Graph, keep_custom: bool = False) -> Graph:
     """Put the nodes of called graphs, calls inside them too, in the place of the calls.
 
     %0 = call(x, graph=@silu)    ->    %0 = neg(x); %1 = exp(%0); ...
+
+    keep_custom: gradients that a user has written are still wanted.
     """
-    if not any(node.op.name in ("call", "custom") for node in graph.nodes):
+    dropped = ("call",) if keep_custom else ("call", "custom")
+    if not any(node.op.name in dropped for node in graph.nodes):
         return graph
-    body = _Body()
+    body = _Body(dropped)
     outputs = body.expand(graph, graph.inputs, "")
     return Graph(graph.name, graph.inputs, tuple(body.nodes), outputs, graph.updates)
 
@@ -26,7 +29,8 @@ def inline(graph: Graph) -> Graph:
 class _Body:
     """The nodes of the graph that comes out, in program order."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: tuple[str, ...]) -> None:
+        self.dropped = dropped
         self.nodes: list[Node] = []
 
     def expand(self, graph: Graph, arguments: Sequence[Node], where: str) -> tuple[Node, ...]:
@@ -40,7 +44,7 @@ class _Body:
                 new[node] = results[node.operands[0]][node.attrs["index"]]
                 continue
             operands = tuple(new[operand] for operand in node.operands)
-            if node.op.name in ("call", "custom"):
+            if node.op.name in self.dropped:
                 if node.op.name == "call":
                     values = self.expand(node.attrs["graph"], operands, node.where or where)
                 else:

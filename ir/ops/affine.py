@@ -157,8 +157,15 @@ def _affine_vjp(node: Node, g: Node) -> tuple[Node]:
     return (spread(g, node.operands[0].tensor, node.attrs["starts"], node.attrs["steps"]),)
 
 
+def _affine_batch(node: Node, operands: tuple[Node], which: Any, size: Size) -> Node:
+    attrs = node.attrs
+    steps = ((1, *(0,) * len(attrs["shape"])), *((0, *row) for row in attrs["steps"]))
+    return affine(*operands, shape=(size, *attrs["shape"]), starts=(0, *attrs["starts"]), steps=steps)
+
+
 # result[i, j, ...] = x[starts[0] + steps[0][0] * i + steps[0][1] * j + ..., starts[1] + steps[1][0] * i + ..., ...]
-affine = Op("affine", Kind.VIEW, ("x",), _affine_type, _affine_value, _affine_vjp, body=_affine_body)
+affine = Op("affine", Kind.VIEW, ("x",), _affine_type, _affine_value, _affine_vjp, body=_affine_body,
+            batch=_affine_batch)  # fmt: skip
 
 
 def written(under: Node, value: Node, attrs: Any) -> Node:

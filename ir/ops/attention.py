@@ -20,7 +20,7 @@ from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops import elementwise as ew
 from brasa.ir.ops.attention_weights import Weights
 from brasa.ir.ops.move import slice_
-from brasa.ir.ops.reduce import sum_
+from brasa.ir.ops.reduce import repeated, sum_
 from brasa.ir.ops.source import random_bits
 from brasa.ir.ops.view import reshape
 from brasa.ir.types import TensorType
@@ -194,20 +194,28 @@ def _key_gradient_vjp(node: Node, c: Node) -> tuple[Node | None, ...]:
     )  # fmt: skip
 
 
+def _attention_batch(node: Node, operands: tuple[Node, ...], which: tuple[bool, ...], size: Any) -> Node:
+    """Which weights are dropped differs from sample to sample; what says so is the same for all."""
+    scalars = 3 if node.attrs["dropped"] else 0
+    count = len(operands) - scalars
+    whole = (x if has else repeated(x, size) for x, has in zip(operands[:count], which, strict=False))
+    return node.op(*whole, *operands[count:], **node.attrs)
+
+
 # softmax(q @ k.T + mask) @ v, and in a last column the logarithm of the sum that each row of weights was divided by
 # (0 where a row sees nothing; its result is 0). Further operands: with `masked` a mask [..., t, s] (bool: what is seen,
 # or numbers to add), with `dropped` a seed, a call number and the chance with which weights are dropped.
 attention = Op(
     "attention", Kind.ATTEND, ("q", "k", "v", "extras*"), _attention_type, _attention_value, _attention_vjp,
-    body=lambda: "values",
+    body=lambda: "values", batch=_attention_batch,
 )  # fmt: skip
 # The gradient of attention by q, given that of its result, g, the logarithms, and delta: the sum of g * result.
 query_gradient: Op = Op(
     "attention_query_gradient", Kind.ATTEND, ("q", "k", "v", "g", "logs", "delta", "extras*"), _query_gradient_type,
-    _query_gradient_value, _query_gradient_vjp, body=lambda: "queries",
+    _query_gradient_value, _query_gradient_vjp, body=lambda: "queries", batch=_attention_batch,
 )  # fmt: skip
 # The gradients by k and v, side by side.
 key_gradient: Op = Op(
     "attention_key_gradient", Kind.ATTEND, ("q", "k", "v", "g", "logs", "delta", "extras*"), _key_gradient_type,
-    _key_gradient_value, _key_gradient_vjp, body=lambda: "keys",
+    _key_gradient_value, _key_gradient_vjp, body=lambda: "keys", batch=_attention_batch,
 )  # fmt: skip

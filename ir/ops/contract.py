@@ -20,7 +20,8 @@ from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.layout import strides_of
 from brasa.ir.ops.elementwise import conjugate
-from brasa.ir.ops.view import permute
+from brasa.ir.ops.reduce import repeated
+from brasa.ir.ops.view import permute, reshape
 from brasa.ir.types import TensorType
 
 
@@ -91,14 +92,36 @@ def _matmul_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return to_lhs, matmul(conjugate(transposed(lhs)), g, order="chain")
 
 
-matmul = Op(
-    "matmul",
-    Kind.CONTRACT,
-    ("lhs", "rhs"),
-    _matmul_type,
-    _wide(lambda lhs, rhs, order: np.matmul(lhs, rhs)),
-    _matmul_vjp,
-)
+def _joined(x: Node, axis: int) -> Node:
+    """The first axis moved before another one and made one with it: its index counts first."""
+    rank = x.tensor.rank
+    order = (*range(1, axis + 1), 0, *range(axis + 1, rank))
+    moved = permute(x, axes=order).tensor.shape if axis else x.tensor.shape
+    shape = (*moved[:axis], moved[axis] * moved[axis + 1], *moved[axis + 2 :])
+    return reshape(permute(x, axes=order) if axis else x, shape=shape)
+
+
+def _parted(x: Node, axis: int, size: Size) -> Node:
+    """As many parts of an axis, along a new first axis: what undoes _joined."""
+    shape = x.tensor.shape
+    apart = reshape(x, shape=(*shape[:axis], size, floor_divide(shape[axis], size), *shape[axis + 1 :]))
+    return permute(apart, axes=(axis, *(a for a in range(len(shape) + 1) if a != axis))) if axis else apart
+
+
+def _matmul_batch(node: Node, operands: tuple[Node, Node], which: tuple[bool, bool], size: Size) -> Node:
+    """One product where only rows or only columns differ: the order of a sum does not depend on those beside it."""
+    lhs, rhs = operands
+    if node.tensor.rank == 2 and which == (True, False):
+        return _parted(matmul(_joined(lhs, 0), rhs, **node.attrs), 0, size)
+    if node.tensor.rank == 2 and which == (False, True):
+        return _parted(matmul(lhs, _joined(rhs, 1), **node.attrs), 1, size)
+    return matmul(*(x if has else repeated(x, size) for x, has in zip(operands, which, strict=True)), **node.attrs)
+
+
+matmul: Op = Op(
+    "matmul", Kind.CONTRACT, ("lhs", "rhs"), _matmul_type, _wide(lambda lhs, rhs, order: np.matmul(lhs, rhs)),
+    _matmul_vjp, batch=_matmul_batch,
+)  # fmt: skip
 
 # Convolutions: x[n, c, *spatial], w[o, c / groups, *window]; stride, padding, dilation per spatial axis.
 
@@ -181,7 +204,34 @@ def _conv_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     return conv_input_grad(g, conjugate(w), spatial=x.tensor.shape[2:], **options), to_w
 
 
-conv = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _wide(_conv_value), _conv_vjp)
+# One convolution for a batch of them: where only the first operand differs from sample to sample, more samples; where
+# the weights do as well, more groups, whose number must be an int.
+
+
+def _conv_batch(node: Node, operands: tuple[Node, Node], which: tuple[bool, bool], size: Size) -> Node:
+    """Of conv and conv_input_grad: x[n, c, ...] (or g[n, o, ...]) and w."""
+    first, w = (x if has or not which[1] else repeated(x, size) for x, has in zip(operands, which, strict=True))
+    if not which[1]:
+        return _parted(node.op(_joined(first, 0), w, **node.attrs), 0, size)
+    groups = {**node.attrs, "groups": node.attrs["groups"] * _constant(size)}
+    return _parted(node.op(_joined(first, 1), _joined(w, 0), **groups), 1, size)
+
+
+def _weight_grad_batch(node: Node, operands: tuple[Node, Node], which: tuple[bool, bool], size: Size) -> Node:
+    x, g = (_joined(x if has else repeated(x, size), 1) for x, has in zip(operands, which, strict=True))
+    groups = {**node.attrs, "groups": node.attrs["groups"] * _constant(size)}
+    return _parted(node.op(x, g, **groups), 0, size)
+
+
+def _constant(size: Size) -> int:
+    """The size as an int, which the solver in force may make it."""
+    found = dim.constant(size)
+    if found is None:
+        raise ShapeError(f"{size} convolutions that have weights of their own: the number must be constant")
+    return found
+
+
+conv: Op = Op("conv", Kind.CONTRACT, ("x", "w"), _conv_type, _wide(_conv_value), _conv_vjp, batch=_conv_batch)
 
 
 def _input_grad_type(
@@ -221,8 +271,9 @@ def _input_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
 
 # The gradient of conv with respect to x: also the transposed convolution. `spatial` is x's.
 conv_input_grad = Op(
-    "conv_input_grad", Kind.CONTRACT, ("g", "w"), _input_grad_type, _wide(_input_grad_value), _input_grad_vjp
-)
+    "conv_input_grad", Kind.CONTRACT, ("g", "w"), _input_grad_type, _wide(_input_grad_value), _input_grad_vjp,
+    batch=_conv_batch,
+)  # fmt: skip
 
 
 def _weight_grad_type(
@@ -252,5 +303,6 @@ def _weight_grad_vjp(node: Node, g: Node) -> tuple[Node, Node]:
 
 # The gradient of conv with respect to w, whose window has the sizes `window`.
 conv_weight_grad = Op(
-    "conv_weight_grad", Kind.CONTRACT, ("x", "g"), _weight_grad_type, _wide(_weight_grad_value), _weight_grad_vjp
-)
+    "conv_weight_grad", Kind.CONTRACT, ("x", "g"), _weight_grad_type, _wide(_weight_grad_value), _weight_grad_vjp,
+    batch=_weight_grad_batch,
+)  # fmt: skip

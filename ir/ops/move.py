@@ -18,10 +18,10 @@ from brasa.ir.dtype import bool_
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr, const, eq
-from brasa.ir.ops.elementwise import sub
-from brasa.ir.ops.reduce import sum_
-from brasa.ir.ops.source import full_like
-from brasa.ir.ops.view import Index, SizeExpr
+from brasa.ir.ops.elementwise import select, sub
+from brasa.ir.ops.reduce import expand, repeated, sum_
+from brasa.ir.ops.source import full, full_like
+from brasa.ir.ops.view import Index, SizeExpr, reshape
 from brasa.ir.types import TensorType
 
 Case: TypeAlias = tuple[Expr | None, int, Index]
@@ -104,8 +104,22 @@ def _pad_vjp(node: Node, g: Node) -> tuple[Node, Node | None]:
     return inner, border
 
 
+def _pad_batch(node: Node, operands: tuple[Node, Node], which: tuple[bool, bool], size: Size) -> Node:
+    """Where each sample has a padding value of its own, that is put around zeros."""
+    x, value = operands
+    x = x if which[0] else repeated(x, size)
+    sides = {key: (0, *node.attrs[key]) for key in ("low", "high")}
+    if not which[1]:
+        return pad(x, value, **sides)
+    nothing = full(TensorType((), bool_, x.tensor.device), False)
+    inside = pad(full_like(x, True, bool_), nothing, **sides)
+    padded = pad(x, full(TensorType((), x.tensor.dtype, x.tensor.device), 0), **sides)
+    border = expand(reshape(value, shape=(size, *(1,) * (x.tensor.rank - 1))), shape=padded.tensor.shape)
+    return select(inside, padded, border)
+
+
 # `low` and `high` elements of a scalar value before and after each axis; not negative.
-pad = Op("pad", Kind.MOVE, ("x", "value"), _pad_type, _pad_value, _pad_vjp, body=_pad_body)
+pad = Op("pad", Kind.MOVE, ("x", "value"), _pad_type, _pad_value, _pad_vjp, body=_pad_body, batch=_pad_batch)
 
 
 def _concat_type(*xs: TensorType, axis: int) -> TensorType:

@@ -67,11 +67,22 @@ def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
     return (reshape(total, shape=source) if total.tensor.shape != source else total,)
 
 
+def _expand_batch(node: Node, operands: tuple[Node], which: Any, size: Size) -> Node:
+    shape, own = node.attrs["shape"], operands[0].tensor.shape[1:]
+    aligned = (size, *(1,) * (len(shape) - len(own)), *own)
+    return expand(reshape(operands[0], shape=aligned), shape=(size, *shape))
+
+
 # Right-aligned, as broadcasting is: new axes come first, and axes of size 1 are repeated.
 expand = Op(
     "expand", Kind.VIEW, ("x",), _expand_type, lambda x, shape: np.broadcast_to(x, shape), _expand_vjp,
-    body=_expand_body,
+    body=_expand_body, batch=_expand_batch,
 )  # fmt: skip
+
+
+def repeated(x: Node, size: Size) -> Node:
+    """x for each of so many samples, along a new first axis."""
+    return expand(x, shape=(size, *x.tensor.shape))
 
 
 def _reduced(x: TensorType, axes: Sequence[int], dtype: DType) -> TensorType:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim
+from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, int64, uint32
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Kind, Node, Op
@@ -87,9 +88,16 @@ def _random_value(seed: Any, call: Any, *, word: int, draw: int, type: TensorTyp
     return bits.reshape(shape)
 
 
+def _random_batch(node: Node, operands: tuple[Node, Node], which: Any, size: Size) -> Node:
+    """Bits for all samples from one call: their elements are counted through."""
+    type: TensorType = node.attrs["type"]
+    shape = (size, *type.shape)
+    return random_bits(*operands, **{**node.attrs, "type": TensorType(shape, type.dtype, type.device)})
+
+
 # Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): key = seed,
 # counter = (element lo, element hi, call, draw); one of the four words that come out.
 random_bits = Op(
     "random_bits", Kind.RANDOM, ("seed", "call"), _random_type, _random_value,
-    no_vjp="bits are not differentiable", body=philox_expr,
+    no_vjp="bits are not differentiable", body=philox_expr, batch=_random_batch,
 )  # fmt: skip

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from brasa.ir import dim, kernel, mathematics
+from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_, int64
 from brasa.ir.errors import DTypeError, ShapeError
-from brasa.ir.graph import Kind, Op
+from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
+from brasa.ir.ops.reduce import repeated
+from brasa.ir.ops.view import permute, reshape
 from brasa.ir.types import TensorType
 
 
@@ -63,10 +66,21 @@ def _trellis_body(score: Expr, stay: Expr, step: Expr, hop: Expr) -> Expr:
     return score + (mathematics.log(total) + shift)
 
 
+def _trellis_batch(node: Node, operands: tuple[Node, ...], which: tuple[bool, ...], size: Size) -> Node:
+    """Samples of all kinds become one axis."""
+    scores, *others = (x if has else repeated(x, size) for x, has in zip(operands, which, strict=True))
+    _, steps, samples, states = scores.tensor.shape
+    turned = permute(scores, axes=(1, 0, 2, 3))
+    joined = (reshape(x, shape=(size * samples, *x.tensor.shape[2:])) for x in others)
+    made = trellis(reshape(turned, shape=(steps, size * samples, states)), *joined, **node.attrs)
+    return permute(reshape(made, shape=turned.tensor.shape), axes=(1, 0, 2, 3))
+
+
 # scores[t, n, s] summed along paths, as logarithms of sums over all paths that end (reverse: begin) in a state at a
 # time. A path begins in state 0 or 1 (reverse: ends in state last[n] or the one before, at time lengths[n] - 1) and
 # stays, goes one state on, or two to a state that skips[n, s] allows. -inf where no path is, and from lengths[n] on.
-trellis = Op(
+trellis: Op = Op(
     "trellis", Kind.TRELLIS, ("scores", "skips", "lengths", "last"), _trellis_type, _trellis_value,
     no_vjp="what uses it knows the gradient: the share of the paths through a state", body=_trellis_body,
+    batch=_trellis_batch,
 )  # fmt: skip

@@ -77,9 +77,13 @@ def _permute_vjp(node: Node, g: Node) -> tuple[Node]:
     return (permute(g, axes=tuple(axes.index(axis) for axis in range(len(axes)))),)
 
 
+def _permute_batch(node: Node, operands: tuple[Node], which: Any, size: Size) -> Node:
+    return permute(*operands, axes=(0, *(axis + 1 for axis in node.attrs["axes"])))
+
+
 permute = Op(
     "permute", Kind.VIEW, ("x",), _permute_type, lambda x, axes: np.transpose(x, axes), _permute_vjp,
-    body=_permute_body,
+    body=_permute_body, batch=_permute_batch,
 )  # fmt: skip
 
 
