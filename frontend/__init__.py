@@ -11,6 +11,7 @@ from brasa import amp as amp
 from brasa import autograd as autograd
 from brasa import compat as compat
 from brasa import fft as fft
+from brasa import func as func
 from brasa import linalg as linalg
 from brasa import masked as masked
 from brasa import nn as nn
@@ -32,6 +33,7 @@ from brasa.autograd import no_grad as no_grad
 from brasa.autograd import set_grad_enabled as set_grad_enabled
 from brasa.capture import compile as compile
 from brasa.capture import explain as explain
+from brasa.func import vmap as vmap
 from brasa.functions import holomorphic as _holomorphic  # noqa: F401 (gives ops their complex forms)
 from brasa.functions.arranging import *  # noqa: F403
 from brasa.functions.axes import *  # noqa: F403

@@ -128,6 +128,10 @@ class Capture(Trace):
         self.bindings[node] = int(value) if dtype is int64 else value
         return node
 
+    def value_of(self, node: Node) -> Any:
+        bound = self.bindings.get(node)
+        return super().value_of(node) if bound is None else bound
+
     def adopt(self, tensor: Tensor) -> Node:
         return self.cell_of(tensor).node
 

@@ -156,9 +156,8 @@ class _Scan:
                          sequences=len(sequences), length=trace.scope.resolve(length), reverse=reverse,
                          **self.grouped)  # fmt: skip
         tensors = wrapped(trace, results, body, [*(tensor for _, tensor in given), *whole])
-        if isinstance(trace, Body):
-            for (generator, each), now in zip(calls, tensors[len(given) :], strict=False):
-                trace.calls_of(generator).pass_to(now, each.count * trace.scope.hint(length))
+        for (generator, each), now in zip(calls, tensors[len(given) :], strict=False):
+            trace.note_drawn(generator, now, each.count * trace.scope.hint(length))
         return rebuilt(init, tensors), rebuilt(result[1], tensors[len(starts) :])
 
     def _first_call(self, generator: Any, count: int, length: Size) -> Node:
@@ -167,10 +166,7 @@ class _Scan:
         while isinstance(root, Body):
             root = root.outer
         root.seeds_used |= not isinstance(trace.scope.resolve(length), int)  # how many there are varies with sizes
-        if isinstance(trace, Body):
-            return trace.node_of(trace.calls_of(generator).now)
-        _, number = generator.draw(count * trace.scope.hint(length))
-        return trace.number(number)
+        return trace.draw_many(generator, count * trace.scope.hint(length))
 
     def _length(self, whole: Sequence[tuple[str, Tensor]]) -> Size:
         types = [self.trace.node_of(tensor).tensor for _, tensor in whole]

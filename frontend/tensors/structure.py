@@ -24,6 +24,15 @@ def leaves(value: Any, name: str, op: str) -> Iterator[tuple[str, Tensor]]:
         raise ArgumentError(f"{name} must be a tensor, not {type(value).__name__}", op=op)
 
 
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in the value, in the order of `leaves`, whatever else it holds."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from tensors_in(item)
+
+
 def rebuilt(form: Any, tensors: Iterable[Tensor]) -> Any:
     """The form with these tensors, in order, in the place of its own."""
     given = iter(tensors)

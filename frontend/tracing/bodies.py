@@ -19,7 +19,7 @@ from brasa.ir.ops.source import full, make_input
 from brasa.ir.sizes import substitute_graph, used_symbols
 from brasa.ir.types import TensorType
 from brasa.random import Generator
-from brasa.tensors.structure import leaves, rebuilt
+from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
 from brasa.tracing.places import user_location
@@ -61,6 +61,9 @@ class Operands(Trace):
             node = make_input(f"x{number}", TensorType(sizes, spec.dtype, spec.device), strides=spec.marks)
             self._cells[id(tensor)] = Cell(self, self._operand(node, tensor))
         return self._cells[id(tensor)]
+
+    def value_of(self, node: Node) -> Any:
+        return self.values[self.inputs.index(node)] if node in self.inputs else super().value_of(node)
 
     def number(self, value: bool | int | float | complex) -> Node:
         if isinstance(value, bool | complex):
@@ -175,6 +178,12 @@ class Body(Trace):
                              op=self.op, hint="draw them before, and pass them in")  # fmt: skip
         return Draw(generator.seed_value, generator, "seed", 0), self.calls_of(generator).next()
 
+    def draw_many(self, generator: Generator, calls: int) -> Node:
+        return self.node_of(self.calls_of(generator).now)
+
+    def note_drawn(self, generator: Generator, now: Tensor, calls: int) -> None:
+        self.calls_of(generator).pass_to(now, calls)
+
     def calls_of(self, generator: Generator) -> RandomCalls:
         """The calls of one generator."""
         if generator not in self.random:
@@ -230,7 +239,7 @@ class RandomCalls:
 def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
     """What `build` makes in the present trace; in eager mode its graph is run on the tensors that it met.
 
-    The result is tensors in any form that `structure` knows.
+    The result is tensors in any form that `structure` knows, and anything else beside them.
     """
     trace = STATE.trace
     if trace is not None:
@@ -246,6 +255,6 @@ def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
     except CaptureError as error:
         error.op = error.op or name
         raise
-    results = [operands.node_of(tensor) for _, tensor in leaves(made, "result", name)]
+    results = [operands.node_of(tensor) for tensor in tensors_in(made)]
     graph = interned(operands.finish(name, results))
     return rebuilt(made, run_graph(graph, name, operands.values))

@@ -92,6 +92,10 @@ class Trace:
         """The node of a tensor that was not made in this trace."""
         raise BrasaError("a function may only use the tensors that are passed to it")
 
+    def value_of(self, node: Node) -> Any:
+        """The value of a node as what it may be used as later, in a trace inside of this one or after it."""
+        return self.fresh(node)
+
     def number(self, value: bool | int | float | complex) -> Node:
         """The node of a Python number: a scalar of f64, i64, bool or c128."""
         dtypes = {bool: bool_, int: int64, complex: complex128}
@@ -108,6 +112,13 @@ class Trace:
     def draw(self, generator: Any) -> tuple[int, Any]:
         """(seed, number of the call) of the next random call, as brasa.random has it."""
         return generator.draw()  # type: ignore[no-any-return]
+
+    def draw_many(self, generator: Any, calls: int) -> Node:
+        """The number of the first of so many random calls in a row."""
+        return self.number(generator.draw(calls)[1])
+
+    def note_drawn(self, generator: Any, now: Tensor, calls: int) -> None:
+        """So many random calls have been made in a loop, after which their number is `now`."""
 
     def leave(self, error: CaptureError) -> None:
         """Stop tracing where a program cannot be captured, so that the rest runs eagerly."""

@@ -1,0 +1,198 @@
+"""Functions of tensors as graphs that transforms take as wholes: traced once, whatever they close over passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from brasa._state import STATE
+from brasa.autograd.modes import enable_grad
+from brasa.functions.control_flow import name_of, record
+from brasa.ir.errors import ArgumentError, BrasaError, ValueError
+from brasa.ir.graph import Graph, Node
+from brasa.ir.ops import control
+from brasa.ir.types import TensorType
+from brasa.tensors.structure import outline, rebuilt, tensors_in
+from brasa.tensors.tensor import Tensor, type_text
+from brasa.tracing.bodies import Body, interned, run_nested
+from brasa.tracing.places import user_location
+from brasa.tracing.trace import Trace, tracing
+
+Randomness: TypeAlias = Literal["error", "same", "different"]
+
+
+class Whole(Body):
+    """The trace of a function that a transform takes as a whole. Its random calls are those of the trace around it."""
+
+    def __init__(self, outer: Trace, op: str, randomness: Randomness = "same") -> None:
+        super().__init__(outer, op)
+        self.randomness = randomness
+
+    def draw(self, generator: Any) -> tuple[int, Any]:
+        self._check_random()
+        with tracing(self.outer):
+            return self.outer.draw(generator)
+
+    def draw_many(self, generator: Any, calls: int) -> Node:
+        self._check_random()
+        with tracing(self.outer):
+            return self.bring(self.outer.draw_many(generator, calls))
+
+    def note_drawn(self, generator: Any, now: Tensor, calls: int) -> None:
+        if isinstance(self.outer, Body):
+            raise BrasaError(f"random numbers are drawn at {user_location()} in a loop inside of another loop",
+                             op=self.op, hint="draw them before, and pass them in")  # fmt: skip
+
+    def _check_random(self) -> None:
+        if self.randomness == "error":
+            raise BrasaError(f"random numbers are drawn at {user_location()}, the same ones for all samples or not",
+                             op=self.op, hint="say so with randomness='same' or randomness='different'")  # fmt: skip
+
+
+class Traced(NamedTuple):
+    """A function as a graph of its arguments and of what it reads from outside.
+
+    outside: these, in the trace around. result: what the function gave, with tensors of its own trace, whose values are
+    the graph's outputs. captures: whether gradients by what is outside are wanted.
+    """
+
+    graph: Graph
+    outside: tuple[Node, ...]
+    result: Any
+    captures: bool
+
+    def results(self, trace: Trace, arguments: Sequence[Tensor]) -> Any:
+        """What the function gives for these arguments, in its own form."""
+        nodes = [*map(trace.node_of, arguments), *self.outside]
+        return rebuilt(self.result, called(trace, self.graph, nodes, self.captures or _any_wants(arguments)))
+
+
+def trace_whole(
+    trace: Trace, op: str, function: Callable[..., Any], make: Callable[[Whole, list[Tensor]], Any],
+    arguments: Sequence[tuple[TensorType, bool]], randomness: Randomness = "same",
+) -> Traced:  # fmt: skip
+    """What `make` does with a trace and the function's arguments in it, as a graph.
+
+    arguments: of each its type, and whether gradients by it are wanted. Tensors in the result, in any form, are the
+    outputs.
+    """
+    body = Whole(trace, op, randomness)
+    inside = [body.argument(f"x{i}", type, wants) for i, (type, wants) in enumerate(arguments)]
+    inputs = [body.node_of(tensor) for tensor in inside]
+    with tracing(body), enable_grad():
+        result = make(body, inside)
+    outputs = [body.node_of(tensor) for tensor in tensors_in(result)]
+    graph, outside = body.graph(name_of(function), inputs, outputs)
+    return Traced(graph, outside, result, body.differentiable)
+
+
+def by_tensors(trace: Trace, tensors: Sequence[Tensor]) -> list[tuple[TensorType, bool]]:
+    """The arguments of trace_whole for tensors by which the transform differentiates."""
+    return [(trace.node_of(each).tensor, True) for each in tensors]
+
+
+def _any_wants(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, Tensor) and value._requires_grad for value in values)
+
+
+def called(trace: Trace, graph: Graph, operands: Sequence[Node], wants: bool) -> list[Tensor]:
+    """The results of a graph in the trace. wants: whether gradients by any operand are wanted."""
+    if not graph.outputs:
+        return []
+    results = record(trace, control.call, tuple(operands), graph=graph)
+    if wants and not STATE.grad_enabled:
+        results = tuple(trace.apply(control.stop_gradient, node) for node in results)
+    return [
+        trace.fresh(node, wants and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
+        for node in results
+    ]
+
+
+class Derived:
+    """A graph derived from a function's, at the arguments that the function had; it may be called in any trace.
+
+    kept: these and what the function had read from outside: tensors and numbers.
+    """
+
+    def __init__(self, trace: Trace, op: str, graph: Graph, traced: Traced, arguments: Sequence[Tensor]) -> None:
+        self.op, self.graph, self.captures = op, graph, traced.captures
+        self.kept = [*arguments, *map(trace.value_of, traced.outside)]
+
+    def __call__(self, form: Any, further: Sequence[Tensor]) -> Any:
+        """Its results, in this form, for these operands after those that are kept."""
+
+        def build(trace: Trace) -> Any:
+            operands = [
+                trace.node_of(value) if isinstance(value, Tensor) else trace.number(value)
+                for value in (*self.kept, *further)
+            ]
+            wants = self.captures or _any_wants([*self.kept, *further])
+            return rebuilt(form, called(trace, self.graph, operands, wants))
+
+        return run_nested(self.op, build)
+
+
+def derived_of(
+    op: str, func: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool,
+    derive: Callable[[Graph, tuple[bool, ...]], Graph],
+) -> tuple[Any, Derived, Any]:  # fmt: skip
+    """(result, what `derive` makes of the graph and of which of its inputs are primals, aux)."""
+    given = differentiable(primals, op, "primals")
+    derived: list[Derived] = []
+
+    def build(trace: Trace) -> Any:
+        def make(_: Whole, inside: list[Tensor]) -> Any:
+            result, aux = with_aux(func(*rebuilt(primals, inside)), has_aux, op)
+            only_tensors(result, op, "results")
+            return result, aux
+
+        traced = trace_whole(trace, op, func, make, by_tensors(trace, given))
+        whole, count = traced.graph, len([*tensors_in(traced.result[0])])
+        graph = interned(Graph(whole.name, whole.inputs, whole.nodes, whole.outputs[:count]))
+        wanted = tuple(number < len(given) for number in range(len(whole.inputs)))
+        derived.append(Derived(trace, op, derive(graph, wanted), traced, given))
+        return traced.results(trace, given)
+
+    result, aux = run_nested(op, build)
+    return result, derived[0], aux
+
+
+def with_aux(result: Any, has_aux: bool, op: str) -> tuple[Any, Any]:
+    """(result, auxiliary result) of a function that gives both, or the first alone."""
+    if not has_aux:
+        return result, ()
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(f"with has_aux the function returns (result, aux), not {outline(result)}", op=op)
+    return result
+
+
+def only_tensors(value: Any, op: str, what: str) -> list[Tensor]:
+    """The tensors in a value that may hold nothing else."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, tuple | list | dict):
+        parts = value.values() if isinstance(value, dict) else value
+        return [tensor for part in parts for tensor in only_tensors(part, op, what)]
+    raise ArgumentError(f"{what} must be tensors, not {type(value).__name__}", op=op)
+
+
+def differentiable(value: Any, op: str, what: str) -> list[Tensor]:
+    """The tensors in a value by which one can differentiate."""
+    found = only_tensors(value, op, what)
+    for tensor in found:
+        if tensor.dtype.kind not in ("float", "complex"):
+            raise ValueError(f"{what} must be floats, not {tensor.dtype.name}", op=op)
+    if not found:
+        raise ArgumentError(f"{what} hold no tensor", op=op)
+    return found
+
+
+def check_like(found: Any, wanted: Any, names: tuple[str, str], op: str) -> list[Tensor]:
+    """The tensors in a value, which must have the form, shapes and dtypes of another; ValueError if it has not."""
+    tensors = only_tensors(found, op, names[0])
+    if outline(found) != outline(wanted):
+        raise ValueError(f"{names[0]} {outline(found)} have another form than {names[1]} {outline(wanted)}", op=op)
+    for one, other in zip(tensors, tensors_in(wanted), strict=True):
+        if tuple(one.shape) != tuple(other.shape) or one.dtype is not other.dtype:
+            raise ValueError(f"{names[0]} have {type_text(one)} where {names[1]} have {type_text(other)}", op=op)
+    return tensors
