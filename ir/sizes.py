@@ -25,6 +25,12 @@ def substitute_tensor(type: TensorType, values: Mapping[str, Size]) -> TensorTyp
     return TensorType(tuple(dim.substitute(size, values) for size in type.shape), type.dtype, type.device)
 
 
+def is_same(left: TensorType, right: TensorType) -> bool:
+    """Whether two types are equal, as far as is known about their sizes."""
+    facts = (left.dtype, left.device, left.rank) == (right.dtype, right.device, right.rank)
+    return facts and all(map(dim.equal, left.shape, right.shape))
+
+
 def substitute_attr(value: Any, values: Mapping[str, Size]) -> Any:
     """An attribute value with named sizes replaced; a held graph has names of its own and stays."""
     if isinstance(value, Dim):

@@ -67,6 +67,8 @@ def _adds_only_ones_first(x: Node, r: tuple[Size, ...]) -> bool:
 
 def _reshaped_before_expanding(x: Node, e: tuple[Size, ...], s: tuple[Size, ...]) -> Mapping[str, Any] | None:
     """The shape of x that expands to s, when each run of axes that the reshape joins or cuts is repeated or not."""
+    if 0 in e:  # all that is left of 0 elements is 0: runs of axes say nothing of x
+        return None
     have = (1,) * (len(e) - x.tensor.rank) + x.tensor.shape
     shape: list[Size] = [1] * len(s)
     for ins, outs in matching_runs(e, s):

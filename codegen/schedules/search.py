@@ -31,7 +31,8 @@ def write_search(writer: Writer) -> None:
 
     def find(index: Index) -> None:
         value = writer.let("value", values.at(sought, index))
-        bounds = [writer.local(name, int64, 0, lanes=value.lanes) for name in ("low", "high")]
+        lanes = max(value.lanes, *(writer.expr(place).lanes for place in index))  # rows may share one value
+        bounds = [writer.local(name, int64, 0, lanes=lanes) for name in ("low", "high")]
         low, high = bounds
         writer.assign(high, writer.expr(length))
         with writer.over("round", rounds):

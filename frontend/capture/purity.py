@@ -28,6 +28,7 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.places import FRONTEND, OWN_FOLDERS
 
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
+_TRANSFORMS = FRONTEND + "func" + os.sep  # whose functions close over those of users
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
 _FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",
@@ -172,16 +173,21 @@ class Walk:
     def _function(self, function: FunctionType) -> None:
         code = function.__code__
         if code.co_filename.startswith(OWN_FOLDERS):
+            if code.co_filename.startswith(_TRANSFORMS):
+                self._closure(function)
             return
         self.facts.functions.append((function, code, function.__defaults__, function.__kwdefaults__))
         self._code(code, function.__globals__)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        self._closure(function)
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self.value(default, "a default")
+
+    def _closure(self, function: FunctionType) -> None:
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             content = content_of(cell)
             self.facts.cells.append((cell, content))
             if content is not MISSING:
                 self.value(content, name)
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self.value(default, "a default")
 
     def _code(self, code: CodeType, scope: dict[str, Any]) -> None:
         self.reached.add(code)

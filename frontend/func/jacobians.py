@@ -12,6 +12,7 @@ from brasa.func.traced import Randomness, differentiable, with_aux
 from brasa.func.vectorizing import vmap
 from brasa.functions.axes import movedim
 from brasa.ir.errors import ValueError
+from brasa.tensors.copies import clone
 from brasa.tensors.ranges import eye
 from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
@@ -43,12 +44,13 @@ def jacrev(
             products = vmap(vjp_fn, chunk_size=chunk_size)(rebuilt(result, _basis(rows)))
             parted = [_parted(product, rows) for product in tensors_in(products)]
             blocks = [
-                rebuilt(by, [reshape(parts[i], (*row.shape, *value.shape)) for parts, value in zip(
-                    parted, tensors_in(by), strict=True)])
+                rebuilt(by, [
+                    _shaped(parts[i], (*row.shape, *value.shape))
+                    for parts, value in zip(parted, tensors_in(by), strict=True)
+                ])
                 for i, row in enumerate(rows)
             ]  # fmt: skip
-            made = _filled(result, blocks)
-            return (made, aux) if has_aux else made
+            return (rebuilt(result, blocks), aux) if has_aux else rebuilt(result, blocks)
 
         return run_nested("jacrev", build)
 
@@ -76,17 +78,15 @@ def jacfwd(
                 return jvp(of, (by,), (rebuilt(by, moves),), has_aux=True)
 
             dims = (None, 0, None)
-            _, products, aux = vmap(pushed, 0, dims, randomness, chunk_size=chunk_size)(*_basis(columns))
-            result = products
+            result, products, aux = vmap(pushed, 0, dims, randomness, chunk_size=chunk_size)(*_basis(columns))
             blocks = [
                 rebuilt(by, [
-                    reshape(movedim(part, 0, -1), (*part.shape[1:], *value.shape))
+                    _shaped(movedim(part, 0, -1) if part.ndim > 1 else part, (*part.shape[1:], *value.shape))
                     for part, value in zip(_parted(product, columns), columns, strict=True)
                 ])
                 for product in tensors_in(products)
             ]  # fmt: skip
-            made = _filled(result, blocks)
-            return (made, aux) if has_aux else made
+            return (rebuilt(result, blocks), aux) if has_aux else rebuilt(result, blocks)
 
         return run_nested("jacfwd", build)
 
@@ -116,6 +116,8 @@ def _basis(values: Sequence[Tensor]) -> list[Tensor]:
 
 def _parted(product: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
     """The products with the parts of the basis that belong to each value."""
+    if len(values) == 1:
+        return [product]
     parts, before = [], 0
     for value in values:
         parts.append(narrow(product, 0, before, value.numel()))
@@ -123,6 +125,6 @@ def _parted(product: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
     return parts
 
 
-def _filled(form: Any, blocks: Sequence[Any]) -> Any:
-    """The form with a block in the place of each tensor."""
-    return rebuilt(form, blocks)
+def _shaped(part: Tensor, shape: tuple[Any, ...]) -> Tensor:
+    """A part of the products in the shape of a Jacobian, in memory of its own."""
+    return part if part._base is None and tuple(part.shape) == shape else clone(reshape(part, shape))

@@ -108,28 +108,24 @@ def called(trace: Trace, graph: Graph, operands: Sequence[Node], wants: bool) ->
     ]
 
 
-class Derived:
-    """A graph derived from a function's, at the arguments that the function had; it may be called in any trace.
+# The results of a derived graph, in a form, for operands after those that it keeps.
+Derived: TypeAlias = Callable[[Any, Sequence[Tensor]], Any]
 
-    kept: these and what the function had read from outside: tensors and numbers.
-    """
 
-    def __init__(self, trace: Trace, op: str, graph: Graph, traced: Traced, arguments: Sequence[Tensor]) -> None:
-        self.op, self.graph, self.captures = op, graph, traced.captures
-        self.kept = [*arguments, *map(trace.value_of, traced.outside)]
+def _derived(trace: Trace, op: str, graph: Graph, traced: Traced, arguments: Sequence[Tensor]) -> Derived:
+    """A graph derived from a function's, at the arguments that the function had; it may be called in any trace."""
+    captures = traced.captures
+    kept = [*arguments, *map(trace.value_of, traced.outside)]  # tensors and numbers
 
-    def __call__(self, form: Any, further: Sequence[Tensor]) -> Any:
-        """Its results, in this form, for these operands after those that are kept."""
-
+    def call(form: Any, further: Sequence[Tensor]) -> Any:
         def build(trace: Trace) -> Any:
-            operands = [
-                trace.node_of(value) if isinstance(value, Tensor) else trace.number(value)
-                for value in (*self.kept, *further)
-            ]
-            wants = self.captures or _any_wants([*self.kept, *further])
-            return rebuilt(form, called(trace, self.graph, operands, wants))
+            values = [*kept, *further]
+            operands = [trace.node_of(each) if isinstance(each, Tensor) else trace.number(each) for each in values]
+            return rebuilt(form, called(trace, graph, operands, captures or _any_wants(values)))
 
-        return run_nested(self.op, build)
+        return run_nested(op, build)
+
+    return call
 
 
 def derived_of(
@@ -150,7 +146,7 @@ def derived_of(
         whole, count = traced.graph, len([*tensors_in(traced.result[0])])
         graph = interned(Graph(whole.name, whole.inputs, whole.nodes, whole.outputs[:count]))
         wanted = tuple(number < len(given) for number in range(len(whole.inputs)))
-        derived.append(Derived(trace, op, derive(graph, wanted), traced, given))
+        derived.append(_derived(trace, op, derive(graph, wanted), traced, given))
         return traced.results(trace, given)
 
     result, aux = run_nested(op, build)

@@ -20,7 +20,7 @@ from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import expand, narrow
 from brasa.tracing.bodies import interned, run_nested
-from brasa.tracing.sizes import SizeScope
+from brasa.tracing.sizes import SizeScope, python_size
 from brasa.tracing.trace import Trace
 
 _OP = "vmap"
@@ -107,8 +107,9 @@ class _Call:
         graph, found = _batched(trace.scope, traced.graph, has_axis, size, self.randomness == "different")
         wants = traced.captures or any(value._requires_grad for value in whole)
         results = called(trace, graph, (*mapped, *traced.outside), wants)
+        count = python_size(size, trace.scope)
         placed = [
-            _placed(result, axis, has, size) for result, axis, has in zip(results, axes, found, strict=True)
+            _placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=True)
         ]
         return rebuilt(traced.result, placed)
 
@@ -150,7 +151,7 @@ def _in_front(value: Tensor, axis: int) -> Tensor:
     return movedim(value, axis, 0) if axis % value.ndim else value
 
 
-def _placed(result: Tensor, axis: int | None, has: bool, size: Size) -> Tensor:
+def _placed(result: Tensor, axis: int | None, has: bool, count: Any) -> Tensor:
     """A result with the axis of samples, which is in front if it has one, in its place."""
     if axis is None:
         if has:
@@ -160,23 +161,28 @@ def _placed(result: Tensor, axis: int | None, has: bool, size: Size) -> Tensor:
     if not -rank <= axis < rank:
         raise IndexError(f"out_dims is {axis} for a result of {rank} axes", op=_OP)
     if not has:
-        result = expand(result, size, *result.shape)
+        result = expand(result, count, *result.shape)
     return movedim(result, 0, axis) if axis % rank else result
+
+
+class _NumberNeeded(Exception):
+    """How many samples there are has to be a number, not a name."""
 
 
 class _Deciding:
     """Decides about sizes as they are, which the function has been traced for (the `Solver` of brasa.ir.dim)."""
 
     def __init__(self, scope: SizeScope, size: Size) -> None:
-        self.scope, self.size, self.fixed = scope, size, False
+        self.scope, self.size = scope, size
 
     def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
         left, right = (self._hint(size) for size in (lhs, rhs))
         return left == right if relation == "==" else left <= right
 
     def fix(self, size: Size) -> int:
-        self.fixed = True
-        return self._hint(size)
+        if str(_SAMPLES) in dim.symbols(size):
+            raise _NumberNeeded
+        return self.scope.fix(size)
 
     def _hint(self, size: Size) -> int:
         return self.scope.hint(self.scope.resolve(dim.substitute(size, {str(_SAMPLES): self.size})))
@@ -193,9 +199,10 @@ def _batched(scope: SizeScope, graph: Graph, which: tuple[bool, ...], size: Size
     size = scope.resolve(size)
     key = (which, size if isinstance(size, int) else None, different)
     if key not in made:
-        deciding = _Deciding(scope, size)
-        with dim.solving(deciding):
-            found, axes = batch(graph, which, size if isinstance(size, int) else _SAMPLES, different)
-        made[key] = None if deciding.fixed else (interned(found), axes)
+        try:
+            with dim.solving(_Deciding(scope, size)):
+                found, axes = batch(graph, which, size if isinstance(size, int) else _SAMPLES, different)
+            made[key] = interned(found), axes
+        except _NumberNeeded:
+            made[key] = None
     return made[key] or _batched(scope, graph, which, scope.fix(size), different)
-

@@ -15,6 +15,7 @@ from brasa.ir.errors import ArgumentError, DTypeError, Operand, ShapeError
 from brasa.ir.graph import Graph, Node, located
 from brasa.ir.ops import nested
 from brasa.ir.ops.source import make_input
+from brasa.ir.sizes import is_same
 from brasa.ir.types import TensorType
 from brasa.passes import with_starts
 from brasa.tensors.structure import leaves, outline, rebuilt
@@ -330,7 +331,7 @@ def check_types(
     """The second values have the types of the first; else an error that shows both."""
     for (name, _), (other, _), node, start in zip(before, after, nodes, starts, strict=True):
         with sizes.solving(trace.scope):
-            if nested.is_same(start.tensor, node.tensor):
+            if is_same(start.tensor, node.tensor):
                 continue
         rows = tuple(
             Operand(each, shown(trace, value.tensor), value.origin, value.where)

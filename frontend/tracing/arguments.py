@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -103,6 +103,18 @@ def freeze(value: Any, name: str) -> Any:
     if isinstance(value, Tensor):
         raise ArgumentError("a tensor was given where a plain value is expected", op=name)
     return (type(value), value) if isinstance(value, bool | float) else value
+
+
+def in_numbers(values: Sequence[Any], is_operand: Sequence[bool]) -> list[Any]:
+    """Arguments with sizes as numbers, which the trace then is for, in those that are static."""
+    return [value if given else _in_numbers(value) for value, given in zip(values, is_operand, strict=True)]
+
+
+def _in_numbers(value: Any) -> Any:
+    if isinstance(value, SymbolicSize):
+        return int(value)
+    sizes = isinstance(value, tuple | list) and any(isinstance(item, SymbolicSize) for item in value)
+    return tuple(map(_in_numbers, value)) if sizes else value
 
 
 def require_tensors(op: str, **values: Any) -> None:

@@ -157,7 +157,9 @@ class Trace:
         operands = (*nodes, *map(self.node_of, tensors))
 
         def make() -> tuple[Node, ...]:
-            return self.items(self.record(control.custom(*operands, outputs=len(nodes), values=len(pairs), once=once)))
+            with dim.solving(self.scope):
+                made = control.custom(*operands, outputs=len(nodes), values=len(pairs), once=once)
+            return self.items(self.record(made))
 
         return [self.fresh(node, True) for node in self.step(("custom", operands, once), make)]
 

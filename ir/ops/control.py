@@ -10,7 +10,7 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, Op
 from brasa.ir.interpret import interpret
-from brasa.ir.sizes import call_type
+from brasa.ir.sizes import call_type, is_same
 from brasa.ir.types import TensorType, TupleType, Type
 
 
@@ -77,7 +77,7 @@ def _custom_type(*types: TensorType, outputs: int, values: int, once: bool) -> T
         raise GraphError("takes outputs, values, a stand-in and a seed for each output, and a gradient for each value")
     own = (*types[:outputs], *types[:outputs], *types[outputs : outputs + values])
     for one, other in zip(own, types[outputs + values :], strict=True):
-        if one != other:
+        if not is_same(one, other):
             raise GraphError(f"an output or value is {one}, its stand-in, seed or gradient {other}")
     return types[0] if outputs == 1 else TupleType(types[:outputs])
 

@@ -18,17 +18,11 @@ from brasa.ir.dtype import bool_, from_numpy
 from brasa.ir.errors import DTypeError, GraphError, ShapeError
 from brasa.ir.graph import Graph, Kind, Node, Op, item_types
 from brasa.ir.interpret import interpret
-from brasa.ir.sizes import bind, call_type, substitute_tensor
+from brasa.ir.sizes import bind, call_type, is_same, substitute_tensor
 from brasa.ir.types import TensorType, TupleType, Type
 
 Known: TypeAlias = Mapping[str, Size]  # what names of sizes stand for that the inputs of a graph do not tell alone
 NO_SIZES: Known = MappingProxyType({})
-
-
-def is_same(left: TensorType, right: TensorType) -> bool:
-    """Whether two types are equal, as far as is known about their sizes."""
-    facts = (left.dtype, left.device, left.rank) == (right.dtype, right.device, right.rank)
-    return facts and all(map(dim.equal, left.shape, right.shape))
 
 
 def _results(types: Sequence[TensorType]) -> Type:
