@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from brasa.ir.dim import Size
+from brasa.ir.dim import Size, solving
 from brasa.ir.graph import Graph, Kind, Node, located, topological
 from brasa.ir.ops.control import item, items
 from brasa.ir.ops.nested import scan
@@ -49,13 +49,14 @@ def batch(
     which: the inputs that have one. different: draw random numbers for each sample, instead of the same ones for all.
     wanted: outputs that shall have an axis of samples in any case.
     """
-    graph = inline(autodiff(graph), keep_custom=True)
+    with solving(None):  # the graphs that it holds have sizes of their own
+        graph = inline(autodiff(graph), keep_custom=True)
     made = _Batch(graph, which, size, different)
     return made.finish(wanted or (False,) * len(graph.outputs))
 
 
 class _Batch:
-    """A graph while it is rewritten. new: what nodes have become; which: of each, which of its results have the axis."""
+    """A graph while it is rewritten. new: what nodes have become; which: which of the results of each have the axis."""
 
     def __init__(self, graph: Graph, which: Sequence[bool], size: Size, different: bool) -> None:
         self.graph, self.size, self.different = graph, size, different

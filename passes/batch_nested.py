@@ -82,7 +82,9 @@ class _Nested:
         made = scan(*self.operands[:carries], *sequences, *self.operands[rest:], self.count(),
                     **{**attrs, "graph": graph})  # fmt: skip
         results = items(made)
-        stacked = (_exchanged(each) if has else each for each, has in zip(results[carries:], found[carries:], strict=True))
+        stacked = (
+            _exchanged(each) if has else each for each, has in zip(results[carries:], found[carries:], strict=True)
+        )
         return (*results[:carries], *stacked), found
 
     def cond(self) -> Results:

@@ -76,16 +76,17 @@ def _moved(program: Growing, node: Node, found: Sequence[Move]) -> Sequence[Move
     types = item_types(node.type)
     if not any(map(is_differentiable, types)):
         return (None,) * len(types)
-    if node.op.vjp is None and node.op is not custom:
+    pull = node.op.vjp
+    if pull is None and node.op is not custom:
         raise GradientError(
             f"has no gradient: {node.op.no_vjp}", op=node.op.name, operands=node.op.describe(node.operands)
         )
     ones = [full(type, 1) if is_differentiable(type) else None for type in types]
     inner = Growing((*program.known, *filter(None, ones)))
-    if node.op is custom:
+    if pull is None:
         pulled = written_out(inner, program.nodes, node, ones, True)
     else:
-        pulled = node.op.vjp(node, tuple(ones) if len(types) > 1 else ones[0])
+        pulled = pull(node, tuple(ones) if len(types) > 1 else ones[0])
     pairs = [(each, move) for each, move in zip(pulled, found, strict=True) if each is not None and move is not None]
     for each, _ in pairs:
         inner.append(each)

@@ -11,5 +11,5 @@ from brasa.func.jacobians import jacrev as jacrev
 from brasa.func.modules import functional_call as functional_call
 from brasa.func.modules import replace_all_batch_norm_modules_ as replace_all_batch_norm_modules_
 from brasa.func.modules import stack_module_state as stack_module_state
-from brasa.func.vectorizing import LoopWarning as LoopWarning
 from brasa.func.vectorizing import vmap as vmap
+from brasa.passes import LoopWarning as LoopWarning

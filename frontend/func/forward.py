@@ -47,8 +47,6 @@ def _linear(
     def pushed(*tangents: Any) -> Any:
         moves = iter(derived(moving, check_like(tangents, primals, ("tangents", "primals"), op)))
         smooth = {id(each) for each in moving}
-        return rebuilt(
-            result, [next(moves) if id(each) in smooth else zeros_like(each) for each in tensors_in(result)]
-        )
+        return rebuilt(result, [next(moves) if id(each) in smooth else zeros_like(each) for each in tensors_in(result)])
 
     return result, pushed, aux

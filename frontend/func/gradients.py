@@ -6,7 +6,16 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.func.traced import Whole, by_tensors, check_like, derived_of, differentiable, trace_whole, with_aux
+from brasa.func.traced import (
+    Whole,
+    by_tensors,
+    check_like,
+    derived_of,
+    differentiable,
+    in_numbers,
+    trace_whole,
+    with_aux,
+)
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.ops import control
 from brasa.ir.ops.source import full
@@ -84,7 +93,7 @@ def _gradients(body: Whole, value: Any, inside: Sequence[Tensor], op: str) -> li
     if not isinstance(value, Tensor):
         raise ArgumentError(f"the function must return a tensor, not {type(value).__name__}", op=op)
     if value.ndim:
-        raise ShapeError(f"the function must return a scalar, it returned the shape {list(value.shape)}", op=op,
+        raise ShapeError(f"the function must return a scalar, it returned {in_numbers(value)}", op=op,
                          hint="vjp and jacrev take any result")  # fmt: skip
     if value.dtype.kind != "float":
         raise ValueError(f"the function must return a float, it returned {value.dtype.name}", op=op)

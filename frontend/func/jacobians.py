@@ -58,8 +58,8 @@ def jacrev(
 
 
 def jacfwd(
-    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False,
-    chunk_size: int | None = None, *, randomness: Randomness = "error",
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *,
+    randomness: Randomness = "error",
 ) -> Callable[..., Any]:  # fmt: skip
     """As `jacrev`, in forward mode: one product for each number in the arguments. Few arguments are quick.
 
@@ -78,7 +78,7 @@ def jacfwd(
                 return jvp(of, (by,), (rebuilt(by, moves),), has_aux=True)
 
             dims = (None, 0, None)
-            result, products, aux = vmap(pushed, 0, dims, randomness, chunk_size=chunk_size)(*_basis(columns))
+            result, products, aux = vmap(pushed, 0, dims, randomness)(*_basis(columns))
             blocks = [
                 rebuilt(by, [
                     _shaped(movedim(part, 0, -1) if part.ndim > 1 else part, (*part.shape[1:], *value.shape))

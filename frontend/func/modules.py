@@ -16,7 +16,7 @@ def functional_call(
     module: Module, parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]], args: Any = None,
     kwargs: Mapping[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False,
 ) -> Any:  # fmt: skip
-    """What the module gives with tensors of these dotted names in the place of its own; names may come in several dicts.
+    """What the module gives with tensors of these dotted names in the place of its own, from one dict or several.
 
     args: a tuple of arguments, or the only one. tie_weights: a tensor that has several names is replaced under all of
     them. strict: every parameter and buffer has to be given. ValueError where names do not fit, or come twice.

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from brasa._state import STATE
 from brasa.autograd.modes import enable_grad
-from brasa.functions.control_flow import name_of, record
+from brasa.functions.control_flow import name_of, record, shown
 from brasa.ir.errors import ArgumentError, BrasaError, ValueError
 from brasa.ir.graph import Graph, Node
 from brasa.ir.ops import control
@@ -190,5 +190,13 @@ def check_like(found: Any, wanted: Any, names: tuple[str, str], op: str) -> list
         raise ValueError(f"{names[0]} {outline(found)} have another form than {names[1]} {outline(wanted)}", op=op)
     for one, other in zip(tensors, tensors_in(wanted), strict=True):
         if tuple(one.shape) != tuple(other.shape) or one.dtype is not other.dtype:
-            raise ValueError(f"{names[0]} have {type_text(one)} where {names[1]} have {type_text(other)}", op=op)
+            raise ValueError(f"{names[0]} have {in_numbers(one)} where {names[1]} have {in_numbers(other)}", op=op)
     return tensors
+
+
+def in_numbers(tensor: Tensor) -> str:
+    """A tensor's type as errors say it: with sizes as they are at this call."""
+    if tensor._cell is None:
+        return type_text(tensor)
+    trace = tensor._cell.trace
+    return shown(trace, trace.node_of(tensor).tensor)

@@ -15,7 +15,7 @@ from brasa.ir.dim import Relation, Size, symbol
 from brasa.ir.errors import IndexError, ValueError
 from brasa.ir.graph import Graph
 from brasa.ir.types import TensorType
-from brasa.passes import LoopWarning, batch
+from brasa.passes import batch
 from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import expand, narrow
@@ -92,7 +92,9 @@ class _Call:
 
         def make(_: Any, samples: list[Tensor]) -> Any:
             given = iter(samples)
-            args, kwargs = rebuilt(form, [next(given) if has else value for value, has in zip(whole, which, strict=True)])
+            args, kwargs = rebuilt(
+                form, [next(given) if has else value for value, has in zip(whole, which, strict=True)]
+            )
             result = self.func(*args, **kwargs)
             only_tensors(result, _OP, "results")
             return result
@@ -108,9 +110,7 @@ class _Call:
         wants = traced.captures or any(value._requires_grad for value in whole)
         results = called(trace, graph, (*mapped, *traced.outside), wants)
         count = python_size(size, trace.scope)
-        placed = [
-            _placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=True)
-        ]
+        placed = [_placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=True)]
         return rebuilt(traced.result, placed)
 
     def _size(self, values: Sequence[Tensor]) -> Size:
@@ -176,7 +176,10 @@ class _Deciding:
         self.scope, self.size = scope, size
 
     def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
-        left, right = (self._hint(size) for size in (lhs, rhs))
+        try:
+            left, right = (self._hint(size) for size in (lhs, rhs))
+        except KeyError:  # a size of a graph that is held, which that graph alone can tell
+            return relation == "<="
         return left == right if relation == "==" else left <= right
 
     def fix(self, size: Size) -> int:

@@ -33,7 +33,9 @@ def batched(graph: Graph, which: Sequence[bool], **options: Any) -> tuple[Graph,
 def assert_samples(graph: Graph, which: Sequence[bool], runs: Sequence[Sequence[Any]]) -> None:
     """The batched graph gives what the graph gives for each sample. runs: arrays for each."""
     arrays = [np.stack(each) if has else each[0] for each, has in zip(zip(*runs, strict=True), which, strict=True)]
-    wanted = [interpret(graph, [a[i] if has else a for a, has in zip(arrays, which, strict=True)]) for i in range(COUNT)]
+    wanted = [
+        interpret(graph, [a[i] if has else a for a, has in zip(arrays, which, strict=True)]) for i in range(COUNT)
+    ]
     made, found = batched(graph, which)
     for number, (result, has) in enumerate(zip(interpret(made, arrays), found, strict=True)):
         for i in range(COUNT):

@@ -232,7 +232,8 @@ def test_what_users_differentiate_themselves() -> None:
 
 
 ERRORS: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
-    "vmap: the function asks for a value at": (BrasaError, lambda: vmap(lambda x: x * x.sum().item())(brasa.ones(2, 2))),
+    "vmap: the function asks for a value at": (
+        BrasaError, lambda: vmap(lambda x: x * x.sum().item())(brasa.ones(2, 2))),
     "is traced once, without values": (BrasaError, lambda: vmap(lambda x: x if x > 0 else -x)(brasa.ones(2))),
     "vmap: the function writes in place": (BrasaError, lambda: vmap(lambda x: x.add_(1))(brasa.ones(2, 2))),
     "vmap: no argument has an axis of samples": (ValueError, lambda: vmap(lambda x: x, in_dims=None)(brasa.ones(2))),
