@@ -132,6 +132,8 @@ assert torch.nn.Module is brasa.nn.Module and torch.Tensor is brasa.Tensor and t
 from torch.nn.modules.conv import Conv2d
 from torch.nn.parameter import Parameter
 from torch.utils.tensorboard import SummaryWriter
+from torch.func import vmap
+assert vmap is brasa.func.vmap is torch.vmap
 assert Conv2d is brasa.nn.Conv2d and Parameter is brasa.nn.Parameter
 assert "Linear" in dir(torch.nn) and "cudnn" in dir(torch.backends) and "tensorboard" in dir(torch.utils)
 assert not hasattr(torch, "no_such_thing") and brasa.__version__ != torch.__version__
