@@ -13,6 +13,7 @@ from typing import Any
 from brasa.ir.dim import Size, solving
 from brasa.ir.graph import Graph, Kind, Node, located, topological
 from brasa.ir.ops.control import item, items
+from brasa.ir.ops.library import library
 from brasa.ir.ops.nested import scan
 from brasa.ir.ops.reduce import repeated
 from brasa.ir.ops.source import full, make_input
@@ -123,7 +124,7 @@ class _Batch:
         operands = tuple(self.new[operand] for operand in node.operands)
         drops = bool(node.attrs.get("dropped"))
         scalars = which if node.op.kind is Kind.RANDOM else which[-3:] if drops else ()  # seed and call must be
-        if any(scalars) or (drops and not self.different):
+        if any(scalars) or (drops and not self.different) or node.op is library:
             return self._looped(node, which)
         if node.op.batch is not None:
             return node.op.batch(node, operands, which, self.size)
