@@ -191,7 +191,11 @@ def graph_of(name: str, inputs: Iterable[Node], outputs: Iterable[Node]) -> Grap
 
 def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ...]:
     """The nodes that `outputs` need, operands first, without those in `stop`."""
-    seen = set(stop)
+    return tuple(_unseen(outputs, set(stop)))
+
+
+def _unseen(outputs: Iterable[Node], seen: set[Node]) -> list[Node]:
+    """The nodes that `outputs` need, operands first, without those seen, to which they are added."""
     order: list[Node] = []
     for root in outputs:
         stack: list[tuple[Node, int]] = [(root, 0)]
@@ -206,7 +210,7 @@ def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Nod
                 stack.append((node.operands[index], 0))
             else:
                 order.append(node)
-    return tuple(order)
+    return order
 
 
 def rewrite(graph: Graph, change: Callable[[Node], Node]) -> Graph:
@@ -217,14 +221,12 @@ def rewrite(graph: Graph, change: Callable[[Node], Node]) -> Graph:
     new: dict[Node, Node] = {node: node for node in graph.inputs}
     seen = set(graph.inputs)
     order: list[Node] = []
-    for node in graph.nodes:
-        operands = tuple(new[operand] for operand in node.operands)
-        same = all(a is b for a, b in zip(operands, node.operands, strict=True))
-        with located(node.where):
-            new[node] = change(node if same else node.replace(operands))
-        made = topological((new[node],), seen)
-        seen.update(made)
-        order.extend(made)
+    with located(""):
+        for node in graph.nodes:
+            operands = tuple([new[operand] for operand in node.operands])
+            set_location(node.where)
+            new[node] = change(node if operands == node.operands else node.replace(operands))
+            order += _unseen((new[node],), seen)
     return Graph(graph.name, graph.inputs, tuple(order), tuple(new[node] for node in graph.outputs), graph.updates)
 
 

@@ -30,20 +30,56 @@ def kept_values(flow: Flow, grouping: Grouping) -> set[Node]:
     outer = {node: reads for node in flow.computed if (reads := _outer_reads(node, flow, grouping))}
     kept = flow.returned | {node for node, reads in outer.items() if not all(map(_can_repeat, reads))}
     recipes = _Recipes(flow, grouping, outer, kept)
-    found = {node: recipes.find(node) for node in outer if node not in kept}
-    while open_ := {node: recipe for node, recipe in found.items() if node not in kept and recipe.needs - kept}:
-        new = _worth_keeping(open_, kept) or {next(iter(open_))}
-        kept |= new
-        found = {node: recipes.find(node) if recipe.within & new else recipe for node, recipe in open_.items()}
-    return kept
+    return _Choice({node: recipes.find(node) for node in outer if node not in kept}, recipes).settle()
 
 
-def _worth_keeping(open_: Mapping[Node, _Recipe], kept: set[Node]) -> set[Node]:
-    """Values to keep because they take fewer bytes than those that can then be computed from them."""
-    values: dict[frozenset[Node], list[Node]] = {}
-    for node, recipe in open_.items():
-        values.setdefault(recipe.needs - kept, []).append(node)
-    return {node for needs, group in values.items() if _bytes(needs) < _bytes(group) for node in needs}
+class _Choice:
+    """Decides, as long as values are open, what else to keep; `groups` holds the open values by what they still need.
+
+    After each step only what read the newly kept values is looked at again, so that long programs take no longer for
+    each value.
+    """
+
+    def __init__(self, found: dict[Node, _Recipe], recipes: _Recipes) -> None:
+        self.found, self.recipes, self.kept = found, recipes, recipes.kept
+        self.groups: dict[frozenset[Node], dict[Node, None]] = {}
+        self.needs: dict[Node, frozenset[Node]] = {}
+        self.depending: dict[Node, dict[Node, None]] = {}
+
+    def settle(self) -> set[Node]:
+        """All that is kept in the end."""
+        order = iter(self.found)
+        changed = {self._enter(node): None for node in self.found}
+        while self.needs:
+            new = self._worth_keeping(changed)
+            if not new:
+                new = {next(node for node in order if node in self.needs)}
+            self.kept |= new
+            again = dict.fromkeys(node for one in new for node in self.depending.get(one, ()) if node in self.needs)
+            for node in again:
+                self._leave(node)
+                if self.found[node].within & new:
+                    self.found[node] = self.recipes.find(node)
+            changed = {self._enter(node): None for node in again}
+        return self.kept
+
+    def _enter(self, node: Node) -> frozenset[Node]:
+        """Note what an open value still needs; one that needs nothing more, or is kept itself, is open no longer."""
+        recipe = self.found[node]
+        needs = recipe.needs - self.kept
+        if needs and node not in self.kept:
+            self.needs[node] = needs
+            self.groups.setdefault(needs, {})[node] = None
+            for each in recipe.within | recipe.needs:
+                self.depending.setdefault(each, {})[node] = None
+        return needs
+
+    def _leave(self, node: Node) -> None:
+        del self.groups[self.needs.pop(node)][node]
+
+    def _worth_keeping(self, among: Iterable[frozenset[Node]]) -> set[Node]:
+        """Values to keep because they take fewer bytes than those that can then be computed from them."""
+        return {node for needs in among if _bytes(needs) < _bytes(self.groups.get(needs, ())) for node in needs}
 
 
 def _bytes(nodes: Iterable[Node]) -> int:
@@ -83,7 +119,7 @@ class _Recipes:
         within: set[Node] = set()
         moved: set[Node] = set()
         work, wide, stack = 0, 0, [value]
-        while stack:
+        while stack and work <= _MOST_WORK:  # a walk that ends early stays too long while what it met stays as it is
             node = stack.pop()
             if node in within:
                 continue

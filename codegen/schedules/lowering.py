@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from brasa.codegen.schedules.commit import Update, commit_order
+from brasa.codegen.schedules.generalize import generalized
 from brasa.codegen.schedules.regions import CPU_SCHEDULES, Schedules, lower_region, region_key, region_symbols
 from brasa.codegen.schedules.writer import Layouts, Lowered, Marks, OperandStride
 from brasa.ir import dim
@@ -35,6 +36,7 @@ from brasa.ir.target import Target
 from brasa.ir.types import TensorType
 
 Value: TypeAlias = tuple[Node, int]
+_SPECIALISED = 8  # kernels that know their sizes, of regions that differ in these only
 _CALLS = (Kind.HOST, Kind.NESTED)  # besides regions, what computes
 
 
@@ -78,6 +80,7 @@ class _Shared:
         self.temporaries: list[Size] = []
         self.parts = 0
         self.kernels: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
+        self.families: dict[str, int] = {}
         self.names: dict[str, int] = {}
         self.notes: list[CheckNote] = []
         self.steps: dict[HostStep, None] = {}
@@ -92,6 +95,22 @@ class _Shared:
         self.parts += 1
         nbytes = type.nbytes
         return Part(self.parts - 1, base, (length - 1) * nbytes if reverse else 0, -nbytes if reverse else nbytes)
+
+    def kernel(self, region: Graph, layouts: Layouts) -> tuple[Lowered, Mapping[str, Size]]:
+        """The kernel of equal regions, made if there is none, and what the sizes that it names are in this region."""
+        key, symbols = region_key(region, layouts), region_symbols(region)
+        values: Mapping[str, Size] = {name: dim.symbol(name) for name in symbols}
+        if key not in self.kernels and (general := generalized(region)) is not None:
+            family = region_key(general[0], layouts)
+            count = self.families[family] = self.families.get(family, 0) + 1
+            if count > _SPECIALISED:
+                (region, values), key = general, family
+                symbols = region_symbols(region)
+        if key not in self.kernels:
+            made = lower_region(region, layouts, self.target, self.schedules)
+            self.kernels[key] = self.renamed(made), symbols
+        lowered, its_symbols = self.kernels[key]
+        return lowered, {name: values[mine] for name, mine in zip(its_symbols, symbols, strict=True)}
 
     def renamed(self, lowered: Lowered) -> Lowered:
         """The kernel under a name that no other kernel has."""
@@ -245,13 +264,8 @@ class _Lowering:
     ) -> None:  # fmt: skip
         """Append a launch of the region's kernel, which is made if no equal region has one."""
         layouts = Layouts(tuple(s.marks for s in sources), tuple(r.marks for r in results), shared)
-        key, symbols = region_key(region, layouts), region_symbols(region)
-        kernels, notes = self.shared.kernels, self.shared.notes
-        if key not in kernels:
-            made = lower_region(region, layouts, self.shared.target, self.shared.schedules)
-            kernels[key] = self.shared.renamed(made), symbols
-        lowered, its_symbols = kernels[key]
-        renaming = {name: dim.symbol(mine) for name, mine in zip(its_symbols, symbols, strict=True)}
+        notes = self.shared.notes
+        lowered, renaming = self.shared.kernel(region, layouts)
         scratch = [self.shared.temporary(dim.substitute(nbytes, renaming)) for nbytes in lowered.scratch]
         at = {"input": [s.place for s in sources], "output": [r.place for r in results], "temporary": scratch}
         owners = {"input": [s.owner for s in sources], "output": [r.owner for r in results]}
