@@ -118,7 +118,9 @@ def _normal(terms: Iterable[tuple[Monomial, int]]) -> Size:
     total: dict[Monomial, int] = {}
     for monomial, factor in terms:
         total[monomial] = total.get(monomial, 0) + factor
-    kept = sorted(((m, f) for m, f in total.items() if f), key=lambda term: _key(term[0]))
+    kept = [(monomial, factor) for monomial, factor in total.items() if factor]
+    if len(kept) > 1:
+        kept.sort(key=lambda term: _key(term[0]))
     if not kept:
         return 0
     if len(kept) == 1 and not kept[0][0]:
@@ -239,7 +241,12 @@ _FUNCTIONS: dict[str, Callable[[Size, Size], Size]] = {
 
 def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     """The size with each named size in `values` replaced."""
-    if isinstance(size, int) or not any(name in values for name in symbols(size)):
+    if isinstance(size, int):
+        return size
+    atom = atom_of(size)
+    if isinstance(atom, str):
+        return values.get(atom, size)
+    if not any(name in values for name in symbols(size)):
         return size
     total: Size = 0
     for monomial, factor in size.terms:

@@ -191,10 +191,10 @@ def graph_of(name: str, inputs: Iterable[Node], outputs: Iterable[Node]) -> Grap
 
 def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ...]:
     """The nodes that `outputs` need, operands first, without those in `stop`."""
-    return tuple(_unseen(outputs, set(stop)))
+    return tuple(unseen(outputs, set(stop)))
 
 
-def _unseen(outputs: Iterable[Node], seen: set[Node]) -> list[Node]:
+def unseen(outputs: Iterable[Node], seen: set[Node]) -> list[Node]:
     """The nodes that `outputs` need, operands first, without those seen, to which they are added."""
     order: list[Node] = []
     for root in outputs:
@@ -226,7 +226,7 @@ def rewrite(graph: Graph, change: Callable[[Node], Node]) -> Graph:
             operands = tuple([new[operand] for operand in node.operands])
             set_location(node.where)
             new[node] = change(node if operands == node.operands else node.replace(operands))
-            order += _unseen((new[node],), seen)
+            order += unseen((new[node],), seen)
     return Graph(graph.name, graph.inputs, tuple(order), tuple(new[node] for node in graph.outputs), graph.updates)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from brasa.ir.errors import GradientError
-from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological
+from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological, unseen
 from brasa.ir.ops.control import call, custom, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.source import full, full_like, make_input
@@ -67,9 +67,7 @@ class Growing:
 
     def append(self, node: Node) -> Node:
         """The node, put into the program after all that it needs."""
-        made = topological((node,), self.known)
-        self.nodes += made
-        self.known.update(made)
+        self.nodes += unseen((node,), self.known)
         return node
 
 

@@ -126,7 +126,7 @@ class Grouping:
         if group.form in ("map", "rows") or not written:
             return False
         bases = {seen_through(operand)[0] for node in group.spaces for operand in node.operands}
-        return any(leaf in written for base in bases - self.flow.order.keys() for leaf in leaves(base))
+        return any(leaf in written for base in bases if base not in self.flow.order for leaf in leaves(base))
 
     def _has_detour(self, producer: Group, consumer: Group) -> bool:
         """Whether the consumer needs the producer by way of a third group, too."""

@@ -60,6 +60,8 @@ class _Body:
     def add(self, node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Size], where: str) -> Node:
         """A copy of one node."""
         attrs = MappingProxyType(substitute_attrs(node.attrs, sizes)) if sizes else node.attrs
-        made = Node(node.op, operands, attrs, substitute_type(node.type, sizes), node.where or where)
+        made = Node(
+            node.op, operands, attrs, substitute_type(node.type, sizes) if sizes else node.type, node.where or where
+        )
         self.nodes.append(made)
         return made

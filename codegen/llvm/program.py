@@ -26,6 +26,7 @@ from brasa.ir.program import (
 )
 from brasa.ir.target import Target
 
+_PART = 64  # launches in one function
 _NO_POSITION = (1 << 63) - 1
 _FAILED_OFFSET, _HOST_OFFSET = 8, 16
 
@@ -34,19 +35,54 @@ def emit_program(program: Program, target: Target) -> str:
     """The text of the LLVM module that runs the program."""
     module = Module(target)
     names = _emit_kernels(module, program)
-    entry = _Entry(program, names, Writer(target, module.declarations))
-    body = entry.text()
-    head = "define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) #0 {"
+    parts = _parts(program.launches)
+    bodies = [_Entry(program, steps, names, Writer(target, module.declarations)).text() for steps in parts]
+    if len(bodies) > 1:
+        called = [f"entry.part{number}" for number in range(1, len(bodies) + 1)]
+        functions = [_definition(f"internal i64 @{name}", body) for name, body in zip(called, bodies, strict=True)]
+        bodies = [_one_after_the_other(called)]
+    else:
+        functions = []
     return "\n".join(
         [
             f'target triple = "{target.triple}"\n',
             *module.functions,
-            f"{head}\n{body}\n}}\n",
+            *functions,
+            _definition("i64 @entry", bodies[0]),
             *sorted(module.declarations),
             f'\nattributes #0 = {{ nounwind "prefer-vector-width"="{target.vector_bits}" }}',
             '!0 = !{!"branch_weights", i32 1, i32 100000}\n',
         ]
     )
+
+
+def _parts(steps: Sequence[Step]) -> list[Sequence[Step]]:
+    """The steps in parts that are functions of their own: LLVM takes its time over a function of thousands of calls.
+
+    A loop stays together with all that follows it, which may read what has changed places in it.
+    """
+    end = next((number for number, step in enumerate(steps) if isinstance(step, Loop)), len(steps))
+    starts = list(range(0, max(1, end), _PART))
+    return [steps[start:stop] for start, stop in zip(starts, [*starts[1:], len(steps)], strict=True)]
+
+
+def _definition(head: str, body: str) -> str:
+    return f"define {head}(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) #0 {{\n{body}\n}}\n"
+
+
+def _one_after_the_other(names: Sequence[str]) -> str:
+    """The body of an entry that calls others until one fails."""
+    lines = ["entry:"]
+    for number, name in enumerate(names):
+        lines += [
+            f"  %status{number} = call i64 @{name}(ptr %context, ptr %pointers, ptr %sizes, ptr %arena)",
+            f"  %failed{number} = icmp ne i64 %status{number}, 0",
+            f"  br i1 %failed{number}, label %fail{number}, label %pass{number}, !prof !0",
+            f"fail{number}:",
+            f"  ret i64 %status{number}",
+            f"pass{number}:",
+        ]
+    return "\n".join([*lines, "  ret i64 0"])
 
 
 def _emit_kernels(module: Module, program: Program) -> dict[Kernel, str]:
@@ -75,18 +111,19 @@ def _names(kernel: Kernel) -> str:
 class _Entry:
     """Writes `entry`: addresses of all values, then the launches in order, each followed by its checks."""
 
-    def __init__(self, program: Program, names: dict[Kernel, str], writer: Writer) -> None:
+    def __init__(self, program: Program, steps: Sequence[Step], names: dict[Kernel, str], writer: Writer) -> None:
         self.program = program
+        self.steps = steps
         self.names = names
         self.writer = writer
         self.places = {str(size): number for number, size in enumerate(program.signature.sizes)}
-        most = max((len(launch.checks) for launch in all_launches(program.launches)), default=0)
+        most = max((len(launch.checks) for launch in all_launches(steps)), default=0)
         self.checks = writer.allocate(f"[{most} x i64]", 8) if most else Value("null", "ptr")
         self.parts: dict[Place, Value] = {}  # where the loops that are being written are at
         self.swapped: dict[Place, Value] = {}  # where temporaries lie that have changed places
 
     def text(self) -> str:
-        self._steps(self.program.launches)
+        self._steps(self.steps)
         self.writer.effect("ret i64 0")
         return self.writer.text()
 

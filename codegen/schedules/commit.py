@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,28 +44,34 @@ def commit_order(
     """
     reads = {call: {resolve(operand)[0] for operand in call.operands} for call in calls}
     checks = {call for call in calls if may_fail(call)}
-    writers = {update.node for update in updates}
+    writers: dict[Node, list[Update]] = {}
+    for update in updates:
+        writers.setdefault(update.node, []).append(update)
 
-    def commits(update: Update, order: Sequence[Node]) -> bool:
-        if update.node.op.name != "fused" or update.node in checks or (update.renamed and marks[update.input]):
-            return False
-        after = order[order.index(update.node) + 1 :]
-        overwritten = graph.inputs[update.input]
-        return not any(overwritten in reads[call] or call in checks for call in after)
+    def committing(order: Sequence[Node]) -> set[Update]:
+        """The updates after whose calls nothing reads what they overwrite, and nothing may fail."""
+        place = {call: number for number, call in enumerate(order)}
+        last_read = {read: place[call] for call in order for read in reads[call]}
+        last_check = max((place[call] for call in checks), default=-1)
+        return {
+            update for update in updates
+            if update.node.op.name == "fused" and not (update.renamed and marks[update.input])
+            and place[update.node] > last_check
+            and place[update.node] >= last_read.get(graph.inputs[update.input], -1)
+        }  # fmt: skip
 
-    late: set[Node] = set()
+    committed, late = committing(calls), set[Node]()
     for call in calls:
-        mine = [update for update in updates if update.node is call]
-        if not all(commits(update, calls) for update in mine) or late & {resolve(x)[0] for x in call.operands}:
+        if not committed.issuperset(writers.get(call, ())) or late & reads[call]:
             late.add(call)
     order = [*(call for call in calls if call not in late), *(call for call in calls if call in late)]
-    twice = {update.input for update in updates if sum(other.input == update.input for other in updates) > 1}
+    times, committed = Counter(update.input for update in updates), committing(order)
     in_place: list[Update] = []
     taken: set[tuple[Node, int]] = set()
     for update in updates:
         value = (update.node, update.index)
-        free = update.node in writers and value not in taken and update.input not in twice
-        if free and commits(update, order) and _reads_in_place(graph, target, update, resolve, marks):
+        free = value not in taken and times[update.input] == 1
+        if free and update in committed and _reads_in_place(graph, target, update, resolve, marks):
             in_place.append(update)
             taken.add(value)
     return order, in_place

@@ -125,6 +125,7 @@ class _Lowering:
     def __init__(self, graph: Graph, shared: _Shared, inputs: Sequence[Location], homes: Sequence[Place]) -> None:
         self.graph, self.shared, self.homes = graph, shared, homes
         self.landing = dict(graph.updates)
+        self.input_marks: list[Marks] = [node.attrs.get("strides", ()) for node in graph.inputs]
         self.calls = [node for node in graph.nodes if node.op.name == "fused" or node.op.kind in _CALLS]
         self.locations: dict[Value, Location] = {
             (node, 0): location for node, location in zip(graph.inputs, inputs, strict=True)
@@ -140,9 +141,13 @@ class _Lowering:
             if results[output][0] is not self.graph.inputs[input]
         ]
         order, in_place = commit_order(
-            self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks()
+            self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks
         )
-        late = [update for update in updates if update not in in_place]
+        done = set(in_place)
+        late = [update for update in updates if update not in done]
+        writing: dict[Node, list[Update]] = {}
+        for update in in_place:
+            writing.setdefault(update.node, []).append(update)
         self.place_outputs(results, in_place, late)
         self.copy_inputs(results, late)
         for call in order:
@@ -151,7 +156,7 @@ class _Lowering:
             elif call.op.kind is Kind.NESTED:
                 self.launch_nested(call)
             else:
-                self.launch_call(call, in_place)
+                self.launch_call(call, writing.get(call, ()))
         self.copy_results(results, late)
         return self.launches
 
@@ -171,16 +176,13 @@ class _Lowering:
         here = node.op.name == "reshape" or node.op.kind is Kind.COMPLEX
         return here or (node.op.name == "item" and self.is_renamed(node.operands[0]))
 
-    def input_marks(self) -> list[Marks]:
-        return [node.attrs.get("strides", ()) for node in self.graph.inputs]
-
     def place_outputs(self, results: Sequence[Value], in_place: Sequence[Update], late: Sequence[Update]) -> None:
         """Every result lies in the input that it updates in place, else in an output, else in a temporary."""
-        first, last = ([update.output for update in updates] for updates in (in_place, late))
+        first, last = (dict.fromkeys(update.output for update in updates) for updates in (in_place, late))
         for output in [*first, *(o for o in range(len(results)) if o not in last)]:
             value, owner = results[output], self.landing.get(output, -1)
             if value not in self.locations:
-                marks = self.input_marks()[owner] if owner >= 0 else ()
+                marks = self.input_marks[owner] if owner >= 0 else ()
                 self.locations[value] = Location(self.homes[output], marks, owner)
         for call in self.calls:
             for index, type in enumerate(item_types(call.type)):
@@ -252,7 +254,6 @@ class _Lowering:
         shared = tuple(
             (update.index, number)
             for update in in_place
-            if update.node is call
             for number, source in enumerate(sources)
             if source.place == Place("input", update.input)
         )
@@ -306,10 +307,10 @@ class _Lowering:
 
     def copy_results(self, results: Sequence[Value], late: Sequence[Update]) -> None:
         """Copies of results that are several outputs; those that overwrite inputs come last."""
-        rest = [update.output for update in late]
+        rest = dict.fromkeys(update.output for update in late)
         for output in [*(o for o in range(len(results)) if o not in rest), *rest]:
             owner = self.landing.get(output, -1)
-            here = Location(self.homes[output], self.input_marks()[owner] if owner >= 0 else (), owner)
+            here = Location(self.homes[output], self.input_marks[owner] if owner >= 0 else (), owner)
             source = self.locations[results[output]]
             if output in rest or (source.place != here.place and results[output][0].op.name != "input"):
                 self.copy(self.graph.outputs[output].tensor, source, here)
