@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import local
 from typing import Literal, Protocol, TypeAlias
 
@@ -46,7 +47,10 @@ def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dim:
-    """A size that is not a constant: a sum of monomials with integer coefficients, in normal form."""
+    """A size that is not a constant: a sum of monomials with integer coefficients, in normal form.
+
+    Its text and hash are kept: compounds hold sizes that hold compounds, and both are asked for all the time.
+    """
 
     terms: tuple[tuple[Monomial, int], ...]
 
@@ -59,6 +63,10 @@ class Dim:
         return isinstance(other, Dim) and self.terms == other.terms
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.terms)
 
     def __add__(self, other: Size) -> Size:
@@ -95,6 +103,10 @@ class Dim:
         return remainder(other, self)
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         text = ""
         for monomial, factor in self.terms:
             sign = "-" if factor < 0 else "+" if text else ""

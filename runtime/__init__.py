@@ -1,6 +1,6 @@
 """Devices, memory, threads, the disk cache, and running programs.
 
-load(signature, object_code) gives an Executable; executable.prepare(shapes, strides) a Frame; frame.call(address of
+load(signature, object_files) gives an Executable; executable.prepare(shapes, strides) a Frame; frame.call(address of
 each input and output) runs it. allocate(nbytes) gives a Buffer of the host.
 """
 

@@ -8,10 +8,11 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -28,10 +29,10 @@ _MAGIC, _SUFFIX, _UNFINISHED = "brasa1", ".brasa", "unfinished-"
 
 @dataclass(frozen=True)
 class Entry:
-    """One compiled program: what was noted about it, and its object code."""
+    """One compiled program: what was noted about it, and its object files."""
 
     notes: Mapping[str, Any]
-    code: bytes
+    code: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class DiskCache:
                 os.utime(path)  # what was used last is evicted last
         return entry
 
-    def write(self, key: str, notes: Mapping[str, Any], code: bytes) -> None:
+    def write(self, key: str, notes: Mapping[str, Any], code: Sequence[bytes]) -> None:
         """Keep an entry. It appears whole or not at all."""
         if self._folder is None:
             return
@@ -144,10 +145,11 @@ class DiskCache:
             warnings.warn(f"compiled programs are not cached in {self._wanted}: {reason}", RuntimeWarning, stacklevel=3)
 
 
-def _pack(notes: Mapping[str, Any], code: bytes) -> bytes:
-    text = json.dumps(notes).encode()
-    body = text + code
-    return f"{_MAGIC} {_checksum(str(len(text)), body)} {len(text)}\n".encode() + body
+def _pack(notes: Mapping[str, Any], code: Sequence[bytes]) -> bytes:
+    """A line with the checksum and the lengths of all parts, then the parts: the notes as JSON, the object files."""
+    parts = [json.dumps(notes).encode(), *code]
+    lengths, body = ",".join(str(len(part)) for part in parts), b"".join(parts)
+    return f"{_MAGIC} {_checksum(lengths, body)} {lengths}\n".encode() + body
 
 
 def _unpack(data: bytes) -> Entry | None:
@@ -155,12 +157,13 @@ def _unpack(data: bytes) -> Entry | None:
     words = head.decode("ascii", "replace").split()
     if len(words) != 3 or words[0] != _MAGIC or words[1] != _checksum(words[2], body):
         return None
-    length = int(words[2])
-    return Entry(json.loads(body[:length]), body[length:])
+    ends = list(accumulate(map(int, words[2].split(","))))
+    notes, *code = (body[start:end] for start, end in pairwise([0, *ends]))
+    return Entry(json.loads(notes), tuple(code))
 
 
-def _checksum(length: str, body: bytes) -> str:
-    return hashlib.sha256(length.encode() + b"\n" + body).hexdigest()
+def _checksum(lengths: str, body: bytes) -> str:
+    return hashlib.sha256(lengths.encode() + b"\n" + body).hexdigest()
 
 
 @cache

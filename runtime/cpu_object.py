@@ -37,12 +37,14 @@ def _linker() -> LLJIT:
     return binding.create_lljit_compiler(use_jit_link=True)
 
 
-def link(object_code: bytes, exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Code:
-    """Load object code whose undefined symbols are `imports` or belong to the process."""
+def link(object_files: Iterable[bytes], exports: Iterable[str], imports: Mapping[str, int] | None = None) -> Code:
+    """Load object files whose undefined symbols are in each other, `imports`, or belong to the process."""
     from llvmlite import binding
 
     exports = tuple(exports)
-    builder = binding.JITLibraryBuilder().add_object_img(object_code).add_current_process()
+    builder = binding.JITLibraryBuilder().add_current_process()
+    for file in object_files:
+        builder.add_object_img(file)
     for name, address in (imports or {}).items():
         builder.import_symbol(name, address)
     for name in exports:

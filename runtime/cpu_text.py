@@ -13,7 +13,7 @@ def link_text(text: str, exports: Iterable[str], imports: Mapping[str, int] | No
     """Load LLVM text, compiled now if no earlier process left it in the cache."""
     key = cache_key(text, platform.machine())
     entry = disk_cache().read(key)
-    code = compile_text(text) if entry is None else entry.code
+    code = (compile_text(text),) if entry is None else entry.code
     if entry is None:
         disk_cache().write(key, {}, code)
     return link(code, exports, imports)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from brasa.ir.dim import Size
@@ -76,9 +76,9 @@ class Executable:
         return self.signature.checks[(status & 0xFFFF) - 1], status >> 16
 
 
-def load(signature: Signature, object_code: bytes, numbers: Collection[int] = ()) -> Executable:
-    """Link the object code of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers."""
-    return Executable(signature, link(object_code, ("entry",)), numbers)
+def load(signature: Signature, object_files: Iterable[bytes], numbers: Collection[int] = ()) -> Executable:
+    """Link the object files of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers."""
+    return Executable(signature, link(object_files, ("entry",)), numbers)
 
 
 def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:

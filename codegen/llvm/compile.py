@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from brasa.ir.target import Target
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from llvmlite.binding import ModuleRef, TargetMachine
 
 
@@ -15,6 +17,41 @@ def compile_text(text: str, target: Target, speed: int) -> bytes:
     """The object file for a module; speed 0 compiles fastest, 3 makes the fastest code, and both the same results."""
     machine = _machine(target.triple, target.cpu, target.features, speed)
     return bytes(machine.emit_object(_parse(text, machine)))
+
+
+class Compilation:
+    """Object files of several modules, made on a thread of its own: LLVM does not need Python's lock.
+
+    A block that is left by an error compiles nothing that has not begun. A single module is compiled where it is
+    asked for: a thread would take longer to start than many a small program to compile.
+    """
+
+    def __init__(self, target: Target, speed: int) -> None:
+        self._target, self._speed = target, speed
+        self._made: list[Future[bytes]] = []
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Compilation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def add(self, text: str) -> None:
+        """Compile a module while the caller goes on."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(1, "brasa-compile")
+        self._made.append(self._pool.submit(compile_text, text, self._target, self._speed))
+
+    def finish(self, text: str) -> tuple[bytes, ...]:
+        """All object files, that of the last module too."""
+        if self._pool is None:
+            return (compile_text(text, self._target, self._speed),)
+        self.add(text)
+        return tuple(made.result() for made in self._made)
 
 
 def assembly(text: str, target: Target) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -32,28 +33,82 @@ _FAILED_OFFSET, _HOST_OFFSET = 8, 16
 
 
 def emit_program(program: Program, target: Target) -> str:
-    """The text of the LLVM module that runs the program."""
-    module = Module(target)
-    names = _emit_kernels(module, program)
-    parts = _parts(program.launches)
-    bodies = [_Entry(program, steps, names, Writer(target, module.declarations)).text() for steps in parts]
-    if len(bodies) > 1:
-        called = [f"entry.part{number}" for number in range(1, len(bodies) + 1)]
-        functions = [_definition(f"internal i64 @{name}", body) for name, body in zip(called, bodies, strict=True)]
-        bodies = [_one_after_the_other(called)]
-    else:
-        functions = []
-    return "\n".join(
-        [
-            f'target triple = "{target.triple}"\n',
-            *module.functions,
-            *functions,
-            _definition("i64 @entry", bodies[0]),
-            *sorted(module.declarations),
-            f'\nattributes #0 = {{ nounwind "prefer-vector-width"="{target.vector_bits}" }}',
-            '!0 = !{!"branch_weights", i32 1, i32 100000}\n',
+    """The text of one LLVM module that runs the program."""
+    modules = Modules(target, math.inf)
+    for kernel in program.kernels:
+        modules.add(kernel)
+    return modules.finish(program)
+
+
+class Modules:
+    """The text of a program in modules of some size, so that one is compiled while the next is being written.
+
+    They are linked together: kernels are called from the last one, which has `entry`. most: lines, about.
+    """
+
+    def __init__(self, target: Target, most: float) -> None:
+        self.names: dict[Kernel, str] = {}
+        self._most = most
+        self._module = Module(target)
+        self._lines = 0
+        self._elsewhere: list[str] = []  # declarations of the kernels in modules that are complete
+        self._here: list[str] = []
+        self._written: dict[tuple[str, ...], str] = {}
+
+    def add(self, kernel: Kernel) -> str | None:
+        """Write a kernel, if none has the same text; the module, if it is large enough now."""
+        module = self._module
+        single = Module(module.target)
+        single.declarations = module.declarations
+        emit_kernel(single, kernel, "kernel")
+        text = tuple(single.functions)
+        if text not in self._written:
+            name = self._written[text] = module.unique(re.sub(r"[^\w.]", "_", kernel.name, flags=re.ASCII))
+            module.functions += [_names(kernel), *(self._named(each, name) for each in text)]
+            self._lines += sum(each.count("\n") for each in text)
+            types = ["ptr"] * (2 + len(kernel.arguments)) + ["i64"] * len(kernel.sizes)
+            self._here.append(f'declare hidden void @"{name}"({", ".join(types)})')
+        self.names[kernel] = self._written[text]
+        return self._complete() if self._lines > self._most else None
+
+    def _named(self, function: str, name: str) -> str:
+        if math.isfinite(self._most):
+            function = function.replace('define internal void @"kernel"(', 'define hidden void @"kernel"(')
+        return function.replace('@"kernel', f'@"{name}')
+
+    def finish(self, program: Program) -> str:
+        """The last module."""
+        module = self._module
+        parts = _parts(program.launches)
+        bodies = [
+            _Entry(program, steps, self.names, Writer(module.target, module.declarations)).text() for steps in parts
         ]
-    )
+        if len(bodies) > 1:
+            called = [f"entry.part{number}" for number in range(1, len(bodies) + 1)]
+            module.functions += [
+                _definition(f"internal i64 @{name}", body) for name, body in zip(called, bodies, strict=True)
+            ]
+            bodies = [_one_after_the_other(called)]
+        module.functions.append(_definition("i64 @entry", bodies[0]))
+        module.declarations.update(self._elsewhere)
+        return self._complete()
+
+    def _complete(self) -> str:
+        """The text of the module with what has been written since the last one."""
+        module = self._module
+        text = "\n".join(
+            [
+                f'target triple = "{module.target.triple}"\n',
+                *module.functions,
+                *sorted(module.declarations),
+                f'\nattributes #0 = {{ nounwind "prefer-vector-width"="{module.target.vector_bits}" }}',
+                '!0 = !{!"branch_weights", i32 1, i32 100000}\n',
+            ]
+        )
+        self._elsewhere += self._here
+        self._here, self._lines = [], 0
+        module.functions, module.declarations = [], set()
+        return text
 
 
 def _parts(steps: Sequence[Step]) -> list[Sequence[Step]]:
@@ -83,22 +138,6 @@ def _one_after_the_other(names: Sequence[str]) -> str:
             f"pass{number}:",
         ]
     return "\n".join([*lines, "  ret i64 0"])
-
-
-def _emit_kernels(module: Module, program: Program) -> dict[Kernel, str]:
-    """Write each kernel once, those with the same text too; give the name of each one's function."""
-    names: dict[Kernel, str] = {}
-    written: dict[tuple[str, ...], str] = {}
-    for kernel in program.kernels:
-        single = Module(module.target)
-        single.declarations = module.declarations
-        emit_kernel(single, kernel, "kernel")
-        text = tuple(single.functions)
-        if text not in written:
-            name = written[text] = module.unique(re.sub(r"[^\w.]", "_", kernel.name, flags=re.ASCII))
-            module.functions += [_names(kernel), *(each.replace('@"kernel', f'@"{name}') for each in text)]
-        names[kernel] = written[text]
-    return names
 
 
 def _names(kernel: Kernel) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, item_types
+from brasa.ir.kernel import Kernel
 from brasa.ir.ops.index import checked
 from brasa.ir.ops.nested import cond, hidden_results, while_
 from brasa.ir.ops.source import make_input
@@ -49,9 +50,17 @@ class Location:
     owner: int = -1
 
 
-def lower(graph: Graph, target: Target, schedules: Schedules = CPU_SCHEDULES) -> Program:
-    """The program that computes a graph of fused nodes, host ops, loops, branches, row-major reshapes, and items."""
-    shared = _Shared(target, schedules)
+def lower(
+    graph: Graph,
+    target: Target,
+    schedules: Schedules = CPU_SCHEDULES,
+    made: Callable[[Kernel], object] = lambda kernel: None,
+) -> Program:
+    """The program that computes a graph of fused nodes, host ops, loops, branches, row-major reshapes, and items.
+
+    made: is told of each kernel as soon as there is one.
+    """
+    shared = _Shared(target, schedules, made)
     inputs = [Location(Place("input", i), node.attrs.get("strides", ()), i) for i, node in enumerate(graph.inputs)]
     launches = _Lowering(graph, shared, inputs, [Place("output", i) for i in range(len(graph.outputs))]).run()
     signature = Signature(
@@ -75,8 +84,8 @@ def _sizes(steps: Iterable[Step]) -> Iterator[SizeValue]:
 class _Shared:
     """What the graph of a program and the graphs that it holds have together."""
 
-    def __init__(self, target: Target, schedules: Schedules) -> None:
-        self.target, self.schedules = target, schedules
+    def __init__(self, target: Target, schedules: Schedules, made: Callable[[Kernel], object]) -> None:
+        self.target, self.schedules, self.made = target, schedules, made
         self.temporaries: list[Size] = []
         self.parts = 0
         self.kernels: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
@@ -107,8 +116,9 @@ class _Shared:
                 (region, values), key = general, family
                 symbols = region_symbols(region)
         if key not in self.kernels:
-            made = lower_region(region, layouts, self.target, self.schedules)
-            self.kernels[key] = self.renamed(made), symbols
+            new = self.renamed(lower_region(region, layouts, self.target, self.schedules))
+            self.kernels[key] = new, symbols
+            self.made(new.kernel)
         lowered, its_symbols = self.kernels[key]
         return lowered, {name: values[mine] for name, mine in zip(its_symbols, symbols, strict=True)}
 

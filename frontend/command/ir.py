@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
         print(stages.text(options.stage) if options.stage else _graph(stages, options))
     if options.time:
         if options.stage is None and options.after is None and options.passes is None:
-            _ = stages.object_code
+            _ = stages.object_files
         for name, seconds in stages.times.items():
             print(f"{name:<24} {seconds * 1e3:9.2f} ms", file=sys.stderr)
 

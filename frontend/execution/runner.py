@@ -67,11 +67,11 @@ def _load_or_compile(graph: Graph, text: str) -> Executable:
     return runtime.load(signature, code, numbers)
 
 
-def compile_graph(graph: Graph) -> tuple[Signature, bytes]:
-    """A graph through passes, schedules and LLVM to object code."""
+def compile_graph(graph: Graph) -> tuple[Signature, tuple[bytes, ...]]:
+    """A graph through passes, schedules and LLVM to object files."""
     wishes = runtime.settings()
     stages = Stages(graph, check=wishes.check)
-    signature, code = stages.signature, stages.object_code
+    code, signature = stages.object_files, stages.signature
     if wishes.time:
         LOGGER.info("%s: %s", graph.name, ", ".join(f"{name} {1e3 * t:.1f} ms" for name, t in stages.times.items()))
     if wishes.dump:

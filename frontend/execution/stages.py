@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from time import perf_counter
@@ -10,6 +10,7 @@ from time import perf_counter
 from brasa import passes
 from brasa.ir.errors import DeviceError
 from brasa.ir.graph import Graph
+from brasa.ir.kernel import Kernel
 from brasa.ir.program import Program, Signature
 from brasa.ir.program_text import print_program
 from brasa.ir.sizes import graph_symbols
@@ -25,6 +26,7 @@ NOMINAL = 64  # what named sizes are where a text shows numbers of bytes
 
 
 PASSES = dict(PIPELINE)
+_MODULE_LINES = 4000  # of LLVM text, which take a tenth of a second to compile
 
 
 class Stages:
@@ -34,6 +36,7 @@ class Stages:
         self.times: dict[str, float] = {}
         self._traced, self._processor, self._check = traced, processor, check
         self._graphs: list[tuple[str, Graph]] = []
+        self._lowered: Program | None = None
 
     # graphs
 
@@ -79,24 +82,47 @@ class Stages:
         return self.program.signature
 
     @cached_property
-    def object_code(self) -> bytes:
-        """The machine code of the program."""
-        from brasa.codegen.llvm import compile_text
+    def object_files(self) -> tuple[bytes, ...]:
+        """The machine code of the program: LLVM compiles kernels while later ones are being made."""
+        from brasa.codegen.llvm import Compilation, Modules
 
-        text = self._llvm
-        with self._timed("object"):
-            return compile_text(text, self._target, 3)
+        modules = Modules(self._target, _MODULE_LINES)
+        with Compilation(self._target, 3) as compilation:
 
-    @cached_property
+            def take(kernel: Kernel) -> None:
+                with self._timed("llvm"):
+                    module = modules.add(kernel)
+                if module is not None:
+                    compilation.add(module)
+
+            if self._lowered is None:
+                program = self._lower(take)
+            else:
+                program = self._lowered
+                for kernel in program.kernels:
+                    take(kernel)
+            with self._timed("llvm"):
+                last = modules.finish(program)
+            with self._timed("object"):
+                return compilation.finish(last)
+
+    @property
     def program(self) -> Program:
         """Kernels, launches, and the memory plan."""
+        return self._lowered or self._lower(lambda kernel: None)
+
+    def _lower(self, made: Callable[[Kernel], object]) -> Program:
+        """Make the program; `made` is told of each kernel as soon as there is one."""
         from brasa.codegen.schedules import lower
 
         fused = self.graph("fused")
+        before = self.times.get("llvm", 0.0)
         with self._timed("kernels"):
-            program = lower(fused, self._target)
+            program = lower(fused, self._target, made=made)
+        self.times["kernels"] -= self.times.get("llvm", 0.0) - before
         with self._timed("memory"):
-            return passes.plan_memory(program)
+            self._lowered = passes.plan_memory(program)
+        return self._lowered
 
     @cached_property
     def _llvm(self) -> str:
@@ -164,4 +190,4 @@ class Stages:
     def _timed(self, step: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        self.times[step] = perf_counter() - start
+        self.times[step] = self.times.get(step, 0.0) + perf_counter() - start

@@ -35,7 +35,7 @@ def program(
         slots=_sizes(slots),
         checks=tuple(CheckNote(f"op{i}", f"model.py:{i}", N) for i in range(checks)),
     )
-    return load(signature, object_code(text), numbers)
+    return load(signature, [object_code(text)], numbers)
 
 
 def _sizes(texts: tuple[str, ...]) -> tuple[Size, ...]:

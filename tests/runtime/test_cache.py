@@ -20,7 +20,7 @@ from brasa.runtime.cache import Entry
 
 KEY, OTHER = "a" * 64, "b" * 64
 NOTES = {"name": "f", "sizes": ["n*4", [0, 1]]}
-CODE = bytes(range(256)) * 4 + b"\n"
+CODE = (bytes(range(256)) * 4 + b"\n", b"", b"\x00second")
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def entry_file(disk: DiskCache, tmp_path: Path) -> Path:
 def test_entries_come_back(disk: DiskCache, tmp_path: Path) -> None:
     assert disk.read(KEY) is None
     disk.write(KEY, NOTES, CODE)
-    disk.write(OTHER, {}, b"")
+    disk.write(OTHER, {}, [])
     for each in (disk, DiskCache(tmp_path / "deep" / "brasa")):
         assert each.read(KEY) == Entry(NOTES, CODE)
-        assert each.read(OTHER) == Entry({}, b"")
+        assert each.read(OTHER) == Entry({}, ())
         assert each.read("c" * 64) is None
-    disk.write(KEY, {}, b"new")
-    assert disk.read(KEY) == Entry({}, b"new")
+    disk.write(KEY, {}, [b"new"])
+    assert disk.read(KEY) == Entry({}, (b"new",))
 
 
 def test_the_folder_is_private(entry_file: Path) -> None:
@@ -85,11 +85,11 @@ def test_least_recently_used_entries_go_first(tmp_path: Path) -> None:
     disk = DiskCache(tmp_path, limit=10_000)
     now = time.time()
     for i in range(8):
-        disk.write(f"{i:064}", {}, bytes(1000))
+        disk.write(f"{i:064}", {}, [bytes(1000)])
         os.utime(tmp_path / f"{i:064}.brasa", (now - 100 + i, now - 100 + i))
     assert disk.read(f"{0:064}") is not None  # now the most recent
     later = DiskCache(tmp_path, limit=8_000)
-    later.write(KEY, {}, bytes(1000))  # the first write of a process looks at what is there
+    later.write(KEY, {}, [bytes(1000)])  # the first write of a process looks at what is there
     assert later.info().nbytes <= 0.75 * 8_000
     left = {path.stem for path in tmp_path.iterdir()}
     assert left == {KEY, f"{0:064}", f"{5:064}", f"{6:064}", f"{7:064}"}
@@ -99,7 +99,7 @@ def test_a_process_that_writes_much_evicts_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(cache, "_BYTES_BETWEEN_EVICTIONS", 5_000)
     disk = DiskCache(tmp_path, limit=8_000)
     for i in range(50):
-        disk.write(f"{i:064}", {}, bytes(1000))
+        disk.write(f"{i:064}", {}, [bytes(1000)])
         assert disk.info().nbytes <= 8_000 + 6_000
 
 
@@ -161,7 +161,7 @@ def test_a_folder_that_vanishes(tmp_path: Path) -> None:
 def test_a_full_disk(tmp_path: Path) -> None:
     disk = DiskCache(tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CODE) // 2, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CODE[0]) // 2, before[1]))
     try:
         assert_does_without(disk)
     finally:
@@ -192,8 +192,8 @@ disk._written = 0
 for turn in range(150):
     key = f"{turn % 10:064}"
     found = disk.read(key)
-    assert found is None or (found.notes == {"key": key} and found.code == key.encode() * 100), key
-    disk.write(key, {"key": key}, key.encode() * 100)
+    assert found is None or (found.notes == {"key": key} and found.code == (key.encode() * 100,)), key
+    disk.write(key, {"key": key}, [key.encode() * 100])
     if turn % 20 == 0:
         disk._evict()
 """
@@ -205,14 +205,14 @@ def test_processes_and_threads_at_once(tmp_path: Path) -> None:
     results = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
     assert results == [("", 0)] * 3
     disk = DiskCache(tmp_path / "brasa")
-    writers = [threading.Thread(target=disk.write, args=(KEY, {"i": i}, bytes(10_000))) for i in range(20)]
+    writers = [threading.Thread(target=disk.write, args=(KEY, {"i": i}, [bytes(10_000)])) for i in range(20)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     found = disk.read(KEY)
     assert found is not None
-    assert len(found.code) == 10_000
+    assert [len(file) for file in found.code] == [10_000]
     assert not list((tmp_path / "brasa").glob("unfinished-*"))
 
 

@@ -125,7 +125,7 @@ def test_out_of_memory() -> None:
 
 
 def test_float_state_is_set_and_restored() -> None:
-    code = link(programs.object_code(programs.FLOAT_STATE), ("read_state", "write_state"))
+    code = link([programs.object_code(programs.FLOAT_STATE)], ("read_state", "write_state"))
     read = ctypes.CFUNCTYPE(ctypes.c_uint32)(code.addresses["read_state"])
     write = ctypes.CFUNCTYPE(None, ctypes.c_uint32)(code.addresses["write_state"])
     frame = multiply().prepare(((1000,), (1000,)))

@@ -25,7 +25,7 @@ def copying(sizes: tuple[Size | Stride, ...], slots: tuple[Size, ...] = ()) -> E
     count = 1 + len(sizes) + len(slots)
     inputs = (Input("x", parse_type("f32[n,h,4]"), ("s", "s", "1")),)
     signature = Signature("copy", inputs, (parse_type("i64[100]"),), sizes=(count, *sizes), slots=slots)
-    return load(signature, object_code(programs.SIZES))
+    return load(signature, [object_code(programs.SIZES)])
 
 
 def sizes_given(made: Executable, n: int, h: int, strides: tuple[int, ...] = (0, 0, 0)) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,11 +64,13 @@ def check_count(statements: tuple[Statement, ...]) -> int:
 class Native:
     """A loaded program. pieces: the (begin, end) that each parallel loop was cut into, in the order of the calls."""
 
-    def __init__(self, program: Program, speed: int = 0, target: Target | None = None, cut: int = 3) -> None:
+    def __init__(
+        self, program: Program, speed: int = 0, target: Target | None = None, cut: int = 3, files: Sequence[bytes] = ()
+    ) -> None:
         self.program = program
         target = target or host_target()
         self.text = emit_program(program, target)
-        self._code = link(compile_text(self.text, target, speed), ("entry",))
+        self._code = link(files or [compile_text(self.text, target, speed)], ("entry",))
         self._entry = ENTRY(self._code.addresses["entry"])
         self._cut = cut
         self.pieces: list[tuple[int, int]] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 
 import numpy as np
+import pytest
 
+from brasa.codegen.llvm import Compilation, Modules, host_target
 from brasa.ir import dim
 from brasa.ir.dim import Size, symbol
 from brasa.ir.dtype import float32, int64
@@ -95,6 +97,58 @@ def test_other_sizes_are_computed() -> None:
     for n_value, m_value in ((5, 3), (4, 9), (12, 12)):
         expected = [dim.evaluate(each, {"n": n_value, "m": m_value}) for each in wanted if not isinstance(each, Stride)]
         assert report(wanted, (N, m), [n_value, m_value]) == expected
+
+
+def chain(kernels: list[Kernel], checks: int = 0) -> Program:
+    """Each kernel on what the one before it has left, by turns in two outputs."""
+    places = [Place("input", 0), *(Place("output", number % 2) for number in range(len(kernels)))]
+    launches = tuple(
+        Launch(kernel, pair, (N,), tuple(range(number * checks, (number + 1) * checks)))
+        for number, (kernel, pair) in enumerate(zip(kernels, zip(places, places[1:], strict=False), strict=True))
+    )
+    notes = tuple(CheckNote("check", "", N) for _ in range(checks * len(kernels)))
+    return Program(Signature("chain", (Input("x", VECTOR),), (VECTOR, VECTOR), sizes=(N,), checks=notes), launches)
+
+
+def test_many_launches_are_several_functions() -> None:
+    """They run in order, and none after one that fails, wherever it stands."""
+    program = Native(chain([scaled(2.0), *[scaled(-1.0)] * 149]))
+    assert program.text.count("@entry.part") == 2 * 3
+    x, even, odd = np.arange(20, dtype=np.float32), *np.zeros((2, 20), np.float32)
+    assert program.call(pointers(x, even, odd), sizes(20)) == 0
+    np.testing.assert_array_equal(odd, x * -2)
+    np.testing.assert_array_equal(even, x * 2)
+    program = Native(chain([*[guarded(30.0)] * 99, guarded(10.0), *[guarded(30.0)] * 50], checks=1))
+    assert program.call(pointers(x, even, odd), sizes(20)) == 1 + 99
+    assert program.context.failed == 10
+
+
+def test_modules_are_linked_to_one_program() -> None:
+    """Equal kernels are written once in all of them, and called from the last."""
+    program = chain([scaled(2.0, "one"), guarded(99.0), scaled(3.0, "one"), scaled(2.0, "other")], checks=1)
+    modules = Modules(host_target(), 10)
+    texts = [text for kernel in program.kernels if (text := modules.add(kernel)) is not None]
+    texts.append(modules.finish(program))
+    assert [text.count("define hidden") for text in texts] == [1, 1, 1, 0]
+    with Compilation(host_target(), 0) as compilation:
+        for text in texts[:-1]:
+            compilation.add(text)
+        files = compilation.finish(texts[-1])
+    assert len(files) == 4
+    native = Native(program, files=files)
+    x, even, odd = np.arange(20, dtype=np.float32), *np.zeros((2, 20), np.float32)
+    assert native.call(pointers(x, even, odd), sizes(20)) == 0
+    np.testing.assert_array_equal(odd, x * 12)
+
+
+def test_an_error_ends_a_compilation() -> None:
+    def compile_one_that_fails() -> None:
+        with Compilation(host_target(), 0) as compilation:
+            compilation.add("define nonsense")
+            compilation.finish("define nonsense too")
+
+    with pytest.raises(RuntimeError, match="nonsense"):
+        compile_one_that_fails()
 
 
 def guarded(limit: float) -> Kernel:

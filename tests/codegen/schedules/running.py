@@ -50,7 +50,7 @@ class Machine:
             program, signature=replace(program.signature, slots=program.temporaries), slots=slots
         )
         self.text = emit_program(self.program, target)
-        self._code = link(compile_text(self.text, target, speed), ("entry",))
+        self._code = link([compile_text(self.text, target, speed)], ("entry",))
         self.entry = ENTRY(self._code.addresses["entry"])
         self.piece = 3
         self._host = Host(program.signature.steps)

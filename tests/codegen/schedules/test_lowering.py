@@ -57,6 +57,31 @@ graph main(a: f32[n], b: f32[m], c: f32[8], d: f32[m] strides(s)) {
         np.testing.assert_array_equal(found, given + given)
 
 
+def family(body: str, counts: range) -> str:
+    """A program with the region once for each count, of as many columns; it gives all results."""
+    regions = "".join(
+        f"graph region{count}(x: f32[5,{count}], y: f32[{count},4]) {{\n{body}\n}}\n".replace("COLUMNS", str(count))
+        for count in counts
+    )
+    head = ", ".join(f"x{count}: f32[5,{count}], y{count}: f32[{count},4]" for count in counts)
+    calls = "".join(f"  %{i}: f32[5,4] = fused(x{c}, y{c}, graph=@region{c})\n" for i, c in enumerate(counts))
+    return f"{regions}graph main({head}) {{\n{calls}  return {', '.join(f'%{i}' for i in range(len(counts)))}\n}}"
+
+
+def test_one_kernel_does_for_many_sizes() -> None:
+    """Eight kernels know their sizes, the others share one; all give the bits that a program of their own gives."""
+    body = """  %0: f32[5,4] = matmul(x, y, order="chain")
+  %1: f32[5,4] = exp(%0)
+  return %1"""
+    counts = range(10, 30)
+    together = machine(family(body, counts))
+    assert len({launch.kernel for launch in together.program.launches}) == 8 + 1
+    arrays = [array for count in counts for array in (floats(5, count), floats(count, 4))]
+    for i, (count, found) in enumerate(zip(counts, together.run(*arrays).outputs, strict=True)):
+        (alone,) = machine(family(body, range(count, count + 1))).run(*arrays[2 * i : 2 * i + 2]).outputs
+        np.testing.assert_array_equal(found, alone)
+
+
 def test_names_of_kernels_are_unique() -> None:
     text = """
 graph same(x: f32[4]) {
