@@ -6,12 +6,13 @@ proof beyond algebra is ever assumed. All named sizes are integers >= 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import local
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Size: TypeAlias = "int | Dim"
 Atom: TypeAlias = "str | Compound"
@@ -140,18 +141,9 @@ def _normal(terms: Iterable[tuple[Monomial, int]]) -> Size:
     return Dim(tuple(kept))
 
 
-def symbol(name: str) -> Dim:
-    """The named size `name`."""
-    return size_of(name)
-
-
-def size_of(atom: Atom) -> Dim:
-    """The size that is this atom alone."""
+def symbol(atom: Atom) -> Dim:
+    """The named size of that name, or the size that another atom alone is."""
     return Dim((((atom,), 1),))
-
-
-def _compound(function: str, lhs: Size, rhs: Size) -> Size:
-    return size_of(Compound(function, lhs, rhs))
 
 
 def floor_divide(lhs: Size, rhs: Size) -> Size:
@@ -166,7 +158,7 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
         rest = [(m, f) for m, f in lhs.terms if f % rhs]
         if whole:
             return _normal(whole) + floor_divide(_normal(rest), rhs)
-    return _compound("//", lhs, rhs)
+    return symbol(Compound("//", lhs, rhs))
 
 
 def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
@@ -213,8 +205,8 @@ def remainder(lhs: Size, rhs: Size) -> Size:
         return 0
     if isinstance(lhs, Dim) and isinstance(rhs, int):
         lhs = _normal((m, f % rhs) for m, f in lhs.terms)
-        return lhs % rhs if isinstance(lhs, int) else _compound("%", lhs, rhs)
-    return _compound("%", lhs, rhs)
+        return lhs % rhs if isinstance(lhs, int) else symbol(Compound("%", lhs, rhs))
+    return symbol(Compound("%", lhs, rhs))
 
 
 def smallest(lhs: Size, rhs: Size) -> Size:
@@ -222,7 +214,7 @@ def smallest(lhs: Size, rhs: Size) -> Size:
     gap = lhs - rhs
     if isinstance(gap, int):
         return lhs if gap <= 0 else rhs
-    return _compound("min", lhs, rhs)
+    return symbol(Compound("min", lhs, rhs))
 
 
 def largest(lhs: Size, rhs: Size) -> Size:
@@ -230,15 +222,12 @@ def largest(lhs: Size, rhs: Size) -> Size:
     gap = lhs - rhs
     if isinstance(gap, int):
         return lhs if gap >= 0 else rhs
-    return _compound("max", lhs, rhs)
+    return symbol(Compound("max", lhs, rhs))
 
 
 def product(sizes: Iterable[Size]) -> Size:
     """The product of all sizes; 1 for none."""
-    total: Size = 1
-    for size in sizes:
-        total = total * size
-    return total
+    return math.prod(sizes)
 
 
 def ceil_divide(lhs: Size, rhs: Size) -> Size:
@@ -255,38 +244,35 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     """The size with each named size in `values` replaced."""
     if isinstance(size, int):
         return size
-    atom = atom_of(size)
-    if isinstance(atom, str):
-        return values.get(atom, size)
+    only = atom_of(size)
+    if isinstance(only, str):
+        return values.get(only, size)
     if not any(name in values for name in symbols(size)):
         return size
-    total: Size = 0
-    for monomial, factor in size.terms:
-        term: Size = factor
-        for atom in monomial:
-            if isinstance(atom, str):
-                term = term * (values[atom] if atom in values else symbol(atom))
-            else:
-                term = term * _FUNCTIONS[atom.function](substitute(atom.lhs, values), substitute(atom.rhs, values))
-        total = total + term
-    return total
+
+    def new(atom: Atom) -> Size:
+        return values.get(atom, symbol(atom)) if isinstance(atom, str) else _with_parts(atom, substitute, values)
+
+    return _with_atoms(size, new)
 
 
 def replace_atoms(size: Size, values: Mapping[Atom, Size]) -> Size:
     """As substitute, where quotients, remainders and the like have values of their own too."""
-    if isinstance(size, int):
-        return size
-    total: Size = 0
-    for monomial, factor in size.terms:
-        term: Size = factor
-        for atom in monomial:
-            made: Size = symbol(atom) if isinstance(atom, str) else _FUNCTIONS[atom.function](
-                replace_atoms(atom.lhs, values), replace_atoms(atom.rhs, values)
-            )  # fmt: skip
-            found = atom_of(made)
-            term = term * (made if found is None else values.get(found, made))
-        total = total + term
-    return total
+
+    def new(atom: Atom) -> Size:
+        made = symbol(atom) if isinstance(atom, str) else _with_parts(atom, replace_atoms, values)
+        found = atom_of(made)
+        return made if found is None else values.get(found, made)
+
+    return size if isinstance(size, int) else _with_atoms(size, new)
+
+
+def _with_atoms(size: Dim, new: Callable[[Atom], Size]) -> Size:
+    return sum((factor * math.prod(map(new, monomial)) for monomial, factor in size.terms), 0)
+
+
+def _with_parts(atom: Compound, change: Callable[[Size, Any], Size], values: Any) -> Size:
+    return _FUNCTIONS[atom.function](change(atom.lhs, values), change(atom.rhs, values))
 
 
 def atom_of(size: Size) -> Atom | None:
@@ -342,7 +328,7 @@ def _with_less(size: Size) -> Size:
         (atom, rest) = (monomial[0], factor) if len(monomial) == 1 else ("", 0)
         if isinstance(atom, Compound) and atom.function == "//" and isinstance(atom.rhs, int) and atom.rhs > 0:
             rest = -factor // atom.rhs if factor < 0 and factor % atom.rhs == 0 else 0
-            less = less + rest * (atom.lhs - size_of(atom) * atom.rhs)
+            less = less + rest * (atom.lhs - symbol(atom) * atom.rhs)
     return size - less
 
 
@@ -370,13 +356,17 @@ class Solver(Protocol):
         """The size at this call, which the trace then takes as a constant."""
 
 
-_state = local()
+class _State(local):
+    solver: Solver | None = None
+
+
+_state = _State()
 
 
 @contextmanager
 def solving(solver: Solver | None) -> Iterator[None]:
     """Let `solver` decide the relations that come up inside the block, on this thread."""
-    outer = getattr(_state, "solver", None)
+    outer = _state.solver
     _state.solver = solver
     try:
         yield
@@ -384,18 +374,12 @@ def solving(solver: Solver | None) -> Iterator[None]:
         _state.solver = outer
 
 
-def _solver() -> Solver | None:
-    return getattr(_state, "solver", None)
-
-
 def equal(lhs: Size, rhs: Size) -> bool:
     """Whether the sizes are equal: by normal form, else as the solver in force decides, else False."""
     if lhs == rhs:
         return True
-    solver = _solver()
-    if solver is None or isinstance(lhs - rhs, int):
-        return False
-    return solver.decide(lhs, "==", rhs)
+    solver = _state.solver
+    return not (solver is None or isinstance(lhs - rhs, int)) and solver.decide(lhs, "==", rhs)
 
 
 def at_most(lhs: Size, rhs: Size) -> bool:
@@ -406,13 +390,11 @@ def at_most(lhs: Size, rhs: Size) -> bool:
     bound = lower_bound(gap)
     if bound is not None and bound >= 0:
         return True
-    solver = _solver()
-    return True if solver is None else solver.decide(lhs, "<=", rhs)
+    return _state.solver is None or _state.solver.decide(lhs, "<=", rhs)
 
 
 def constant(size: Size) -> int | None:
     """The size as an integer: a symbolic one as the solver in force fixes it, else None."""
     if isinstance(size, int):
         return size
-    solver = _solver()
-    return None if solver is None else solver.fix(size)
+    return None if _state.solver is None else _state.solver.fix(size)

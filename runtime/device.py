@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from brasa.ir.errors import DeviceError
@@ -24,7 +24,7 @@ class Device:
     allocate: Callable[[int], Buffer]
     copy_in: Callable[[int, int, int], object]
     copy_out: Callable[[int, int, int], object]
-    load: Callable[[Signature, bytes, Collection[int]], Executable]
+    load: Callable[[Signature, Iterable[bytes], Collection[int]], Executable]
 
 
 _devices: dict[str, Device] = {}

@@ -101,12 +101,12 @@ class SizeScope:
                     self._note(atom, other)
                 return
         for atom in dict.fromkeys((*dim.atoms(lhs), *dim.atoms(rhs))):
-            left, right = (dim.divide_exactly(side, dim.size_of(atom)) for side in (lhs, rhs))
+            left, right = (dim.divide_exactly(side, dim.symbol(atom)) for side in (lhs, rhs))
             if left is not None and right is not None and self.hint(left) == self.hint(right):
                 self.decide(left, "==", right, narrows=True)
                 return
         for atom in dict.fromkeys((*dim.atoms(lhs), *dim.atoms(rhs))):
-            self.fix(dim.size_of(atom), narrows=True)
+            self.fix(dim.symbol(atom), narrows=True)
 
     def _learn(self, name: str, size: Size) -> None:
         self.known = {key: dim.substitute(value, {name: size}) for key, value in self.known.items()}
@@ -121,7 +121,7 @@ class SizeScope:
         """Say all facts in the words of today; one that has no such words is forgotten, its guard remains."""
         for before, size in list(self.facts.items()):
             del self.facts[before]
-            atom = dim.atom_of(dim.replace_atoms(dim.size_of(before), news))
+            atom = dim.atom_of(dim.replace_atoms(dim.symbol(before), news))
             if atom is not None:
                 self.facts[atom] = dim.replace_atoms(size, news)
 
@@ -160,7 +160,7 @@ class SizeScope:
         first, last = next((run for run in runs if math.prod(sizes[slice(*run)]) == wanted), (0, len(shape)))
         atoms = (atom for size in (*shape[first:last], factor) for atom in dim.atoms(self.resolve(size)))
         for atom in dict.fromkeys(atoms):
-            self.fix(dim.size_of(atom), narrows=True)
+            self.fix(dim.symbol(atom), narrows=True)
         return self.resolve(total), self.resolve(factor)
 
 
