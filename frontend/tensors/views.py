@@ -153,12 +153,12 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
     """The tensor in a shape of known sizes: a view where strides allow it, else a copy, or ShapeError."""
     have = _sizes(source)
     trace = STATE.trace
-    strides = trace.strides_of(source) if trace is not None else source._spec.strides
     if trace is None and prod(shape) != source._spec.numel:  # type: ignore[arg-type]
         raise ShapeError(f"{source._spec.type} has {source._spec.numel} elements, the shape "
                          f"[{','.join(map(str, shape))}] {prod(shape)}", op=op)  # type: ignore[arg-type]  # fmt: skip
     if trace is not None and not trace.scope.same_elements(have, shape):
         have, shape = _sizes(source), tuple(map(trace.scope.resolve, shape))
+    strides = source._spec.strides if trace is None else trace.strides_of(source)
     found = reshaped_strides(have, strides, shape)
     if found is None:
         if copy:
