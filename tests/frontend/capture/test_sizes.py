@@ -153,3 +153,11 @@ def test_sizes_are_fixed_when_that_is_asked_for():
         for rows in (3, 9, 8, 3, 9):
             compiled(images(rows, 2))
     assert brasa.explain(compiled).constraints == ()
+
+
+def test_a_view_of_open_sizes_decides_them():
+    """A view that no algebra allows: the sizes of the call decide, and its strides are those of these sizes."""
+    compiled = brasa.compile(lambda x: x.view(3, 4) * 2, fullgraph=True)
+    for shape in ((2, 6), (4, 3), (1, 12), (12,), (2, 6)):
+        x = brasa.arange(12.0).view(shape)
+        assert compiled(x).tolist() == (x.view(3, 4) * 2).tolist()
