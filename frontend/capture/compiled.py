@@ -15,6 +15,7 @@ from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
+from brasa.execution.runner import failed_check
 from brasa.execution.tape import is_hooked
 from brasa.execution.user_passes import Passes
 from brasa.tensors.tensor import Tensor
@@ -62,7 +63,12 @@ class CompiledFunction:
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
         for sealed in self.sealed:
             if sealed.fits(key, tensors):
-                return sealed.run(tensors, key)
+                try:
+                    return sealed.run(tensors, key)
+                except BaseException as error:
+                    if failed_check(error) is None:
+                        raise
+                return self.function(*args, **kwargs)  # nothing was committed: the error, and what precedes it, eagerly
         return self._followed(args, kwargs, key, tensors)
 
     def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
@@ -79,6 +85,7 @@ class CompiledFunction:
         try:
             with tracing(capture), watching(observation):
                 result = self.function(*args, **kwargs)
+                capture.ended = True
                 capture.flush()
         except BaseException:
             with tracing(capture):

@@ -4,27 +4,29 @@ before a value is asked for or the call ends."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from brasa._state import set_trace
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
+from brasa.capture.ends import formal, settle, size_givers
+from brasa.capture.sharing import any_overlap, has_graph, keep_old
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
+from brasa.capture.undoing import Effect, undo
 from brasa.capture.words import describe_turn
-from brasa.execution.tape import Edge, FreedNode, run_accumulation_hooks, run_graph, through_leaf_hooks
+from brasa.execution.runner import failed_check
+from brasa.execution.tape import run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.execution.user_passes import Passes
 from brasa.functions.pointwise import add
-from brasa.ir import dim
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, located, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
-from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
+from brasa.ir.sizes import substitute_graph
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
-from brasa.tensors.views import replay
 from brasa.tracing.arguments import Draw
 from brasa.tracing.places import user_location
 from brasa.tracing.sizes import Guard
@@ -54,9 +56,10 @@ class Capture(Trace):
         self.buffers: dict[int, list[Cell]] = {}
         self.written: dict[Cell, Tensor] = {}
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
+        self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
         self.tensors: list[Tensor] = []
         self.draws: dict[Node, Draw] = {}
-        self.freed, self.flushes = set[Node](), 0
+        self.freed, self.flushes, self.ended = set[Node](), 0, False
         self.left: CaptureError | None = None
         self.observed = False  # whether the program is watched, to prove it pure
         self.last: Segment | None = None
@@ -132,6 +135,10 @@ class Capture(Trace):
         bound = self.bindings.get(node)
         return super().value_of(node) if bound is None else bound
 
+    def draw(self, generator: Any) -> tuple[int, Any]:
+        self.effects.append(Effect(self.here, "draw", generator, generator.offset))
+        return super().draw(generator)
+
     def adopt(self, tensor: Tensor) -> Node:
         return self.cell_of(tensor).node
 
@@ -143,12 +150,12 @@ class Capture(Trace):
         key = (id(tensor._buffer), tensor._ptr, tensor._spec)
         cell = self.cells.get(key)
         if cell is None:
+            aliases = self.buffers.setdefault(id(tensor._buffer), [])
+            if any_overlap(tensor, (self.written.get(alias) for alias in aliases)):
+                self._cut("memory that was written is read through another tensor")
             cell = self._adopt(tensor)
             self.cells[key] = cell
-            aliases = self.buffers.setdefault(id(tensor._buffer), [])
             aliases.append(cell)
-            if len(aliases) > 1 and any(alias in self.written for alias in aliases):
-                raise CaptureError("memory that was written is read through another tensor")
         self.owners.setdefault(cell, tensor)
         return cell
 
@@ -185,14 +192,32 @@ class Capture(Trace):
 
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)
-        super().write(tensor, value)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
+        if owner is not None and len(self.buffers[id(owner._buffer)]) > 1:
+            self._part_from_aliases(owner, cell)
+        super().write(tensor, value)
         if owner is not None:
-            if len(self.buffers[id(owner._buffer)]) > 1:
-                raise CaptureError("memory is written that is read through another tensor")
             self.written[cell] = owner
+            self.effects.append(Effect(self.here, "write", owner, node=cell.node))
             if owner._requires_grad and owner.is_leaf:
                 self.leaves[cell.node] = owner
+
+    def _part_from_aliases(self, owner: Tensor, cell: Cell) -> None:
+        """Before memory is written that is known through other tensors: what they are read as later is read anew."""
+        aliases = self.buffers[id(owner._buffer)]
+        others = [
+            each for each in aliases if any_overlap(owner, (self.owners.get(each, self.bindings.get(each.node)),))
+        ]
+        if others:
+            self._cut("memory is written that is read through another tensor")
+            self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
+            self.cells = {key: each for key, each in self.cells.items() if each not in others}
+
+    def _cut(self, fact: str) -> None:
+        """End a segment here, so that memory holds what has been written."""
+        if self.imagined or self.fullgraph:
+            raise CaptureError(fact, op=user_location(), hint="leave out fullgraph=True" if self.fullgraph else "")
+        self.flush()
 
     # gradients
 
@@ -208,8 +233,9 @@ class Capture(Trace):
         for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
             tensor = self.leaves[leaf]
             with no_grad():
-                final = through_leaf_hooks(tensor, grad)
-                tensor._grad = final if tensor._grad is None else add(tensor._grad, final)
+                final, before = through_leaf_hooks(tensor, grad), tensor._grad
+                tensor._grad = final if before is None else add(before, final)
+                self.effects.append(Effect(self.here, "gradient", tensor, before, self.node_of(tensor._grad)))
                 run_accumulation_hooks(tensor)
         if not keep:
             self.freed.update(topological(nodes))
@@ -277,8 +303,10 @@ class Capture(Trace):
             sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:
             self._flush()
-        except BaseException:
+        except BaseException as error:
             self.failed = True  # what failed must not be tried again while the error goes up
+            if (note := failed_check(error)) is not None:
+                undo(self, self.effects, self.since, note)
             raise
         finally:
             if observer is not None:
@@ -307,8 +335,9 @@ class Capture(Trace):
             if cell is not None:
                 place = order.get(cell.node, self.bindings[cell.node])
                 self.settled.append((tensor, self.written.get(cell, place), tensor._path))
-                self._settle(tensor, cell)
+                settle(self, tensor, cell)
         self.written.clear()
+        self.effects, self.since = [], self.here
         self.flushes += 1
 
     def _run(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:
@@ -316,10 +345,12 @@ class Capture(Trace):
         key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings))
         segment = self.here.segments.get(key)
         if segment is None:
-            segment = self.here.segments[key] = self._segment(tuple(wanted), landing, targets)
+            segment = self.here.segments[key] = self.segment(tuple(wanted), landing, targets)
         self.last, self.bound_before = segment, dict(self.bindings)
         operands = [self.bindings[node] for node in segment.inputs]
         tracked = self._tracked(alive)
+        if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
+            keep_old(self.bindings, targets)
         self.outcome = [(node in tracked, node in self.freed) for node in wanted]
         with tracing(None), set_grad_enabled(bool(tracked)):  # whatever block the value is asked for in
             results = run_graph(segment.graph, "compiled", operands, passes=self.passes)
@@ -340,7 +371,8 @@ class Capture(Trace):
             if tensor._requires_grad and tensor._cell is not None and tensor._cell.node not in self.freed
         }  # fmt: skip
 
-    def _segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
+    def segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
+        """The program that computes the wanted values, and those that land in targets."""
         ends = [cell.node for cell in landing]
         outputs = (*wanted, *ends)
         at_hand = known_without_gradients(outputs, self.bindings)
@@ -348,9 +380,9 @@ class Capture(Trace):
         nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
         read = {operand for node in nodes for operand in node.operands} | set(outputs)
         homes = [self._home(tensor) for tensor in targets]
-        read |= self._size_givers({*read, *homes}, nodes, at_hand)
+        read |= size_givers(self.scope, {*read, *homes}, nodes, at_hand)
         inputs = tuple(node for node in self.bindings if node in homes or (node in read and node in at_hand))
-        formals = tuple(self._formal(node, i) for i, node in enumerate(inputs))
+        formals = tuple(formal(node, i) for i, node in enumerate(inputs))
         new = dict(zip(inputs, formals, strict=True))
         for node in nodes:
             new[node] = node.replace(tuple(new[operand] for operand in node.operands))
@@ -362,39 +394,7 @@ class Capture(Trace):
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
 
-    def _size_givers(self, read: set[Node], nodes: Sequence[Node], at_hand: Iterable[Node]) -> set[Node]:
-        """Tensors that the program reads nothing of but their sizes."""
-        used = used_symbols((*(self._formal(node, 0) for node in at_hand if node in read), *nodes))
-        needed = {name for each in used for name in dim.symbols(self.scope.resolve(dim.symbol(each)))}
-        givers: set[Node] = set()
-        for node in sorted(at_hand, key=lambda node: node not in read):
-            if needed & (named := set(map(str, map(self.scope.resolve, node.tensor.shape)))):
-                givers.add(node)
-                needed -= named
-        return givers
-
     def _home(self, tensor: Tensor) -> Node:
         """The node that last stood for the tensor's memory before it was written."""
         tensors = ((node, bound) for node, bound in reversed(self.bindings.items()) if isinstance(bound, Tensor))
         return next(node for node, bound in tensors if bound._ptr == tensor._ptr and bound._spec is tensor._spec)
-
-    @staticmethod
-    def _formal(node: Node, index: int) -> Node:
-        """The input of a segment that stands for a value from outside or from an earlier segment."""
-        if node.op.name == "input":
-            return node
-        return make_input(f"value{index}", node.tensor, where=node.where)
-
-    def _settle(self, tensor: Tensor, cell: Cell) -> None:
-        """Turn a traced tensor into an eager one over the memory that its cell has got."""
-        real = self.bindings[cell.node]
-        value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
-        needs, freed, leaf = tensor._requires_grad, cell.node in self.freed, value in self.leaves
-        path = [(op, substitute_attrs(attrs, self.scope.hints)) for op, attrs in tensor._path]
-        with tracing(None):
-            final = replay(real, path) if path else real
-        tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
-        tensor._cell, tensor._path = None, ()
-        tensor._requires_grad = needs
-        if needs and not leaf:
-            tensor._edge = Edge(FreedNode(), 0) if freed else final._edge

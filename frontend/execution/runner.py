@@ -188,7 +188,14 @@ class Runner:
     def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
         """The error that a status of machine code stands for."""
         note, position = self._machine_code().describe_failure(status)
-        return check_error(note, position, self._run, operands)
+        error = check_error(note, position, self._run, operands)
+        error._failed_check = note  # type: ignore[attr-defined]
+        return error
+
+
+def failed_check(error: BaseException) -> CheckNote | None:
+    """The check of machine code that an error stands for, before which nothing was committed; None for other errors."""
+    return getattr(error, "_failed_check", None)
 
 
 def check_error(note: CheckNote, position: int, graph: Graph, operands: Sequence[Any]) -> BaseException:

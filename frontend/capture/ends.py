@@ -1,0 +1,51 @@
+"""Both ends of a segment: what stands for values from before it, and tensors that get memory when it has run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from brasa.execution.tape import Edge, FreedNode
+from brasa.ir import dim
+from brasa.ir.graph import Node
+from brasa.ir.ops.source import make_input
+from brasa.ir.sizes import substitute_attrs, used_symbols
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import replay
+from brasa.tracing.sizes import SizeScope
+from brasa.tracing.trace import Cell, tracing
+
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
+
+
+def formal(node: Node, index: int) -> Node:
+    """The input of a segment that stands for a value from outside or from an earlier segment."""
+    return node if node.op.name == "input" else make_input(f"value{index}", node.tensor, where=node.where)
+
+
+def size_givers(scope: SizeScope, read: set[Node], nodes: Sequence[Node], at_hand: Iterable[Node]) -> set[Node]:
+    """Tensors that the program reads nothing of but their sizes."""
+    used = used_symbols((*(formal(node, 0) for node in at_hand if node in read), *nodes))
+    needed = {name for each in used for name in dim.symbols(scope.resolve(dim.symbol(each)))}
+    givers: set[Node] = set()
+    for node in sorted(at_hand, key=lambda node: node not in read):
+        if needed & (named := set(map(str, map(scope.resolve, node.tensor.shape)))):
+            givers.add(node)
+            needed -= named
+    return givers
+
+
+def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
+    """Turn a traced tensor into an eager one over the memory that its cell has got."""
+    real = capture.bindings[cell.node]
+    value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
+    needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
+    path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
+    with tracing(None):
+        final = replay(real, path) if path else real
+    tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
+    tensor._cell, tensor._path = None, ()
+    tensor._requires_grad = needs
+    if needs and not leaf:
+        tensor._edge = Edge(FreedNode(), 0) if freed else final._edge

@@ -1,0 +1,63 @@
+"""Memory that several tensors from outside a program share, and what it held before the program wrote to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from brasa.autograd.modes import no_grad
+from brasa.execution.tape import edge_of
+from brasa.ir.graph import Node
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import tracing
+
+
+def overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors may share an element: whether the stretches of memory that they span do."""
+    if one._buffer is not other._buffer:
+        return False
+    (first, first_end), (second, second_end) = map(_span, (one, other))
+    return first < second_end and second < first_end
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The addresses from its first byte to the one behind its last."""
+    spec = tensor._spec
+    if not spec.numel:
+        return tensor._ptr, tensor._ptr
+    low = sum(min(0, (size - 1) * step) for size, step in zip(spec.shape, spec.strides, strict=True))
+    high = sum(max(0, (size - 1) * step) for size, step in zip(spec.shape, spec.strides, strict=True))
+    return tensor._ptr + low * spec.dtype.itemsize, tensor._ptr + (high + 1) * spec.dtype.itemsize
+
+
+def has_graph(bindings: dict[Node, Any], freed: set[Node]) -> bool:
+    """Whether gradients of a value that a program has computed can still be asked for."""
+    computed = ((node, bound) for node, bound in bindings.items() if node.op.name != "input" and node not in freed)
+    return any(isinstance(bound, Tensor) and bound._requires_grad for _, bound in computed)
+
+
+def keep_old(bindings: dict[Node, Any], targets: Sequence[Tensor]) -> None:
+    """Let values that lie where a program is about to write be copies: a gradient asked for later may read them."""
+    stale = {
+        id(bound): bound for bound in bindings.values()
+        if isinstance(bound, Tensor) and any(overlap(bound, target) for target in targets)
+    }  # fmt: skip
+    copies = {number: _copy(bound) for number, bound in stale.items()}
+    bindings.update({node: copies[id(bound)] for node, bound in bindings.items() if id(bound) in copies})
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """The same values for the same gradients, in memory of their own."""
+    with tracing(None), no_grad():
+        copy: Tensor = tensor.clone()  # type: ignore[attr-defined]
+    copy._requires_grad, copy._edge = tensor._requires_grad, edge_of(tensor)
+    return copy
+
+
+def any_overlap(tensor: Tensor, others: Iterable[Any]) -> bool:
+    """Whether one of the others sees some of the same memory as the tensor, and is not the very same view of it."""
+    return any(
+        isinstance(other, Tensor) and overlap(other, tensor)
+        and (other._ptr != tensor._ptr or other._spec is not tensor._spec)
+        for other in others
+    )  # fmt: skip

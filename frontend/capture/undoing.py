@@ -1,0 +1,72 @@
+"""A segment whose check has failed has committed nothing: what eager code does before that place is done, no more.
+
+The program's Python is past that place already. So its effects on tensors are noted as they are recorded, each with the
+step that it comes after: writes to memory from outside, gradients that were set, random calls that were drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from brasa.autograd.modes import no_grad
+from brasa.capture.tree import Step
+from brasa.execution.tape import run_graph
+from brasa.ir.graph import Graph, Node
+from brasa.ir.program import CheckNote
+from brasa.tracing.trace import Cell, tracing
+
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
+
+
+class Effect(NamedTuple):
+    """What a program did to a tensor or generator after a step. before: what a gradient or an offset was.
+
+    node: the value that was written, or set as a gradient.
+    """
+
+    step: Step
+    kind: str
+    target: Any
+    before: Any = None
+    node: Node | None = None
+
+
+def undo(capture: Capture, effects: Sequence[Effect], since: Step, note: CheckNote) -> None:
+    """Leave of the effects since a step those that come before the failed check."""
+    steps = capture.here.path()
+    place = {step: number for number, step in enumerate(steps)}
+    first = place[since]
+    failed = (i for i in range(first + 1, len(steps)) if any(_may_fail(node, note) for node in steps[i].nodes))
+    end = next(failed, first)
+    for effect in reversed(effects):
+        if place[effect.step] >= end and effect.kind == "gradient":
+            effect.target._grad = effect.before
+        elif place[effect.step] >= end and effect.kind == "draw":
+            effect.target.offset = effect.before
+    _do(capture, [effect for effect in effects if place[effect.step] < end])
+
+
+def _may_fail(node: Node, note: CheckNote) -> bool:
+    """Whether a check is that of the node, or of one in a graph that it holds."""
+    if note.where and node.where != note.where:
+        return False
+    held = (value for value in node.attrs.values() if isinstance(value, Graph))
+    return node.op.name == note.op or any(_may_fail(inner, replace(note, where="")) for g in held for inner in g.nodes)
+
+
+def _do(capture: Capture, effects: Sequence[Effect]) -> None:
+    writes = {id(each.target): each for each in effects if each.kind == "write"}
+    grads = {id(each.target): each for each in effects if each.kind == "gradient"}
+    wanted = tuple(dict.fromkeys(each.node for each in grads.values() if each.node not in capture.bindings))
+    landing, targets = [Cell(capture, each.node) for each in writes.values()], [each.target for each in writes.values()]
+    found = dict(capture.bindings)
+    if wanted or landing:
+        segment = capture.segment(wanted, landing, targets)
+        with tracing(None), no_grad():
+            results = run_graph(segment.graph, "compiled", [capture.bindings[node] for node in segment.inputs])
+        found.update(zip(wanted, results, strict=False))
+    for effect in grads.values():
+        effect.target._grad = found[effect.node]

@@ -1,0 +1,136 @@
+"""A compiled program that fails has done what eager code does before that place, and nothing else."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import brasa
+from brasa import nn
+from brasa.library import custom_op
+
+F = nn.functional
+
+
+class Refused(Exception):
+    pass
+
+
+@custom_op("failing::judge", mutates_args=(), reference=np.copy)
+def judge(x):
+    if x.sum().item() > 100:
+        raise Refused("too much")
+    return x.clone()
+
+
+judge.register_fake(brasa.empty_like)
+judge.register_autograd(lambda ctx, grad: grad)
+
+
+def looked_up(x):
+    return F.embedding(x, brasa.ones(4, 2))
+
+
+def divided(x):
+    return (brasa.ones(2, dtype=brasa.int64) * 12) // x
+
+
+def drawn(x):
+    return brasa.normal(0.0, x.float())
+
+
+def judged(x):
+    return judge(x.float())
+
+
+CASES = {
+    "index": (looked_up, [1, 2], [1, 9], IndexError, "index 9 is outside 0..3"),
+    "division": (divided, [3, 4], [3, 0], RuntimeError, "division by zero"),
+    "check": (drawn, [1, 2], [-1, 2], RuntimeError, "a standard deviation is negative"),
+    "host": (judged, [1, 2], [99, 2], Refused, "too much"),
+}
+
+
+def made(fails):
+    """A training step in the midst of which something may fail, and all that it changes."""
+    brasa.manual_seed(0)
+    model, state = nn.Linear(2, 2), brasa.zeros(2)
+    optimizer = brasa.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x, count):
+        optimizer.zero_grad()
+        state.add_(brasa.rand(2))
+        model(state).sum().backward()
+        optimizer.step()
+        kept = fails(x)
+        state.mul_(brasa.rand(2) + count)
+        model(kept.float().sum() + state).square().sum().backward()
+        optimizer.step()
+        return state.sum()
+
+    def seen():
+        tensors = [state, *model.parameters(), *(parameter.grad for parameter in model.parameters()), brasa.rand(3)]
+        momenta = [each["momentum_buffer"] for each in optimizer.state.values()]
+        return [tensor.detach().numpy().tobytes() for tensor in (*tensors, *momenta)]
+
+    return step, seen
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_comes_before_is_done_and_the_rest_is_not(case):
+    fails, good, bad, error, message = CASES[case]
+    plan = [good, bad, good, good, good, good, bad, bad, good]
+    outcomes = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for compile in (lambda step: step, brasa.compile):
+            step, seen = made(fails)
+            run, found = compile(step), []
+            for given in plan:
+                x = brasa.tensor(given)
+                if given is bad:
+                    with pytest.raises(error, match=message):
+                        run(x, 0.5)
+                else:
+                    run(x, 0.5)
+                found.append(seen())
+            outcomes.append(found)
+    for count, (eager, compiled) in enumerate(zip(*outcomes, strict=True)):
+        assert eager == compiled, count
+
+
+def test_a_sealed_program_fails_where_eager_code_does():
+    @brasa.compile
+    def call(x):
+        y = x + 1
+        return looked_up(y) * 2  # the line that fails
+
+    for _ in range(6):
+        call(brasa.tensor([0, 1]))
+    assert call.sealed
+    with pytest.raises(IndexError) as caught:
+        call(brasa.tensor([0, 3]))
+    assert any("the line that fails" in str(entry.statement) for entry in caught.traceback)
+    assert call(brasa.tensor([0, 1])).tolist() == [[2.0, 2.0]] * 2
+
+
+def test_an_earlier_segment_stays_done():
+    total = brasa.zeros(1)
+
+    def call(x):
+        total.add_(1)
+        seen = total.item()
+        total.add_(10)
+        y = looked_up(x)
+        total.add_(100)
+        return y * seen
+
+    results = []
+    for run in (call, brasa.compile(call)):
+        total.zero_()
+        for given in ([0, 1], [0, 9], [9, 1], [2, 1]):
+            try:
+                run(brasa.tensor(given))
+            except IndexError:
+                results.append(total.item())
+    assert results == [122.0, 133.0] * 2
