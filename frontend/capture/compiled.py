@@ -66,10 +66,12 @@ class CompiledFunction:
                 try:
                     return sealed.run(tensors, key)
                 except BaseException as error:
-                    if failed_check(error) is None:
-                        raise
-                return self.function(*args, **kwargs)  # nothing was committed: the error, and what precedes it, eagerly
-        return self._followed(args, kwargs, key, tensors)
+                    if failed_check(error) is not None:
+                        break
+                    raise
+        else:
+            return self._followed(args, kwargs, key, tensors)
+        return self.function(*args, **kwargs)  # nothing was committed: the error, and what precedes it, eagerly
 
     def _followed(self, args: Any, kwargs: Any, key: tuple[Any, ...], tensors: list[Tensor]) -> Any:
         for form in self.sealed:
