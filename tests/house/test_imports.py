@@ -36,11 +36,12 @@ def test_no_circles() -> None:
     assert circles(graph) == []
 
 
-@pytest.mark.parametrize("edge", MUTUAL)
-def test_exceptions_are_needed(edge: tuple[str, str]) -> None:
-    graph = import_graph(product_files())
-    graph.remove_edges_from(exceptions(graph) - {edge})
-    assert any(set(edge) <= set(circle) for circle in circles(graph))
+def test_exceptions_are_needed() -> None:
+    whole = import_graph(product_files())
+    for edge in MUTUAL:
+        graph = whole.copy()
+        graph.remove_edges_from(exceptions(graph) - {edge})
+        assert any(set(edge) <= set(circle) for circle in circles(graph)), edge
 
 
 @pytest.mark.parametrize(

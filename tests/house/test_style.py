@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatch
 
 import pytest
 
 from tests.house import style
 from tests.house.source import ROOT, Source, all_files, assert_none, product_files
 
-FILE_RULES: dict[str, Callable[[Source], Iterator[str]]] = {
-    rule.__name__: rule for rule in (style.too_long, style.unopened, style.broad_excepts, style.vague_names)
-}
+FILE_RULES = (style.too_long, style.unopened, style.broad_excepts, style.vague_names, style.prints)
 TEXTS = ("*.md", "docs/*.md", "Makefile", "pyproject.toml", ".ci/run")
 # The command line; the oracle of the tests; what runs programs on a GPU.
 STARTS = ("brasa.__main__", "brasa.ir.interpret", "brasa.runtime.cuda", "brasa.utils.tensorboard")
 
 
-@pytest.mark.parametrize("name", FILE_RULES)
-def test_files(name: str) -> None:
-    assert_none(complaint for source in all_files() for complaint in FILE_RULES[name](source))
+def test_every_file() -> None:
+    """All rules in one test: parsing the files takes longer than looking at them."""
+    assert_none(complaint for source in all_files() for rule in FILE_RULES for complaint in rule(source))
 
 
-def test_docstrings() -> None:
-    assert_none(style.undocumented(product_files()))
-
-
-def test_prints() -> None:
-    silent = [each for each in all_files() if not any(fnmatch(each.path, may) for may in style.MAY_PRINT)]
-    assert_none(complaint for source in silent for complaint in style.prints(source))
+def test_the_product_as_a_whole() -> None:
+    sources = product_files()
+    assert_none([*style.undocumented(sources), *style.unused_modules(sources, STARTS)])
 
 
 def test_nothing_is_unfinished() -> None:
     texts = {source.path: source.text for source in all_files()}
     texts |= {path.relative_to(ROOT).as_posix(): path.read_text() for each in TEXTS for path in ROOT.glob(each)}
     assert_none(complaint for path, text in texts.items() for complaint in style.unfinished(path, text))
-
-
-def test_every_file_is_used() -> None:
-    assert_none(style.unused_modules(product_files(), STARTS))
 
 
 BAD = [
