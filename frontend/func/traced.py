@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from brasa._state import STATE
@@ -12,11 +12,12 @@ from brasa.ir.errors import ArgumentError, BrasaError, ValueError
 from brasa.ir.graph import Graph, Node
 from brasa.ir.ops import control
 from brasa.ir.types import TensorType
+from brasa.tensors.inplace import overwrite
 from brasa.tensors.structure import outline, rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor, type_text
 from brasa.tracing.bodies import Body, interned, run_nested
 from brasa.tracing.places import user_location
-from brasa.tracing.trace import Trace, tracing
+from brasa.tracing.trace import Cell, Trace, tracing
 
 Randomness: TypeAlias = Literal["error", "same", "different"]
 
@@ -27,6 +28,44 @@ class Whole(Body):
     def __init__(self, outer: Trace, op: str, randomness: Randomness = "same") -> None:
         super().__init__(outer, op)
         self.randomness = randomness
+        self.owners: dict[Cell, Tensor] = {}  # what lies outside, by what stands for its memory
+        self.written: dict[Cell, dict[Tensor, bool]] = {}  # with tensors over it, and whether these wanted gradients
+
+    def cell_of(self, tensor: Tensor) -> Cell:
+        cell = super().cell_of(tensor)
+        if tensor._cell is not cell and cell not in self.owners:
+            self.owners[cell] = tensor
+            self._check_alone(cell, self.written)
+        return cell
+
+    def write(self, tensor: Tensor, value: Node) -> None:
+        """As in any trace; what is written to outside is written there when the function has been called."""
+        cell = self.cell_of(tensor)
+        if cell in self.owners:
+            self._check_alone(cell, self.owners)
+            seen = (each for each in (tensor, tensor._base, self.owners[cell]) if each is not None)
+            self.written.setdefault(cell, {each: each._requires_grad for each in seen})
+        elif cell in self._given:
+            raise BrasaError("the function writes in place to what it is differentiated by", op=self.op,
+                             hint="use the out-of-place form, or .clone() first")  # fmt: skip
+        Trace.write(self, tensor, value)
+
+    def _check_alone(self, cell: Cell, others: Iterable[Cell]) -> None:
+        """BrasaError where memory outside is seen through this cell and another one, and one of both is written."""
+        memory = self.outer.cell_of(self.owners[cell])
+        if any(other is not cell and self.outer.cell_of(self.owners[other]) is memory for other in others):
+            raise BrasaError("memory is written that is read through another tensor", op=self.op,
+                             hint="use .clone() first")  # fmt: skip
+
+    def check_written(self) -> None:
+        """BrasaError where something with a gradient has been written to outside."""
+        before = [pair for each in self.written.values() for pair in each.items()]
+        changed = [tensor for tensor, wanted in before if tensor._requires_grad and not wanted]
+        for tensor in changed:
+            tensor._requires_grad = False
+        if changed:
+            raise BrasaError("what the function writes to a tensor outside of it has a gradient", op=self.op,
+                             hint="detach() it first")  # fmt: skip
 
     def draw(self, generator: Any) -> tuple[int, Any]:
         self._check_random()
@@ -53,58 +92,85 @@ class Traced(NamedTuple):
     """A function as a graph of its arguments and of what it reads from outside.
 
     outside: these, in the trace around. result: what the function gave, with tensors of its own trace, whose values are
-    the graph's outputs. captures: whether gradients by what is outside are wanted.
+    the graph's first outputs. written: tensors outside, whose new values are the others. captures: whether gradients by
+    what is outside are wanted.
     """
 
     graph: Graph
     outside: tuple[Node, ...]
     result: Any
+    written: tuple[Tensor, ...]
     captures: bool
 
     def results(self, trace: Trace, arguments: Sequence[Tensor]) -> Any:
-        """What the function gives for these arguments, in its own form."""
+        """What the function gives for these arguments, in its own form; what it writes is written."""
         nodes = [*map(trace.node_of, arguments), *self.outside]
-        return rebuilt(self.result, called(trace, self.graph, nodes, self.captures or _any_wants(arguments)))
+        made = called(trace, self.graph, nodes, self.flags(arguments))
+        for target, value in zip(self.written, made[len(made) - len(self.written) :], strict=True):
+            overwrite(target, value, "write")
+        return rebuilt(self.result, made)
+
+    def flags(self, arguments: Sequence[Tensor]) -> list[bool]:
+        """Whether each output wants gradients, when it has been computed of these."""
+        wants = self.captures or any_wants(arguments)
+        own = [wants and tensor._requires_grad for tensor in tensors_in(self.result)]
+        return [*own, *(False for _ in self.written)]
 
 
 def trace_whole(
     trace: Trace, op: str, function: Callable[..., Any], make: Callable[[Whole, list[Tensor]], Any],
-    arguments: Sequence[tuple[TensorType, bool]], randomness: Randomness = "same",
+    arguments: Sequence[Argument], randomness: Randomness = "same",
 ) -> Traced:  # fmt: skip
     """What `make` does with a trace and the function's arguments in it, as a graph.
 
-    arguments: of each its type, and whether gradients by it are wanted. Tensors in the result, in any form, are the
-    outputs.
+    Tensors in the result, in any form, are the outputs.
     """
     body = Whole(trace, op, randomness)
-    inside = [body.argument(f"x{i}", type, wants) for i, (type, wants) in enumerate(arguments)]
+    inside = [body.argument(f"x{i}", each.type, each.wants) for i, each in enumerate(arguments)]
     inputs = [body.node_of(tensor) for tensor in inside]
+    body.owners = {
+        body.cell_of(tensor): each.owner
+        for tensor, each in zip(inside, arguments, strict=True) if each.owner is not None
+    }  # fmt: skip
     with tracing(body), enable_grad():
         result = make(body, inside)
+    body.check_written()
     outputs = [body.node_of(tensor) for tensor in tensors_in(result)]
-    graph, outside = body.graph(name_of(function), inputs, outputs)
-    return Traced(graph, outside, result, body.differentiable)
+    graph, outside = body.graph(name_of(function), inputs, [*outputs, *(cell.node for cell in body.written)])
+    return Traced(graph, outside, result, tuple(body.owners[cell] for cell in body.written), body.differentiable)
 
 
-def by_tensors(trace: Trace, tensors: Sequence[Tensor]) -> list[tuple[TensorType, bool]]:
+class Argument(NamedTuple):
+    """An argument of trace_whole. wants: whether gradients by it are wanted. owner: what is written when it is."""
+
+    type: TensorType
+    wants: bool
+    owner: Tensor | None = None
+
+
+def by_tensors(trace: Trace, tensors: Sequence[Tensor]) -> list[Argument]:
     """The arguments of trace_whole for tensors by which the transform differentiates."""
-    return [(trace.node_of(each).tensor, True) for each in tensors]
+    return [Argument(trace.node_of(each).tensor, True) for each in tensors]
 
 
-def _any_wants(values: Sequence[Any]) -> bool:
+def any_wants(values: Sequence[Any]) -> bool:
+    """Whether gradients by any of these tensors or numbers are wanted."""
     return any(isinstance(value, Tensor) and value._requires_grad for value in values)
 
 
-def called(trace: Trace, graph: Graph, operands: Sequence[Node], wants: bool) -> list[Tensor]:
-    """The results of a graph in the trace. wants: whether gradients by any operand are wanted."""
+def called(trace: Trace, graph: Graph, operands: Sequence[Node], wants: Sequence[bool]) -> list[Tensor]:
+    """The results of a graph in the trace. wants: whether gradients of each are wanted."""
     if not graph.outputs:
         return []
     results = record(trace, control.call, tuple(operands), graph=graph)
-    if wants and not STATE.grad_enabled:
-        results = tuple(trace.apply(control.stop_gradient, node) for node in results)
+    if not STATE.grad_enabled:
+        results = tuple(
+            trace.apply(control.stop_gradient, node) if each else node
+            for node, each in zip(results, wants, strict=True)
+        )
     return [
-        trace.fresh(node, wants and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
-        for node in results
+        trace.fresh(node, each and STATE.grad_enabled and node.tensor.dtype.kind in ("float", "complex"))
+        for node, each in zip(results, wants, strict=True)
     ]
 
 
@@ -115,13 +181,14 @@ Derived: TypeAlias = Callable[[Any, Sequence[Tensor]], Any]
 def _derived(trace: Trace, op: str, graph: Graph, traced: Traced, arguments: Sequence[Tensor]) -> Derived:
     """A graph derived from a function's, at the arguments that the function had; it may be called in any trace."""
     captures = traced.captures
-    kept = [*arguments, *map(trace.value_of, traced.outside)]  # tensors and numbers
+    kept = [*map(trace.value_of, map(trace.node_of, arguments)), *map(trace.value_of, traced.outside)]
 
     def call(form: Any, further: Sequence[Tensor]) -> Any:
         def build(trace: Trace) -> Any:
             values = [*kept, *further]
             operands = [trace.node_of(each) if isinstance(each, Tensor) else trace.number(each) for each in values]
-            return rebuilt(form, called(trace, graph, operands, captures or _any_wants(values)))
+            wants = captures or any_wants(values)
+            return rebuilt(form, called(trace, graph, operands, [wants] * len(graph.outputs)))
 
         return run_nested(op, build)
 

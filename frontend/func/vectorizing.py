@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from brasa.func.traced import Randomness, called, only_tensors, trace_whole
+from brasa.func.traced import Argument, Randomness, called, only_tensors, trace_whole
 from brasa.functions.axes import movedim
 from brasa.functions.joining import cat
 from brasa.ir import dim
 from brasa.ir.dim import Relation, Size, symbol
-from brasa.ir.errors import IndexError, ValueError
+from brasa.ir.errors import BrasaError, IndexError, ValueError
 from brasa.ir.graph import Graph
 from brasa.ir.types import TensorType
 from brasa.passes import batch
+from brasa.tensors.inplace import overwrite
 from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import expand, narrow
@@ -100,17 +101,22 @@ class _Call:
             return result
 
         arguments = [
-            (TensorType(node.tensor.shape[1:], node.tensor.dtype, node.tensor.device), value._requires_grad)
+            Argument(TensorType(node.tensor.shape[1:], node.tensor.dtype), value._requires_grad, value)
             for node, value, has in zip(nodes, whole, which, strict=True) if has
         ]  # fmt: skip
         traced = trace_whole(trace, _OP, self.func, make, arguments, self.randomness)
         axes = [axis for _, axis in _spread(out_dims, traced.result, "out_dims")]
         has_axis = (*(True for _ in mapped), *(False for _ in traced.outside))
         graph, found = _batched(trace.scope, traced.graph, has_axis, size, self.randomness == "different")
-        wants = traced.captures or any(value._requires_grad for value in whole)
-        results = called(trace, graph, (*mapped, *traced.outside), wants)
+        results = called(trace, graph, (*mapped, *traced.outside), traced.flags(whole))
         count = python_size(size, trace.scope)
-        placed = [_placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=True)]
+        shared = {id(value) for value, has in zip(whole, which, strict=True) if has}
+        for target, value, has in zip(traced.written, results[len(axes) :], found[len(axes) :], strict=True):
+            if has and id(target) not in shared:
+                raise BrasaError("a tensor that all samples share is written what differs from sample to sample",
+                                 op=_OP, hint="use the out-of-place form")  # fmt: skip
+            overwrite(target, value if has or id(target) not in shared else _placed(value, 0, False, count), _OP)
+        placed = [_placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=False)]
         return rebuilt(traced.result, placed)
 
     def _size(self, values: Sequence[Tensor]) -> Size:

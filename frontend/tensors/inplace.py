@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
+from brasa.autograd.modes import no_grad
 from brasa.execution.runner import Runner
 from brasa.execution.tape import Edge, FunctionNode, ViewNode, edge_of
 from brasa.ir.dim import symbol
@@ -99,6 +100,12 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
         _follow(target, value, overwrites)
     return target
+
+
+def overwrite(target: Tensor, value: Tensor, name: str) -> None:
+    """Write to a tensor's memory what has no gradient."""
+    with no_grad():
+        assign(target, value, name)
 
 
 def _check(target: Tensor, value: Tensor, name: str) -> None:

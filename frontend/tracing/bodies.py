@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +19,7 @@ from brasa.ir.ops.source import full, make_input
 from brasa.ir.sizes import substitute_graph, used_symbols
 from brasa.ir.types import TensorType
 from brasa.random import Generator
+from brasa.tensors.inplace import overwrite
 from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
@@ -41,7 +42,9 @@ class Operands(Trace):
     def __init__(self) -> None:
         super().__init__()
         self.values: list[Any] = []
+        self.written: dict[Cell, Tensor] = {}
         self._cells: dict[int, Cell] = {}
+        self._owners: dict[Cell, Tensor] = {}
 
     def location(self) -> str:
         return user_location()
@@ -59,8 +62,24 @@ class Operands(Trace):
                 for axis, size in enumerate(spec.shape)
             )
             node = make_input(f"x{number}", TensorType(sizes, spec.dtype, spec.device), strides=spec.marks)
-            self._cells[id(tensor)] = Cell(self, self._operand(node, tensor))
+            made = self._cells[id(tensor)] = Cell(self, self._operand(node, tensor))
+            self._owners[made] = tensor
+            self._check_alone(tensor, self.written.values())
         return self._cells[id(tensor)]
+
+    def write(self, tensor: Tensor, value: Node) -> None:
+        cell = self.cell_of(tensor)
+        super().write(tensor, value)
+        owner = self._owners.get(cell)
+        if owner is not None:
+            self._check_alone(owner, self._owners.values())
+            self.written[cell] = owner
+
+    @staticmethod
+    def _check_alone(tensor: Tensor, others: Iterable[Tensor]) -> None:
+        """BrasaError where the memory of a tensor is that of another one, and one of both is written."""
+        if any(other is not tensor and other._buffer is tensor._buffer for other in others):
+            raise BrasaError("memory is written that is read through another tensor", hint="use .clone() first")
 
     def value_of(self, node: Node) -> Any:
         return self.values[self.inputs.index(node)] if node in self.inputs else super().value_of(node)
@@ -255,6 +274,13 @@ def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
     except CaptureError as error:
         error.op = error.op or name
         raise
-    results = [operands.node_of(tensor) for tensor in tensors_in(made)]
-    graph = interned(operands.finish(name, results))
-    return rebuilt(made, run_graph(graph, name, operands.values))
+    tensors, written = [*tensors_in(made)], operands.written
+    nodes = [*map(operands.node_of, tensors), *(cell.node for cell in written)]
+    graph = interned(operands.finish(name, nodes))
+    results = run_graph(graph, name, operands.values)
+    for tensor, result in zip(tensors, results, strict=False):
+        if not tensor._requires_grad:
+            result._requires_grad, result._edge = False, None
+    for target, result in zip(written.values(), results[len(tensors) :], strict=True):
+        overwrite(target, result, name)
+    return rebuilt(made, results)

@@ -31,18 +31,17 @@ def loss_of(model: nn.Module) -> Callable[..., Tensor]:
     return loss
 
 
-@pytest.mark.parametrize(("make", "shape"), [(network, (5, 4)), (convolutional, (3, 2, 4, 4))])
-def test_gradients_of_each_sample(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
+def test_gradients_of_each_sample() -> None:
     brasa.manual_seed(0)
-    model = make()
-    rows, targets = brasa.randn(*shape), brasa.arange(shape[0]) % 3
+    model, count = convolutional(), 3
+    rows, targets = brasa.randn(count, 2, 4, 4), brasa.arange(count)
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     each = vmap(grad(loss_of(model)), in_dims=(None, 0, 0))
     found = each(parameters, rows, targets)
     for one, other in zip(flat([*found.values()]), flat([*brasa.compile(each, fullgraph=True)(
             parameters, rows, targets).values()]), strict=True):  # fmt: skip
         same_bits(one, other)
-    for i in range(shape[0]):
+    for i in range(count):
         model.zero_grad()
         nn.functional.cross_entropy(model(rows[i : i + 1]), targets[i : i + 1]).backward()
         for name, value in model.named_parameters():
@@ -92,6 +91,33 @@ def test_an_ensemble_trains_in_one_program() -> None:
     assert history == sorted(history, reverse=True)
     for name in plain:
         same_bits(plain[name], traced[name])
+
+
+def test_statistics_of_an_ensemble_are_written() -> None:
+    brasa.manual_seed(0)
+    models = [nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)) for _ in range(3)]
+    parameters, buffers = stack_module_state(models)
+    rows = brasa.randn(5, 4)
+
+    def loss(parameters: Any, buffers: Any) -> Tensor:
+        return functional_call(models[0], (parameters, buffers), (rows,)).pow(3).mean()
+
+    each = vmap(grad(loss))
+    values = {name: value.detach() for name, value in parameters.items()}
+    found = each(values, buffers)
+    for i, model in enumerate(models):
+        model(rows).pow(3).mean().backward()
+        for name, value in model.named_parameters():
+            np.testing.assert_allclose(found[name][i].numpy(), value.grad.numpy(), rtol=1e-4, atol=1e-6)
+        for name, value in model.named_buffers():
+            np.testing.assert_allclose(buffers[name][i].numpy(), value.numpy(), rtol=1e-5)
+    again = {name: value.clone() for name, value in buffers.items()}
+    compiled = brasa.compile(each, fullgraph=True)
+    for _ in range(4):
+        compiled(values, again)
+        each(values, buffers)
+    for name, value in buffers.items():
+        same_bits(value, again[name])
 
 
 def test_batch_norm_goes_by_the_input_alone() -> None:

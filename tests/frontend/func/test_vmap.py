@@ -41,7 +41,7 @@ def assert_vmap(function: Callable[..., Any], which: tuple[int | None, ...], *ar
             same_bits(got, want)
 
 
-@pytest.mark.parametrize("which", [(0, None), (None, 1), (1, 2), (-1, 0)])
+@pytest.mark.parametrize("which", [(None, 1), (-1, 0)])
 def test_any_axis_may_be_that_of_the_samples(which: tuple[int | None, ...]) -> None:
     shapes = [(3, 4), (4, 2)]
     for shape, axis, number in zip(list(shapes), which, (0, 1), strict=True):
@@ -63,14 +63,14 @@ def normalized(x: Tensor, w: Tensor) -> Tensor:
     return nn.functional.layer_norm(x, (x.shape[-1],), weight=w).softmax(-1)
 
 
-@pytest.mark.parametrize("which", [(0, 0), (0, None), (None, 0)])
-@pytest.mark.parametrize(("function", "shapes"), [
-    (attention, ((2, 6, 4), (2, 6, 4))), (pooled, ((3, 6, 6), (4, 3, 3, 3))), (normalized, ((5, 8), (8,))),
-    (lambda x, w: brasa.einsum("ij,kj->ik", x, w), ((2, 3), (4, 3))), (lambda x, w: (x @ w, w @ x), ((3,), (3, 3))),
-    (lambda x, w: brasa.cat([x.cumsum(0), w.flip(0)]).sort(), ((5,), (3,))),
-    (lambda x, w: brasa.linalg.solve(w @ w.mT + brasa.eye(3), x), ((3,), (3, 3))),
+@pytest.mark.parametrize(("function", "which", "shapes"), [
+    (attention, (0, None), ((2, 6, 4), (2, 6, 4))), (pooled, (None, 0), ((3, 6, 6), (4, 3, 3, 3))),
+    (normalized, (0, 0), ((5, 8), (8,))), (lambda x, w: brasa.einsum("ij,kj->ik", x, w), (0, 0), ((2, 3), (4, 3))),
+    (lambda x, w: (x @ w, w @ x), (0, None), ((3,), (3, 3))),
+    (lambda x, w: brasa.cat([x.cumsum(0), w.flip(0)]).sort(), (None, 0), ((5,), (3,))),
+    (lambda x, w: brasa.linalg.solve(w @ w.mT + brasa.eye(3), x), (0, 0), ((3,), (3, 3))),
 ])  # fmt: skip
-def test_vmap_has_the_bits_of_the_loop(function: Any, shapes: Any, which: Any) -> None:
+def test_vmap_has_the_bits_of_the_loop(function: Any, which: Any, shapes: Any) -> None:
     sizes = [(3, *shape) if axis == 0 else shape for shape, axis in zip(shapes, which, strict=True)]
     assert_vmap(function, which, *tensors(*sizes))
 
@@ -115,6 +115,20 @@ def test_writes_to_what_the_function_has_made() -> None:
     assert_vmap(function, (0,), x)
 
 
+def test_writes_to_arguments() -> None:
+    def function(x: Tensor, total: Tensor, count: Tensor) -> Tensor:
+        total.add_(x)
+        count += 1
+        return total * 2
+
+    for call in (vmap(function, in_dims=(0, 1, None)), brasa.compile(vmap(function, in_dims=(0, 1, None)))):
+        x, total, count = brasa.ones(3, 2), brasa.zeros(2, 3), brasa.zeros((), dtype=brasa.int64)
+        for step in range(1, 5):
+            assert call(x, total, count).tolist() == [[2.0 * step] * 2] * 3
+            assert total.tolist() == [[1.0 * step] * 3] * 2 and count.item() == step
+        assert not total.requires_grad
+
+
 def test_loops_and_branches_inside() -> None:
     x, w = tensors((4, 3), (3,))
 
@@ -131,7 +145,7 @@ def test_loops_and_branches_inside() -> None:
         assert_vmap(function, (0,), x)
 
 
-@pytest.mark.parametrize("chunk_size", [1, 2, 5, 9])
+@pytest.mark.parametrize("chunk_size", [2, 9])
 def test_chunks(chunk_size: int) -> None:
     x, w = tensors((5, 3), (3,))
     mapped = vmap(lambda x, w: (x * w, x.sum()), in_dims=(0, None), out_dims=(1, 0), chunk_size=chunk_size)
@@ -235,7 +249,8 @@ ERRORS: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     "vmap: the function asks for a value at": (
         BrasaError, lambda: vmap(lambda x: x * x.sum().item())(brasa.ones(2, 2))),
     "is traced once, without values": (BrasaError, lambda: vmap(lambda x: x if x > 0 else -x)(brasa.ones(2))),
-    "vmap: the function writes in place": (BrasaError, lambda: vmap(lambda x: x.add_(1))(brasa.ones(2, 2))),
+    "vmap: a tensor that all samples share is written what differs": (
+        BrasaError, lambda: vmap(lambda x, w: w.add_(x), in_dims=(0, None))(brasa.ones(2, 2), brasa.ones(2))),
     "vmap: no argument has an axis of samples": (ValueError, lambda: vmap(lambda x: x, in_dims=None)(brasa.ones(2))),
     r"vmap: the axes of samples have different sizes, \[2, 3\]": (
         ValueError, lambda: vmap(brasa.add)(brasa.ones(2), brasa.ones(3))),
