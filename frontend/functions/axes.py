@@ -167,6 +167,8 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         want not in (1, have) for have, want in zip(input.shape[input.ndim - len(shape) :], shape, strict=True)
     ):
         raise ShapeError(f"{type_text(input)} cannot be summed to {list(shape)}", op="sum_to_size")
+    if 0 < len(shape) == input.ndim and all(want == have for want, have in zip(shape, input.shape, strict=True)):
+        return input  # truth values stay what they are where there is nothing to sum
     return sum_to(input if input.dtype.kind in ("float", "complex") else cast(input, int64), shape)
 
 

@@ -346,3 +346,10 @@ def test_mistakes(call, kind, message):
 def test_broadcast_shapes():
     assert brasa.broadcast_shapes((2, 1), 3, (1, 1, 1)) == (1, 2, 3)
     assert brasa.broadcast_shapes() == ()
+
+
+def test_sum_to_size_keeps_truth_values_that_it_does_not_sum():
+    truths = brasa.tensor([[True, False], [True, True]])
+    assert truths.sum_to_size(2, 2).dtype is brasa.bool
+    assert truths.sum_to_size(2, 1).tolist() == [[1], [2]]
+    assert truths[0, 0].sum_to_size(()).dtype is brasa.int64
