@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -62,9 +64,22 @@ def _load_or_compile(graph: Graph, text: str) -> Executable:
     entry = runtime.disk_cache().read(key)
     if entry is not None:
         return runtime.load(signature_from_json(entry.notes), entry.code, numbers)
-    signature, code = compile_graph(graph)
+    with _uncollected():
+        signature, code = compile_graph(graph)
     runtime.disk_cache().write(key, signature_to_json(signature), code)
     return runtime.load(signature, code, numbers)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cyclic garbage in the block: a compiler makes hundreds of thousands of objects that it needs."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def compile_graph(graph: Graph) -> tuple[Signature, tuple[bytes, ...]]:
