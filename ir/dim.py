@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import local
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -42,6 +42,7 @@ def _wrapped(size: Size) -> str:
     return str(size) if plain else f"({size})"
 
 
+@lru_cache(maxsize=1 << 14)
 def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
     return -len(monomial), tuple(str(atom) for atom in monomial)
 
@@ -71,21 +72,21 @@ class Dim:
         return hash(self.terms)
 
     def __add__(self, other: Size) -> Size:
-        return _normal((*self.terms, *_terms(other)))
+        return sum_of((*self.terms, *_terms(other)))
 
     __radd__ = __add__
 
     def __neg__(self) -> Size:
-        return _normal((monomial, -factor) for monomial, factor in self.terms)
+        return sum_of((monomial, -factor) for monomial, factor in self.terms)
 
     def __sub__(self, other: Size) -> Size:
-        return _normal((*self.terms, *((monomial, -factor) for monomial, factor in _terms(other))))
+        return sum_of((*self.terms, *((monomial, -factor) for monomial, factor in _terms(other))))
 
     def __rsub__(self, other: Size) -> Size:
         return -self + other
 
     def __mul__(self, other: Size) -> Size:
-        return _normal(
+        return sum_of(
             (tuple(sorted(left + right, key=str)), a * b) for left, a in self.terms for right, b in _terms(other)
         )
 
@@ -127,7 +128,8 @@ def _terms(size: Size) -> Iterable[tuple[Monomial, int]]:
     return size.terms if isinstance(size, Dim) else (((), size),)
 
 
-def _normal(terms: Iterable[tuple[Monomial, int]]) -> Size:
+def sum_of(terms: Iterable[tuple[Monomial, int]]) -> Size:
+    """The sum of the terms, which may come in any order and more than once."""
     total: dict[Monomial, int] = {}
     for monomial, factor in terms:
         total[monomial] = total.get(monomial, 0) + factor
@@ -157,7 +159,7 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
         whole = [(m, f // rhs) for m, f in lhs.terms if f % rhs == 0]
         rest = [(m, f) for m, f in lhs.terms if f % rhs]
         if whole:
-            return _normal(whole) + floor_divide(_normal(rest), rhs)
+            return sum_of(whole) + floor_divide(sum_of(rest), rhs)
     return symbol(Compound("//", lhs, rhs))
 
 
@@ -180,7 +182,7 @@ def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
         if coefficient % factor:
             return None
         result.append((tuple(rest), coefficient // factor))
-    return _normal(result)
+    return sum_of(result)
 
 
 def _divide_polynomials(lhs: Size, rhs: Dim) -> Size | None:
@@ -204,7 +206,7 @@ def remainder(lhs: Size, rhs: Size) -> Size:
     if divide_exactly(lhs, rhs) is not None:
         return 0
     if isinstance(lhs, Dim) and isinstance(rhs, int):
-        lhs = _normal((m, f % rhs) for m, f in lhs.terms)
+        lhs = sum_of((m, f % rhs) for m, f in lhs.terms)
         return lhs % rhs if isinstance(lhs, int) else symbol(Compound("%", lhs, rhs))
     return symbol(Compound("%", lhs, rhs))
 
@@ -395,6 +397,4 @@ def at_most(lhs: Size, rhs: Size) -> bool:
 
 def constant(size: Size) -> int | None:
     """The size as an integer: a symbolic one as the solver in force fixes it, else None."""
-    if isinstance(size, int):
-        return size
-    return None if _state.solver is None else _state.solver.fix(size)
+    return size if isinstance(size, int) else None if _state.solver is None else _state.solver.fix(size)

@@ -64,12 +64,12 @@ def coefficient(size: Size, name: str) -> Size | None:
 
 def by_variables(size: Size) -> dict[Monomial, Size]:
     """The index as a sum: what each product of loop variables is multiplied by; () stands for none."""
-    factors: dict[Monomial, Size] = {}
+    found: dict[Monomial, list[tuple[Monomial, int]]] = {}
     for atoms, factor in terms(size):
         moving = tuple(atom for atom in atoms if varies(atom))
-        fixed = monomial_of([atom for atom in atoms if not varies(atom)], factor)
-        factors[moving] = factors.get(moving, 0) + fixed
-    return factors
+        fixed = tuple(atom for atom in atoms if not varies(atom))
+        found.setdefault(moving, []).append((fixed, factor))
+    return {moving: dim.sum_of(fixed) for moving, fixed in found.items()}
 
 
 def are_joint(outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size]) -> bool:
