@@ -40,6 +40,7 @@ class Candidate:
         for value, what in roots_of(function, (args, kwargs)):
             walk.value(value, what)
         self.facts, self.tensors, self.objects = walk.finish(), walk.tensors, objects
+        self.reads_gradients = not observation.names.isdisjoint(("grad", "_grad", "backward"))
 
     def holds(self, objects: Sequence[Any]) -> bool:
         """Whether all that was read is as it was, and a call is given the same objects."""
@@ -262,7 +263,7 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         for node in run.inputs
     ]
     notes, template = _outcome(capture, result, places, tensors, entry.grads)
-    holders = [tensor for tensor in tensors if tensor._requires_grad]
+    holders = [tensor for tensor in tensors if tensor._requires_grad and candidate.reads_gradients]
     present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
     grads = [(tensor, None if grad is None else grad._spec) for tensor, grad in present]
     fixed = {id(value._buffer) for kind, value in sources if kind == "fixed" and isinstance(value, Tensor)}
