@@ -185,11 +185,6 @@ class Capture(Trace):
         type = TensorType(sizes, spec.dtype, spec.device)
         return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
 
-    def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
-        tensor = super().alias(cell, path, requires_grad)
-        self.tensors.append(tensor)
-        return tensor
-
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of

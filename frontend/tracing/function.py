@@ -22,18 +22,17 @@ from brasa.ir.layout import stride_marks, strides_of
 from brasa.ir.ops import control, reduce
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
-from brasa.runtime import allocate
-from brasa.tensors.tensor import Tensor, make, weak_complex
+from brasa.tensors.tensor import Tensor, weak_complex
 from brasa.tracing.arguments import (
     Operand,
     accepted_kinds,
     as_number,
     freeze,
-    in_numbers,
     number_operand,
     parameters_of,
     takes_tensors,
 )  # fmt: skip
+from brasa.tracing.entry import way_in
 from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import CaptureError, Trace, tracing
 
@@ -237,14 +236,24 @@ class Function:
     # in a trace
 
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
-        nodes = tuple(trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands)
-        values = values if self.inline else in_numbers(values, self.operand)  # its graph has sizes of its own
-        statics = tuple(
+        nodes = tuple([trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands])
+        statics = tuple([
             freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
-        )  # fmt: skip
-        differentiable = any(isinstance(o, Tensor) and o._requires_grad for o in operands)
+        ])  # fmt: skip
+        return self.stepped(trace, nodes, statics, values, operands)
+
+    def stepped(
+        self, trace: Trace, nodes: tuple[Node, ...], statics: tuple[Any, ...], values: Sequence[Any],
+        operands: Sequence[Any],
+    ) -> Any:  # fmt: skip
+        """The results of a call in a trace, where these are the nodes of its operands and its other arguments."""
+        differentiable, weak = False, True
+        for operand in operands:
+            if isinstance(operand, Tensor):
+                differentiable = differentiable or operand._requires_grad
+                weak = weak and operand._weak
         stops = differentiable and not STATE.grad_enabled
         specialization, results = trace.step(
             (self, nodes, statics, DEFAULTS.dtype, stops), lambda: self._record(trace, values, operands, nodes, stops)
@@ -253,13 +262,13 @@ class Function:
         tensors = [
             trace.fresh(node, differentiable and node.tensor.dtype.kind in ("float", "complex")) for node in results
         ]
-        if all(not isinstance(o, Tensor) or o._weak for o in operands):
+        if weak:
             for tensor, node in zip(tensors, results, strict=True):
                 tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
         return tensors[0] if specialization.form is None else specialization.form(tensors)
 
     def _record(
-        self, trace: Trace, values: Sequence[Any], operands: list[Any], nodes: tuple[Node, ...], stops: bool
+        self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...], stops: bool
     ) -> tuple[Specialization, tuple[Node, ...]]:
         set_location(trace.location())
         flat_fixed = [self._is_fixed(values, operand) for operand in operands]
@@ -345,55 +354,6 @@ def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str,
     if build is None:
         return functools.partial(function, inline=inline, fixed=fixed)
     made = Function(build, inline, fixed)
-    call = functools.wraps(build)(_entry(made))
+    call = functools.wraps(build)(way_in(made))
     call.function = made  # type: ignore[attr-defined]
     return cast(_C, call)
-
-
-def _entry(made: Function) -> Callable[..., Any]:
-    """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
-    table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
-    defaults = [parameter.default for parameter in made.parameters]
-    required = sum(default is inspect.Parameter.empty for default in defaults)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = len(args)
-        if STATE.detour or kwargs or not required <= given <= arity:
-            return made(*args, **kwargs)
-        if given < arity:
-            args = (*args, *defaults[given:])
-        key: list[Any] = []
-        operands: list[Any] = []
-        pointers: list[Any] = []
-        recorded = False
-        for value, is_operand in zip(args, operand_flags, strict=True):
-            kind = value.__class__
-            if isinstance(value, Tensor):
-                if value._requires_grad:
-                    recorded = True
-                key.append(value._spec)
-                operands.append(value)
-                pointers.append(value._ptr)
-            elif is_operand and (kind is float or kind is int):
-                key.append(kind)
-                operands.append(value)
-                pointers.append(value)
-            elif kind is int or kind is str or value is None:
-                key.append(value)
-            else:
-                return made(*args)
-        found = table.get(tuple(key))
-        if found is None or found[0].form is not None:
-            return made(*args)
-        if recorded and STATE.grad_enabled:
-            return run_graph(found[0].graph, made.name, operands, found[0].runner)[0]
-        bound = found[1]
-        if bound is None or not bound.specs:
-            return made(*args)
-        buffer = allocate(bound.nbytes[0])
-        status = bound.call(*pointers, buffer.ptr)
-        if status is not None:
-            return made(*args)
-        return make(buffer, bound.specs[0])
-
-    return call

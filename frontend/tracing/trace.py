@@ -53,6 +53,7 @@ class Trace:
         self.leaves: dict[Node, Tensor] = {}
         self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
+        self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
 
     # values
@@ -65,12 +66,18 @@ class Trace:
 
     def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
         """A tensor with memory of its own that holds the node's value."""
-        return self.alias(Cell(self, node), (), requires_grad)
+        tensor = object.__new__(Tensor)
+        tensor._cell, tensor._path, tensor._requires_grad = Cell(self, node), (), requires_grad
+        if self.tensors is not None:
+            self.tensors.append(tensor)
+        return tensor
 
     def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
         """A tensor over a cell, seen through views."""
         tensor = object.__new__(Tensor)
         tensor._cell, tensor._path, tensor._requires_grad = cell, path, requires_grad
+        if self.tensors is not None:
+            self.tensors.append(tensor)
         return tensor
 
     def node_of(self, tensor: Tensor) -> Node:
