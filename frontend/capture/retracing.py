@@ -128,6 +128,8 @@ class _Comparison:
     def _are_twins(self, then: Node, now: Node) -> bool:
         if then is now or self.twins.get(now) is then:
             return True
+        if then.op.name == now.op.name == "input":  # its name is that of an argument, which says nothing
+            return _plain_input(then) == _plain_input(now)
         if then.op is not now.op or then.type != now.type or len(then.operands) != len(now.operands):
             return False
         pairs = zip(then.operands, now.operands, strict=True)
@@ -143,6 +145,12 @@ class _Comparison:
     def _error(self, then: Node | None, now: Node | None) -> BrasaError:
         lines = ["(nothing)" if node is None else print_node(node) for node in (then, now)]
         return _difference(f"a step is made otherwise, at {self.where}", "followed", *lines)
+
+
+def _plain_input(node: Node) -> tuple[Any, ...]:
+    """What an input is, without its name and those of its sizes."""
+    sizes = [size if isinstance(size, int) else "any" for size in node.tensor.shape]
+    return sizes, node.tensor.dtype, node.attrs.get("role"), node.attrs.get("strides")
 
 
 def _same_attr(node: Node, then: Any, now: Any) -> bool:
