@@ -28,6 +28,7 @@ from brasa.tracing.arguments import (
     accepted_kinds,
     as_number,
     freeze,
+    in_numbers,
     number_operand,
     parameters_of,
     takes_tensors,
@@ -237,6 +238,7 @@ class Function:
 
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
         nodes = tuple([trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands])
+        values = values if self.inline else in_numbers(values, self.operand)  # its graph has sizes of its own
         statics = tuple([
             freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
             else len(value) if isinstance(value, list | tuple) else "operand"

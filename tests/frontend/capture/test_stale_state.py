@@ -414,3 +414,15 @@ def test_default_dtype():
     finally:
         brasa.set_default_dtype(brasa.float32)
     assert function(brasa.ones(2)).dtype is brasa.float32
+
+
+def test_a_gradient_that_is_read():
+    weight = brasa.ones(1, requires_grad=True)
+    function = brasa.compile(lambda x: x if weight.grad is None else x * weight.grad)
+    assert set(run(function)) == {3.0}
+    (weight * 5.0).sum().backward()
+    assert set(run(function)) == {15.0}
+    weight.grad = brasa.ones(1) * 2.0
+    assert set(run(function)) == {6.0}
+    weight.grad = None
+    assert set(run(function)) == {3.0}
