@@ -137,7 +137,9 @@ def trace_whole(
     body.check_written()
     outputs = [body.node_of(tensor) for tensor in tensors_in(result)]
     graph, outside = body.graph(name_of(function), inputs, [*outputs, *(cell.node for cell in body.written)])
-    return Traced(graph, outside, result, tuple(body.owners[cell] for cell in body.written), body.differentiable)
+    written = tuple(body.owners[cell] for cell in body.written)
+    body.owners.clear()  # the trace refers to itself: it would keep their memory until garbage is collected
+    return Traced(graph, outside, result, written, body.differentiable)
 
 
 class Argument(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 from brasa._state import STATE
 from brasa.autograd.engine import seed_of
@@ -26,12 +27,48 @@ from brasa.tracing.arguments import Draw
 from brasa.tracing.places import user_location
 from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
 
-_graphs: WeakValueDictionary[str, Graph] = WeakValueDictionary()
+_RECENT = 512
+_graphs: WeakValueDictionary[Any, Graph] = WeakValueDictionary()
+_held: WeakKeyDictionary[Graph, ref[Graph]] = WeakKeyDictionary()  # the one graph for each that another one holds
+_recent: dict[Graph, None] = {}
+_lock = Lock()
 
 
 def interned(graph: Graph) -> Graph:
-    """The one graph with this text: functions that are traced anew for each call are known by what they compute."""
-    return _graphs.setdefault(str(graph), graph)
+    """The one graph with these nodes: functions that are traced anew for each call are known by what they compute.
+
+    The last ones are kept, for what was derived from a graph is known by the graph.
+    """
+    with _lock:
+        found = _graphs.setdefault(_form(graph), graph)
+        _recent.pop(found, None)
+        _recent[found] = None
+        if len(_recent) > _RECENT:
+            del _recent[next(iter(_recent))]
+    return found
+
+
+def _form(graph: Graph) -> tuple[Any, ...]:
+    """All that a graph's text says, as what is equal for equal graphs."""
+    number = {node: i for i, node in enumerate((*graph.inputs, *graph.nodes))}
+    nodes = tuple(
+        (node.op.name, tuple([number[operand] for operand in node.operands]), node.type, node.where,
+         tuple([(key, _exact(value)) for key, value in node.attrs.items()]))
+        for node in number
+    )  # fmt: skip
+    return graph.name, len(graph.inputs), nodes, tuple([number[node] for node in graph.outputs]), graph.updates
+
+
+def _exact(value: Any) -> Any:
+    """An attribute as what is equal for the same value alone: 0 is not False, nor 0.0, nor -0.0."""
+    kind = value.__class__
+    if kind is Graph:
+        if value not in _held:
+            _held[value] = ref(_graphs.setdefault(_form(value), value))
+        return _held[value]() or value
+    if kind is float or kind is bool or kind is complex:
+        return kind, repr(value)
+    return tuple(map(_exact, value)) if kind is tuple else value
 
 
 class Operands(Trace):
@@ -74,6 +111,11 @@ class Operands(Trace):
         if owner is not None:
             self._check_alone(owner, self._owners.values())
             self.written[cell] = owner
+
+    def forget(self) -> None:
+        """Let go of the operands: a trace refers to itself, and would keep them until garbage is collected."""
+        for table in (self.values, self.written, self._owners, self._cells):
+            table.clear()
 
     @staticmethod
     def _check_alone(tensor: Tensor, others: Iterable[Tensor]) -> None:
@@ -283,4 +325,5 @@ def run_nested(name: str, build: Callable[[Trace], Any]) -> Any:
             result._requires_grad, result._edge = False, None
     for target, result in zip(written.values(), results[len(tensors) :], strict=True):
         overwrite(target, result, name)
+    operands.forget()
     return rebuilt(made, results)
