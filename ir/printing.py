@@ -10,11 +10,19 @@ from brasa.ir.graph import Graph, Node
 from brasa.ir.types import TensorType
 
 
-def print_graph(graph: Graph) -> str:
-    """The graph's text; the graphs that it holds come first, each once, under names of their own."""
+def print_graph(graph: Graph, places: bool = True) -> str:
+    """The graph's text; the graphs that it holds come first, each once, under names of their own.
+
+    places: whether the user's lines are part of it.
+    """
     held = held_graphs(graph)
     names = _graph_names((*held, graph))
-    return "\n\n".join(_print_one(each, names) for each in (*held, graph))
+    return "\n\n".join(_print_one(each, names, places) for each in (*held, graph))
+
+
+def places_of(graph: Graph) -> tuple[str, ...]:
+    """The user's line of each node, in the order of the text."""
+    return tuple(node.where for each in (*held_graphs(graph), graph) for node in each.nodes)
 
 
 def held_graphs(graph: Graph) -> tuple[Graph, ...]:
@@ -49,12 +57,12 @@ def value_names(graph: Graph) -> dict[Node, str]:
     return names
 
 
-def _print_one(graph: Graph, graph_names: dict[Graph, str]) -> str:
+def _print_one(graph: Graph, graph_names: dict[Graph, str], places: bool) -> str:
     names = value_names(graph)
     lines = []
     for node in graph.nodes:
         text = f"  {names[node]}: {node.type} = {print_application(node, names, graph_names)}"
-        lines.append(f"{text:<64} # {node.where}" if node.where else text)
+        lines.append(f"{text:<64} # {node.where}" if node.where and places else text)
     landings = dict(graph.updates)
     results = ", ".join(
         names[node] + (f" into {names[graph.inputs[landings[i]]]}" if i in landings else "")

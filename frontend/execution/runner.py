@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -18,6 +19,7 @@ from brasa.execution.user_passes import Passes, passed
 from brasa.ir.dim import evaluate
 from brasa.ir.errors import BrasaError, IndexError, Operand
 from brasa.ir.graph import Graph
+from brasa.ir.printing import places_of, print_graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
 from brasa.runtime import Executable, allocate
@@ -25,7 +27,7 @@ from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.places import user_location
 
-_executables: dict[str, Executable] = {}
+_executables: dict[tuple[str, tuple[str, ...]], Executable] = {}
 _lock = RLock()
 LOGGER = logging.getLogger("brasa")
 LOADED: list[str] = []  # names of the graphs that executables were made of, in order: what tests count
@@ -41,13 +43,13 @@ def target() -> Target:
 
 def executable(graph: Graph) -> Executable:
     """The machine code of a graph: from memory, from disk, or compiled now."""
-    text = str(graph)
-    found = _executables.get(text)
+    key = print_graph(graph, places=False), places_of(graph)
+    found = _executables.get(key)
     if found is None:
         with _lock:
-            found = _executables.get(text)
+            found = _executables.get(key)
             if found is None:
-                found = _executables[text] = _load_or_compile(graph, text)
+                found = _executables[key] = _load_or_compile(graph, *key)
     return found
 
 
@@ -57,17 +59,26 @@ def forget_executables() -> None:
         _executables.clear()
 
 
-def _load_or_compile(graph: Graph, text: str) -> Executable:
+def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...]) -> Executable:
+    """On disk, checks say by the number of a node where they stand: a program outlives changes of other lines."""
     LOADED.append(graph.name)
     numbers = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
     key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
-        return runtime.load(signature_from_json(entry.notes), entry.code, numbers)
+        signature = signature_from_json(entry.notes)
+        return runtime.load(_placed(signature, {str(i): place for i, place in enumerate(places)}), entry.code, numbers)
     with _uncollected():
         signature, code = compile_graph(graph)
-    runtime.disk_cache().write(key, signature_to_json(signature), code)
+    first = {place: str(i) for i, place in reversed(list(enumerate(places)))}
+    runtime.disk_cache().write(key, signature_to_json(_placed(signature, first)), code)
     return runtime.load(signature, code, numbers)
+
+
+def _placed(signature: Signature, names: Mapping[str, str]) -> Signature:
+    """The signature with what `names` says in place of where its checks stand."""
+    checks = tuple(replace(check, where=names.get(check.where, "")) for check in signature.checks)
+    return replace(signature, checks=checks)
 
 
 @contextmanager
