@@ -124,7 +124,7 @@ class Capture(Trace):
         dtype = int64 if isinstance(value, int) else float64
         node = self.step(
             ("number", dtype),
-            lambda: make_input(f"number{len(self.here.path())}", TensorType((), dtype), role="number"),
+            lambda: make_input(f"number{self.here.depth}", TensorType((), dtype), role="number"),
         )
         if isinstance(value, Draw):
             self.draws[node] = value
@@ -175,10 +175,10 @@ class Capture(Trace):
         return Cell(self, node)
 
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
-        taken = {node.attrs.get("name") for node in self.bindings}
         spec, name = tensor._spec, self.names().get(id(tensor), "")
-        if not name.isascii() or not name.isidentifier() or name in taken:
-            name = f"x_{len(self.here.path())}"
+        is_plain = name.isascii() and name.isidentifier()
+        if not is_plain or any(node.attrs.get("name") == name for node in self.bindings):
+            name = f"x_{self.here.depth}"
         sizes = tuple(
             self.scope.name(f"{name}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
         )
@@ -374,14 +374,16 @@ class Capture(Trace):
         needed = set(topological(outputs, at_hand))
         nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
         read = {operand for node in nodes for operand in node.operands} | set(outputs)
-        homes = [self._home(tensor) for tensor in targets]
+        homes = self._homes(targets)
         read |= size_givers(self.scope, {*read, *homes}, nodes, at_hand)
-        inputs = tuple(node for node in self.bindings if node in homes or (node in read and node in at_hand))
+        landed = set(homes)
+        inputs = tuple(node for node in self.bindings if node in landed or (node in read and node in at_hand))
         formals = tuple(formal(node, i) for i, node in enumerate(inputs))
         new = dict(zip(inputs, formals, strict=True))
         for node in nodes:
             new[node] = node.replace(tuple(new[operand] for operand in node.operands))
-        updates = tuple((len(wanted) + i, inputs.index(home)) for i, home in enumerate(homes))
+        number = {node: i for i, node in enumerate(inputs)}
+        updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
         graph = Graph("compiled", formals, tuple(new[node] for node in nodes), tuple(new[node] for node in outputs),
                       updates)  # fmt: skip
         return Segment(substitute_graph(graph, self.scope.known), inputs)
@@ -389,7 +391,7 @@ class Capture(Trace):
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
 
-    def _home(self, tensor: Tensor) -> Node:
-        """The node that last stood for the tensor's memory before it was written."""
-        tensors = ((node, bound) for node, bound in reversed(self.bindings.items()) if isinstance(bound, Tensor))
-        return next(node for node, bound in tensors if bound._ptr == tensor._ptr and bound._spec is tensor._spec)
+    def _homes(self, tensors: Sequence[Tensor]) -> list[Node]:
+        """The nodes that last stood for the tensors' memory before it was written."""
+        last = {(b._ptr, b._spec): node for node, b in self.bindings.items() if isinstance(b, Tensor)}
+        return [last[tensor._ptr, tensor._spec] for tensor in tensors]

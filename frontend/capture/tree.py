@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class Step:
     """One step: what it gave, the nodes that it recorded, and the steps that were seen after it."""
 
-    __slots__ = ("children", "guards", "learnt", "nodes", "parent", "segments", "value")
+    __slots__ = ("children", "depth", "guards", "learnt", "nodes", "parent", "segments", "value")
 
     def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
         self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
+        self.depth: int = 1 if parent is None else parent.depth + 1  # steps from the root to here
         self.learnt: tuple[dict[str, Size], dict[Atom, Size]] | None = None  # of sizes, if this step learnt anything
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
