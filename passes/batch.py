@@ -133,7 +133,8 @@ class _Batch:
 
     def _looped(self, node: Node, which: tuple[bool, ...]) -> Node:
         """A loop over the samples."""
-        warnings.warn(f"vmap computes {node.op.name} for one sample after the other", LoopWarning, stacklevel=2)
+        name = node.attrs["name"] if node.op is library else node.op.name
+        warnings.warn(f"vmap computes {name} for one sample after the other", LoopWarning, stacklevel=2)
         inputs = [make_input(f"x{i}", operand.tensor) for i, operand in enumerate(node.operands)]
         order = sorted(range(len(inputs)), key=lambda i: not which[i])
         alone = node.replace(tuple(inputs))

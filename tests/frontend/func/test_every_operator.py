@@ -17,6 +17,7 @@ COUNT = 3
 # The shape of what they give depends on values.
 VALUE_SHAPED = {"argwhere", "bincount", "masked_select", "nonzero", "unique", "unique_consecutive"}
 ANYTHING = {"empty_like"}
+WRITES = {"native_batch_norm"}  # to statistics, which the samples cannot share
 
 
 def samples_of(name: str) -> list[list[Tensor]]:
@@ -54,17 +55,19 @@ def assert_operator(name: str) -> None:
         with pytest.raises(BrasaError, match=r"^vmap: "):
             assert_mapped(name, [0] * count)
         return
-    choices = [[0] * count] if count == 1 else [
+    choices = [[0] * count] if count == 1 or name in WRITES else [
         [0] * count, [0, *[None] * (count - 1)], [*[None] * (count - 1), 0]]  # fmt: skip
     for which in choices:
         assert_mapped(name, which)
 
 
 def gives_tensors(name: str) -> bool:
-    """Whether the call takes tensors and gives some."""
+    """Whether the call takes tensors and gives nothing else."""
     call = call_of(name)
-    return bool(call.inputs) and name not in ANYTHING and bool(
-        flat(call.function(*tensors_for(call, usual_dtype(name)))))  # fmt: skip
+    if not call.inputs or name in ANYTHING:
+        return False
+    results = flat(call.function(*tensors_for(call, usual_dtype(name))))
+    return bool(results) and all(isinstance(result, Tensor) for result in results)
 
 
 NAMES = sorted(CALLS)

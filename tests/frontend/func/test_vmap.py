@@ -94,6 +94,11 @@ def test_a_result_that_is_the_same_for_all_is_repeated_or_not() -> None:
     assert brasa.equal(vmap(lambda x: (x, w * 2), out_dims=(0, None))(x)[1], w * 2)
 
 
+def test_of_no_elements() -> None:
+    assert vmap(lambda row: row.repeat((0,)))(brasa.ones(3, 2)).shape == (3, 0)
+    assert vmap(lambda row: row * 2)(brasa.ones(0, 2)).shape == (0, 2)
+
+
 def test_vmap_in_vmap() -> None:
     x, y = tensors((3, 2), (4, 2))
     table = vmap(lambda one: vmap(lambda other: (one * other).sum())(y))(x)
@@ -243,6 +248,18 @@ def test_what_users_differentiate_themselves() -> None:
     weight = w.clone().requires_grad_()
     vmap(lambda row: Square.apply(row, weight))(x).sum().backward()
     np.testing.assert_allclose(weight.grad.numpy(), (x * x).sum(0).numpy(), rtol=1e-6)
+
+
+def test_operators_of_ones_own_run_on_one_sample_after_the_other() -> None:
+    @brasa.library.custom_op("tests::halved_sum", mutates_args=(), reference=lambda x: np.asarray(x.sum() / 2, x.dtype))
+    def halved_sum(x: Tensor) -> Tensor:
+        return brasa.tensor(x.numpy().sum() / 2)
+
+    halved_sum.register_fake(lambda x: x.new_empty(()))
+    x, _ = tensors((3, 4), ())
+    with pytest.warns(LoopWarning, match="vmap computes tests::halved_sum for one sample after the other"):
+        made = vmap(halved_sum)(x)
+    np.testing.assert_allclose(made.numpy(), x.numpy().sum(1) / 2, rtol=1e-6)
 
 
 ERRORS: dict[str, tuple[type[Exception], Callable[[], Any]]] = {

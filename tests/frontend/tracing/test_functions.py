@@ -194,3 +194,10 @@ def test_what_is_not_run_is_not_compiled():
         only_here(x)
         only_here(x.detach())
     assert np.allclose(x.grad.numpy(), [2 * np.e, 3 * np.exp(2)])
+
+
+def test_sizes_among_static_arguments():
+    x = brasa.arange(12.0).reshape(3, 4)
+    normalize = brasa.compile(lambda x: brasa.nn.functional.layer_norm(x, x.shape[1:]), fullgraph=True)
+    for each in (x, x[:, :3].contiguous(), x[:2]):
+        assert brasa.equal(normalize(each), brasa.nn.functional.layer_norm(each, each.shape[1:]))
