@@ -19,6 +19,7 @@ from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import optimize_bodies as optimize_bodies
 from brasa.passes.pipeline import run as run
 from brasa.passes.plan_memory import plan_memory as plan_memory
+from brasa.passes.recompute import ends_of as ends_of
 from brasa.passes.report_memory import MemoryReport as MemoryReport
 from brasa.passes.report_memory import PlannedValue as PlannedValue
 from brasa.passes.report_memory import measure_memory as measure_memory

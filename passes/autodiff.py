@@ -9,11 +9,12 @@ from weakref import WeakKeyDictionary
 
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological, unseen
-from brasa.ir.ops.control import call, custom, items
+from brasa.ir.ops.control import again, call, custom, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.source import full, full_like, make_input
 from brasa.ir.types import TensorType, TupleType
 from brasa.passes.nested_gradients import nested_gradients
+from brasa.passes.recompute import Twins
 
 Value: TypeAlias = "Node | tuple[Node, int]"  # a node, or one result of a node that has several
 
@@ -81,6 +82,7 @@ def differentiate(
     """
     active = _active(program.nodes, values)
     total: dict[Value, Node] = {}
+    twins = Twins()
 
     def accumulate(value: Node, contribution: Node) -> None:
         key = _key(value)
@@ -99,11 +101,14 @@ def differentiate(
             continue
         with located(node.where):
             wanted = tuple(operand in active for operand in node.operands)
-            if node.op is custom:
+            if node.op is again:
+                twins.open(node, found[0])  # type: ignore[arg-type]
+                contributions = found
+            elif node.op is custom:
                 contributions = written_out(program, program.nodes, node, found, whole)
             else:
-                contributions = _contributions(node, found, wanted, whole)
-            for operand, contribution in zip(node.operands, contributions, strict=True):
+                contributions = _contributions(twins.of(node), found, wanted, whole)
+            for operand, contribution in zip(node.operands, contributions, strict=node.op is not again):
                 if contribution is not None and operand in active:
                     accumulate(operand, contribution)
     return [total[_key(v)] if _key(v) in total else program.append(full_like(v, 0)) for v in values]

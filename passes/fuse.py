@@ -10,6 +10,7 @@ from brasa.ir.ops.view import reshape
 from brasa.passes.flow import Flow, seen_through
 from brasa.passes.grouping import Group, Grouping
 from brasa.passes.keep import kept_values
+from brasa.passes.recompute import without_gates
 from brasa.passes.regions import Operand, Region, Shape, build_region
 
 
@@ -28,8 +29,9 @@ def fuse(graph: Graph) -> Graph:
 
 class _Fusion:
     def __init__(self, graph: Graph) -> None:
+        graph, later = without_gates(graph)
         self.graph, self.flow = graph, Flow(graph)
-        self.grouping = Grouping(self.flow)
+        self.grouping = Grouping(self.flow, later)
         self.kept = kept_values(self.flow, self.grouping)
         self.grouping.join_siblings(self.kept)
         self.nodes: list[Node] = []

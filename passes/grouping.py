@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from brasa.ir.dim import Size, product
@@ -16,6 +17,7 @@ from brasa.passes.flow import Flow, Read, leaves, restores, seen_through, stands
 # values, at the places where those read it.
 Space: TypeAlias = Literal["domain", "reduced", "inside"]
 
+_SUMS = (Kind.CONTRACT, Kind.WINDOW, Kind.REDUCE)
 _MOST_NODES = 120
 _MOST_INSIDE = 8  # nodes that may be computed again for each element that reads them
 _LONG_ROW = 1 << 14  # elements of a domain that is reduced to one number: too many for one thread
@@ -70,20 +72,30 @@ def group_of_one(node: Node) -> Group:
 class Grouping:
     """All groups, and which group needs which: a graph without cycles, and it stays one."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
+    def __init__(self, flow: Flow, later: Mapping[Node, int] = MappingProxyType({})) -> None:
+        """later: numbers of nodes that must not be computed together with those that have other numbers, or none."""
+        self.flow, self.later = flow, later
         self.group_of: dict[Node, Group] = {}
         self.needs: Any = None  # a networkx.DiGraph, as soon as there are two groups: its import takes long
         for node in flow.computed:
             self._add(node)
 
     def ordered(self) -> list[Group]:
-        """The groups in an order in which they can run: each as soon as the program comes to its last node."""
+        """The groups in an order in which they can run: each as soon as the program comes to its first sum.
+
+        So the gradient of a weight is computed where it stands in the program, together with the update from the end:
+        what it reads need not be kept until then. What a group needs runs no later than that.
+        """
         if self.needs is None:
             return list(dict.fromkeys(self.group_of.values()))
         import networkx
 
-        return list(networkx.lexicographical_topological_sort(self.needs, key=self._last))
+        places: dict[Group, int] = {}
+        for group in reversed(list(networkx.topological_sort(self.needs))):
+            sums = [self.flow.order[node] for node in group.spaces if node.op.kind in _SUMS]
+            readers = [places[reader] for reader in self.needs.successors(group)]
+            places[group] = min([min(sums, default=self._last(group)), *readers])
+        return list(networkx.lexicographical_topological_sort(self.needs, key=places.__getitem__))
 
     def _last(self, group: Group) -> int:
         return max(self.flow.order[node] for node in group.spaces)
@@ -115,10 +127,17 @@ class Grouping:
 
     def _joined(self, producer: Group, consumer: Group) -> Group | None:
         edges = [read for node in consumer.spaces for read in self.flow.reads[node] if read.base in producer.spaces]
-        joined = join(producer, consumer, edges, self.flow)
+        joined = join(producer, consumer, edges, self.flow) if self._meet(producer, consumer) else None
         if joined is None or self._reads_what_it_overwrites(joined) or self._has_detour(producer, consumer):
             return None
         return joined
+
+    def _meet(self, first: Group, second: Group) -> bool:
+        """Whether the two groups are computed at the same time."""
+        if not self.later:
+            return True
+        one, other = (max(self.later.get(node, 0) for node in group.spaces) for group in (first, second))
+        return one == other
 
     def _reads_what_it_overwrites(self, group: Group) -> bool:
         """Whether a large result would have to be copied into the input that it updates, which the group reads."""
@@ -159,7 +178,7 @@ class Grouping:
             apart: list[Group] = []
             for group in dict.fromkeys(self.group_of[next(iter(group.spaces))] for group in groups):
                 for i, other in enumerate(apart):
-                    joined = unite(other, group)
+                    joined = unite(other, group) if self._meet(other, group) else None
                     if joined is not None and self._are_independent(other, group):
                         self._replace((other, group), joined)
                         apart[i] = joined

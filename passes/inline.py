@@ -18,7 +18,7 @@ def inline(graph: Graph, keep_custom: bool = False) -> Graph:
 
     keep_custom: gradients that a user has written are still wanted.
     """
-    dropped = ("call",) if keep_custom else ("call", "custom")
+    dropped = ("call", "again") if keep_custom else ("call", "again", "custom")
     if not any(node.op.name in dropped for node in graph.nodes):
         return graph
     body = _Body(dropped)
@@ -48,7 +48,7 @@ class _Body:
                 if node.op.name == "call":
                     values = self.expand(node.attrs["graph"], operands, node.where or where)
                 else:
-                    values = operands[: node.attrs["outputs"]]
+                    values = operands[: node.attrs.get("outputs", 1)]
                 if isinstance(node.type, TupleType):
                     results[node] = values
                 else:

@@ -9,6 +9,7 @@ from brasa.ir.errors import DTypeError
 from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
 from brasa.ir.ops import elementwise as ops
 from brasa.ir.ops.complex import view_as_complex, view_as_real
+from brasa.ir.ops.control import later
 from brasa.ir.ops.move import concat, slice_
 from brasa.ir.ops.nested import bodies
 from brasa.ir.ops.source import constant, full_like, make_input
@@ -28,7 +29,7 @@ from brasa.passes.inline import inline
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
-_PARTWISE = ("add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
+_PARTWISE = ("later", "add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
 _FORMULAS: dict[str, Callable[..., Pair]] = {
     "div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root, "tanh": hyperbolic_tangent,
 }  # fmt: skip
@@ -143,6 +144,8 @@ class _Split:
             return node.replace(tuple(self.real[operand] for operand in node.operands))
         if node.op is view_as_real:
             return self.together(node.operands[0])
+        if node.op is later:
+            return node.replace((self.real[node.operands[0]], self.parts[node.operands[1]][0]))
         pairs = [self.parts[operand] for operand in node.operands]
         match node.op.name:
             case "eq":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from brasa._state import STATE, set_autocast
@@ -38,14 +39,14 @@ def checkpoint(
     holds during the forward and the other while it is repeated. determinism_check="none": do not compare the types of
     what is kept. early_stop: repeat only up to the last value that backward needs.
 
-    In a compiled program it is the plain call: there the compiler chooses what is kept and what is computed again.
+    In a compiled program all inner values are computed again, and only those that gradients need.
     """
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check must be 'default' or 'none', not {determinism_check!r}", op="checkpoint")
     first, again = context_fn()
     if STATE.trace is not None:
         with first:
-            return function(*args, **kwargs)
+            return STATE.trace.recompute(partial(function, *args, **kwargs))
     forward = _Forward(function, args, kwargs, again, determinism_check == "default", early_stop, preserve_rng_state)
     with first, saved_tensors_hooks(forward.pack, forward.unpack):
         return function(*args, **kwargs)

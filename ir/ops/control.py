@@ -90,3 +90,20 @@ def _custom_value(*arrays: Any, outputs: int, values: int, once: bool) -> Any:
 # those of the nodes that compute them, but the gradients, with the results of this node in the place of the stand-ins
 # and what comes in in the place of the seeds. once: gradients that have none themselves.
 custom = Op("custom", Kind.CONTROL, ("x*",), _custom_type, _custom_value, no_vjp="autodiff writes out its gradients")
+
+
+def _same_type(x: TensorType, *_: TensorType) -> TensorType:
+    return x
+
+
+# (value, ends...) -> the value; all between it and the ends is computed again for gradients, instead of being kept.
+again = Op("again", Kind.CONTROL, ("x", "ends*"), _same_type, lambda x, *_: x,
+           no_vjp="autodiff hands its gradient to the value")  # fmt: skip
+
+
+def _later_vjp(node: Node, g: Node) -> tuple[Node, None]:
+    return g, None
+
+
+# The value itself, for what must not be computed before `gate` is there. No kernel sees it: fusion obeys it.
+later = Op("later", Kind.CONTROL, ("x", "gate"), lambda x, gate: x, lambda x, gate: x, _later_vjp)

@@ -42,6 +42,8 @@ SAMPLES += [
            before="f32[n] = mul(x, x)"),
     Sample("x: f32[n], own: f32[n], seed: f32[n]",
            "f32[n] = custom(x, x, own, seed, seed, outputs=1, values=1, once=False)", {"n": 3}),
+    Sample("x: f32[n], w: f32[k]", "f32[n] = again(%0, x, w)", {"n": 3, "k": 2}, before="f32[n] = exp(x)"),
+    Sample("x: f32[n], g: f32[k]", "f32[n] = later(x, g)", {"n": 3, "k": 2}),
 ]  # fmt: skip
 SAMPLES += [
     *[Sample("h: f32[n], xs: f32[t,n], w: f32[n]", f"(f32[n], f32[t,n]) = scan(h, xs, w, {_STEPS}={way})",

@@ -1,0 +1,45 @@
+"""Checkpointed regions in captured programs: their results are marked, with the values at which they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from brasa.capture.tree import Step
+from brasa.ir.graph import Node
+from brasa.ir.ops import control
+from brasa.passes import ends_of
+from brasa.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
+
+
+def recomputed(capture: Capture, function: Callable[[], Any]) -> Any:
+    """What the function gives, marked as the results of a region whose inner values are computed again."""
+    start, found = capture.here, function()
+
+    def mark(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            made = map(mark, value)
+            return value._make(made) if hasattr(value, "_make") else type(value)(made)
+        if isinstance(value, dict):
+            return {key: mark(item) for key, item in value.items()}
+        return _marked(capture, value, start) if isinstance(value, Tensor) and value._requires_grad else value
+
+    return mark(found)
+
+
+def _marked(capture: Capture, tensor: Tensor, start: Step) -> Tensor:
+    """The tensor as a result of what was recorded since; itself if its memory was there before, or was written."""
+    cell = tensor._cell
+    if cell is None or cell.version:
+        return tensor
+    node = capture.node_of(tensor)
+
+    def make() -> Node | None:
+        known = {each for step in start.path() for each in step.nodes}
+        return None if cell.node in known else capture.record(control.again(node, *ends_of(node, known)))
+
+    made = capture.step(("again", node, start), make)
+    return tensor if made is None else capture.fresh(made, True)
