@@ -11,7 +11,6 @@ from brasa._state import set_trace
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.ends import formal, settle, size_givers
-from brasa.capture.recomputation import recomputed
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.undoing import Effect, undo
@@ -40,7 +39,6 @@ class Capture(Trace):
     """One call of a compiled function."""
 
     can_run = of_user = True
-    recompute = recomputed
 
     def __init__(
         self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,

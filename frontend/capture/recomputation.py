@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from brasa.capture.follow import Capture
 from brasa.capture.tree import Step
 from brasa.ir.graph import Node
 from brasa.ir.ops import control
 from brasa.passes import ends_of
 from brasa.tensors.tensor import Tensor
-
-if TYPE_CHECKING:
-    from brasa.capture.follow import Capture
+from brasa.tracing.trace import Trace
 
 
-def recomputed(capture: Capture, function: Callable[[], Any]) -> Any:
-    """What the function gives, marked as the results of a region whose inner values are computed again."""
-    start, found = capture.here, function()
+def recomputed(trace: Trace, function: Callable[[], Any]) -> Any:
+    """What the function gives; in a captured program as the results of a region that is computed again."""
+    if not isinstance(trace, Capture):
+        return function()
+    start, found = trace.here, function()
 
     def mark(value: Any) -> Any:
         if isinstance(value, tuple | list):
@@ -25,7 +26,7 @@ def recomputed(capture: Capture, function: Callable[[], Any]) -> Any:
             return value._make(made) if hasattr(value, "_make") else type(value)(made)
         if isinstance(value, dict):
             return {key: mark(item) for key, item in value.items()}
-        return _marked(capture, value, start) if isinstance(value, Tensor) and value._requires_grad else value
+        return _marked(trace, value, start) if isinstance(value, Tensor) and value._requires_grad else value
 
     return mark(found)
 

@@ -146,7 +146,7 @@ class _Planning(Capture):
     """A capture that stops where it would run."""
 
     def _run(self, wanted: Any, landing: Any, alive: Any) -> None:
-        segment = self._segment(tuple(wanted), landing, [self.written[cell] for cell in landing])
+        segment = self.segment(tuple(wanted), landing, [self.written[cell] for cell in landing])
         raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], bool(self._tracked(alive)))
 
     def materialize(self, tensor: Tensor) -> None:

@@ -170,10 +170,6 @@ class Trace:
 
         return [self.fresh(node, True) for node in self.step(("custom", operands, once), make)]
 
-    def recompute(self, function: Callable[[], Any]) -> Any:
-        """What the function gives, whose inner values are not to be kept for gradients, where the trace can say so."""
-        return function()
-
     # recording
 
     def location(self) -> str:

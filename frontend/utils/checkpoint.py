@@ -10,6 +10,7 @@ from typing import Any
 from brasa._state import STATE, set_autocast
 from brasa.autograd.graph import saved_tensors_hooks
 from brasa.autograd.modes import enable_grad
+from brasa.capture.recomputation import recomputed
 from brasa.execution.saving import keep, take
 from brasa.ir.errors import GradientError, ValueError
 from brasa.random import default_generator
@@ -46,7 +47,7 @@ def checkpoint(
     first, again = context_fn()
     if STATE.trace is not None:
         with first:
-            return STATE.trace.recompute(partial(function, *args, **kwargs))
+            return recomputed(STATE.trace, partial(function, *args, **kwargs))
     forward = _Forward(function, args, kwargs, again, determinism_check == "default", early_stop, preserve_rng_state)
     with first, saved_tensors_hooks(forward.pack, forward.unpack):
         return function(*args, **kwargs)
