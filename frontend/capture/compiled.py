@@ -11,6 +11,7 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.capture.follow import Capture
+from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.tree import Step
@@ -124,7 +125,7 @@ class CompiledFunction:
                 self.candidates = {**holding, end: Candidate(observation, self.function, args, kwargs, objects)}
             elif end in holding:
                 if not holding[end].holds(objects):
-                    raise Impure(f"it changes what it reads: {holding[end].facts.change()}")
+                    raise Impure(f"it changes what it reads: {change_of(holding[end].facts)}")
                 made = seal(holding[end], entry, capture, tensors, result)
                 made.bounds[key] = None
                 self._keep(made, key)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, Literal
 
 from brasa.capture.compiled import CompiledFunction
+from brasa.capture.guards import GuardCost, guards_of, microseconds
 from brasa.capture.sealed import Sealed
 from brasa.capture.tree import Step
 from brasa.capture.words import constraints, readable
@@ -22,7 +22,7 @@ _MEANING: dict[Way, str] = {
     "followed": "followed: Python runs on every call, the work of its tensors is compiled",
     "sealed": "sealed: its guard is compared, then machine code runs without Python",
 }
-_ROUNDS, _CHECKS = 20, 50  # of measuring what a guard costs
+_GUARDS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,15 @@ class ProgramFacts:
 class SealedFacts:
     """One sealed form.
 
-    facts: how many are compared before each call, and microseconds: how long that takes, as measured now. settled: how
-    many more only after something was set on a module, a default or a hook.
+    facts: how many are compared before each call, and microseconds: how long that takes, as measured now; guards: the
+    same one by one, the dearest first. settled: how many more only after something was set on a module, a default or a
+    hook.
     """
 
     facts: int
     settled: int
     microseconds: float
+    guards: tuple[GuardCost, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ class Explanation:
         for number, form in enumerate(self.sealed, 1):
             cost = f"{form.facts} facts are compared before a call, in {form.microseconds:.1f} us"
             yield f"  sealed form {number}: {cost}; {form.settled} more when something was set"
+            yield from (f"    {guard.microseconds:.2f} us  {guard.text}" for guard in form.guards[:_GUARDS_SHOWN])
+            if (rest := len(form.guards) - _GUARDS_SHOWN) > 0:
+                yield f"    and {rest} that cost less"
         for number, program in enumerate(self.programs, 1):
             nodes = " + ".join(str(len(segment.nodes)) for segment in program.segments) or "0"
             cut = ", cut where Python asks for values" if len(program.segments) > 1 else ""
@@ -133,12 +138,5 @@ def _programs(root: Step) -> Iterator[ProgramFacts]:
 def _sealed_facts(form: Sealed) -> SealedFacts:
     facts = form.facts
     polled = (facts.polled, facts.functions, facts.shapes, facts.kinds, facts.sequences, facts.cells)
-    best = min(_seconds(facts.hold) for _ in range(_ROUNDS))
-    return SealedFacts(sum(map(len, polled)), len(facts.steady) + len(facts.tables), 1e6 * best / _CHECKS)
-
-
-def _seconds(check: Callable[[], bool]) -> float:
-    start = perf_counter()
-    for _ in range(_CHECKS):
-        check()
-    return perf_counter() - start
+    count = sum(map(len, polled))
+    return SealedFacts(count, len(facts.steady) + len(facts.tables), microseconds(facts.hold), guards_of(facts))

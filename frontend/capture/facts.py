@@ -14,7 +14,7 @@ class Facts:
     steady: facts that only change together with the epoch; tables: mappings of that kind with their keys; lists: lists
     of that kind with their items.
     polled: all others; functions: with their code and defaults; shapes: mappings with their keys; kinds: objects with
-    their classes.
+    their classes. words: what containers and cells are called, by their ids; codes: the code that has read all this.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,8 @@ class Facts:
         self.kinds: list[tuple[Any, type]] = []
         self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
         self.cells: list[tuple[CellType, Any]] = []
+        self.words: dict[int, str] = {}
+        self.codes: tuple[CodeType, ...] = ()
 
     def hold(self) -> bool:
         """Whether everything polled is as it was."""
@@ -58,14 +60,6 @@ class Facts:
             and all(_same_items(items, then) for items, then in self.lists)
         )
 
-    def change(self) -> str:
-        """The first thing that is not as it was, in words."""
-        for holder, key, value in (*self.steady, *self.polled):
-            now = holder.get(key, MISSING)
-            if not same(now, value):
-                return f"{key} was {_short(value)} and is {_short(now)}"
-        return "a container, a closure or a class has changed"
-
 
 def same(now: Any, then: Any) -> bool:
     """Whether a value is the one that was there: the object itself, or an equal number or text of its type."""
@@ -81,10 +75,6 @@ def same(now: Any, then: Any) -> bool:
 
 def _same_items(now: Any, then: tuple[Any, ...]) -> bool:
     return len(now) == len(then) and all(map(same, now, then))
-
-
-def _short(value: Any) -> str:
-    return "missing" if value is MISSING else repr(value)[:60]
 
 
 def content_of(cell: CellType) -> Any:

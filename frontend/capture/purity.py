@@ -120,6 +120,7 @@ class Walk:
         """The facts, when every piece of code that ran was found on the way; else Impure."""
         for code in self.codes - self.reached:
             raise Impure(f"it runs {code.co_name}, which the proof did not reach")
+        self.facts.codes = tuple(self.codes)
         return self.facts
 
     def value(self, value: Any, what: str) -> None:
@@ -159,6 +160,7 @@ class Walk:
         if isinstance(value, list | set):
             known = self.facts.lists if isinstance(value, RegistryList) else self.facts.sequences
             known.append((value, tuple(value)))
+            self.facts.words[id(value)] = what
         if isinstance(value, set | frozenset) and not all(isinstance(item, _PLAIN) for item in value):
             raise Impure(f"it reads {what}, a set of objects")
         for item in value:
@@ -166,6 +168,7 @@ class Walk:
 
     def _mapping(self, value: Any, what: str) -> None:
         self.facts.sequences.append((value, tuple(value)))
+        self.facts.words[id(value)] = f"the keys of {what}"
         for key, item in list(value.items()):
             self.facts.polled.append((value, key, item))
             self.value(item, f"{what}[{key!r}]")
@@ -186,6 +189,7 @@ class Walk:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             content = content_of(cell)
             self.facts.cells.append((cell, content))
+            self.facts.words[id(cell)] = name
             if content is not MISSING:
                 self.value(content, name)
 

@@ -8,6 +8,7 @@ from typing import Any
 from brasa._state import DEFAULTS, STATE
 from brasa.capture.facts import Facts, same
 from brasa.capture.follow import Capture
+from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import Edge, FreedNode, is_hooked, run_graph
@@ -114,7 +115,7 @@ class Sealed:
         if self.dtype is not DEFAULTS.dtype:
             return f"the default dtype was {self.dtype.name} and is {DEFAULTS.dtype.name}"
         if not self.facts.steady_hold() or not self.facts.hold():
-            return self.facts.change()
+            return change_of(self.facts)
         return "a gradient, or the memory of an argument, is not as it was"
 
     def same_numbers(self, other: Sealed) -> bool:

@@ -69,8 +69,37 @@ def test_a_sealed_function_says_what_changed() -> None:
     assert found.changes == ()
     SCALE["v"] = 2.0
     compiled(brasa.ones(3))
-    assert brasa.explain(compiled).changes == ("v was 1.0 and is 2.0",)
+    line = line_of('(x * SCALE["v"]).sum()')
+    assert brasa.explain(compiled).changes == (f"v was 1.0 and is 2.0 (read at test_explain.py:{line})",)
     assert "compiled again" not in str(brasa.explain(compiled))
+
+
+def test_guards_are_listed_with_what_they_cost() -> None:
+    scale, steps = 2.0, [1.0, 3.0]
+
+    def stepped(x: brasa.Tensor) -> brasa.Tensor:
+        for step in steps:
+            x = x * step + scale
+        return x
+
+    compiled = brasa.compile(stepped)
+    for _ in range(6):
+        compiled(brasa.ones(3))
+    (form,) = brasa.explain(compiled).sealed
+    assert len(form.guards) == form.facts
+    texts = [guard.text for guard in form.guards]
+    assert {"scale is 2.0", "steps is [1.0, 3.0]", "the code and defaults of stepped"} <= set(texts)
+    assert all(0 <= guard.microseconds < 1000 for guard in form.guards)
+    assert re.search(r"\d\.\d\d us  scale is 2.0", str(brasa.explain(compiled)))
+    line = line_of("x = x * step + scale")
+    steps.append(5.0)
+    for _ in range(6):
+        compiled(brasa.ones(3))
+    expected = f"steps was [1.0, 3.0] and is [1.0, 3.0, 5.0] (read at test_explain.py:{line - 1})"
+    assert brasa.explain(compiled).changes == (expected,)
+    scale = 7.0
+    compiled(brasa.ones(3))
+    assert brasa.explain(compiled).changes[1:] == (f"scale was 2.0 and is 7.0 (read at test_explain.py:{line})",)
 
 
 def test_branches_are_named_with_their_lines() -> None:
