@@ -78,7 +78,9 @@ class Whole(Body):
             return self.bring(self.outer.draw_many(generator, calls))
 
     def note_drawn(self, generator: Any, now: Tensor, calls: int) -> None:
-        if isinstance(self.outer, Body):
+        if isinstance(self.outer, Whole):
+            self.outer.note_drawn(generator, now, calls)
+        elif isinstance(self.outer, Body):
             raise BrasaError(f"random numbers are drawn at {user_location()} in a loop inside of another loop",
                              op=self.op, hint="draw them before, and pass them in")  # fmt: skip
 

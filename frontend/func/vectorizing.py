@@ -38,10 +38,10 @@ def vmap(
     in their form. randomness: whether random numbers inside are an error, the "same" for all samples, or "different"
     ones. chunk_size: compute so many samples at a time, which takes less memory.
 
-    func is called once, on tensors without values: it may return tensors in any form, write to what it has made itself,
-    and contain loops, branches, gradients and other vmaps, but no Python that depends on values. Where a branch or the
-    end of a loop is decided by a sample, all samples compute both sides, or go on until the last is done. A function of
-    one op that knows no other way is run on one sample after the other; a LoopWarning says so.
+    func is called once, on tensors without values: it may return tensors in any form, write in place, and hold loops,
+    branches, gradients and other vmaps, but no Python that depends on values. Where a branch or the end of a loop is
+    decided by a sample, all samples compute both sides, or go on until the last is done. The few ops that know no other
+    way, those of users among them, run on one sample after the other; a LoopWarning says so.
 
     ValueError where axes, sizes or forms do not fit.
     """
@@ -100,22 +100,21 @@ class _Call:
             only_tensors(result, _OP, "results")
             return result
 
-        arguments = [
-            Argument(TensorType(node.tensor.shape[1:], node.tensor.dtype), value._requires_grad, value)
-            for node, value, has in zip(nodes, whole, which, strict=True) if has
-        ]  # fmt: skip
+        own = [value for value, has in zip(whole, which, strict=True) if has]
+        types = [TensorType(node.tensor.shape[1:], node.tensor.dtype, node.tensor.device) for node in mapped]
+        arguments = [Argument(type, value._requires_grad, value) for type, value in zip(types, own, strict=True)]
         traced = trace_whole(trace, _OP, self.func, make, arguments, self.randomness)
         axes = [axis for _, axis in _spread(out_dims, traced.result, "out_dims")]
         has_axis = (*(True for _ in mapped), *(False for _ in traced.outside))
         graph, found = _batched(trace.scope, traced.graph, has_axis, size, self.randomness == "different")
         results = called(trace, graph, (*mapped, *traced.outside), traced.flags(whole))
         count = python_size(size, trace.scope)
-        shared = {id(value) for value, has in zip(whole, which, strict=True) if has}
         for target, value, has in zip(traced.written, results[len(axes) :], found[len(axes) :], strict=True):
-            if has and id(target) not in shared:
+            apart = any(each is target for each in own)
+            if has and not apart:
                 raise BrasaError("a tensor that all samples share is written what differs from sample to sample",
                                  op=_OP, hint="use the out-of-place form")  # fmt: skip
-            overwrite(target, value if has or id(target) not in shared else _placed(value, 0, False, count), _OP)
+            overwrite(target, _placed(value, 0, has, count) if apart else value, _OP)
         placed = [_placed(result, axis, has, count) for result, axis, has in zip(results, axes, found, strict=False)]
         return rebuilt(traced.result, placed)
 

@@ -204,6 +204,18 @@ def test_random_numbers_in_a_loop_inside() -> None:
     assert len({*np.round(made["different"].numpy(), 4).ravel()}) == 12
 
 
+def test_random_numbers_in_loops_in_one_another() -> None:
+    x, _ = tensors((2, 3, 4), ())
+
+    def noisy(row: Tensor) -> Tensor:
+        return brasa.map(lambda v: v + brasa.rand(()), row)
+
+    made = vmap(vmap(noisy, randomness="same"), randomness="different")(x) - x
+    assert len({*np.round(made.numpy(), 4).ravel()}) == 8
+    with pytest.raises(BrasaError, match=r"vmap: random numbers are drawn at .* in a loop inside of another loop"):
+        brasa.map(vmap(noisy, randomness="same"), x)
+
+
 def test_dropped_attention_weights() -> None:
     q, _ = tensors((3, 2, 5, 4), ())
 
