@@ -22,7 +22,7 @@ _MEANING: dict[Way, str] = {
     "followed": "followed: Python runs on every call, the work of its tensors is compiled",
     "sealed": "sealed: its guard is compared, then machine code runs without Python",
 }
-_GUARDS_SHOWN = 12
+_GUARDS_SHOWN = 5
 
 
 @dataclass(frozen=True)

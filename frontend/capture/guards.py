@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from types import CodeType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from brasa.capture.facts import MISSING, Facts, content_of, same
 
-_ROUNDS, _CHECKS = 20, 50  # of measuring what a guard costs
+_ROUNDS, _CHECKS = 10, 50  # of measuring what a guard costs
 
 
 class GuardCost(NamedTuple):
@@ -88,5 +88,11 @@ def _where(codes: Iterable[CodeType], name: Any) -> str:
 
 
 def short(value: Any) -> str:
-    """A value in few words."""
-    return "missing" if value is MISSING else repr(value)[:60]
+    """A value in few words: functions, classes and modules by their names."""
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, FunctionType | BuiltinFunctionType | type):
+        return value.__qualname__
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return " ".join(repr(value).split())[:60]
