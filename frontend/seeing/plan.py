@@ -17,6 +17,7 @@ from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
 from brasa.execution.stages import Stages
 from brasa.execution.tape import GradientPlan
+from brasa.execution.user_passes import Passes, passed
 from brasa.ir import dim
 from brasa.ir.errors import ArgumentError, BrasaError
 from brasa.ir.graph import Graph
@@ -183,11 +184,11 @@ def _plan(compiled: CompiledFunction, args: tuple[Any, ...], kwargs: Mapping[str
             capture.flush()
             del result
     except _Ready as ready:
-        return _measured(compiled.name, ready)
+        return _measured(compiled.name, ready, compiled.passes)
     return Plan(compiled.name, 0, 0, (), 0)
 
 
-def _measured(name: str, ready: _Ready) -> Plan:
+def _measured(name: str, ready: _Ready, passes: Passes) -> Plan:
     graph, operands = ready.graph, ready.operands
     wanted = tuple(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
     if ready.tracked and any(wanted):
@@ -195,7 +196,7 @@ def _measured(name: str, ready: _Ready) -> Plan:
     given = [TensorType(operand._spec.shape, operand.dtype) if isinstance(operand, Tensor) else node.tensor
              for node, operand in zip(graph.inputs, operands, strict=True)]  # fmt: skip
     sizes: Any = bind([node.tensor for node in graph.inputs], given)
-    report = measure_memory(Stages(graph, check=False).program, sizes)
+    report = measure_memory(Stages(passed(graph, passes), check=False).program, sizes)
     landed = dict(graph.updates)
     fresh = [node.tensor.nbytes for index, node in enumerate(graph.outputs) if index not in landed]
     outputs = sum(dim.evaluate(nbytes, sizes) for nbytes in fresh)
