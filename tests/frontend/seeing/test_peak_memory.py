@@ -22,8 +22,7 @@ def growth(model: str, way: str) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("model", [
-    "convolutional",
-    *(pytest.param(name, marks=pytest.mark.long) for name in ("perceptron", "transformer")),
+    "perceptron", *(pytest.param(name, marks=pytest.mark.long) for name in ("convolutional", "transformer")),
 ])  # fmt: skip
 @pytest.mark.parametrize("apart", ["", pytest.param(" checkpoint", marks=pytest.mark.long)])
 def test_it_grows_as_planned_and_no_more_than_eagerly(model: str, apart: str) -> None:

@@ -65,7 +65,7 @@ def test_two_products_and_what_lies_between_them() -> None:
                                         "in 2 launches</p>")  # fmt: skip
 
 
-@pytest.mark.parametrize("model", [perceptron, convolutional, transformer])
+@pytest.mark.parametrize("model", [perceptron, convolutional, pytest.param(transformer, marks=pytest.mark.long)])
 def test_the_highest_byte_of_the_arena(model: Callable[[], nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
     """A poisoned arena is changed up to just the byte that was planned, at the first sizes and at others."""
     arenas: list[tuple[Any, int]] = []
