@@ -4,7 +4,6 @@ from brasa.passes.autodiff import autodiff as autodiff
 from brasa.passes.autodiff import vjp_graph as vjp_graph
 from brasa.passes.batch import LoopWarning as LoopWarning
 from brasa.passes.batch import batch as batch
-from brasa.passes.batch import draws_random as draws_random
 from brasa.passes.draw import to_dot as to_dot
 from brasa.passes.draw import to_networkx as to_networkx
 from brasa.passes.draw import to_svg as to_svg

@@ -102,7 +102,7 @@ class _Batch:
             self.which[node] = (self.which[source][index],)
             return
         which = tuple(self.which[operand][0] for operand in node.operands)
-        draws = self.different and draws_random(node)
+        draws = self.different and _draws_random(node)
         if node in self.stand_ins:
             self._keep(node, (full(self._wider(node.tensor), node.attrs["value"]),), (True,))
         elif not any(which) and not draws:
@@ -150,9 +150,9 @@ def _stand_ins(node: Node) -> tuple[Node, ...]:
     return node.operands[first : first + 2 * node.attrs["outputs"]]
 
 
-def draws_random(node: Node) -> bool:
+def _draws_random(node: Node) -> bool:
     """Whether the node, or a graph that it holds, draws random numbers."""
     if node.op.kind is Kind.RANDOM or node.attrs.get("dropped"):
         return True
     held = (value for value in node.attrs.values() if isinstance(value, Graph))
-    return any(draws_random(each) for graph in held for each in graph.nodes)
+    return any(_draws_random(each) for graph in held for each in graph.nodes)
