@@ -78,11 +78,15 @@ DTYPES: tuple[DType, ...] = (
 )  # fmt: skip
 BY_NAME: dict[str, DType] = {dtype.name: dtype for dtype in DTYPES}
 _BY_LONG_NAME: dict[str, DType] = {dtype.long_name: dtype for dtype in DTYPES}
+_BY_NUMPY: dict[np.dtype[Any], DType] = {}  # those asked for; a dtype of NumPy takes long to say its name
 
 
 def from_numpy(dtype: np.dtype[Any]) -> DType:
     """The DType of a NumPy dtype; KeyError when brasa has none (strings, objects, longdouble)."""
-    return _BY_LONG_NAME[dtype.name]
+    found = _BY_NUMPY.get(dtype)
+    if found is None:
+        found = _BY_NUMPY[dtype] = _BY_LONG_NAME[dtype.name]
+    return found
 
 
 def real_dtype(dtype: DType) -> DType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any, TypeAlias
@@ -182,6 +183,16 @@ def _graph_of_one(node: Node) -> Graph:
 
 _cache: WeakKeyDictionary[Graph, dict[tuple[bool, ...], Graph]] = WeakKeyDictionary()
 _lock = Lock()
+
+
+def _renew_lock() -> None:
+    """In the child of a fork, whose parent's other threads may have held it."""
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:

@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brasa.runtime.forking import hold_while_forking
+
 _PREFIXES, _SUFFIXES = ("scipy_openblas", "openblas"), ("64_", "")
 _lock = Lock()
+hold_while_forking(_lock, 4)
 _users = 0  # blocks of `one_thread` that are open, on any thread
 _before = 1
 

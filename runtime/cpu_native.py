@@ -13,6 +13,7 @@ from typing import TypeAlias
 from brasa.ir.errors import OutOfMemoryError
 from brasa.runtime import cpu_invoke, cpu_pool
 from brasa.runtime.cpu_text import link_text
+from brasa.runtime.forking import hold_while_forking
 
 Call: TypeAlias = Callable[..., int | None]
 
@@ -55,6 +56,7 @@ _new_function = ctypes.pythonapi.PyCFunction_NewEx
 _new_function.argtypes, _new_function.restype = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object], ctypes.py_object
 
 _lock = Lock()
+hold_while_forking(_lock, 1)
 _loaded: _Support | None = None
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from brasa.runtime.forking import hold_while_forking
+
 if TYPE_CHECKING:
     from llvmlite.binding import LLJIT, ResourceTracker
 
 _lock = Lock()
 _numbers = count()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+hold_while_forking(_lock, 2)
 
 
 class Code:
@@ -32,6 +32,7 @@ class Code:
 def _linker() -> LLJIT:
     from llvmlite import binding
 
+    hold_while_forking(binding.ffi.lib._lock._lock, 3)
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.create_lljit_compiler(use_jit_link=True)

@@ -23,12 +23,14 @@ from brasa.ir.printing import places_of, print_graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
 from brasa.runtime import Executable, allocate
+from brasa.runtime.forking import hold_while_forking
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.places import user_location
 
 _executables: dict[tuple[str, tuple[str, ...]], Executable] = {}
 _lock = RLock()
+hold_while_forking(_lock, 0)
 LOGGER = logging.getLogger("brasa")
 LOADED: list[str] = []  # names of the graphs that executables were made of, in order: what tests count
 

@@ -6,14 +6,15 @@ import io
 import itertools
 import multiprocessing.connection
 import multiprocessing.queues
-import os
 import pickle
+import queue
 import socket
 from multiprocessing import reduction
 from typing import Any
 
-from brasa.multiprocessing.reductions import pack, unpack
+from brasa.multiprocessing.reductions import Packed, pack, unpack
 from brasa.runtime.frames import receive_frame, send_frame
+from brasa.runtime.shared_memory import segment_of
 
 
 class Connection(multiprocessing.connection.Connection):
@@ -21,37 +22,36 @@ class Connection(multiprocessing.connection.Connection):
 
     def send(self, obj: Any) -> None:
         """Send an object that can be pickled."""
-        data, files = pack(obj)
-        self.send_packed(data, files)
+        self.send_packed(pack(obj))
 
-    def send_packed(self, data: bytes, files: list[int]) -> None:
-        """Send what `pack` made, and close the files here."""
+    def send_packed(self, packed: Packed) -> None:
+        """Send what `pack` made."""
         self._check_closed()  # type: ignore[attr-defined]
         self._check_writable()  # type: ignore[attr-defined]
+        data, segments = packed
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self.fileno())
         try:
-            send_frame(end, data, files)
+            send_frame(end, data, [segment.file for segment in segments if segment.file is not None])
         finally:
             end.detach()
-            for file in files:
-                os.close(file)
 
     def recv(self) -> Any:
         """The next object; EOFError when there will be none."""
+        return unpack(self.receive_packed())
+
+    def receive_packed(self, most: int | None = None) -> Packed:
+        """What was sent, as `unpack` takes it."""
         self._check_closed()  # type: ignore[attr-defined]
         self._check_readable()  # type: ignore[attr-defined]
-        return unpack(*self.receive_packed())
-
-    def receive_packed(self, most: int | None = None) -> tuple[bytearray, list[int]]:
-        """What was sent, as `unpack` takes it."""
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self.fileno())
         try:
-            return receive_frame(end, most)
+            data, files = receive_frame(end, most)
         finally:
             end.detach()
+        return data, [segment_of(file) for file in files]
 
     def _send_bytes(self, buf: Any) -> None:
-        self.send_packed(buf, [])
+        self.send_packed((buf, []))
 
     def _recv_bytes(self, maxsize: int | None = None) -> io.BytesIO:
         return io.BytesIO(self.receive_packed(maxsize)[0])
@@ -79,22 +79,21 @@ class _OfTensors:
 
     def _reset(self, after_fork: bool = False) -> None:
         super()._reset(after_fork)  # type: ignore[misc]
-        self._numbers, self._held = itertools.count(), dict[int, tuple[Any, list[int]]]()
+        self._numbers, self._held = itertools.count(), dict[int, Packed]()
         self._send_bytes, self._recv_bytes = self._send_held, self._receive_held
 
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put an object in the queue; queue.Full if there is no room in time."""
-        number, packed = next(self._numbers), pack(obj)
-        self._held[number] = packed
+        number = next(self._numbers)
+        self._held[number] = pack(obj)
         try:
             super().put(number, block, timeout)  # type: ignore[misc]
-        except BaseException:
-            for file in self._held.pop(number)[1]:
-                os.close(file)
+        except queue.Full:
+            del self._held[number]
             raise
 
     def _send_held(self, number: Any) -> None:
-        self._writer.send_packed(*self._held.pop(pickle.loads(number)))
+        self._writer.send_packed(self._held.pop(pickle.loads(number)))
 
     def _receive_held(self) -> bytes:
         number = next(self._numbers)
@@ -103,7 +102,7 @@ class _OfTensors:
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take an object out of the queue; queue.Empty if none comes in time."""
-        return unpack(*self._held.pop(super().get(block, timeout)))  # type: ignore[misc]
+        return unpack(self._held.pop(super().get(block, timeout)))  # type: ignore[misc]
 
 
 class Queue(_OfTensors, multiprocessing.queues.Queue):  # type: ignore[type-arg]
@@ -130,13 +129,13 @@ class SimpleQueue(multiprocessing.queues.SimpleQueue):  # type: ignore[type-arg]
         """Put an object in the queue."""
         packed = pack(obj)
         with self._wlock:  # type: ignore[attr-defined]
-            self._writer.send_packed(*packed)
+            self._writer.send_packed(packed)
 
     def get(self) -> Any:
         """Take an object out of the queue, waiting for one."""
         with self._rlock:  # type: ignore[attr-defined]
             packed = self._reader.receive_packed()
-        return unpack(*packed)
+        return unpack(packed)
 
 
 def _reduce_connection(connection: Connection) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import pickle
 import threading
 from multiprocessing import reduction
 from typing import Any
@@ -19,36 +19,35 @@ from brasa.tensors.tensor import Tensor, make
 
 
 class _Message(threading.local):
-    """The files of the message that this thread writes or reads, if it goes over a connection of ours."""
+    """The memory that goes with the message which this thread writes or reads, if it goes over a pipe of ours."""
 
     segments: list[Segment] | None = None
-    files: list[int] | None = None
 
 
 _message = _Message()
+Packed = tuple[bytes | bytearray, list[Segment]]
 
 
-def pack(value: Any) -> tuple[bytes, list[int]]:
-    """A value as a pickle, and the open files that go with it, which are then the caller's to close."""
-    before, _message.segments = _message.segments, []
+def pack(value: Any) -> Packed:
+    """A value as a pickle, and the memory that it speaks of."""
+    segments: list[Segment] = []
+    before, _message.segments = _message.segments, segments
     try:
         stream = io.BytesIO()
-        reduction.ForkingPickler(stream).dump(value)
-        files = [os.dup(segment.file) for segment in _message.segments if segment.file is not None]
+        reduction.ForkingPickler(stream, pickle.HIGHEST_PROTOCOL).dump(value)
     finally:
         _message.segments = before
-    return stream.getvalue(), files
+    return stream.getvalue(), segments
 
 
-def unpack(data: Any, files: list[int]) -> Any:
-    """The value that was packed; the files become its own."""
-    before, _message.files = _message.files, files
+def unpack(packed: Packed) -> Any:
+    """The value that was packed, over the same memory."""
+    data, segments = packed
+    before, _message.segments = _message.segments, segments
     try:
         return reduction.ForkingPickler.loads(data)
     finally:
-        _message.files = before
-        for file in files:
-            os.close(file)
+        _message.segments = before
 
 
 def _reduce_tensor(tensor: Tensor) -> Any:
@@ -72,7 +71,7 @@ def _tensor_at(
     handle: Any, place: tuple[int, int, int], dtype: str, shape: tuple[int, ...], strides: tuple[int, ...],
     requires_grad: bool, kind: type[Tensor] | None,
 ) -> Tensor:  # fmt: skip
-    segment = segment_of(_file_of(handle))
+    segment = _segment(handle)
     offset, nbytes, begin = place
     tensor = make(shared_buffer(segment, offset, nbytes), spec_of(BY_NAME[dtype], shape, strides), segment.ptr + begin)
     if kind is not None:
@@ -81,18 +80,17 @@ def _tensor_at(
     return tensor
 
 
-def _file_of(handle: Any) -> int:
+def _segment(handle: Any) -> Segment:
     if isinstance(handle, int):
-        assert _message.files is not None
-        return os.dup(_message.files[handle])
+        assert _message.segments is not None
+        return _message.segments[handle]
     try:
-        file: int = handle.detach()
+        return segment_of(handle.detach())
     except (OSError, EOFError):
         raise BrasaError(
             "the process that sent a tensor ended before the tensor was received", op="multiprocessing",
             hint="send it through a Queue, Pipe or Pool of brasa.multiprocessing, which keep what is under way",
         ) from None  # fmt: skip
-    return file
 
 
 def register() -> None:

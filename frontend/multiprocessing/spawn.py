@@ -96,11 +96,13 @@ class ProcessContext:
             process.join()
 
     def _error(self, number: int) -> ProcessException:
-        process, told = self.processes[number], self._errors[number]
-        if told.poll():
-            return ProcessRaisedException(
-                f"process {number} ended with this error:\n\n{told.recv()}", number, process.pid
-            )
+        process = self.processes[number]
+        try:
+            text = f"process {number} ended with this error:\n\n{self._errors[number].recv()}"
+        except EOFError:  # it had nothing to tell
+            text = ""
+        if text:
+            return ProcessRaisedException(text, number, process.pid)
         code = process.exitcode
         if code < 0:
             name = signal.Signals(-code).name

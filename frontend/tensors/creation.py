@@ -130,7 +130,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor over the memory of a NumPy array."""
     if not isinstance(ndarray, np.ndarray):
         raise ArgumentError(f"expected a NumPy array, found {type(ndarray).__name__}", op="from_numpy")
-    if any(stride < 0 for stride in ndarray.strides):
+    if not ndarray.flags.c_contiguous and any(stride < 0 for stride in ndarray.strides):
         raise ValueError("a stride of the array is negative", op="from_numpy", hint="copy it first")
     return over_array(ndarray)
 

@@ -47,6 +47,8 @@ class Entry(NamedTuple):
 
 def get_item(source: Tensor, key: Any) -> Tensor:
     """The elements that the key names."""
+    if key.__class__ is int and source.ndim:
+        return views.select(source, 0, key)
     result, entries = parse(source, key)
     if entries:
         return placing.read(result, *_placed(entries, result))

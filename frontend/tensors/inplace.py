@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from brasa.tensors.tensor import Tensor, make, type_text, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.trace import CaptureError
+
+_FEW = 1 << 16  # bytes; of more, a kernel copies, on all threads
 
 
 def in_place(functional: Callable[..., Any], name: str, overwrites: bool = False) -> Callable[..., Tensor]:
@@ -73,6 +76,10 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
 
     overwrites: the value is not made of what the tensor held, whose gradient is then 0.
     """
+    if STATE.trace is None and _is_mere_copy(target, value):
+        ctypes.memmove(target._ptr, value._ptr, target._spec.nbytes)
+        target._buffer.version += 1  # type: ignore[union-attr]
+        return target
     _check(target, value, name)
     if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
         value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
@@ -106,6 +113,14 @@ def overwrite(target: Tensor, value: Tensor, name: str) -> None:
     """Write to a tensor's memory what has no gradient."""
     with no_grad():
         assign(target, value, name)
+
+
+def _is_mere_copy(target: Tensor, value: Tensor) -> bool:
+    """Whether a few bytes are all that is to be written: no gradients to follow, nothing to convert or to spread."""
+    if value._requires_grad or value._cell is not None or (target._requires_grad and STATE.grad_enabled):
+        return False
+    spec = target._spec
+    return value._spec is spec and spec.row_major and spec.nbytes <= _FEW and spec.device == "cpu"
 
 
 def _check(target: Tensor, value: Tensor, name: str) -> None:

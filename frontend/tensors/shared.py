@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 from collections.abc import Iterable
 
 from brasa._state import bump_epoch
-from brasa.ir.errors import GradientError
+from brasa.ir.errors import GradientError, ValueError
 from brasa.runtime.shared_memory import Segment, allocate_shared, places, shared_buffer
 from brasa.tensors.tensor import Tensor
 
@@ -20,23 +21,29 @@ def is_shared(tensor: Tensor) -> bool:
 
 def share(tensors: Iterable[Tensor]) -> None:
     """Move tensors, with their views and all else in the same memory, to one segment that can be passed on."""
-    buffers = {id(each._materialized()._buffer): each._buffer for each in tensors}
-    moved = [buffer for buffer in buffers.values() if buffer is not None
-             and not (isinstance(buffer.owner, Segment) and buffer.owner.file is not None)]  # fmt: skip
-    if not moved:
+    users: dict[int, set[Tensor]] = {}
+    for each in tensors:
+        if each._materialized()._buffer is None:
+            raise ValueError("there is no memory to be shared yet", op="share_memory_")
+        if not is_shared(each) or each._buffer.owner.file is None:  # type: ignore[union-attr]
+            users.setdefault(id(each._buffer), set()).add(each)
+    if not users:
         return
-    begins, size = places([buffer.nbytes for buffer in moved])
+    buffers = {key: next(iter(found))._buffer for key, found in users.items()}
+    here = 2  # references to memory: `buffers`, and the argument of what counts them
+    if any(sys.getrefcount(buffers[key]) > len(found) + here for key, found in users.items()):
+        for other in gc.get_objects():  # views know their memory, but memory does not know its views
+            if issubclass(type(other), Tensor) and id(other._buffer) in users:
+                users[id(other._buffer)].add(other)
+    begins, size = places([buffer.nbytes for buffer in buffers.values()])  # type: ignore[union-attr]
     segment = allocate_shared(size)
-    new = {}
-    for buffer, begin in zip(moved, begins, strict=True):
-        made = new[id(buffer)] = shared_buffer(segment, begin, buffer.nbytes)
-        made.version = buffer.version
-        ctypes.memmove(made.ptr, buffer.ptr, buffer.nbytes)
-    for each in gc.get_objects():  # views know their memory, but memory does not know its views
-        if issubclass(type(each), Tensor) and id(each._buffer) in new:
-            made = new[id(each._buffer)]
-            each._ptr += made.ptr - each._buffer.ptr
-            each._buffer = made
+    for (key, old), begin in zip(buffers.items(), begins, strict=True):
+        assert old is not None
+        new = shared_buffer(segment, begin, old.nbytes)
+        new.version = old.version
+        ctypes.memmove(new.ptr, old.ptr, old.nbytes)
+        for each in users[key]:
+            each._buffer, each._ptr = new, each._ptr + new.ptr - old.ptr
     bump_epoch()
 
 

@@ -280,13 +280,19 @@ def over_array(array: np.ndarray[Any, Any]) -> Tensor:
         dtype = dtypes.from_numpy(array.dtype)
     except KeyError:
         raise DTypeError(f"brasa has no dtype for NumPy's {array.dtype}", op="from_numpy") from None
-    itemsize = array.dtype.itemsize
-    if any(stride % itemsize for stride in array.strides) or any(s < 0 for s in array.strides) or (
-        array.__array_interface__["data"][0] % itemsize
-    ):  # fmt: skip
-        array = np.array(array, order="C")
-    strides = tuple(stride // itemsize for stride in array.strides)
-    address = array.__array_interface__["data"][0]
+    itemsize, flags, strides = array.dtype.itemsize, array.flags, None
+    if not array.dtype.isnative:
+        return over_array(array.astype(array.dtype.newbyteorder("=")))
+    if not flags.c_contiguous:
+        if any(stride % itemsize or stride < 0 for stride in array.strides):
+            return over_array(np.array(array, order="C"))
+        strides = tuple(stride // itemsize for stride in array.strides)
+    if strides is None and flags.writeable and array.nbytes and array.dtype.isbuiltin == 1:  # the quick way to it
+        address = ctypes.addressof(ctypes.c_char.from_buffer(array))
+    else:
+        address = array.__array_interface__["data"][0]
+    if address % itemsize:
+        return over_array(np.array(array, order="C"))
     return make(Buffer(address, array.nbytes, "cpu", array), spec_of(dtype, array.shape, strides))
 
 

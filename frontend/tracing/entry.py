@@ -8,6 +8,7 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.execution.tape import run_graph
+from brasa.ir.dtype import DType
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.trace import CaptureError, Trace
@@ -71,7 +72,7 @@ def way_in(made: Any) -> Callable[..., Any]:
                 key.append(kind)
                 operands.append(value)
                 pointers.append(value)
-            elif kind is int or kind is str or value is None:
+            elif kind is int or kind is str or value is None or kind is DType:
                 key.append(value)
             else:
                 return made(*args)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from brasa._state import STATE
 from brasa.functions.joining import stack
 from brasa.ir.dtype import bool_, float64, int64
 from brasa.ir.errors import ArgumentError, Operand, ShapeError, ValueError
 from brasa.tensors.creation import as_tensor, tensor
-from brasa.tensors.spec import spec_of
+from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, copied, empty_of, over_array, type_text
 
 _OP = "default_collate"
@@ -42,23 +43,23 @@ def _unequal(place: int, types: tuple[str, str]) -> CollateError:
 def _collate_tensors(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Tensor:
     """Tensors of one shape as one tensor, with a new first axis."""
     first: Tensor = batch[0]
-    spec = first._spec
-    plain = spec.row_major and spec.device == "cpu" and first._cell is None
+    if STATE.trace is None and first._spec.row_major and first._spec.device == "cpu":
+        made = _copied_rows(batch, first._spec)
+        if made is not None:
+            return made
     for place, each in enumerate(batch):
-        if each._spec is not spec:
-            if tuple(each.shape) != tuple(first.shape):
-                raise _unequal(place, (type_text(first), type_text(each)))
-            plain = False
-        plain = plain and not each._requires_grad and each._buffer is not None
-    return _copied_rows(batch) if plain else stack(list(batch))
+        if tuple(each.shape) != tuple(first.shape):
+            raise _unequal(place, (type_text(first), type_text(each)))
+    return stack(list(batch))
 
 
-def _copied_rows(batch: Sequence[Tensor]) -> Tensor:
-    """Row-major tensors, all with one spec, copied one after the other."""
-    spec = batch[0]._spec
+def _copied_rows(batch: Sequence[Tensor], spec: Spec) -> Tensor | None:
+    """Tensors copied one after the other; None if one has another spec, or a gradient that is to flow."""
     made = empty_of(spec_of(spec.dtype, (len(batch), *spec.shape)))
     place, step, copy_bytes = made._ptr, spec.nbytes, ctypes.memmove
     for each in batch:
+        if each._spec is not spec or each._requires_grad:
+            return None
         copy_bytes(place, each._ptr, step)
         place += step
     return made
