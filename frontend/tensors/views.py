@@ -294,14 +294,9 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
     if not -size <= place < size:
         raise IndexError(f"index {place} is outside {-size}..{size - 1}, axis {axis} of {type_text(input)}",
                          op="select")  # fmt: skip
-    if STATE.trace is None and not input._requires_grad and type(place) is int:
-        spec = input._spec
-        shape, strides = spec.shape[:axis] + spec.shape[axis + 1 :], spec.strides[:axis] + spec.strides[axis + 1 :]
-        start = (place + size if place < 0 else place) * spec.strides[axis] if spec.numel else 0
-        return eager_view(input, shape, strides, start, "select", None)
     part = sliced(input, {axis: (place + size if place < 0 else place, 1, 1)})
-    sizes = _sizes(part)
-    return reshaped(part, sizes[:axis] + sizes[axis + 1 :], "select", copy=False)
+    shape = _sizes(part)
+    return reshaped(part, shape[:axis] + shape[axis + 1 :], "select", copy=False)
 
 
 def unbind_first(input: Tensor) -> tuple[Tensor, ...]:

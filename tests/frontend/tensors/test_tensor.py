@@ -59,6 +59,27 @@ def test_numpy_shares_memory_both_ways():
     assert copied[0, 0].item() == 9
 
 
+def test_arrays_of_all_kinds():
+    """Read-only, empty, of other byte orders, between elements, and of a dtype that NumPy does not know."""
+    array = np.arange(6, dtype=np.float32)
+    fixed = array.copy()
+    fixed.flags.writeable = False
+    unaligned = np.frombuffer(b"x" + array.tobytes(), np.uint8)[1:].view(np.float32)
+    for given in (
+        array,
+        fixed,
+        array[::2],
+        array[2:2],
+        array.astype(">f4"),
+        unaligned,
+        brasa.arange(6.0).bfloat16().numpy(),
+    ):
+        made = brasa.from_numpy(given)
+        assert made.tolist() == given.tolist() and made.shape == given.shape
+        if given.dtype.isnative and given is not unaligned and given.size:
+            assert made.data_ptr() == given.__array_interface__["data"][0]
+
+
 def test_views_share_memory():
     base = brasa.arange(12).reshape(3, 4)
     for view in (base.t()[0], base[:, 0], base.view(12)[::4], base.permute(1, 0)[0], base.reshape(2, 6)[0, ::4]):
