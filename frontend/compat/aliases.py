@@ -17,7 +17,10 @@ from brasa.ir.errors import BrasaError
 
 _ROOT = "torch"
 # Where brasa keeps what PyTorch has in a module of another name.
-_HOMES = {"torch.nn.modules": "brasa.nn", "torch.functional": "brasa"}
+_HOMES = {
+    "torch.nn.modules": "brasa.nn", "torch.functional": "brasa",
+    "torch.utils.data._utils.collate": "brasa.utils.data.collate", "torch.utils.data._utils": "brasa.utils.data",
+}  # fmt: skip
 
 
 class Alias(ModuleType):

@@ -17,8 +17,7 @@ class Position:
 
     generators: the states of the generators before the epoch. batches: how many were given out. sampler: its state
     then. datasets: the states of the dataset, in each worker. order, turn, ended: which workers the next batches of a
-    dataset with a state come from, whose turn it is after that, and who has no more. finished: whether
-    there are no more batches.
+    dataset with a state come from, whose turn it is after that, and who has no more. finished: whether there are none.
     """
 
     generators: list[Any]

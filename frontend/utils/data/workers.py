@@ -8,7 +8,8 @@ import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -61,18 +62,25 @@ class Workers:
         while self.due:
             self.take(0)
         for number, resume in enumerate(resumes):
-            self._send(number, Epoch(seed, resume))
+            with self._whole(number):
+                self._channels[number].send(Epoch(seed, resume))
 
     def ask(self, worker: int, task: Task, kept: Any) -> None:
         """Give a task to a worker."""
-        self._send(worker, task)
-        self.due.append((worker, task, kept))
+        with self._whole(worker):
+            self._channels[worker].send(task)
+            self.due.append((worker, task, kept))
 
-    def _send(self, worker: int, message: Any) -> None:
+    @contextmanager
+    def _whole(self, worker: int) -> Iterator[None]:
+        """A block that sends or receives one message: after half of one, as Ctrl-C leaves it, nothing more can be."""
         try:
-            self._channels[worker].send(message)
+            yield
         except Closed:
             raise self._gone(worker) from None
+        except BaseException:
+            self.close()
+            raise
 
     def first_ready(self) -> int:
         """The place in `due` of a task whose worker has an answer."""
@@ -93,11 +101,9 @@ class Workers:
                 raise WorkerError(f"worker {worker} gave no batch in {self._timeout} seconds, the timeout", op=_OP)
             if not self._processes[worker].is_alive() and not channel.wait(0):
                 raise self._gone(worker)
-        try:
+        with self._whole(worker):
             reply = channel.receive()
-        except Closed:
-            raise self._gone(worker) from None
-        del self.due[place]
+            del self.due[place]
         return worker, task, kept, reply
 
     def _gone(self, worker: int) -> WorkerError:

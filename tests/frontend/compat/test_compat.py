@@ -225,3 +225,25 @@ def test_installing(tmp_path: Path) -> None:
         "compat.install: PyTorch itself has been imported already hint: call install() before the first import of torch"
         " Alias 0 False No module named 'torch' Alias"
     )
+
+
+LOADING = """
+from brasa.compat import install
+install()
+import torch
+import torch.multiprocessing as mp
+from torch.multiprocessing import Process, Queue, set_start_method
+from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.utils.data import DataLoader, TensorDataset, distributed, random_split
+from torch.utils.data._utils.collate import default_collate
+from torch.utils.data.dataloader import DataLoader as again
+from torch.utils.data.sampler import SubsetRandomSampler
+
+loader = DataLoader(TensorDataset(torch.arange(4)), batch_size=2, num_workers=1, multiprocessing_context="fork")
+print([batch[0].tolist() for batch in loader], again is DataLoader, torch.utils.data.get_worker_info())
+print(mp.get_sharing_strategy(), torch.ones(2).share_memory_().is_shared(), default_collate([1, 2]).tolist())
+"""
+
+
+def test_loading(tmp_path: Path) -> None:
+    assert " ".join(output(LOADING, tmp_path)) == "0 1 2 3 True None file_descriptor True 1 2"
