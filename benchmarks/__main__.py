@@ -143,6 +143,17 @@ def _training(module: Any, make: Callable[[], Any], shape: tuple[int, ...], name
     return runs
 
 
+def loading(module: Any) -> dict[str, Callable[[], object]]:
+    import_module(f"{module.__name__}.utils.data")
+    images = programs.Images(module, 1024)
+
+    def epoch(batch: int, workers: int) -> Callable[[], object]:
+        return lambda: [len(labels) for _, labels in module.utils.data.DataLoader(images, batch, num_workers=workers)]
+
+    cases = [(batch, workers) for batch in (4, 64) for workers in (0, 2)]
+    return {f"1,024 images loaded, batch {batch}, {workers} workers": epoch(batch, workers) for batch, workers in cases}
+
+
 def table(rows: list[tuple[str, str, str, str]]) -> str:
     """The rows as Markdown."""
     head = [("", "brasa", "PyTorch eager", "PyTorch / brasa")]
@@ -166,7 +177,7 @@ def main() -> None:
         for name, ours, theirs, _ in process_rows():
             shown = ("", "") if theirs is None else (f"{1e3 * theirs:.0f} ms", f"{theirs / ours:.2f}")
             rows.append((name, f"{1e3 * ours:.1f} ms", *shown))
-    for make in (small_ops, tiny_model, cnn_step, mlp_step):
+    for make in (small_ops, tiny_model, cnn_step, mlp_step, loading):
         found = pairs(make)
         for label, ours in found.items():
             if label.startswith("brasa "):

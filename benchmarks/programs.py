@@ -51,3 +51,19 @@ def training_step(module: ModuleType, model: Any, momentum: float = 0.9) -> Call
         return loss
 
     return step
+
+
+class Images:
+    """A dataset in CIFAR's format, a byte for the label and 3,072 for the colours: images as normalised floats."""
+
+    def __init__(self, module: Any, count: int) -> None:
+        bytes_of_file = np.random.default_rng(0).integers(0, 256, (count, 3073), dtype=np.uint8)
+        self.module, self.colours = module, bytes_of_file[:, 1:].reshape(count, 3, 32, 32)
+        self.labels = (bytes_of_file[:, 0] % 10).tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Any:
+        image = self.module.from_numpy(self.colours[index]).float().div(255)
+        return image.sub(0.5).div(0.5), self.labels[index]
