@@ -165,7 +165,7 @@ _methods.install()
 _shorten_tracebacks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
-_LATE = ("distributions", "library", "multiprocessing")  # packages that are imported when their names are first read
+_LATE = ("distributions", "library", "multiprocessing", "vision")  # imported when their names are first read
 
 
 def __getattr__(name: str) -> _Any:

@@ -31,8 +31,10 @@ LIBRARIES = {
     "networkx": ("passes/*",),
     "opt_einsum": ("frontend/functions/einsum.py",),
     "tensorboardX": ("frontend/utils/tensorboard.py",),
+    "PIL": ("frontend/vision/pillow.py",),
+    "sklearn": ("frontend/vision/datasets/others.py",),
 }
-LATE_ONLY = {"networkx", "opt_einsum", "tensorboardX"}
+LATE_ONLY = {"networkx", "opt_einsum", "tensorboardX", "PIL", "sklearn"}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ PUBLIC_NAMES_OF_OTHERS = (
     "frontend/utils/",
     "frontend/nn/utils/",
     "frontend/optim/swa_utils/",
+    "frontend/vision/utils/",
 )  # torch.utils and torch.nn.utils
 MAY_PRINT = ("frontend/command/*.py", "frontend/__main__.py", "examples/*", "benchmarks/*", "tests/*")
 

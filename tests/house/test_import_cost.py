@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = ("llvmlite", "networkx", "cupy", "matplotlib", "scipy", "sklearn", "rich", "torch", "ml_dtypes", "safetensors")
+HEAVY = (
+    "llvmlite", "networkx", "cupy", "matplotlib", "scipy", "sklearn", "rich", "torch", "PIL", "ml_dtypes",
+    "safetensors",
+)  # fmt: skip
 
 
 def loaded_by(statement: str) -> set[str]:

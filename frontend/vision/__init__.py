@@ -1,0 +1,3 @@
+"""Data sets of images, what is done to images on their way into a network, and models, with torchvision's names."""
+
+from brasa.vision import datasets as datasets
