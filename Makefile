@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 WORKERS ?= 2
 COVERAGE ?= 90
+COUNT ?= 10000
 
 VENV := .venv
 BENCH_VENV := .venv-bench
@@ -16,7 +17,7 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest bench conformance lint types format golden clean
+.PHONY: help demo test test-all test-lowest fuzz bench conformance lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +28,11 @@ demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and com
 test: $(VENV)/.test  ## run the test suite, with line coverage of ir, passes and codegen
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(MEASURED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
 
-test-all: $(VENV)/.test  ## also run the long tests: fuzzing, exhaustive sweeps (hours); keeps the result in docs/
+test-all: $(VENV)/.test  ## also run the long tests: exhaustive sweeps (hours); keeps the result in docs/
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal --all --durations=10 | tee docs/test-all.txt
+
+fuzz: $(VENV)/.test  ## run random programs in every way there is (COUNT=10000); goes on where it was stopped
+	$(RUN) -m tests.fuzz $(COUNT) --workers $(WORKERS)
 
 test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest dependencies that pyproject.toml allows
 	$(LOWEST_VENV)/bin/python -m pytest -n $(WORKERS)
@@ -55,7 +59,7 @@ golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts,
 	$(RUN) -m pytest -n $(WORKERS) --update-golden
 
 clean:  ## remove everything that these commands made
-	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .conformance .*_cache
+	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .fuzz .conformance .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; what is installed in it is installed again when pyproject.toml changes.

@@ -62,9 +62,25 @@ def _goes_into(a: Size, b: Size) -> bool:
 
 
 def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:
-    """The strides under which the same memory has another shape of equal size; None when a copy is needed."""
+    """The strides under which the same memory has another shape of equal size; None when a copy is needed.
+
+    Where that hangs on a named size being 1, the solver in force decides, so that a trace does what eager mode does.
+    """
     if is_row_major(shape, strides):
         return row_major(new_shape)
+    found = _reshaped_strides(shape, strides, new_shape)
+    if found is None:
+        wanted = row_major(shape)
+        if all(n == 1 or (a is not None and dim.equal(a, b)) for n, a, b in zip(shape, strides, wanted, strict=True)):
+            return row_major(new_shape)
+        ones = {str(size): 1 for size in shape if isinstance(size, dim.Dim) and size.is_symbol and dim.equal(size, 1)}
+        if ones:
+            sizes, new = (tuple(dim.substitute(size, ones) for size in each) for each in (shape, new_shape))
+            return _reshaped_strides(sizes, strides, new)
+    return found
+
+
+def _reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:
     kept = [axis for axis, size in enumerate(shape) if size != 1]
     old_shape, old = tuple(shape[axis] for axis in kept), [strides[axis] for axis in kept]
     wanted = [axis for axis, size in enumerate(new_shape) if size != 1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
-from brasa.ir.graph import Graph, Kind, Node
+from brasa.ir.graph import Graph, Kind, Node, topological
 from brasa.ir.region import LONE
 from brasa.passes.costs import elements, is_cheap
 
@@ -47,7 +47,7 @@ def stands_alone(node: Node) -> bool:
 
 
 class Flow:
-    """The values that are computed once, and who reads them.
+    """The values that are computed once, and who reads them; what no output needs is not there.
 
     All others are computed anew by each reader: views, sources, casts of inputs, and short cheap work on a few numbers.
     computed: in program order. reads: of each computed node. users: the computed nodes that read each.
@@ -56,10 +56,12 @@ class Flow:
     """
 
     def __init__(self, graph: Graph) -> None:
-        demanded = _demanded(graph.nodes)
+        needed = set(topological(graph.outputs))
+        nodes = [node for node in graph.nodes if node in needed]
+        demanded = _demanded(nodes)
         depths: dict[Node, int | None] = dict.fromkeys(graph.inputs, 0)
         self.computed: list[Node] = []
-        for node in graph.nodes:
+        for node in nodes:
             if node.op.kind is Kind.CONTROL and not stands_alone(node):
                 raise GraphError(f"{node.op.name} cannot be fused: it belongs before inline or after fuse")
             depths[node] = _depth(node, depths, node in demanded)

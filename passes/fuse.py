@@ -14,7 +14,7 @@ from brasa.passes.recompute import without_gates
 from brasa.passes.regions import Operand, Region, Shape, build_region
 
 
-def fuse(graph: Graph) -> Graph:
+def fuse(graph: Graph, join: bool = True) -> Graph:
     """Put all that computes into `fused` nodes, whose regions have the forms of `brasa.ir.region`.
 
     %0 = matmul(x, w); %1 = expand(b); %2 = add(%0, %1); %3 = tanh(%2); return %3
@@ -23,17 +23,20 @@ def fuse(graph: Graph) -> Graph:
     What remains between them are host ops, loops and branches, whose operands lie row-major in memory, and reshapes of
     row-major values, which only rename memory. Every output of the graph is a result of a region or of these, or a
     reshape of one, and no two are the same: where that needs a copy, a region makes it.
+
+    join: False leaves each value in a region of its own.
     """
-    return _Fusion(graph).run()
+    return _Fusion(graph, join).run()
 
 
 class _Fusion:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, join: bool) -> None:
         graph, later = without_gates(graph)
         self.graph, self.flow = graph, Flow(graph)
-        self.grouping = Grouping(self.flow, later)
+        self.grouping = Grouping(self.flow, later, join)
         self.kept = kept_values(self.flow, self.grouping)
-        self.grouping.join_siblings(self.kept)
+        if join:
+            self.grouping.join_siblings(self.kept)
         self.nodes: list[Node] = []
         self.values: dict[Node, Node] = {node: node for node in graph.inputs}
         self.reshaped: dict[tuple[Node, Shape], Node] = {}

@@ -70,11 +70,14 @@ def group_of_one(node: Node) -> Group:
 
 
 class Grouping:
-    """All groups, and which group needs which: a graph without cycles, and it stays one."""
+    """All groups, and which group needs which: a graph without cycles, and it stays one.
 
-    def __init__(self, flow: Flow, later: Mapping[Node, int] = MappingProxyType({})) -> None:
-        """later: numbers of nodes that must not be computed together with those that have other numbers, or none."""
-        self.flow, self.later = flow, later
+    join: False leaves each value in a group of its own. later: numbers of nodes that must not be computed together with
+    those that have other numbers, or none.
+    """
+
+    def __init__(self, flow: Flow, later: Mapping[Node, int] = MappingProxyType({}), join: bool = True) -> None:
+        self.flow, self.later, self.join = flow, later, join
         self.group_of: dict[Node, Group] = {}
         self.needs: Any = None  # a networkx.DiGraph, as soon as there are two groups: its import takes long
         for node in flow.computed:
@@ -107,7 +110,7 @@ class Grouping:
         if len(self.group_of) > 1:
             self._graph().add_node(group)
             self._graph().add_edges_from((producer, group) for producer in producers)
-        for producer in sorted(producers, key=self._rank):
+        for producer in sorted(producers, key=self._rank) if self.join else ():
             joined = self._joined(producer, group)
             if joined is not None:
                 self._replace((producer, group), joined)

@@ -26,8 +26,8 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 Observer: TypeAlias = Callable[[str, Graph, float], object]
 
 
-def optimize_bodies(graph: Graph) -> Graph:
-    """Run the whole pipeline on the graphs of loops and branches, in the names of sizes of the graph around them.
+def optimize_bodies(graph: Graph, passes: tuple[tuple[str, Pass], ...] | None = None) -> Graph:
+    """Run the passes (the whole pipeline) on the graphs of loops and branches, in the names of sizes of the one around.
 
     graph body(h: f32[n]) { %0 = call(h, graph=@silu); return %0 }, read by %0 = scan(x, graph=@body, ...); x: f32[m]
     -> graph body(h: f32[m]) { %0 = fused(h, graph=@neg_exp_add_div); return %0 }
@@ -37,7 +37,8 @@ def optimize_bodies(graph: Graph) -> Graph:
         if node.op.kind is not Kind.NESTED:
             return node
         held: dict[str, Any] = {
-            name: run(substitute_graph(body, bound_sizes(node, body))) for name, body in bodies(node).items()
+            name: run(substitute_graph(body, bound_sizes(node, body)), passes or PIPELINE)
+            for name, body in bodies(node).items()
         }
         return node.replace(node.operands, **held)
 

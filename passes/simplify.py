@@ -6,18 +6,19 @@ from collections.abc import Callable
 from functools import cache
 
 from brasa.ir.graph import Graph, Node, rewrite
+from brasa.passes import rules as ruleset
 from brasa.passes.patterns import Bindings, build, match
-from brasa.passes.rules import RULES, Rule
+from brasa.passes.rules import Rule
 
 
-def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
-    """Apply the rules until none applies.
+def simplify(graph: Graph, rules: tuple[Rule, ...] | None = None) -> Graph:
+    """Apply the rules until none applies; those of `brasa.passes.rules` if none are given.
 
     %0 = neg(x); %1 = neg(%0); return %1    ->    return x
 
     One walk is enough: a rule looks at a node and what it is made of, and that is simple already.
     """
-    by_op = _by_op(rules)
+    by_op = _by_op(ruleset.RULES if rules is None else rules)
 
     def settle(node: Node) -> Node:
         while (better := _better(by_op.get(node.op.name, ()), node, settle)) is not None:

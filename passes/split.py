@@ -15,6 +15,7 @@ from brasa.passes.costs import is_cheap, nominal
 from brasa.passes.eliminate_common import eliminate_common
 from brasa.passes.eliminate_dead import eliminate_dead
 from brasa.passes.inline import inline
+from brasa.passes.pipeline import Pass, run
 from brasa.passes.simplify import simplify
 
 
@@ -38,14 +39,23 @@ class Split:
     kept: tuple[Kept, ...]
 
 
-def split(graph: Graph, wanted: tuple[bool, ...]) -> Split:
+# What makes the joint graph of values and gradients small before it is cut.
+JOINT: tuple[tuple[str, Pass], ...] = (
+    ("inline", inline),
+    ("simplify", simplify),
+    ("eliminate-common", eliminate_common),
+    ("eliminate-dead", eliminate_dead),
+)
+
+
+def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pass]] = JOINT) -> Split:
     """Cut the graph and its gradients so that little is kept and little is computed twice.
 
     Inputs and outputs are kept first; another value only when computing it again takes more than cheap elementwise
     work, and then the smallest that spares it. Random bits are always drawn again.
     """
     graph = autodiff(graph)
-    joint, count = _joint(graph, wanted), len(graph.outputs)
+    joint, count = run(_joint(graph, wanted), passes), len(graph.outputs)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
     outputs, gradients = joint.outputs[:count], joint.outputs[count:]
     later = _dependents(joint, seeds)
@@ -75,8 +85,7 @@ def _joint(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
     back = vjp_graph(graph, wanted)
     known = set(graph.nodes)
     nodes = (*graph.nodes, *(node for node in back.nodes if node not in known))
-    joint = Graph(graph.name, back.inputs, nodes, (*graph.outputs, *back.outputs))
-    return eliminate_dead(eliminate_common(simplify(inline(joint))))
+    return Graph(graph.name, back.inputs, nodes, (*graph.outputs, *back.outputs))
 
 
 def _dependents(graph: Graph, values: Sequence[Node]) -> set[Node]:

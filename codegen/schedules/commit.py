@@ -20,7 +20,7 @@ from brasa.ir.target import Target
 
 @dataclass(frozen=True)
 class Update:
-    """Result `index` of `node` is to be written over a program input; renamed: it has another shape before."""
+    """Result `index` of `node` is to be written over a program input; renamed: it is also read as row-major."""
 
     output: int
     input: int

@@ -145,8 +145,9 @@ class _Lowering:
     def run(self) -> list[Step]:
         """The steps that compute the graph's outputs from its inputs."""
         results = [self.resolve(output) for output in self.graph.outputs]
+        renamed = self.renamed_values()
         updates = [
-            Update(output, input, *results[output], self.is_renamed(self.graph.outputs[output]))
+            Update(output, input, *results[output], results[output] in renamed)
             for output, input in self.graph.updates
             if results[output][0] is not self.graph.inputs[input]
         ]
@@ -185,6 +186,12 @@ class _Lowering:
     def is_renamed(self, node: Node) -> bool:
         here = node.op.name == "reshape" or node.op.kind is Kind.COMPLEX
         return here or (node.op.name == "item" and self.is_renamed(node.operands[0]))
+
+    def renamed_values(self) -> set[Value]:
+        """The values that something takes in another shape than theirs, or must have row-major."""
+        takers = [(call, operand) for call in self.calls for operand in call.operands]
+        taken = [operand for call, operand in takers if call.op.kind in _CALLS or self.is_renamed(operand)]
+        return {*map(self.resolve, taken), *map(self.resolve, filter(self.is_renamed, self.graph.outputs))}
 
     def place_outputs(self, results: Sequence[Value], in_place: Sequence[Update], late: Sequence[Update]) -> None:
         """Every result lies in the input that it updates in place, else in an output, else in a temporary."""

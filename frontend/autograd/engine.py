@@ -56,21 +56,30 @@ def grad(
     roots = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
     wanted = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     weights = list(grad_outputs) if isinstance(grad_outputs, tuple | list) else [grad_outputs] * len(roots)
+    if not all(tensor._requires_grad for tensor in wanted):
+        raise GradientError("an input does not require gradients", op="grad")
     trace = STATE.trace
     if trace is not None:
         try:
-            return trace.grad(roots, weights, wanted, create_graph)
+            found = trace.grad(roots, weights, wanted, create_graph)
+            return _complete(found, wanted, allow_unused, materialize_grads)
         except CaptureError as error:
             trace.leave(error)
     edges = [edge_of(tensor) for tensor in wanted]
-    if any(edge is None for edge in edges):
-        raise GradientError("an input does not require gradients", op="grad")
     keep = create_graph if retain_graph is None else retain_graph
     sums, leaves = _walk(roots, weights, create_graph, keep, {edge for edge in edges if edge is not None})
     sums.update({Edge(leaf, 0): total for leaf, total in leaves})
-    results = [sums.get(edge) for edge in edges]  # type: ignore[arg-type]
+    found = [sums.get(edge) for edge in edges]  # type: ignore[arg-type]
+    return _complete(found, wanted, allow_unused, materialize_grads)
+
+
+def _complete(
+    found: Sequence[Tensor | None], wanted: Sequence[Tensor], allow_unused: bool | None, materialize: bool
+) -> tuple[Any, ...]:
+    """The gradients that were found, with zeros or None for those that were not."""
+    results = list(found)
     for i, result in enumerate(results):
-        if result is None and materialize_grads:
+        if result is None and materialize:
             results[i] = zeros_like(wanted[i])
         elif result is None and not allow_unused:
             raise GradientError(f"input {i} was not used in computing the outputs", op="grad",

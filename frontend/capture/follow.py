@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import compress
 from typing import Any, TypeVar
 
 from brasa._state import set_trace
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.ends import formal, settle, size_givers
+from brasa.capture.reach import leaves_of, run_from, used_of
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
 from brasa.capture.undoing import Effect, undo
 from brasa.capture.words import describe_turn
 from brasa.execution.runner import failed_check
-from brasa.execution.tape import run_accumulation_hooks, run_graph, through_leaf_hooks
+from brasa.execution.tape import Edge, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.execution.user_passes import Passes
 from brasa.functions.pointwise import add
 from brasa.ir.dtype import float64, int64
@@ -55,11 +58,12 @@ class Capture(Trace):
         self.cells: dict[tuple[Any, ...], Cell] = {}
         self.buffers: dict[int, list[Cell]] = {}
         self.written: dict[Cell, Tensor] = {}
+        self.states: dict[Cell, tuple[bool, Edge | None]] = {}  # on the tape or not, of what is written, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
         self.tensors: list[Tensor] = []
         self.draws: dict[Node, Draw] = {}
-        self.freed, self.flushes, self.ended = set[Node](), 0, False
+        self.freed, self.flushes, self.ended, self.ends = set[Node](), 0, False, list[bool]()
         self.left: CaptureError | None = None
         self.observed = False  # whether the program is watched, to prove it pure
         self.last: Segment | None = None
@@ -194,6 +198,7 @@ class Capture(Trace):
         if owner is not None:
             self.written[cell] = owner
             self.effects.append(Effect(self.here, "write", owner, node=cell.node))
+            self.states.setdefault(cell, (owner._requires_grad, owner._edge))
             if owner._requires_grad and owner.is_leaf:
                 self.leaves[cell.node] = owner
 
@@ -222,7 +227,7 @@ class Capture(Trace):
         """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
         seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
         nodes = tuple(self.node_of(root) for root in roots)
-        found = self.step(("leaves", nodes), lambda: self._leaves_of(nodes))
+        found = self.step(("leaves", nodes), lambda: leaves_of(nodes, self.leaves, self.bindings))
         given = [inputs] if isinstance(inputs, Tensor) else inputs
         wanted = found if inputs is None else tuple(map(self.node_of, given))
         for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
@@ -240,19 +245,11 @@ class Capture(Trace):
     ) -> Any:
         """autograd.grad() inside the program."""
         seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
-        nodes = tuple(self.node_of(root) for root in roots)
-        wanted = tuple(self.node_of(tensor) for tensor in inputs)
-        return tuple(map(through_leaf_hooks, inputs, self._gradients(nodes, seeds, wanted, create_graph)))
-
-    def _leaves_of(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-        """The leaves that the values depend on, not looking behind what was detached."""
-        for node in topological(nodes):
-            bound = self.bindings.get(node)
-            if isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input":
-                raise CaptureError("a backward that goes on outside the compiled function")
-        cut = [node for node in topological(nodes) if node.op is control.stop_gradient and node not in self.leaves]
-        reached = set(topological(nodes, cut))
-        return tuple(leaf for leaf in self.leaves if leaf in reached)
+        nodes, wanted = (tuple(map(self.node_of, tensors)) for tensors in (roots, inputs))
+        used = self.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, self.leaves))
+        given, by = list(compress(inputs, used)), tuple(compress(wanted, used))
+        found = iter(map(through_leaf_hooks, given, self._gradients(nodes, seeds, by, create_graph)))
+        return tuple(next(found) if is_used else None for is_used in used)
 
     def _gradients(
         self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...], create_graph: bool
@@ -331,7 +328,7 @@ class Capture(Trace):
                 place = order.get(cell.node, self.bindings[cell.node])
                 self.settled.append((tensor, self.written.get(cell, place), tensor._path))
                 settle(self, tensor, cell)
-        self.written.clear()
+        self.written, self.states = {}, {}
         self.effects, self.since = [], self.here
         self.flushes += 1
 
@@ -347,8 +344,11 @@ class Capture(Trace):
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)
         self.outcome = [(node in tracked, node in self.freed) for node in wanted]
-        with tracing(None), set_grad_enabled(bool(tracked)):  # whatever block the value is asked for in
-            results = run_graph(segment.graph, "compiled", operands, passes=self.passes)
+        self.ends = [o._requires_grad and c.node not in self.leaves for c, o in zip(landing, targets, strict=True)]
+        states = [self.states[cell] for cell in landing]
+        with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
+            run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes)
+            results = run_from(states, targets, self.ends, run)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:

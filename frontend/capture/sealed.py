@@ -11,7 +11,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.execution.runner import Bound, Runner
-from brasa.execution.tape import Edge, FreedNode, is_hooked, run_graph
+from brasa.execution.tape import Edge, FreedNode, edge_of, is_hooked, run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import substitute_attrs
@@ -64,10 +64,12 @@ class Sealed:
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
-        facts: Facts, grads: Sequence[tuple[Tensor, Any]], draws: Sequence[tuple[Generator, int]], passes: Passes,
+        facts: Facts, grads: Sequence[tuple[Tensor, Any]], argument_grads: Sequence[tuple[int, Any]],
+        draws: Sequence[tuple[Generator, int]], passes: Passes,
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
+        self.argument_grads = tuple(argument_grads)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner, self.passes = Runner(graph, passes=passes), passes
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
@@ -100,7 +102,7 @@ class Sealed:
             if any(is_hooked(tensor) for tensor, _ in self.grads):
                 return False
             self._note_epoch()
-        for tensor, spec in self.grads:
+        for tensor, spec in (*self.grads, *((tensors[place], spec) for place, spec in self.argument_grads)):
             grad = tensor._grad
             if (None if grad is None else grad._spec) is not spec:
                 return False
@@ -143,7 +145,7 @@ class Sealed:
         for generator, count in self.draws:
             generator.offset += count
         if self.has_notes:
-            self._apply_notes(results)
+            self._apply_notes(results, tensors)
         template = self.template
         if template.__class__ is _Output and not template.path:
             return results[template.index]
@@ -183,18 +185,21 @@ class Sealed:
             specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
             bound = self.bounds[key] = self.runner.bind(specs)
             return self.runner.execute(bound, operands)
+        written = [(operands[i], operands[i]._requires_grad, edge_of(operands[i])) for i in self.landings.values()]
         results = run_graph(self.graph, "compiled", operands, passes=self.passes)
+        for target, needs, edge in written:
+            target._requires_grad, target._edge = needs, edge
         for note, result in zip(self.outputs, results, strict=False):
             if not note.tracked:
                 result._requires_grad, result._edge = False, None
         return results
 
-    def _apply_notes(self, results: Sequence[Tensor]) -> None:
+    def _apply_notes(self, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> None:
         for note, result in zip(self.notable, results, strict=False):
             if note is None:
                 continue
             if note.grad_of is not None:
-                note.grad_of._grad = result
+                (arguments[note.grad_of] if isinstance(note.grad_of, int) else note.grad_of)._grad = result
             elif note.freed:
                 result._requires_grad, result._edge = True, Edge(FreedNode(), 0)
 
@@ -217,11 +222,11 @@ def _is_as_noted(note: tuple[Tensor, Any, bool]) -> bool:
 
 
 class OutputNote:
-    """What becomes of one output. grad_of: the tensor whose gradient it is."""
+    """What becomes of one output. grad_of: the tensor whose gradient it is, or the number of the argument."""
 
     __slots__ = ("freed", "grad_of", "tracked")
 
-    def __init__(self, tracked: bool, freed: bool, grad_of: Tensor | None) -> None:
+    def __init__(self, tracked: bool, freed: bool, grad_of: Tensor | int | None) -> None:
         self.tracked, self.freed, self.grad_of = tracked, freed, grad_of
 
 
@@ -255,6 +260,8 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         raise Impure("it looks at values of tensors")
     if capture.seeds_used:
         raise Impure("it reads or sets the state of a random generator")
+    if any(capture.ends):
+        raise Impure("it writes values with gradients to memory from outside")
     if any(map(is_hooked, capture.leaves.values())):
         raise Impure("a hook waits for a gradient")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
@@ -271,7 +278,10 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     if run.graph.updates and share_memory(arguments, fixed):
         raise Impure("it writes memory that arguments share")
     draws = [(generator, generator.offset - first) for generator, first in capture.generators.items()]
-    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, draws, capture.passes)
+    given = [note.grad_of for note in notes if isinstance(note.grad_of, int)]
+    before = [(place, entry.grads[id(arguments[place])]) for place in given]
+    specs = [(place, None if grad is None else grad._spec) for place, grad in before]
+    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws, capture.passes)
 
 
 def _source(
@@ -286,6 +296,8 @@ def _source(
         return "argument", places[id(value)]
     for tensor in (*tensors, *arguments):
         if entry.get(id(tensor)) is value:
+            if id(tensor) in places:
+                raise Impure("it adds to the gradient of an argument")
             return "grad", tensor
     if not any(value is tensor for tensor in tensors):
         raise Impure("it reads a tensor that the proof did not reach")
@@ -304,7 +316,7 @@ def _outcome(
             index, path = settled[id(grad)]
             if path or isinstance(index, Tensor) or notes[index].grad_of is not None:
                 raise Impure("a gradient is a view")
-            notes[index].grad_of = tensor
+            notes[index].grad_of = places.get(id(tensor), tensor)
             used.add(id(grad))
         elif grad is not entry.get(id(tensor)):
             raise Impure("it drops gradients")

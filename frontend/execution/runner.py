@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Any
 
 from brasa import runtime
+from brasa.execution.checking import checked_code, checked_pipeline, numbers_of
 from brasa.execution.failing import failing_index
 from brasa.execution.stages import Stages
 from brasa.execution.user_passes import Passes, passed
@@ -22,6 +23,8 @@ from brasa.ir.graph import Graph
 from brasa.ir.printing import places_of, print_graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
+from brasa.passes import PIPELINE
+from brasa.passes.pipeline import Pass
 from brasa.runtime import Executable, allocate
 from brasa.runtime.forking import hold_while_forking
 from brasa.tensors.spec import Spec, spec_of
@@ -64,7 +67,9 @@ def forget_executables() -> None:
 def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...]) -> Executable:
     """On disk, checks say by the number of a node where they stand: a program outlives changes of other lines."""
     LOADED.append(graph.name)
-    numbers = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
+    numbers = numbers_of(graph)
+    if runtime.settings().check:  # what was compiled before may not have been checked
+        return runtime.load(*compile_graph(graph), numbers)
     key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
@@ -96,9 +101,15 @@ def _uncollected() -> Iterator[None]:
 
 
 def compile_graph(graph: Graph) -> tuple[Signature, tuple[bytes, ...]]:
-    """A graph through passes, schedules and LLVM to object files."""
+    """A graph through passes, schedules and LLVM to object files; checked where the environment asks for it."""
+    if not runtime.settings().check:
+        return _compile(graph, PIPELINE)
+    return checked_code(graph, _compile(graph, checked_pipeline(graph.name)), _compile)
+
+
+def _compile(graph: Graph, pipeline: Sequence[tuple[str, Pass]]) -> tuple[Signature, tuple[bytes, ...]]:
     wishes = runtime.settings()
-    stages = Stages(graph, check=wishes.check)
+    stages = Stages(graph, check=wishes.check, pipeline=pipeline)
     code, signature = stages.object_files, stages.signature
     if wishes.time:
         LOGGER.info("%s: %s", graph.name, ", ".join(f"{name} {1e3 * t:.1f} ms" for name, t in stages.times.items()))

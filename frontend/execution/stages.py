@@ -16,6 +16,7 @@ from brasa.ir.program_text import print_program
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.target import Target
 from brasa.passes import PIPELINE
+from brasa.passes.pipeline import Pass
 
 # The graph stages, each with the pass of the pipeline after which it is reached.
 GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": PIPELINE[-2][0], "fused": "fuse"}
@@ -30,11 +31,16 @@ _MODULE_LINES = 4000  # of LLVM text, which take a tenth of a second to compile
 
 
 class Stages:
-    """A program at all its stages, each made when it is asked for. times: the seconds that each step took."""
+    """A program at all its stages, each made when it is asked for. times: the seconds that each step took.
 
-    def __init__(self, traced: Graph, processor: str = "", check: bool = True) -> None:
+    pipeline: the passes, under the names that they have in PIPELINE.
+    """
+
+    def __init__(
+        self, traced: Graph, processor: str = "", check: bool = True, pipeline: Sequence[tuple[str, Pass]] = PIPELINE
+    ) -> None:  # fmt: skip
         self.times: dict[str, float] = {}
-        self._traced, self._processor, self._check = traced, processor, check
+        self._traced, self._processor, self._check, self._pipeline = traced, processor, check, pipeline
         self._graphs: list[tuple[str, Graph]] = []
         self._lowered: Program | None = None
 
@@ -46,7 +52,7 @@ class Stages:
 
     def after(self, name: str) -> Graph:
         """The graph after the pass of that name; if it stands in the pipeline more than once, after the last."""
-        count = max(number for number, (each, _) in enumerate(PIPELINE, 1) if each == name)
+        count = max(number for number, (each, _) in enumerate(self._pipeline, 1) if each == name)
         return self._passed(count)[-1][1]
 
     def run(self, names: Sequence[str]) -> Graph:
@@ -62,7 +68,7 @@ class Stages:
             self._note_time(name, graph, seconds)
 
         latest = self._graphs[-1][1] if done else self._traced
-        passes.run(latest, PIPELINE[done:count], observe, self._check)
+        passes.run(latest, self._pipeline[done:count], observe, self._check)
         return self._graphs[:count]
 
     def _note_time(self, name: str, graph: Graph, seconds: float) -> None:
@@ -175,7 +181,7 @@ class Stages:
     def all_texts(self) -> dict[str, str]:
         """Every stage and every pass's result, by numbered names for files."""
         texts = [("traced.txt", self.text("traced"))]
-        texts += [(f"{name}.txt", str(graph)) for name, graph in self._passed(len(PIPELINE))]
+        texts += [(f"{name}.txt", str(graph)) for name, graph in self._passed(len(self._pipeline))]
         texts += [(f"{stage}.{ending}", self._text_or_reason(stage)) for stage, ending in CODE_STAGES.items()]
         return {f"{number:02}-{name}": text for number, (name, text) in enumerate(texts)}
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from brasa._state import STATE, bump_epoch
+from brasa.execution.checking import checked_split
 from brasa.execution.runner import Runner
 from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import split, vjp_graph
+from brasa.runtime import settings
 from brasa.tensors.tensor import Tensor, make, unread, zero_filled
 from brasa.tracing.trace import CaptureError
 
@@ -175,7 +177,7 @@ class GradientPlan:
     def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> None:
         self.graph, self.wanted, self.outputs, self.passes = graph, wanted, len(graph.outputs), passes
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
-        parts = split(graph, wanted)
+        parts = checked_split(graph, wanted) if settings().check else split(graph, wanted)
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
         self.forward = Runner(parts.forward, passes=passes)
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)

@@ -10,8 +10,9 @@ from brasa.ir.dim import Size, product
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.layout import affine_strides, expanded_strides, is_row_major, reshaped_strides, row_major, strides_of
 from brasa.ir.ops import affine, control, move, reduce, view
+from brasa.tensors.sharing import eager_view
 from brasa.tensors.tensor import Tensor, type_text
-from brasa.tensors.views import eager_view, reshape, sliced, spread, walked
+from brasa.tensors.views import reshape, sliced, spread, walked
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import axis_of
 from brasa.tracing.sizes import flatten_sizes, plain_size

@@ -9,7 +9,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.autograd.modes import no_grad
 from brasa.execution.runner import Runner
-from brasa.execution.tape import Edge, FunctionNode, ViewNode, edge_of
+from brasa.execution.tape import Edge, FunctionNode, TapeNode, ViewNode, edge_of
 from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
@@ -18,7 +18,7 @@ from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import spec_of
-from brasa.tensors.tensor import Tensor, make, type_text, zero_filled
+from brasa.tensors.tensor import Tensor, type_text, views_of, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.trace import CaptureError
@@ -95,9 +95,11 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
             trace.leave(error)
             return assign(target, value, name, overwrites)
         if value._requires_grad and STATE.grad_enabled:
-            for changed in (target, target._base):
-                if changed is not None:
-                    changed._requires_grad = True
+            root = target if target._base is None else target._base
+            for changed in (root, target, *views_of(root)):
+                changed._requires_grad = True
+                if changed._cell is None:  # no leaf any more; the program puts it on the tape when it runs
+                    changed._edge = Edge(TapeNode(name, (), 1), 0)
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]
@@ -168,17 +170,19 @@ def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, .
 
 
 def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
-    """Let gradients flow through what was written: the target, and what it is a view of, now come from the value."""
-    base = target._base
-    if base is not None and (base._requires_grad or value._requires_grad):
-        old = edge_of(base)
+    """Let gradients flow through what was written: the target and all that shows its memory come from the value."""
+    base, old = target._base, edge_of(target)
+    if base is not None:
+        base._edge = Edge(_WrittenView(base, target, value, edge_of(base)), 0)
         base._requires_grad = True
-        base._edge = Edge(_WrittenView(base, target, value, old), 0)
-    if overwrites and target._requires_grad:
-        target._edge = Edge(_WrittenView(target, target, value, edge_of(target)), 0)
-        return
-    target._requires_grad = value._requires_grad
-    target._edge = edge_of(value)
+    elif overwrites and target._requires_grad:
+        target._edge = Edge(_WrittenView(target, target, value, old), 0)
+    else:
+        target._requires_grad, target._edge = value._requires_grad, edge_of(value)
+    root = target if base is None else base
+    for view in views_of(root):
+        fresh = root.as_strided(view._spec.shape, view._spec.strides, view.storage_offset())  # type: ignore[attr-defined]
+        view._requires_grad, view._edge = fresh._requires_grad, fresh._edge
 
 
 class _WrittenView(ViewNode):
@@ -187,14 +191,12 @@ class _WrittenView(ViewNode):
     def __init__(self, base: Tensor, view: Tensor, value: Tensor, old: Edge | None) -> None:
         super().__init__("written_view", value, lambda g: g)
         self.edges = (edge_of(value), old)
-        self.base, self.view = base._spec, view._spec
-        self.offset = view._ptr - base._ptr
+        offset = (view._ptr - base._ptr) // base._spec.dtype.itemsize
+        self.place = view._spec.shape, view._spec.strides, offset
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
         assert grads[0] is not None
-        whole = grads[0].clone()  # type: ignore[attr-defined]
-        place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))
-        window = make(whole._buffer, place, whole._ptr + self.offset)
-        inner = window.clone()  # type: ignore[attr-defined]
-        store(window, zero_filled(inner._spec))
-        return inner, whole
+        whole = grads[0].contiguous()  # type: ignore[attr-defined]
+        shape, strides, offset = self.place
+        inner = whole.as_strided(shape, strides, whole.storage_offset() + offset)
+        return inner, whole.as_strided_scatter(zero_filled(inner._spec), shape, strides, offset)

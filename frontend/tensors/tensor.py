@@ -46,6 +46,7 @@ class Tensor(TensorMethods):
     _grad: Tensor | None = None
     _edge: Edge | None = None  # where gradients of this value go; None for leaves until one is needed
     _base: Tensor | None = None  # the tensor that this is a view of
+    _views: list[weakref.ref[Tensor]] | None = None  # those of this one whose gradients a write to it redirects
     _is_parameter: bool = False
 
     # facts
@@ -330,3 +331,21 @@ def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: boo
 def type_text(tensor: Tensor) -> str:
     """The tensor's type as error messages print it."""
     return str(tensor._spec.type if tensor._cell is None else tensor._cell.trace.type_of(tensor))
+
+
+def remember_view(root: Tensor, view: Tensor) -> None:
+    """Let writes with gradients find the view."""
+    views = root._views
+    if views is None:
+        root._views = [weakref.ref(view)]
+        return
+    count = len(views)
+    if count >= 32 and count & (count - 1) == 0:
+        views[:] = [reference for reference in views if reference() is not None]
+    views.append(weakref.ref(view))
+
+
+def views_of(root: Tensor) -> list[Tensor]:
+    """The views of a tensor that are alive, of those that gradients may flow through."""
+    alive = (reference() for reference in root._views or ())
+    return [view for view in alive if view is not None and view.dtype is root.dtype]

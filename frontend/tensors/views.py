@@ -6,11 +6,11 @@ Here is what all views are made of; those that are named for what they do to axe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import prod
 from typing import Any
 
 from brasa._state import STATE
-from brasa.execution.tape import Edge, ViewNode
 from brasa.functions import reduction
 from brasa.ir import dim as dims
 from brasa.ir.dim import Size
@@ -22,29 +22,13 @@ from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import view as ops
 from brasa.tensors.copies import contiguous
-from brasa.tensors.spec import spec_of
+from brasa.tensors.sharing import eager_view
 from brasa.tensors.tensor import Tensor, make, type_text
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import apply, axis_of, carrier, constant, current, type_of
 from brasa.tracing.sizes import flatten_sizes, plain_size
 from brasa.tracing.trace import CaptureError
-
-
-def eager_view(
-    source: Tensor, shape: Sequence[int], strides: Sequence[Any], offset: int, name: str,
-    back: Callable[[Tensor], Tensor] | None, dtype: DType | None = None,
-) -> Tensor:  # fmt: skip
-    """A view of an eager tensor. back: what its gradient becomes, None where there is none."""
-    spec = source._spec
-    assert source._buffer is not None
-    new = spec_of(dtype or spec.dtype, tuple(shape), tuple(strides), spec.device)
-    made = make(source._buffer, new, source._ptr + offset * spec.dtype.itemsize)
-    made._base = source if source._base is None else source._base
-    if back is not None and source._requires_grad and STATE.grad_enabled:
-        made._requires_grad = True
-        made._edge = Edge(ViewNode(name, source, back), 0)
-    return made
 
 
 def _view(
@@ -88,6 +72,8 @@ def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ..
         total = dims.product(have)
         if STATE.trace is not None:
             total, known = STATE.trace.scope.divided(have, known)
+            if STATE.trace.scope.decide(known, "==", 0):
+                known = 0
         quotient = None if known == 0 else dims.divide_exactly(total, known)
         if quotient is None:
             raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
@@ -158,8 +144,9 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
                          f"[{','.join(map(str, shape))}] {prod(shape)}", op=op)  # type: ignore[arg-type]  # fmt: skip
     if trace is not None and not trace.scope.same_elements(have, shape):
         have, shape = _sizes(source), tuple(map(trace.scope.resolve, shape))
-    strides = source._spec.strides if trace is None else trace.strides_of(source)
-    found = reshaped_strides(have, strides, shape)
+    with nullcontext() if trace is None else dims.solving(trace.scope):
+        strides = source._spec.strides if trace is None else trace.strides_of(source)
+        found = reshaped_strides(have, strides, shape)
     if found is None:
         if copy:
             return reshaped(contiguous(source), shape, op, copy=False)

@@ -18,7 +18,6 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
-from brasa.ir.layout import stride_marks, strides_of
 from brasa.ir.ops import control, reduce
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
@@ -283,7 +282,7 @@ class Function:
                 hints = known = tuple(trace.scope.fix(size) for size in type.shape)
             else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
                 known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
-            marks = stride_marks(type.shape, strides_of(node))
+            marks = trace.marks_of(node)
             constants = known if any(size is not None for size in known) else None
             described.append(Operand(type.dtype, type.rank, marks, type.device, constants, weak))
             shapes.append(hints)

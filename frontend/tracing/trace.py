@@ -11,14 +11,14 @@ from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, strides_of
-from brasa.ir.ops import affine, control, move, view
+from brasa.ir.layout import Strides, is_row_major, stride_marks, strides_of
+from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops.source import full, make_input
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
-from brasa.tensors.tensor import Tensor
+from brasa.tensors.tensor import Tensor, remember_view
 from brasa.tracing.sizes import SizeScope, python_size
 
 _T = TypeVar("_T")
@@ -238,7 +238,9 @@ class Trace:
             tensor = self.view(tensor, move.slice_, **narrower)
         made = self.alias(self.cell_of(tensor), (*tensor._path, (op, attrs)), tensor._requires_grad)
         self.node_of(made)
-        made._base = tensor if tensor._base is None else tensor._base
+        root = made._base = tensor if tensor._base is None else tensor._base
+        if STATE.grad_enabled:
+            remember_view(root, made)
         return made
 
     def write(self, tensor: Tensor, value: Node) -> None:
@@ -277,8 +279,15 @@ class Trace:
                 ("written", under, value, tuple(attrs.items())),
                 lambda: self.build(lambda: affine.written(under, value, attrs), (under, value)),
             )
+        if op is reduce.expand and self._same_shape(under, value):
+            return value
         raise BrasaError("several elements of this view are the same memory; it cannot be written to",
                          op="in-place write", hint="use .clone() first")  # fmt: skip
+
+    def _same_shape(self, one: Node, other: Node) -> bool:
+        shapes = one.tensor.shape, other.tensor.shape
+        with dim.solving(self.scope):
+            return len(shapes[0]) == len(shapes[1]) and all(map(dim.equal, *shapes))
 
     # what tensors ask
 
@@ -289,8 +298,14 @@ class Trace:
         return Size(python_size(size, self.scope) for size in self.type_of(tensor).shape)
 
     def strides_of(self, tensor: Tensor) -> Strides:
-        strides = strides_of(self.node_of(tensor))
+        with dim.solving(self.scope):
+            strides = strides_of(self.node_of(tensor))
         return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
+
+    def marks_of(self, node: Node) -> tuple[str, ...]:
+        """The layout class of a node's value, as an input has it."""
+        with dim.solving(self.scope):
+            return stride_marks(node.tensor.shape, strides_of(node))
 
     def steps_of(self, tensor: Tensor) -> tuple[Any, ...] | None:
         """The strides as Python code sees them; None where one is only known at run time."""

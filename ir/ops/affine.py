@@ -15,7 +15,7 @@ from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.kernel import Expr
 from brasa.ir.layout import row_major
 from brasa.ir.ops import elementwise, index, move, reduce, view
-from brasa.ir.ops.source import constant, full, full_like, iota
+from brasa.ir.ops.source import constant, full, iota
 from brasa.ir.types import TensorType
 
 Steps = tuple[tuple[Size, ...], ...]
@@ -169,7 +169,7 @@ affine = Op("affine", Kind.VIEW, ("x",), _affine_type, _affine_value, _affine_vj
 
 
 def written(under: Node, value: Node, attrs: Any) -> Node:
-    """`under` after a write through an affine view of it, whose elements must all be different ones."""
+    """`under` after a write through an affine view of it; of elements that are one, the last counts."""
     x, starts, steps = under.tensor, attrs["starts"], attrs["steps"]
     seen = affine(under, **attrs)
     owners = _owners(starts, seen.tensor.shape, steps)
@@ -186,9 +186,7 @@ def _written_apart(under: Node, value: Node, seen: Node) -> Node:
         return under
     flat = TensorType((x.size,), int64, x.device)
     number = iota(axis=0, type=TensorType((count,), int64, x.device))
-    table = index.scatter_add(
-        full(flat, -1), _flat_places(x, **seen.attrs), elementwise.add(number, full_like(number, 1)), axis=0
-    )
+    table = index.scatter_max(full(flat, -1), _flat_places(x, **seen.attrs), number, axis=0)
     hit = elementwise.ge(table, full(flat, 0))
     place = elementwise.select(hit, table, full(flat, 0))
     taken = index.gather(view.reshape(value, shape=(count,)), place, axis=0)

@@ -34,21 +34,23 @@ def _reshape_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
 
 
 def _reshape_body(index: Index, source: TensorType, result: TensorType, size: SizeExpr, **_: Any) -> Index:
-    """Dims that correspond one to one keep their index; runs between them go through the flat index."""
+    """Dims that correspond one to one keep their index; runs between them go through the flat index.
+
+    The first of a run is not bounded by its size: a loop over several axes counts on in the last one.
+    """
     out: list[Expr] = []
     for ins, outs in matching_runs(source.shape, result.shape):
-        if len(ins) == 1 and len(outs) == 1:
-            out.append(index[outs[0]])
-            continue
-        flat: Expr = as_expr(0, int64)
-        for axis in outs:
+        wide = [axis for axis in ins if source.shape[axis] != 1]
+        shown = [axis for axis in outs if result.shape[axis] != 1]
+        flat: Expr = index[shown[0]] if shown else as_expr(0, int64)
+        for axis in shown[1:]:
             flat = flat * size(result.shape[axis]) + index[axis]
-        parts: list[Expr] = []
-        for axis in reversed(ins[1:]):
+        parts: dict[int, Expr] = {}
+        for axis in reversed(wide[1:]):
             extent = size(source.shape[axis])
-            parts.insert(0, flat % extent)
+            parts[axis] = flat % extent
             flat = flat // extent
-        out += [flat, *parts] if ins else []
+        out += [flat if axis in wide[:1] else parts.get(axis, as_expr(0, int64)) for axis in ins]
     return tuple(out)
 
 

@@ -10,8 +10,8 @@ from brasa.ir.graph import Graph
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.verify import verify
 from brasa.passes import Kept, Split, autodiff, split, vjp_graph
+from tests.fuzz.graphs import random_function
 from tests.passes.checks import evaluate, graph, plain, random_arrays, same_bits
-from tests.passes.fuzz.growing import random_function
 
 SOFTMAX = """
     graph softmax(x: f32[n,k]) {

@@ -17,8 +17,8 @@ from brasa.passes import PIPELINE, run
 from brasa.runtime.cuda import CudaExecutable
 from tests.codegen.cuda.host import HostModule, cupy_on_host, needs_compiler, same_bits
 from tests.codegen.schedules.running import Machine
+from tests.fuzz.graphs import random_graph
 from tests.passes.checks import random_arrays
-from tests.passes.fuzz.growing import random_graph
 
 
 def test_what_has_no_schedule() -> None:

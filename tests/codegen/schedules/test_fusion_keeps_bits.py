@@ -15,7 +15,7 @@ from brasa.ir.ops.control import fused
 from brasa.ir.ops.source import make_input
 from brasa.passes import PIPELINE, run
 from tests.codegen.schedules.running import Array, Machine
-from tests.passes.fuzz.growing import random_graph
+from tests.fuzz.graphs import random_graph
 
 
 def alone(graph: Graph) -> Graph:

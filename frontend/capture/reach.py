@@ -1,0 +1,56 @@
+"""Where the gradients of a program's values get to, in the program and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from brasa.execution.tape import Edge, edge_of
+from brasa.ir.graph import Node, topological
+from brasa.ir.ops import control
+from brasa.ir.types import TensorType
+from brasa.tensors.tensor import Tensor
+from brasa.tracing.trace import CaptureError
+
+
+def leaves_of(
+    nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
+) -> tuple[Node, ...]:  # fmt: skip
+    """Those of the leaves that gradients of the nodes get to; CaptureError where these go on outside the program."""
+    for node in topological(nodes):
+        bound = bindings.get(node)
+        if isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input":
+            raise CaptureError("a backward that goes on outside the compiled function")
+    reached = _behind(nodes, leaves)
+    return tuple(leaf for leaf in leaves if leaf in reached)
+
+
+def used_of(nodes: tuple[Node, ...], wanted: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> tuple[bool, ...]:
+    """Of each wanted value whether gradients of the nodes get there."""
+    reached = _behind(nodes, leaves)
+    return tuple(node in reached for node in wanted)
+
+
+def _behind(nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> set[Node]:
+    """The values that gradients of the nodes get to: not integers nor what was detached, nor what is behind these."""
+    cut = [
+        node for node in topological(nodes)
+        if (node.op is control.stop_gradient and node not in leaves)
+        or (isinstance(node.type, TensorType) and node.tensor.dtype.kind not in ("float", "complex"))
+    ]  # fmt: skip
+    return set(topological(nodes, cut))
+
+
+def run_from(
+    states: Sequence[tuple[bool, Edge | None]], written: Sequence[Tensor], ends: Sequence[bool],
+    run: Callable[[], list[Tensor]],
+) -> list[Tensor]:  # fmt: skip
+    """Run what writes to tensors that are on the tape as they were before; only those that `ends` marks stay on it."""
+    for tensor, state in zip(written, states, strict=True):
+        tensor._requires_grad, tensor._edge = state
+    edges = list(map(edge_of, written))
+    results = run()
+    for tensor, edge, end in zip(written, edges, ends, strict=True):
+        if not end:
+            tensor._requires_grad, tensor._edge = edge is not None, edge
+    return results

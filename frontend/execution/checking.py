@@ -1,0 +1,192 @@
+"""`BRASA=check`: what passes and machine code make of a program, compared with what its graph means."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brasa import passes, runtime
+from brasa.ir.errors import BrasaError
+from brasa.ir.graph import Graph
+from brasa.ir.ops.window import window_scatter
+from brasa.ir.program import Signature
+from brasa.passes.check_meaning import PLAIN, Doubt, checked_passes, evaluate, same_bits, samples, smallest
+from brasa.passes.pipeline import Pass
+from brasa.passes.split import JOINT, Kept, Split, split
+
+_TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 1e-1}  # of the others: 1e-3
+_NOISE = 1e-6  # how much inputs are moved to see which results hang by a thread
+
+Code = tuple[Signature, tuple[bytes, ...]]
+
+
+class CheckWarning(UserWarning):
+    """A part of the compiler was left out, because what it made of a program is not what the program means."""
+
+
+def checked_pipeline(name: str) -> tuple[tuple[str, Pass], ...]:
+    """The passes for a program of that name, each left out where it is wrong, with a warning."""
+    return checked_passes(lambda doubt: _warn_of_pass(name, doubt))
+
+
+def _warn_of_pass(name: str, doubt: Doubt) -> None:
+    rule = f" (rule: {doubt.rule})" if doubt.rule else ""
+    call = f'dict(PIPELINE)["{doubt.name}"](graph)'
+    path = _reproducer(doubt.name, doubt.fact, doubt.before, "from brasa.passes import PIPELINE\n"
+                       "from brasa.passes.check_meaning import difference", f"difference(graph, {call})")  # fmt: skip
+    _warn(f"{doubt.name}{rule} changes what {name} means, {doubt.fact}; it is left out", path)
+
+
+def _warn(fact: str, path: Path) -> None:
+    warnings.warn(f"{fact}. Reproduce: python {path}", CheckWarning, stacklevel=3)
+
+
+def _reproducer(part: str, fact: str, graph: Graph, imports: str, call: str) -> Path:
+    """A program of some ten lines that shows a fact, as a file beside the cache."""
+    text = "\n".join(line.split("  #")[0].rstrip() for line in str(graph).splitlines())
+    source = (
+        f"# {part}: {fact.splitlines()[0]}\n"
+        f"from brasa.ir.ops import OPS\nfrom brasa.ir.parsing import parse\n{imports}\n\n"
+        f'graph = parse("""\n{text}\n""", OPS)\nprint({call})\n'
+    )
+    folder = runtime.settings().cache / "check"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{part}-{hashlib.sha256(source.encode()).hexdigest()[:8]}.py"
+    path.write_text(source)
+    return path
+
+
+def checked_split(graph: Graph, wanted: tuple[bool, ...]) -> Split:
+    """The graph and its gradients cut in two; if the parts do not mean the whole, backward starts from the inputs."""
+    cut = split(graph, wanted, checked_passes(lambda doubt: _warn_of_pass(graph.name, doubt), JOINT))
+    fact = split_difference(graph, wanted, cut)
+    if not fact:
+        return cut
+    small = smallest(graph, lambda each: bool(split_difference(each, wanted, split(each, wanted))), keep_inputs=True)
+    path = _reproducer("split", fact, small, "from brasa.execution.checking import split_difference\n"
+                       "from brasa.passes import split",
+                       f"split_difference(graph, {wanted}, split(graph, {wanted}))")  # fmt: skip
+    _warn(f"split changes what {graph.name} means, {fact}; it is left out", path)
+    kept = tuple(Kept("input", i) for i in range(len(graph.inputs)))
+    return Split(passes.autodiff(graph), passes.autodiff(passes.vjp_graph(graph, wanted)), kept)
+
+
+def split_difference(graph: Graph, wanted: tuple[bool, ...], cut: Split) -> str:
+    """Where forward and backward do not give what the graph and its gradients do; empty if nowhere."""
+    whole, count = passes.autodiff(passes.vjp_graph(graph, wanted)), len(graph.inputs)
+    for sizes, arrays, gradients in samples(whole):
+        given, seeds = arrays[:count], arrays[count:]
+        results, values = evaluate(cut.forward, given), evaluate(passes.autodiff(graph), given)
+        pools = {"input": given, "output": results[: len(values)], "extra": results[len(values) :]}
+        kept = [pools[each.role][each.index] for each in cut.kept]
+        found = (*results[: len(values)], *evaluate(cut.backward, [*kept, *seeds]))
+        for number, (one, other) in enumerate(zip((*values, *gradients), found, strict=True)):
+            if not same_bits(one, other):
+                return f"output {number} at {dict(sizes)}"
+    return ""
+
+
+def checked_code(graph: Graph, code: Code, again: Callable[[Graph, Sequence[tuple[str, Pass]]], Code]) -> Code:
+    """The machine code of a graph, compared with the graph's meaning; where it is wrong, that of the plainest form.
+
+    again: compiles a graph with these passes. BrasaError where the plainest form is wrong, too.
+    """
+    fact = code_difference(graph, code)
+    if not fact:
+        return code
+    plain = again(graph, PLAIN)
+    left = code_difference(graph, plain)
+    if left:
+        raise BrasaError(f"the machine code of {graph.name} is not what it means, {left}\n{graph}")
+    small = smallest(graph, lambda each: bool(code_difference(each, again(each, passes.PIPELINE))))
+    path = _reproducer("kernels", fact, small, "from brasa.execution.checking import code_difference\n"
+                       "from brasa.execution.runner import compile_graph",
+                       "code_difference(graph, compile_graph(graph))")  # fmt: skip
+    _warn(f"the kernels of {graph.name} do not compute what it means, {fact}; each op has one of its own instead", path)
+    return plain
+
+
+def code_difference(graph: Graph, code: Code) -> str:
+    """Where machine code gives other results than the graph means, beyond rounding; empty if nowhere."""
+    return executable_difference(graph, runtime.load(*code, numbers_of(graph)))
+
+
+def executable_difference(graph: Graph, loaded: runtime.Executable) -> str:
+    """As code_difference, of code that is loaded. Results that change much when inputs change little do not count."""
+    if any(node.op is window_scatter and node.operands[1] in graph.inputs for node in graph.nodes):
+        return ""  # only places that window_argmax gives have a meaning
+    meaning = passes.run(graph, [step for step in passes.PIPELINE if step[0] == "autodiff"])
+    random = np.random.default_rng(0)
+    for sizes, arrays, wanted in samples(meaning, special=False):
+        moved = [_moved(array, random) for array in arrays]
+        try:
+            near = evaluate(meaning, moved)
+        except (BrasaError, ValueError, IndexError):
+            continue
+        found = _run(loaded, graph, arrays)
+        if found is None:
+            continue
+        for number, (have, want, other) in enumerate(zip(found, wanted, near, strict=True)):
+            place = _far(have, want, other)
+            if place is not None:
+                return f"output {number} at {dict(sizes)}: {want[place]} at {list(place)} became {have[place]}"
+    return ""
+
+
+def _laid_out(array: Any, marks: Sequence[str]) -> Any:
+    """The array in memory in which elements along the axis that is marked so lie next to each other."""
+    order = sorted(range(array.ndim), key=lambda axis: axis < len(marks) and marks[axis] == "1")
+    return (
+        np.ascontiguousarray(array.transpose(order)).reshape(array.transpose(order).shape).transpose(np.argsort(order))
+    )
+
+
+def numbers_of(graph: Graph) -> list[int]:
+    """The inputs that are passed as Python numbers."""
+    return [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") == "number"]
+
+
+def _moved(array: Any, random: np.random.Generator) -> Any:
+    if array.dtype.kind not in "fcV":
+        return array
+    step = max(_NOISE, float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 1e-2)
+    return (array * (1 + step * random.standard_normal(array.shape))).astype(array.dtype)
+
+
+def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> list[Any] | None:
+    """The outputs of machine code; None where a check of it failed, or memory of its kind is not at hand."""
+    marks = [node.attrs.get("strides", ()) for node in graph.inputs]
+    if any("0" in each for each in marks):
+        return None
+    given = [_laid_out(np.array(array), each) for array, each in zip(arrays, marks, strict=True)]
+    strided = [given[i] if node.attrs.get("strides") else None for i, node in enumerate(graph.inputs)]
+    strides = tuple(tuple(s // a.itemsize for s in a.strides) if a is not None else () for a in strided)
+    frame = loaded.prepare(tuple(array.shape for array in given), strides)
+    landing, outputs = dict(graph.updates), []
+    for number, (node, shape) in enumerate(zip(graph.outputs, frame.shapes, strict=True)):
+        made = np.zeros(shape[: node.tensor.rank], node.tensor.dtype.numpy)
+        outputs.append(given[landing[number]] if number in landing else made)
+    numbers = numbers_of(graph)
+    passed = [array.item() if i in numbers else array.ctypes.data for i, array in enumerate(given)]
+    status = frame.call(*passed, *(array.ctypes.data for array in outputs))
+    return outputs if status is None else None
+
+
+def _far(have: Any, want: Any, near: Any) -> tuple[int, ...] | None:
+    """The first element that is further from the wanted one than rounding explains."""
+    if have.dtype.kind not in "fcV":
+        wrong = (have != want) & (want == near)
+    else:
+        wide, tolerance = np.complex128 if have.dtype.kind == "c" else np.float64, _TOLERANCE.get(str(have.dtype), 1e-3)
+        have, want, near = (np.asarray(each).astype(wide) for each in (have, want, near))
+        with np.errstate(all="ignore"):
+            sure = np.isfinite(want) & np.isfinite(near)
+            scale = np.abs(want[sure]).max(initial=1.0)
+            noise = np.abs(near - want)[sure].max(initial=0.0)
+            wrong = sure & ~(np.abs(have - want) <= tolerance * scale + 1e3 * noise)
+    return next(iter(map(tuple, np.argwhere(wrong).tolist())), None)

@@ -1,0 +1,30 @@
+"""Eager tensors that share memory: views, which know what they show, and which it can find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brasa._state import STATE
+from brasa.execution.tape import Edge, ViewNode
+from brasa.ir.dtype import DType
+from brasa.tensors.spec import spec_of
+from brasa.tensors.tensor import Tensor, make, remember_view
+
+
+def eager_view(
+    source: Tensor, shape: Sequence[int], strides: Sequence[Any], offset: int, name: str,
+    back: Callable[[Tensor], Tensor] | None, dtype: DType | None = None,
+) -> Tensor:  # fmt: skip
+    """A view of an eager tensor. back: what its gradient becomes, None where there is none."""
+    spec = source._spec
+    assert source._buffer is not None
+    new = spec_of(dtype or spec.dtype, tuple(shape), tuple(strides), spec.device)
+    made = make(source._buffer, new, source._ptr + offset * spec.dtype.itemsize)
+    root = made._base = source if source._base is None else source._base
+    if STATE.grad_enabled and back is not None:
+        remember_view(root, made)
+        if source._requires_grad:
+            made._requires_grad = True
+            made._edge = Edge(ViewNode(name, source, back), 0)
+    return made

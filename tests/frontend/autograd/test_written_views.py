@@ -1,0 +1,62 @@
+"""Gradients of tensors whose memory was written through one name and is read through another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import brasa
+from brasa import Tensor
+
+
+def beside(x: Tensor) -> Tensor:
+    y = x * 2
+    other, first = y[:], y[0]
+    first.mul_(3)
+    return other
+
+
+def whole(x: Tensor) -> Tensor:
+    y = x * 2
+    other = y[:]
+    y.mul_(3)
+    return other
+
+
+def late(x: Tensor) -> Tensor:
+    y = brasa.zeros(2, 2)
+    other = y.t()
+    y[0] = x[0] * 5
+    return other
+
+
+@pytest.mark.parametrize(("write", "wanted"), [
+    (beside, [[6, 6], [2, 2]]), (whole, [[6, 6], [6, 6]]), (late, [[5, 5], [0, 0]]),
+])  # fmt: skip
+@pytest.mark.parametrize("compiled", [False, True])
+def test_views_made_before_a_write_know_of_it(
+    write: Callable[[Tensor], Tensor], wanted: list[list[float]], compiled: bool
+) -> None:  # fmt: skip
+    x = brasa.ones(2, 2, requires_grad=True)
+    shown = (brasa.compile(write) if compiled else write)(x)
+    assert shown.requires_grad
+    (grad,) = brasa.autograd.grad(shown.sum(), x)
+    assert grad.tolist() == wanted
+
+
+def test_second_gradients_through_a_view_that_was_written() -> None:
+    x = brasa.full((2,), 0.5, dtype=brasa.float64, requires_grad=True)
+    y = x * x
+    y[0].mul_(x[0])
+    (grad,) = brasa.autograd.grad((y * y).sum(), x, create_graph=True)  # of x0^6 + x1^4
+    (second,) = brasa.autograd.grad(grad.sum(), x)
+    assert brasa.allclose(grad, brasa.tensor([6 * 0.5**5, 4 * 0.5**3], dtype=brasa.float64))
+    assert brasa.allclose(second, brasa.tensor([30 * 0.5**4, 12 * 0.5**2], dtype=brasa.float64))
+
+
+def test_views_that_are_gone_are_forgotten() -> None:
+    x = brasa.ones(4)
+    for _ in range(1000):
+        x[:2]
+    assert x._views is not None and len(x._views) < 100

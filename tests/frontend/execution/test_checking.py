@@ -1,0 +1,70 @@
+"""`BRASA=check` finds what is wrong in passes, in the cut for backward and in machine code, and programs stay right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from brasa.execution.checking import CheckWarning, checked_code, code_difference, split_difference
+from brasa.execution.runner import compile_graph
+from brasa.ir.errors import BrasaError
+from brasa.passes import split
+from tests.passes.checks import graph
+
+SINE = "graph f(x: f32[n]) {\n %0: f32[n] = sin(x)\n %1: f32[n] = mul(%0, x)\n return %1\n}"
+PROGRAM = """
+import warnings
+import brasa
+from brasa.passes import rules
+rules.RULES = (*rules.RULES, rules.Rule("tanh is nothing.", "tanh(x)", "x"))
+x = brasa.tensor([0.5, 1.0], requires_grad=True)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    value = brasa.compile(lambda x: (x.tanh() * 2).sum())(x)
+    value.backward()
+print(round(value.item(), 4), [round(each, 4) for each in x.grad.tolist()])
+print(said[0].message)
+print(len(said))
+"""
+
+
+def test_a_program_is_right_though_a_rule_is_wrong(tmp_path: Path) -> None:
+    environment = {**os.environ, "BRASA": "check", "BRASA_CACHE": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+    values, warning, count = run.stdout.splitlines()
+    assert values == "2.4474 [1.5729, 0.8399]"
+    assert warning.startswith("simplify (rule: tanh is nothing.) changes what compiled means, output 0 at")
+    assert count == "1"
+    path = warning.partition("Reproduce: python ")[2]
+    reproducer = Path(path).read_text()
+    assert "tanh" in reproducer
+    assert len(reproducer.splitlines()) <= 16
+    shown = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == ""  # the rule is not wrong any more
+
+
+def test_wrong_machine_code_is_replaced() -> None:
+    right, wrong = graph(SINE), graph(SINE.replace("sin", "cos"))
+    assert code_difference(right, compile_graph(right)) == ""
+    with pytest.warns(CheckWarning, match="the kernels of f do not compute what it means, output 0 at"):
+        code = checked_code(right, compile_graph(wrong), lambda each, passes: compile_graph(each))
+    assert code_difference(right, code) == ""
+
+
+def test_code_that_is_wrong_in_every_form_is_an_error() -> None:
+    right, wrong = graph(SINE), compile_graph(graph(SINE.replace("sin", "cos")))
+    with pytest.raises(BrasaError, match="the machine code of f is not what it means"):
+        checked_code(right, wrong, lambda each, passes: wrong)
+
+
+def test_a_wrong_cut_is_seen() -> None:
+    whole = graph(SINE)
+    cut = split(whole, (True,))
+    assert split_difference(whole, (True,), cut) == ""
+    other = split(graph(SINE.replace("sin", "cos")), (True,))
+    assert "output 1" in split_difference(whole, (True,), replace(cut, backward=other.backward))

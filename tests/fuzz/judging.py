@@ -1,0 +1,146 @@
+"""Runs a program in every way there is, and says where two ways differ in a bit."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import brasa
+from brasa import BrasaError, Tensor
+from brasa.execution.checking import executable_difference
+from brasa.tracing.trace import CaptureError
+from tests.fuzz.program import Program
+from tests.fuzz.supply import leaves
+from tests.fuzz.variants import UNFUSED, VARIANTS, WHOLE, Compiler
+from tests.passes.checks import same_bits
+
+ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError)
+FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
+
+
+class Outcome(NamedTuple):
+    """What one call left: the class of its error, or its results; and the arguments and their gradients after it."""
+
+    error: str
+    values: list[Any]
+
+
+class Difference(NamedTuple):
+    """Two ways that disagree. way: how it was run; fact: what differs; kind: a short word to group findings by."""
+
+    way: str
+    fact: str
+
+
+def outcomes(program: Program, wrap: Callable[[Any], Any] = lambda function: function) -> list[Outcome]:
+    """What each call of the program leaves."""
+    function = wrap(program.make())
+    found = []
+    for call in range(len(program.sizes)):
+        arguments = program.arguments(call)
+        error, results = "", ()
+        try:
+            results = function(*arguments)
+        except CaptureError:
+            raise
+        except ERRORS as caught:
+            error = type(caught).__name__
+        after = [*leaves(results), *arguments, *(argument.grad for argument in arguments)]
+        found.append(Outcome(error, [_snapshot(value) for value in after]))
+    return found
+
+
+def _snapshot(value: Tensor | None) -> Any:
+    return None if value is None else (value.detach().numpy().copy(), value.requires_grad)
+
+
+def _compare(wanted: list[Outcome], found: list[Outcome]) -> str:
+    """Where the outcomes differ, empty if they do not."""
+    for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
+        if want.error != have.error:
+            return f"call {call}: {want.error or 'no error'} became {have.error or 'no error'}"
+        for number, (one, other) in enumerate(zip(want.values, have.values, strict=True)):
+            if (one is None) != (other is None):
+                return f"call {call}, value {number}: {one} became {other}"
+            if one is None:
+                continue
+            if one[0].dtype != other[0].dtype or one[0].shape != other[0].shape:
+                return (
+                    f"call {call}, value {number}: {one[0].dtype}{one[0].shape} became {other[0].dtype}{other[0].shape}"
+                )
+            if not _same(one[0], other[0]):
+                return f"call {call}, value {number}: {_first_difference(one[0], other[0])}"
+            if one[1] != other[1]:
+                return f"call {call}, value {number}: requires_grad {one[1]} became {other[1]}"
+    return ""
+
+
+def _same(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    if one.dtype.kind == "c":
+        parts = f"f{one.itemsize // 2}"
+        one, other = (np.ascontiguousarray(each).reshape(-1).view(parts) for each in (one, other))
+    return same_bits(one, other)
+
+
+def _first_difference(one: Any, other: Any) -> str:
+    """The first element that differs, in both forms."""
+    differs = [place for place in np.ndindex(one.shape) if not _same(one[place], other[place])]
+    return f"{one[differs[0]]!r} at {differs[0]} became {other[differs[0]]!r}; {len(differs)} of {one.size} differ"
+
+
+class Judge:
+    """Judges programs one after the other; counts how they ran."""
+
+    def __init__(self) -> None:
+        self.compiler = Compiler()
+        self.counts = dict.fromkeys(("programs", "statements", "whole", "graphs", "variants"), 0)
+
+    def judge(self, program: Program) -> Difference | None:
+        """How the program's ways differ, None if they give one answer."""
+        way = "eager"
+        with warnings.catch_warnings(), np.errstate(all="ignore"), self.compiler.working():
+            warnings.simplefilter("ignore")
+            try:
+                for way, fact in self._ways(program):
+                    if fact:
+                        return Difference(way, fact)
+            except FAILURES as error:
+                return Difference("crash", f"{_place(error)}: {type(error).__name__}: {error}")
+        return None
+
+    def _ways(self, program: Program) -> Iterator[tuple[str, str]]:
+        """How the program was run, and how that differs from eager mode; one after the other."""
+        self.counts["programs"] += 1
+        self.counts["statements"] += len(program.body)
+        eager = outcomes(program)
+        self.compiler.start(WHOLE)
+        try:
+            found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
+            self.counts["whole"] += 1
+            yield "fullgraph", _compare(eager, found)
+        except CaptureError:
+            self.compiler.start(WHOLE)
+        yield "compiled", _compare(eager, outcomes(program, brasa.compile))
+        self.counts["graphs"] += len(self.compiler.graphs)
+        for graph, executable in self.compiler.loaded:
+            yield "oracle", executable_difference(graph, executable)
+        short = replace(program, sizes=(program.sizes[0], program.sizes[-2 if len(program.sizes) > 1 else 0]))
+        eager = outcomes(short)
+        for variant in VARIANTS[1:]:
+            if variant in self.compiler.useful:
+                self.compiler.start(variant)
+                self.counts["variants"] += 1
+                way = "unfused" if variant is UNFUSED else f"without {variant}"
+                yield way, _compare(eager, outcomes(short, brasa.compile))
+
+
+def _place(error: BaseException) -> str:
+    """The function in which an error came up."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename.rpartition('/')[2]}:{last.name}"
