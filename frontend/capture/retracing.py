@@ -38,9 +38,10 @@ class Retraced(CompiledFunction):
         tensors: list[Tensor] = []
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
         form = next((form for form in self.sealed if form.fits(key, tensors)), None)
-        expected = [] if form is None else form.operands(tensors)
+        expected, changes = [] if form is None else form.operands(tensors), list(self.changes)
         result = self._followed(args, kwargs, key, tensors)
         if form is not None:
+            self.changes = changes  # it was followed although nothing had changed
             self._compare(form, expected, tensors, result)
         return result
 
@@ -90,6 +91,7 @@ class RetracedCapture(Capture):
     def _made_again(self, make: Callable[[], _T]) -> tuple[_T, list[Node]]:
         """What the step gives, and its nodes; the trace is left as it was."""
         scope, first_node, first_guard = self.scope, len(self.nodes), len(self.scope.guards)
+        bound = len(self.bindings)
         before = scope.known, scope.facts
         scope.known, scope.facts = dict(scope.known), dict(scope.facts)
         self.making = True
@@ -101,6 +103,8 @@ class RetracedCapture(Capture):
             self.making = False
             del self.nodes[first_node:], scope.guards[first_guard:]
             scope.known, scope.facts = before
+            for node in list(self.bindings)[bound:]:
+                del self.bindings[node]
 
 
 class _Comparison:
@@ -132,8 +136,7 @@ class _Comparison:
             return _plain_input(then) == _plain_input(now)
         if then.op is not now.op or then.type != now.type or len(then.operands) != len(now.operands):
             return False
-        pairs = zip(then.operands, now.operands, strict=True)
-        if not all(before is after or self.twins.get(after) is before for before, after in pairs):
+        if not all(map(self._stand_for_the_same, then.operands, now.operands)):
             return False
         if then.attrs.keys() != now.attrs.keys() or not all(
             _same_attr(then, value, now.attrs[key]) for key, value in then.attrs.items()
@@ -141,6 +144,9 @@ class _Comparison:
             return False
         self.twins[now] = then
         return True
+
+    def _stand_for_the_same(self, then: Node, now: Node) -> bool:
+        return then is now or self.twins.get(now) is then or (now.op.name == "input" and self._are_twins(then, now))
 
     def _error(self, then: Node | None, now: Node | None) -> BrasaError:
         lines = ["(nothing)" if node is None else print_node(node) for node in (then, now)]
