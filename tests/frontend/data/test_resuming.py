@@ -36,15 +36,15 @@ def stop_and_go_on(make: Any, again: Any, stop: int, path: Path) -> None:
         assert [plain(batch) for batch in loader] == whole[1]
 
 
-@pytest.mark.parametrize("stop", [1, 4, 8])
-@pytest.mark.parametrize(("workers", "later"), [(0, 0), (2, 2), (0, 2), (3, 1)])
+@pytest.mark.parametrize("stop", [1, 8])
+@pytest.mark.parametrize(("workers", "later"), [(2, 2), (0, 2), (3, 1)])
 def test_shuffled(workers: int, later: int, stop: int, tmp_path: Path) -> None:
     make, again = (lambda n=n: DataLoader(Numbers(), 4, shuffle=True, num_workers=n) for n in (workers, later))
     stop_and_go_on(make, again, stop, tmp_path / "state.brasa")
 
 
 @pytest.mark.parametrize("dataset", [Counted, Stream, StatefulStream])
-@pytest.mark.parametrize(("workers", "stop"), [(0, 3), (2, 1), (2, 5), (3, 6)])
+@pytest.mark.parametrize(("workers", "stop"), [(0, 3), (2, 1), (3, 6)])
 def test_states_of_datasets(dataset: type[Dataset[Any]], workers: int, stop: int, tmp_path: Path) -> None:
     """A dataset, and what iterates over one, go on from their own states; without one, batches are read and left."""
 
