@@ -102,9 +102,9 @@ def differentiate(
             continue
         with located(node.where):
             wanted = tuple(operand in active for operand in node.operands)
+            contributions: Sequence[Node | None] = found
             if node.op is again:
                 twins.open(node, found[0])  # type: ignore[arg-type]
-                contributions = found
             elif node.op is custom:
                 contributions = written_out(program, program.nodes, node, found, whole)
             else:
