@@ -17,7 +17,7 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest fuzz bench conformance lint types format golden clean
+.PHONY: help demo test test-all test-lowest fuzz mutate bench conformance lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-all: $(VENV)/.test  ## also run the long tests: exhaustive sweeps (hours); 
 
 fuzz: $(VENV)/.test  ## run random programs in every way there is (COUNT=10000); goes on where it was stopped
 	$(RUN) -m tests.fuzz $(COUNT) --workers $(WORKERS)
+
+mutate: $(VENV)/.test  ## draw 200 mistakes in passes and codegen, and count those that BRASA=check catches (hours)
+	$(RUN) -m tests.mutation
 
 test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest dependencies that pyproject.toml allows
 	$(LOWEST_VENV)/bin/python -m pytest -n $(WORKERS)
