@@ -16,6 +16,7 @@ from brasa.tensors.tensor import Tensor
 class _Tracked(Affine):
     """Channels of input[n, c, ...] with scales, shifts and running statistics. ranks: how many axes inputs may have."""
 
+    _version = 2
     ranks: tuple[int, ...] = ()
     unbatched = False  # whether the batch axis may be missing
     running_mean: Tensor | None
@@ -51,6 +52,14 @@ class _Tracked(Affine):
         if input.ndim not in self.ranks:
             wanted = " or ".join(map(str, self.ranks))
             raise ShapeError(f"input must have {wanted} axes, it has {input.ndim}", op=type(self).__name__)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        """Take states of version 1, in which batches were not counted."""
+        if self.num_batches_tracked is not None and (local_metadata.get("version") or 1) < 2:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def extra_repr(self) -> str:
         return (

@@ -1,3 +1,4 @@
 """Data sets of images, what is done to images on their way into a network, and models, with torchvision's names."""
 
 from brasa.vision import datasets as datasets
+from brasa.vision import models as models
