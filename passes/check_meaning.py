@@ -141,7 +141,7 @@ def samples(graph: Graph, special: bool = True) -> Iterator[tuple[Mapping[str, i
 def random_arrays(graph: Graph, sizes: Mapping[str, int], seed: int, special: bool) -> Arrays:
     """Arrays for the inputs; integers in tensors are 0 or 1, which index everything. special: with odd floats."""
     random = np.random.default_rng(seed)
-    arrays = []
+    arrays: Arrays = []
     for node in graph.inputs:
         shape, dtype = [dim.evaluate(size, sizes) for size in node.tensor.shape], node.tensor.dtype
         if any(size < 0 for size in shape):
