@@ -152,11 +152,11 @@ def _numbered(things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def recording() -> Iterator[None]:
     """Note the user's line of every tensor that is made inside the block, in any thread.
 
-    The three places where tensors come from are replaced for that time by ones that look at the call stack.
+    The four places where tensors come from are replaced for that time by ones that look at the call stack.
     """
-    alias, parameter = Trace.alias, Parameter.__init__
+    alias, fresh, parameter = Trace.alias, Trace.fresh, Parameter.__init__
     new = make_tensors_with(_noting(object.__new__))
-    Trace.alias = _noting(alias)  # type: ignore[method-assign]
+    Trace.alias, Trace.fresh = _noting(alias), _noting(fresh)  # type: ignore[method-assign]
 
     def initialize(self: Parameter, *args: Any, **kwargs: Any) -> None:
         parameter(self, *args, **kwargs)
@@ -167,7 +167,7 @@ def recording() -> Iterator[None]:
         yield
     finally:
         make_tensors_with(new)
-        Trace.alias, Parameter.__init__ = alias, parameter  # type: ignore[method-assign]
+        Trace.alias, Trace.fresh, Parameter.__init__ = alias, fresh, parameter  # type: ignore[method-assign]
 
 
 def _noting(make: Callable[..., Any]) -> Callable[..., Any]:
