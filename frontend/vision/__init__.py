@@ -2,3 +2,4 @@
 
 from brasa.vision import datasets as datasets
 from brasa.vision import models as models
+from brasa.vision import transforms as transforms
