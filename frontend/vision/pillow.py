@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from types import ModuleType
 
-_PARTS = ("ImageChops", "ImageDraw", "ImageEnhance", "ImageFont", "ImageOps")
-
 
 @functools.cache
 def pillow() -> ModuleType:
