@@ -1,4 +1,4 @@
-"""Programs that say `import torch`, unchanged: install() makes that name stand for brasa, in this process alone."""
+"""Programs that say `import torch` or `import torchvision`, unchanged: install() makes the names stand for brasa."""
 
 from brasa.compat.aliases import install as install
 from brasa.compat.aliases import uninstall as uninstall

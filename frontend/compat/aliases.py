@@ -1,4 +1,4 @@
-"""Modules under PyTorch's names that hold what brasa's modules hold, and the finder that imports find them with."""
+"""Modules under PyTorch's and torchvision's names that hold what brasa's hold, and the finder of imports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from typing import Any
 from brasa.compat.facts import FACTS
 from brasa.ir.errors import BrasaError
 
-_ROOT = "torch"
+# What the names stand for.
+_ROOTS = {"torch": "brasa", "torchvision": "brasa.vision"}
 # Where brasa keeps what PyTorch has in a module of another name.
 _HOMES = {
     "torch.nn.modules": "brasa.nn", "torch.functional": "brasa",
     "torch.utils.data._utils.collate": "brasa.utils.data.collate", "torch.utils.data._utils": "brasa.utils.data",
+    "torchvision.transforms.transforms": "brasa.vision.transforms",
 }  # fmt: skip
 
 
@@ -57,7 +59,7 @@ class _Finder:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         """How the module of that name is made; an ImportError for one that brasa lacks."""
-        if name != _ROOT and not name.startswith(f"{_ROOT}."):
+        if name.partition(".")[0] not in _ROOTS:
             return None
         if not _is_module(name):
             parent, _, last = name.rpartition(".")
@@ -76,14 +78,15 @@ _finder = _Finder()
 
 
 def install() -> None:
-    """Let `import torch` give brasa, in this process from now on; so too for its modules, as `torch.nn.functional`.
+    """Let `import torch` give brasa, and `import torchvision` brasa.vision, in this process from now on.
 
-    What brasa lacks raises an ImportError or AttributeError that names it and the nearest name there is. There is no
-    GPU: `torch.cuda.is_available()` is False. BrasaError if PyTorch itself has been imported already.
+    So too for their modules, as `torch.nn.functional`. What brasa lacks raises an ImportError or AttributeError that
+    names it and the nearest name there is. There is no GPU: `torch.cuda.is_available()` is False. BrasaError if PyTorch
+    itself has been imported already.
     """
     if _finder in sys.meta_path:
         return
-    if _ROOT in sys.modules:
+    if "torch" in sys.modules:
         raise BrasaError("PyTorch itself has been imported already", op="compat.install",
                          hint="call install() before the first import of torch")  # fmt: skip
     sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
@@ -99,7 +102,8 @@ def uninstall() -> None:
 
 def _home(name: str) -> str | None:
     """The module of brasa that has what PyTorch has under this name."""
-    home = "brasa" + name.removeprefix(_ROOT)
+    root = name.partition(".")[0]
+    home = _ROOTS[root] + name.removeprefix(root)
     if not _exists(home):
         home = next((other for prefix, other in _HOMES.items() if f"{name}.".startswith(f"{prefix}.")), "")
     return home if home and _exists(home) else None

@@ -14,6 +14,7 @@ from brasa.ir.dtype import DType, float16
 from brasa.ir.errors import DeviceError
 
 VERSION = "2.13.0"  # the version of PyTorch whose names brasa has
+VISION_VERSION = "0.28.0"  # and of torchvision, which came out with it
 
 
 def _always(value: Any) -> Callable[..., Any]:
@@ -41,6 +42,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "set_flush_denormal": _always(False), "set_num_interop_threads": _always(None),
         "get_num_interop_threads": _always(1),
     },
+    "torchvision": {"__version__": f"{VISION_VERSION}+brasa"},
     "torch.version": {"__version__": f"{VERSION}+brasa", "cuda": None, "hip": None, "xpu": None, "debug": False},
     "torch.cuda": {
         "is_available": _always(False), "is_initialized": _always(False), "is_bf16_supported": _always(False),

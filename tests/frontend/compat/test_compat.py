@@ -247,3 +247,36 @@ print(mp.get_sharing_strategy(), torch.ones(2).share_memory_().is_shared(), defa
 
 def test_loading(tmp_path: Path) -> None:
     assert " ".join(output(LOADING, tmp_path)) == "0 1 2 3 True None file_descriptor True 1 2"
+
+
+SEEING = """
+from brasa.compat import install
+install()
+import torch
+import torchvision
+import torchvision.transforms as transforms
+import torchvision.transforms.functional as TF
+from torchvision import datasets, models
+from torchvision.datasets import CIFAR10
+from torchvision.ops import nms
+from torchvision.transforms.transforms import Compose
+from torchvision.utils import make_grid
+
+transform = Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+image, _ = datasets.FakeData(2, (3, 4, 5), transform=transform)[0]
+print(isinstance(image, torch.Tensor), *image.shape, CIFAR10 is datasets.CIFAR10, TF.hflip(image).shape == image.shape)
+print(*make_grid([image, image]).shape, len(nms(torch.zeros(0, 4), torch.zeros(0), 0.5)), torchvision.ops.nms is nms)
+print(torchvision.__version__.split("+")[1], hasattr(models, "resnet18"))
+try:
+    transforms.ToTensr
+except AttributeError as error:
+    print(error)
+"""
+
+
+def test_torchvision(tmp_path: Path) -> None:
+    pytest.importorskip("PIL.Image")
+    assert " ".join(output(SEEING, tmp_path)) == (
+        "True 3 4 5 True True 3 8 16 0 True brasa True "
+        "brasa has no torchvision.transforms.ToTensr; the nearest is torchvision.transforms.ToTensor"
+    )
