@@ -76,6 +76,7 @@ def test_sizes_and_names_are_the_published_ones() -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["alexnet", "vgg11"])
 def test_large_models_give_scores(name: str) -> None:
     with brasa.no_grad():
@@ -222,15 +223,20 @@ def test_bad_arguments() -> None:
 def test_results_equal_torchvisions(name: str) -> None:
     torchvision = pytest.importorskip("torchvision")
     torch = pytest.importorskip("torch")
-    theirs = getattr(torchvision.models, name)(num_classes=5).eval()
+    torch.manual_seed(0)
+    side = 224 if name.startswith("vit") else 64
+    images = torch.randn(2, 3, side, side)
+    theirs = getattr(torchvision.models, name)(num_classes=5)
+    last = [module for module in theirs.modules() if isinstance(module, torch.nn.Linear)][-1]
+    torch.nn.init.normal_(last.weight)  # which is 0 in vision transformers
+    theirs(images)  # so that statistics are those of something
+    theirs.eval()
     ours = getattr(models, name)(num_classes=5).eval()
     state = {key: brasa.from_numpy(value.numpy()) for key, value in theirs.state_dict().items()}
     assert [(key, tuple(value.shape)) for key, value in state.items()] == [
         (key, tuple(value.shape)) for key, value in ours.state_dict().items()
     ]
     ours.load_state_dict(state)
-    side = 224 if name.startswith("vit") else 64
-    images = torch.randn(2, 3, side, side)
     with torch.no_grad(), brasa.no_grad():
         wanted = theirs(images)
         found = torch.from_numpy(ours(brasa.from_numpy(images.numpy())).numpy())
