@@ -99,7 +99,7 @@ def test_compiled_steps_of_matrices_and_closures(name: str) -> None:
         layer = nn.Linear(4, 3, bias=False)
         optimizer: optim.Optimizer = (
             optim.Muon(layer.parameters(), lr=0.1) if name == "Muon"
-            else optim.LBFGS(layer.parameters(), lr=0.5, line_search_fn=None if name == "LBFGS" else "strong_wolfe")
+            else optim.LBFGS(layer.parameters(), 0.5, 5, line_search_fn=None if name == "LBFGS" else "strong_wolfe")
         )  # fmt: skip
 
         def step(x: brasa.Tensor, layer: Any = layer, optimizer: Any = optimizer) -> None:
