@@ -79,6 +79,9 @@ def test_normalize() -> None:
     column = [np.array(values, np.float32).reshape(3, 1, 1) for values in (mean, std)]
     made = transforms.Normalize(mean, std)(x)
     assert np.array_equal(made, (x.numpy() - column[0]) / column[1])
+    with_gradients = F.normalize(x.clone().requires_grad_(), mean, std)
+    assert with_gradients.requires_grad and brasa.equal(with_gradients, made)
+    assert brasa.equal(brasa.compile(lambda x: F.normalize(x, mean, std))(x), made)
     assert F.normalize(x, mean, std, inplace=True) is x and brasa.equal(x, made)
 
 
