@@ -25,9 +25,7 @@ def run(text: str, folder: Path) -> list[str]:
     file = folder / "program.py"
     file.write_text(text)
     environment = {"BRASA_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        [sys.executable, str(file)], check=False, capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run([sys.executable, str(file)], check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n", 1)
 
