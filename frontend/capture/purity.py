@@ -11,6 +11,7 @@ object, a computed attribute.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -98,11 +99,15 @@ class _Watch:
 
     def __enter__(self) -> None:
         if self.observation is not None:
+            self.collects = gc.isenabled()
+            gc.disable()  # what a search for garbage calls is none of the program's doing
             sys.setprofile(self.observation.hook)
 
     def __exit__(self, *_: object) -> None:
         if self.observation is not None:
             sys.setprofile(None)
+            if self.collects:
+                gc.enable()
 
 
 class Walk:

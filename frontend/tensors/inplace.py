@@ -18,7 +18,7 @@ from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import spec_of
-from brasa.tensors.tensor import Tensor, type_text, views_of, zero_filled
+from brasa.tensors.tensor import Tensor, make, type_text, views_of, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.trace import CaptureError
@@ -191,12 +191,25 @@ class _WrittenView(ViewNode):
     def __init__(self, base: Tensor, view: Tensor, value: Tensor, old: Edge | None) -> None:
         super().__init__("written_view", value, lambda g: g)
         self.edges = (edge_of(value), old)
-        offset = (view._ptr - base._ptr) // base._spec.dtype.itemsize
-        self.place = view._spec.shape, view._spec.strides, offset
+        self.view, self.offset = view._spec, view._ptr - base._ptr
+        self.is_part = view.dtype is not base.dtype  # of complex numbers
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Any:
         assert grads[0] is not None
+        shape, strides = self.view.shape, self.view.strides
+        if self.is_part:
+            return self._of_parts(grads[0])
         whole = grads[0].contiguous()  # type: ignore[attr-defined]
-        shape, strides, offset = self.place
-        inner = whole.as_strided(shape, strides, whole.storage_offset() + offset)
-        return inner, whole.as_strided_scatter(zero_filled(inner._spec), shape, strides, offset)
+        offset = whole.storage_offset() + self.offset // self.view.dtype.itemsize
+        inner = whole.as_strided(shape, strides, offset)
+        zeros = zero_filled(spec_of(inner.dtype, tuple(shape)))
+        return inner, whole.as_strided_scatter(zeros, shape, strides, offset)
+
+    def _of_parts(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """As above where the view shows real parts of a complex base; not to be differentiated again."""
+        whole = grad.clone()  # type: ignore[attr-defined]
+        place = spec_of(self.view.dtype, tuple(self.view.shape), tuple(self.view.strides))
+        window = make(whole._buffer, place, whole._ptr + self.offset)
+        inner = window.clone()  # type: ignore[attr-defined]
+        store(window, zero_filled(inner._spec))
+        return inner, whole
