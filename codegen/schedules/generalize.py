@@ -1,8 +1,8 @@
 """Regions with named sizes in place of numbers: one kernel for all of a program's regions that differ in sizes only.
 
-A kernel that knows its sizes is a little faster, and takes a hundredth of a second to compile. A program gets a few of
-them for each family of regions; the rest of a family, of however many sizes, runs one kernel that is told the sizes.
-Both sum in the same order, so nobody can tell by the results which of them ran.
+Each kernel takes some hundredths of a second to compile. A program gets a few that know their sizes, for each family
+of regions; the rest of a family, of however many sizes, runs one kernel that is told the sizes. Both sum in the same
+order, so their results have the same bits.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from brasa._state import STATE, set_autocast
 from brasa.execution.tape import Edge, ViewNode
 from brasa.ir.dtype import DType, float32, float64
 from brasa.ir.ops.elementwise import cast as cast_op
+from brasa.tensors.structure import tensors_in
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.function import Function, function
 from brasa.tracing.primitive import apply
@@ -108,16 +109,8 @@ def converted(value: Any, dtype: DType) -> Any:
     return value
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(item)
-
-
 def _any_single(value: Any) -> bool:
-    return any(tensor.dtype is float32 for tensor in _tensors(value))
+    return any(tensor.dtype is float32 for tensor in tensors_in(value))
 
 
 def _lowered(tensor: Tensor, dtype: DType) -> Tensor:
