@@ -11,8 +11,8 @@ import ctypes
 import errno
 import mmap
 import os
+import weakref
 from collections.abc import Sequence
-from weakref import WeakValueDictionary
 
 from brasa.ir.errors import BrasaError, OutOfMemoryError
 from brasa.ir.packing import ALIGNMENT
@@ -34,33 +34,40 @@ _FAILED = ctypes.c_void_p(-1).value
 class Segment:
     """A file as memory at `ptr`, of `nbytes`, which is given back when nothing refers to it.
 
-    file: the open file, None where it is closed and so cannot be passed on.
+    What gives it back runs when no weak reference finds the segment any more. In `__del__` another thread, which
+    receives the same file at that moment, could still find it, and use memory that is gone.
     """
 
     def __init__(self, file: int, nbytes: int, keep: bool) -> None:
-        self.file: int | None = file
+        self._file = [file]
         self.nbytes = nbytes
         self.ptr = _map(None, max(1, nbytes), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, file, 0)
         if self.ptr == _FAILED:
-            self.ptr = None
+            os.close(file)
             raise OutOfMemoryError(f"{nbytes} bytes cannot be shared: {os.strerror(ctypes.get_errno())}")
+        weakref.finalize(self, _give_back, self.ptr, max(1, nbytes), self._file).atexit = False
         if not keep:
             self.close_file()
 
+    @property
+    def file(self) -> int | None:
+        """The open file, None where it is closed and so cannot be passed on."""
+        return self._file[0] if self._file else None
+
     def close_file(self) -> None:
         """Keep the memory alone."""
-        if self.file is not None:
-            os.close(self.file)
-            self.file = None
-
-    def __del__(self) -> None:
-        self.close_file()
-        if self.ptr is not None:
-            _unmap(self.ptr, max(1, self.nbytes))
+        if self._file:
+            os.close(self._file.pop())
 
 
-_segments: WeakValueDictionary[tuple[int, int], Segment] = WeakValueDictionary()
-_buffers: WeakValueDictionary[tuple[int, int], Buffer] = WeakValueDictionary()
+def _give_back(ptr: int, nbytes: int, file: list[int]) -> None:
+    if file:
+        os.close(file.pop())
+    _unmap(ptr, nbytes)
+
+
+_segments: weakref.WeakValueDictionary[tuple[int, int], Segment] = weakref.WeakValueDictionary()
+_buffers: weakref.WeakValueDictionary[tuple[int, int], Buffer] = weakref.WeakValueDictionary()
 
 
 def shared_buffer(segment: Segment, offset: int, nbytes: int) -> Buffer:
