@@ -47,6 +47,18 @@ def evaluate(
     arrays = [to_numpy(result) for result in results]
     if not leaves:
         return arrays, None
+    loss = weighted_sum(results, arrays, module)
+    if loss is None:
+        return arrays, []
+    loss.backward()
+    return arrays, [None if leaf.grad is None else to_numpy(leaf.grad) for leaf in leaves]
+
+
+def weighted_sum(results: Sequence[Any], arrays: Sequence[np.ndarray], module: ModuleType) -> Any:
+    """What gradients are taken of: the results that have some, weighted by numbers that are the same for every module.
+
+    None if no result has a gradient. arrays: the values of the results.
+    """
     rng, losses = np.random.RandomState(7), []
     for result, array in zip(results, arrays, strict=True):
         if array.dtype.kind not in "fc" and array.dtype.name != "bfloat16":
@@ -55,10 +67,7 @@ def evaluate(
         if getattr(result, "requires_grad", False):
             real = result.abs() if array.dtype.kind == "c" else result
             losses.append((real * make_tensor(module, weights)).sum())
-    if not losses:
-        return arrays, []
-    sum(losses[1:], losses[0]).backward()
-    return arrays, [None if leaf.grad is None else to_numpy(leaf.grad) for leaf in leaves]
+    return sum(losses[1:], losses[0]) if losses else None
 
 
 def compare(got: Sequence[np.ndarray | None], wanted: Sequence[np.ndarray | None], tolerance: Tolerance) -> str | None:

@@ -43,6 +43,8 @@ by `python -m benchmarks.conformance --page` from the results. {date}: {versions
 - A value may be off by absolute + relative × |PyTorch's|: {tolerances}. Shapes, dtypes, integers and truth values are
   exact. Where a sample of a narrow dtype differs, PyTorch's answer to the same numbers in float64, which is nearer to
   the truth, counts as well: "by float64" says of how many samples.
+- Where gradients differ, central differences of PyTorch's own function in float64 decide: they must be ten times nearer
+  to brasa's gradients than to PyTorch's. "By differences" says of how many samples.
 - Vectors whose signs are open (of `linalg.eigh`, `linalg.eig` and `linalg.svd`) are compared as PyTorch's own tests do,
   by the function that comes with a sample and takes signs away. Random results, and memory that nobody wrote, are
   compared in shape and dtype.
@@ -79,18 +81,20 @@ def text(sweeps: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> str:
 
 
 def _values_table(sweeps: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> Iterator[str]:
-    tested = "forward | gradient | compiled | its gradient"
-    yield f"| values | entries | run | pass | core: run | core: pass | {tested} | samples | skipped | by float64 |"
-    yield f"| --- |{' --: |' * 12}"
+    tested, judged = "forward | gradient | compiled | its gradient", "by float64 | by differences"
+    yield f"| values | entries | run | pass | core: run | core: pass | {tested} | samples | skipped | {judged} |"
+    yield f"| --- |{' --: |' * 13}"
     for (column, dtype), records in sweeps.items():
         if column == "values":
             tested = [_tally(records.values(), *pair) for pair in _TESTED[column]]
-            exact = str(sum(record.get("exact", 0) for record in records.values()))
+            other = [
+                str(sum(record.get(judge, 0) for record in records.values())) for judge in ("exact", "differences")
+            ]
             names = {full_name(entry) for entry in entries_of(dtype)}
             counts = [str(len(names)), *_counts(names, records), *_counts(set(filter(is_core, names)), records, True)]
             short = sum("most" in record for record in records.values())
             title = f"{dtype}, the first samples of {short}" if short else dtype
-            yield f"| {' | '.join([title, *counts, *tested, *_samples(records), exact])} |"
+            yield f"| {' | '.join([title, *counts, *tested, *_samples(records), *other])} |"
     yield ""
 
 

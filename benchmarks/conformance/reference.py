@@ -14,6 +14,7 @@ import torch
 from benchmarks.conformance.callables import rebound
 from benchmarks.conformance.carry import Array, Attempt, map_parts, pack_sample
 from benchmarks.conformance.judge import Tolerance, compare, compare_kinds, evaluate, tolerances
+from benchmarks.conformance.measuring import decides, measure_gradients
 
 # What is random, or not written at all, has shapes and dtypes to compare, and no values.
 RANDOM = frozenset((
@@ -32,7 +33,8 @@ Evaluated = tuple[list[np.ndarray], list[np.ndarray | None] | None]
 class Reference:
     """A sample that both modules can be given, and what PyTorch's function answers.
 
-    by_exact: whether an answer was judged by PyTorch's in float64.
+    by_exact: whether an answer was judged by PyTorch's in float64. by_differences: whether gradients were, by central
+        differences of PyTorch's function.
     """
 
     entry: Any
@@ -43,6 +45,7 @@ class Reference:
     answer: Evaluated
     random: bool
     by_exact: bool = False
+    by_differences: bool = False
 
     @property
     def has_gradients(self) -> bool:
@@ -57,13 +60,17 @@ class Reference:
     def differences(self, got: Evaluated) -> tuple[str | None, str | None]:
         """What differs in the results, and in the gradients.
 
-        Where a narrow dtype differs, PyTorch's answer to the same numbers in float64 may be what agrees.
+        Where a narrow dtype differs, PyTorch's answer to the same numbers in float64 may be what agrees. Where
+        gradients differ, measured ones may say that PyTorch's are wrong.
         """
         if self.random:
             return compare_kinds(got[0], self.answer[0]), None
         found = self._against(got, self.answer)
         if found != (None, None) and self.exact is not None and self._against(got, self.exact) == (None, None):
             self.by_exact = True
+            return None, None
+        if found[1] and self.measured is not None and decides(got[1] or [], self.answer[1] or [], self.measured):
+            self.by_differences = True
             return None, None
         return found
 
@@ -81,10 +88,16 @@ class Reference:
             return None
         with Attempt():
             process = _processing(self.entry, self.sample, torch)
-            packed = tuple(map(_widened, self.packed))
-            results, slopes = evaluate(self.function, packed, torch, process, self.has_gradients)
+            results, slopes = evaluate(self.function, _wide(self.packed), torch, process, self.has_gradients)
             rounded = _rounded(results, self.answer[0])
             return rounded, None if slopes is None else _rounded(slopes, self.answer[1] or [])
+        return None
+
+    @cached_property
+    def measured(self) -> list[np.ndarray] | None:
+        """The gradients by central differences in float64; None where they cannot be measured so."""
+        with Attempt():
+            return measure_gradients(self.function, _wide(self.packed), _processing(self.entry, self.sample, torch))
         return None
 
 
@@ -112,11 +125,12 @@ def _processing(entry: Any, sample: Any, module: ModuleType) -> Callable[[Any], 
     return lambda result: result
 
 
-def _widened(value: Any) -> Any:
+def _wide(value: Any) -> Any:
+    """A packed value whose narrow floats are float64; a copy, whose values may be changed."""
     if isinstance(value, Array):
         wide = value.values.dtype.name in _NARROW
-        return value._replace(values=value.values.astype(np.float64)) if wide else value
-    return map_parts(_widened, value)
+        return value._replace(values=value.values.astype(np.float64) if wide else value.values.copy())
+    return map_parts(_wide, value)
 
 
 def _rounded(arrays: Any, like: Any) -> list[Any]:

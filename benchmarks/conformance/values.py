@@ -60,7 +60,15 @@ def both(entry: Any, module: ModuleType, record: Record, methods: bool = False) 
 def run_values(entry: Any, module: ModuleType, dtype: str, methods: bool, most: int) -> Record:
     """Run the samples of an entry, at most `most` of them if it is not 0, and count what is as PyTorch has it."""
     record = new_record(
-        entry, forward=0, gradients=0, gradient=0, compiled_forward=0, compiled_gradient=0, random=0, exact=0
+        entry,
+        forward=0,
+        gradients=0,
+        gradient=0,
+        compiled_forward=0,
+        compiled_gradient=0,
+        random=0,
+        exact=0,
+        differences=0,
     )
     functions = both(entry, module, record, methods)
     if functions is None:
@@ -93,6 +101,7 @@ def run_values(entry: Any, module: ModuleType, dtype: str, methods: bool, most: 
             elif wanted.has_gradients:
                 record[f"{prefix}gradient"] += 1
         record["exact"] += wanted.by_exact
+        record["differences"] += wanted.by_differences
         record["samples"] += 1
     record["status"] = status_of(record, "forward", "compiled_forward")
     if record["gradient"] < record["gradients"] or record["compiled_gradient"] < record["gradients"]:

@@ -56,6 +56,19 @@ def test_wrong_values_fail(wrong: Any, forward: bool, note: str) -> None:
     assert note in record["notes"][0]
 
 
+def test_gradients_are_measured_where_they_differ() -> None:
+    """PyTorch takes a sixth that is rounded to float32; of functions that are wrong themselves nothing is excused."""
+    entry = entry_of("nn.functional.hardsigmoid")
+    record = run_values(entry, brasa, "float64", methods=False, most=2)
+    assert record["status"] == "pass" and 0 < record["differences"] <= record["samples"]
+
+    right = brasa.nn.functional.hardsigmoid
+    functional = vars(brasa.nn.functional) | {"hardsigmoid": lambda x: right(x) + 0.1 * (x - x.detach())}
+    module = instead(nn=SimpleNamespace(functional=SimpleNamespace(**functional)))
+    record = run_values(entry, module, "float64", methods=False, most=2)
+    assert record["status"] == "fail" and record["differences"] == 0 and record["forward"] == record["samples"]
+
+
 def test_names_that_lack() -> None:
     module = ModuleType("empty")
     module.compile = brasa.compile
