@@ -126,6 +126,7 @@ from brasa.runtime import get_num_threads as get_num_threads
 from brasa.runtime import set_num_threads as set_num_threads
 from brasa.seeing.inspection import inspect as inspect
 from brasa.seeing.layer_summary import summary as summary
+from brasa.seeing.notebook import install as _show_in_notebooks
 from brasa.seeing.plan import plan as plan
 from brasa.seeing.tracebacks import install as _shorten_tracebacks
 from brasa.serialization import load as load
@@ -163,6 +164,7 @@ newaxis = None
 
 _methods.install()
 _shorten_tracebacks()
+_show_in_notebooks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
 _LATE = ("distributions", "library", "multiprocessing", "vision")  # imported when their names are first read

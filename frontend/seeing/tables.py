@@ -32,8 +32,8 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], last: Sequenc
         return f"<tr>{''.join(cells)}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
-    foot = "<br>".join(map(escape, last))
-    return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table><p>{foot}</p>"
+    foot = f"<p>{'<br>'.join(map(escape, last))}</p>" if last else ""
+    return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>{foot}"
 
 
 def _numeric(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
