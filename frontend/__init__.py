@@ -167,7 +167,7 @@ _shorten_tracebacks()
 _show_in_notebooks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
-_LATE = ("distributions", "library", "multiprocessing", "vision")  # imported when their names are first read
+_LATE = ("distributions", "library", "multiprocessing", "text", "vision")  # imported when their names are first read
 
 
 def __getattr__(name: str) -> _Any:

@@ -33,8 +33,9 @@ LIBRARIES = {
     "tensorboardX": ("frontend/utils/tensorboard.py",),
     "PIL": ("frontend/vision/pillow.py",),
     "sklearn": ("frontend/vision/datasets/others.py",),
+    "tokenizers": ("frontend/text/subwords.py",),
 }
-LATE_ONLY = {"networkx", "opt_einsum", "tensorboardX", "PIL", "sklearn"}
+LATE_ONLY = {"networkx", "opt_einsum", "tensorboardX", "PIL", "sklearn", "tokenizers"}
 
 
 @dataclass(frozen=True)
