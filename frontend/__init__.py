@@ -167,7 +167,8 @@ _shorten_tracebacks()
 _show_in_notebooks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
-_LATE = ("distributions", "library", "multiprocessing", "text", "vision")  # imported when their names are first read
+# Imported when their names are first read.
+_LATE = ("accelerator", "cuda", "distributions", "library", "multiprocessing", "text", "vision")
 
 
 def __getattr__(name: str) -> _Any:

@@ -33,7 +33,7 @@ def _autocast_for_gpu(enabled: bool = True, dtype: DType = float16, cache_enable
 
 _ABSENT = {"is_available": _always(False), "is_built": _always(False)}
 _QUIET = "manual_seed manual_seed_all seed seed_all empty_cache synchronize init reset_peak_memory_stats ipc_collect"
-_NUMBERS = "device_count memory_allocated max_memory_allocated memory_reserved max_memory_reserved"
+_NUMBERS = "memory_allocated max_memory_allocated memory_reserved max_memory_reserved"
 _NEEDING_ONE = "current_device set_device get_device_name get_device_properties get_device_capability mem_get_info"
 
 FACTS: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "torchvision": {"__version__": f"{VISION_VERSION}+brasa"},
     "torch.version": {"__version__": f"{VERSION}+brasa", "cuda": None, "hip": None, "xpu": None, "debug": False},
     "torch.cuda": {
-        "is_available": _always(False), "is_initialized": _always(False), "is_bf16_supported": _always(False),
+        "is_initialized": _always(False), "is_bf16_supported": _always(False),
         **dict.fromkeys(_QUIET.split(), _always(None)), **dict.fromkeys(_NUMBERS.split(), _always(0)),
         **dict.fromkeys(_NEEDING_ONE.split(), _no_gpu),
     },
