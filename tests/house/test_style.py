@@ -11,8 +11,8 @@ from tests.house.source import ROOT, Source, all_files, assert_none, product_fil
 
 FILE_RULES = (style.too_long, style.unopened, style.broad_excepts, style.vague_names, style.prints)
 TEXTS = ("*.md", "docs/*.md", "Makefile", "pyproject.toml", ".ci/run")
-# The command line; the oracle of the tests; what runs programs on a GPU.
-STARTS = ("brasa.__main__", "brasa.ir.interpret", "brasa.runtime.cuda", "brasa.utils.tensorboard")
+# The command line; the oracle of the tests; what runs programs on a GPU; modules for users alone.
+STARTS = ("brasa.__main__", "brasa.accelerator", "brasa.ir.interpret", "brasa.runtime.cuda", "brasa.utils.tensorboard")
 
 
 def test_every_file() -> None:
