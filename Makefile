@@ -9,6 +9,7 @@ COVERAGE ?= 90
 COUNT ?= 10000
 
 VENV := .venv
+DOCS_VENV := .venv-docs
 BENCH_VENV := .venv-bench
 LOWEST_VENV := .venv-lowest
 RUN := $(VENV)/bin/python
@@ -17,7 +18,7 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test test-all test-lowest fuzz mutate bench conformance lint types format golden clean
+.PHONY: help demo examples test test-all test-lowest fuzz mutate bench conformance docs lint types format golden clean
 
 help:  ## list these commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in 
 conformance: $(BENCH_VENV)/.bench  ## run PyTorch's samples of its operators (hours), and write docs/conformance.md
 	$(BENCH_VENV)/bin/python -m benchmarks.conformance
 
+docs: $(DOCS_VENV)/.docs  ## build the site: docs/_build/index.html
+	$(DOCS_VENV)/bin/python -m sphinx -W --keep-going -q -c docs/site docs docs/_build
+
 types: $(VENV)/.test  ## check types: mypy --strict over ir, passes, codegen and runtime
 	$(RUN) tests/house/type_links.py .types
 	cd .types && ../$(RUN) -m mypy --strict --follow-imports=silent $(ROOMS:%=-p brasa.%)
@@ -65,12 +69,12 @@ golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts,
 	$(RUN) -m pytest -n $(WORKERS) --update-golden
 
 clean:  ## remove everything that these commands made
-	rm -rf .venv* .types build dist demo-output *.egg-info .coverage* .hypothesis .fuzz .conformance .*_cache
+	rm -rf .venv* .types build dist docs/_build docs/_pages demo-output *.egg-info .coverage* .hypothesis .fuzz .conformance .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; what is installed in it is installed again when pyproject.toml changes.
 
-$(VENV)/.made $(BENCH_VENV)/.made $(LOWEST_VENV)/.made:
+$(VENV)/.made $(BENCH_VENV)/.made $(DOCS_VENV)/.made $(LOWEST_VENV)/.made:
 	$(PYTHON) -m venv $(@D)
 	touch $@
 
@@ -81,12 +85,14 @@ $(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo,tensorboard
 $(VENV)/.demo: EXTRAS := demo
 $(VENV)/.examples: EXTRAS := demo,tensorboard,text,vision,rl
 $(BENCH_VENV)/.bench: EXTRAS := peers,demo
+$(DOCS_VENV)/.docs: EXTRAS := docs
 $(LOWEST_VENV)/.test: CONSTRAINT := --constraint $(LOWEST_VENV)/lowest.txt
 
 $(VENV)/.test $(VENV)/.demo $(VENV)/.examples: $(VENV)/.made pyproject.toml
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.made pyproject.toml
+$(DOCS_VENV)/.docs: $(DOCS_VENV)/.made pyproject.toml
 $(LOWEST_VENV)/.test: $(LOWEST_VENV)/lowest.txt
 
-$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(BENCH_VENV)/.bench $(LOWEST_VENV)/.test:
+$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(BENCH_VENV)/.bench $(DOCS_VENV)/.docs $(LOWEST_VENV)/.test:
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT) --editable ".[$(EXTRAS)]"
 	touch $@

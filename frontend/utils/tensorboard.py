@@ -13,6 +13,8 @@ from brasa.ir.graph import Graph
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
 
+__all__ = ["SummaryWriter"]
+
 LOGGER = logging.getLogger("brasa")
 
 
