@@ -117,9 +117,7 @@ def gallery() -> dict[str, str]:
     table = rows(README.read_text(encoding="utf-8"))
     made = {f"examples/{name}.md": _example(path, table.get(name, "")) for name, path in paths().items()}
     listed = "".join(f"{name}\n" for name in paths())
-    lead = (
-        "Programs as one writes them for PyTorch, with other import lines, and what they printed when they last ran."
-    )
+    lead = "Programs as one writes them for PyTorch, with other import lines, and what they printed when they last ran."
     return made | {"examples/index.md": f"# Examples\n\n{lead}\n\n```{{toctree}}\n{listed}```\n"}
 
 

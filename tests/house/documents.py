@@ -5,19 +5,27 @@ names a file to be shown:
 
     <!-- brasa ir examples/tiny.py:Tiny --input "f32[n,64]" --stage llvm | from "define" to "}" -->
     <!-- show examples/tiny.py -->
+
+A program that shall fail follows `<!-- raises -->`, and is followed by what it raises.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import warnings
 from collections.abc import Callable
+
+from brasa import BrasaError
 
 _PYTHON = re.compile(r"(?<!-->\n)^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(
     r'^<!-- (?P<command>(?:brasa|show) .*?)(?: \| from "(?P<start>.*?)" to "(?P<end>.*?)")? -->\n'
     r"```\w*\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
+)
+_RAISING = re.compile(
+    r"^<!-- raises -->\n```python\n(?P<code>.*?)^```\n```text\n(?P<error>.*?)^```$", re.DOTALL | re.MULTILINE
 )
 
 
@@ -47,6 +55,27 @@ def regenerate(document: str, run: Callable[[list[str]], str]) -> str:
         return f"{head}{output.rstrip()}\n```"
 
     return _GENERATED.sub(block, document)
+
+
+def reraise(document: str) -> str:
+    """The document with what its failing programs raise made anew; a warning is an error there."""
+
+    def block(match: re.Match[str]) -> str:
+        head = match.group()[: match.start("error") - match.start()]
+        return f"{head}{raised_by(match['code'])}\n```"
+
+    return _RAISING.sub(block, document)
+
+
+def raised_by(code: str) -> str:
+    """The error that a program raises, as Python prints it; the program is known as example.py."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            exec(compile(code, "example.py", "exec"), {"__name__": "example"})
+    except (BrasaError, Warning) as error:
+        return f"{type(error).__name__}: {error}"
+    raise AssertionError(f"raises nothing:\n{code}")
 
 
 def excerpt(text: str, start: str, end: str) -> str:

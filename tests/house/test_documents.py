@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from brasa.__main__ import main
-from tests.house.documents import commands_of, excerpt, python_of, regenerate
+from brasa.ir import errors
+from tests.house.documents import commands_of, excerpt, python_of, regenerate, reraise
 from tests.house.source import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 WITH_PYTHON = [path for path in DOCUMENTS if python_of(path.read_text()).strip()]
+RAISING = [path for path in DOCUMENTS if "<!-- raises -->" in path.read_text()]
 GENERATED = [path for path in DOCUMENTS if commands_of(path.read_text())]
 
 
@@ -42,6 +44,24 @@ def test_generated_blocks(
     if request.config.getoption("--update-golden"):
         path.write_text(made)
     assert made == path.read_text()
+
+
+@pytest.mark.parametrize("path", RAISING, ids=lambda path: path.name)
+def test_errors_are_what_is_raised(path: Path, request: pytest.FixtureRequest) -> None:
+    made = reraise(path.read_text())
+    if request.config.getoption("--update-golden"):
+        path.write_text(made)
+    assert made == path.read_text()
+
+
+def test_every_error_is_in_the_index() -> None:
+    """With the builtin that it is, too, and what its docstring says."""
+    page = (ROOT / "docs" / "errors.md").read_text()
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.BrasaError)]
+    for kind in kinds:
+        builtin = "".join(f"({base.__name__})" for base in kind.__bases__ if base.__module__ == "builtins")
+        if kind is not errors.BrasaError:
+            assert f"## {kind.__name__}{builtin}\n\n{kind.__doc__}\n\n<!-- raises -->\n" in page
 
 
 def test_readme_is_checked() -> None:
