@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
@@ -58,9 +59,8 @@ def _gives_module(late: Any, name: str) -> bool:
         return False
 
 
-def _imports(module: ModuleType) -> Iterator[tuple[str, str, str]]:
+@cache
+def _imports(module: ModuleType) -> list[tuple[str, str, str]]:
     """(module, name, what it is `as`, if that is said) of each import from a module at the top of a module's file."""
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                yield node.module or "", each.name, each.asname or ""
+    nodes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom)]
+    return [(node.module or "", each.name, each.asname or "") for node in nodes for each in node.names]

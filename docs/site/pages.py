@@ -123,10 +123,11 @@ def gallery() -> dict[str, str]:
 
 def _example(path: Path, row: str) -> str:
     """The program's docstring, the figure of its run, and its text."""
-    program = path.read_text(encoding="utf-8")
-    parts = [f"# {path.stem}", ast.get_docstring(ast.parse(program)) or ""]
+    program = ast.parse(path.read_text(encoding="utf-8"))
+    parts = [f"# {path.stem}", ast.get_docstring(program) or ""]
     if row:
         *_, figure, took, day = (cell.strip() for cell in row.strip("|").split(" | "))
         parts.append(f"> {figure}\n\nRun on {day}; it took {took}.")
-    parts.append(f"```{{literalinclude}} ../../../examples/{path.name}\n:language: python\n```\n")
+    rest = program.body[1].lineno
+    parts.append(f"```{{literalinclude}} ../../../examples/{path.name}\n:language: python\n:lines: {rest}-\n```\n")
     return "\n\n".join(parts)

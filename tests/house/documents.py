@@ -6,7 +6,8 @@ names a file to be shown:
     <!-- brasa ir examples/tiny.py:Tiny --input "f32[n,64]" --stage llvm | from "define" to "}" -->
     <!-- show examples/tiny.py -->
 
-A program that shall fail follows `<!-- raises -->`, and is followed by what it raises.
+A program that shall fail follows `<!-- raises -->`, and is followed by what it raises. What a Python block prints may
+follow it, after `<!-- prints -->`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _GENERATED = re.compile(
 _RAISING = re.compile(
     r"^<!-- raises -->\n```python\n(?P<code>.*?)^```\n```text\n(?P<error>.*?)^```$", re.DOTALL | re.MULTILINE
 )
+_PRINTED = re.compile(r"^```\n\n<!-- prints -->\n```text\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_MARK = "\0"  # printed where a shown output ends
 
 
 def python_of(document: str) -> str:
@@ -36,7 +39,19 @@ def python_of(document: str) -> str:
         first = document[: block.start(1)].count("\n")
         code = block.group(1).splitlines()
         lines[first : first + len(code)] = code
+    for shown in _PRINTED.finditer(document):
+        lines[document[: shown.start()].count("\n")] = f"print({_MARK!r}, flush=True)"
     return "\n".join(lines)
+
+
+def reprint(document: str, printed: str) -> str:
+    """The document with its shown outputs made anew; printed: what the program of its Python blocks printed."""
+    outputs = iter(printed.split(f"{_MARK}\n"))
+
+    def block(shown: re.Match[str]) -> str:
+        return f"{shown.group()[: shown.start('text') - shown.start()]}{next(outputs).rstrip()}\n```"
+
+    return _PRINTED.sub(block, document)
 
 
 def commands_of(document: str) -> list[list[str]]:

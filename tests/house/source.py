@@ -17,7 +17,7 @@ PACKAGES = {
     "frontend": "brasa",
 }
 ROOMS = tuple(PACKAGES)
-OTHER_CODE = ("tests", "examples", "benchmarks")
+OTHER_CODE = ("tests", "examples", "benchmarks", "docs")
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from brasa.__main__ import main
 from brasa.ir import errors
-from tests.house.documents import commands_of, excerpt, python_of, regenerate, reraise
+from tests.house.documents import commands_of, excerpt, python_of, regenerate, reprint, reraise
 from tests.house.source import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -21,12 +23,16 @@ GENERATED = [path for path in DOCUMENTS if commands_of(path.read_text())]
 
 
 @pytest.mark.parametrize("path", WITH_PYTHON, ids=lambda path: path.name)
-def test_python_runs(path: Path, tmp_path: Path) -> None:
+def test_python_runs(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     (tmp_path / path.with_suffix(".py").name).write_text(python_of(path.read_text()))
     command = [sys.executable, "-W", "error", path.with_suffix(".py").name]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    made = reprint(path.read_text(), done.stdout)
+    if request.config.getoption("--update-golden"):
+        path.write_text(made)
+    assert made == path.read_text()
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
@@ -98,6 +104,16 @@ def test_generated_blocks_are_replaced() -> None:
     made = regenerate(DOCUMENT, lambda words: " ".join(words) + "\n")
     expected = DOCUMENT.replace("old", "brasa ir a.py:A --input f32[n, 2]").replace("shown", "show b.py")
     assert made == expected
+
+
+def test_outputs_are_replaced() -> None:
+    block = "```python\nprint({})\n```\n\n<!-- prints -->\n```text\n{}\n```\n"
+    document = block.format("1", "old") + "```python\nx = 2\n```\n" + block.format("x", "old")
+    captured = StringIO()
+    with redirect_stdout(captured):
+        exec(python_of(document), {})
+    made = reprint(document, captured.getvalue())
+    assert made == document.replace("old", "1", 1).replace("old", "2")
 
 
 def test_excerpts() -> None:
