@@ -17,7 +17,6 @@ from docs.site.names import public_modules
 _TABLE = re.compile(r"(?<=<!-- differs -->\n)((?:\|.*\n)+)")
 _ROW = re.compile(r"^\| `(?P<program>.*?)` \| (?P<theirs>.*?) ?\| (?P<ours>.*?) ?\|$", re.MULTILINE)
 START, END = "<!-- missing names -->\n", "<!-- the end of the missing names -->"
-_OUR_OWN = ("brasa.compat", "brasa.vision", "brasa.utils.tensorboard")  # no module of PyTorch, or one that needs more
 
 
 def outcome(program: str, module: ModuleType) -> str:
@@ -63,14 +62,20 @@ def relist(document: str, theirs: ModuleType) -> str:
 def missing(theirs: ModuleType) -> Iterator[tuple[str, list[str]]]:
     """(what has them, names) of PyTorch that brasa lacks, for each public module and for the largest classes."""
     for ours in public_modules(brasa):
-        if not ours.__name__.startswith(_OUR_OWN):
-            name = ours.__name__.replace("brasa", theirs.__name__, 1)
-            parent = importlib.import_module(ours.__name__.rpartition(".")[0] or ours.__name__)
-            names = _public(importlib.import_module(name))
-            yield name, [each for each in names if not (hasattr(ours, each) or hasattr(parent, each))]
+        name = ours.__name__.replace("brasa", theirs.__name__, 1)
+        if name != "torch.utils.tensorboard" and (other := _imported(name)) is not None:  # which wants more installed
+            around = importlib.import_module(ours.__name__.rpartition(".")[0] or "brasa")
+            yield name, [each for each in _public(other) if not (hasattr(ours, each) or hasattr(around, each))]
     for holder in ("Tensor", "nn.Module", "optim.Optimizer"):
         ours, other = (eval(f"module.{holder}", {"module": module}) for module in (brasa, theirs))
         yield f"{theirs.__name__}.{holder}", [each for each in _visible(dir(other)) if not hasattr(ours, each)]
+
+
+def _imported(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:  # brasa has modules of its own
+        return None
 
 
 def _public(module: ModuleType) -> list[str]:
