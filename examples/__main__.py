@@ -114,7 +114,7 @@ def main() -> int:
         parser.error(f"no example is named {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     console, failed = Console(), []
     columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(names))
         for name in names:
             result = run(known[name], lambda line, name=name: progress.update(task, description=f"{name}: {line[:80]}"))
