@@ -115,19 +115,28 @@ def _is_large(value: type) -> bool:
 def gallery() -> dict[str, str]:
     """A page for each example, with what it printed when it last ran, and their list."""
     table = rows(README.read_text(encoding="utf-8"))
-    made = {f"examples/{name}.md": _example(path, table.get(name, "")) for name, path in paths().items()}
+    made = {
+        f"examples/{name}.md": _example(path, table.get(name, ""), pictures(name, README.parent / "demo-output"))
+        for name, path in paths().items()
+    }
     listed = "".join(f"{name}\n" for name in paths())
     lead = "Programs as one writes them for PyTorch, with other import lines, and what they printed when they last ran."
     return made | {"examples/index.md": f"# Examples\n\n{lead}\n\n```{{toctree}}\n{listed}```\n"}
 
 
-def _example(path: Path, row: str) -> str:
-    """The program's docstring, the figure of its run, and its text."""
+def pictures(name: str, folder: Path) -> list[Path]:
+    """What an example has drawn in this folder, if it has run on this machine."""
+    return sorted([*folder.glob(f"{name}*.png"), *folder.glob(f"{name}/*.png")])
+
+
+def _example(path: Path, row: str, drawn: Iterable[Path]) -> str:
+    """The program's docstring, the figure of its run, what it drew, and its text."""
     program = ast.parse(path.read_text(encoding="utf-8"))
     parts = [f"# {path.stem}", ast.get_docstring(program) or ""]
     if row:
         *_, figure, took, day = (cell.strip() for cell in row.strip("|").split(" | "))
         parts.append(f"> {figure}\n\nRun on {day}; it took {took}.")
+    parts += [f"![{each.stem}](../../../{each.relative_to(README.parent).as_posix()})" for each in drawn]
     rest = program.body[1].lineno
     parts.append(f"```{{literalinclude}} ../../../examples/{path.name}\n:language: python\n:lines: {rest}-\n```\n")
     return "\n\n".join(parts)

@@ -13,7 +13,7 @@ import brasa
 from docs.site.docstrings import to_rest
 from docs.site.links import page_of, relink
 from docs.site.names import public_modules, public_names
-from docs.site.pages import documents, gallery, owners, reference
+from docs.site.pages import documents, gallery, owners, pictures, reference
 from tests.house.source import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -68,6 +68,13 @@ def test_the_gallery_shows_figures() -> None:
     assert re.search(r"^> The model reads \d\d\.\d% of", page, re.MULTILINE) and "it took" in page
     shown = re.search(r"{literalinclude} [./]*(examples/digits_cnn.py)\n:language: python\n:lines: (\d+)-\n", page)
     assert shown and (ROOT / shown[1]).read_text().splitlines()[int(shown[2]) - 1].startswith("from __future__")
+
+
+def test_the_gallery_shows_what_was_drawn(tmp_path: Path) -> None:
+    (tmp_path / "vae").mkdir()
+    for name in ("vae.png", "vae/digits.png", "gan.png", "vae.txt"):
+        (tmp_path / name).touch()
+    assert pictures("vae", tmp_path) == [tmp_path / "vae" / "digits.png", tmp_path / "vae.png"]
 
 
 @pytest.mark.parametrize(("docstring", "text"), [
