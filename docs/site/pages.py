@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from textwrap import indent
 from types import ModuleType
 
@@ -15,7 +16,7 @@ import brasa
 from docs.site.docstrings import to_rest
 from docs.site.links import MADE
 from docs.site.names import home_of, public_modules, public_names
-from examples.__main__ import README, paths, rows
+from examples.__main__ import README, first_sentence, paths, rows
 
 _LARGE = 100  # members without an underscore of a class that has a page of its own
 _WIDE = ("CONTRIBUTING", "CHANGELOG", "SECURITY")  # documents at the root that are pages as they are
@@ -50,8 +51,14 @@ def reference() -> dict[str, str]:
                 made[f"api/{full}.rst"] = f"{_titled(full)}\n.. autoclass:: {full}\n   :members:\n"
     pages = [name.removeprefix("api/").removesuffix(".rst") for name in made]
     lead = "What the docstrings say, of every public name. :doc:`/operators` says which dtypes functions take.\n"
-    listed = "\n".join([".. toctree::", "   :maxdepth: 1", "", *(f"   {page}" for page in pages), ""])
-    return made | {"api/index.rst": f"{_titled('Reference')}\n{lead}\n{listed}"}
+    about = "\n".join(f"- :doc:`{page}`: {_first_paragraph(page)}" for page in pages)
+    listed = "\n".join([".. toctree::", "   :hidden:", "", *(f"   {page}" for page in pages), ""])
+    return made | {"api/index.rst": f"{_titled('Reference')}\n{lead}\n{about}\n\n{listed}"}
+
+
+def _first_paragraph(name: str) -> str:
+    """What a module, or a class in one, first says of itself, on one line."""
+    return " ".join(to_rest(inspect.getdoc(resolve_name(name)) or "").split("\n\n")[0].split())
 
 
 def _module_page(module: ModuleType, names: Iterable[str]) -> str:
@@ -119,9 +126,10 @@ def gallery() -> dict[str, str]:
         f"examples/{name}.md": _example(path, table.get(name, ""), pictures(name, README.parent / "demo-output"))
         for name, path in paths().items()
     }
+    about = "".join(f"- [{name}]({name}.md): {first_sentence(path.read_text())}\n" for name, path in paths().items())
     listed = "".join(f"{name}\n" for name in paths())
     lead = "Programs as one writes them for PyTorch, with other import lines, and what they printed when they last ran."
-    return made | {"examples/index.md": f"# Examples\n\n{lead}\n\n```{{toctree}}\n{listed}```\n"}
+    return made | {"examples/index.md": f"# Examples\n\n{lead}\n\n{about}\n```{{toctree}}\n:hidden:\n\n{listed}```\n"}
 
 
 def pictures(name: str, folder: Path) -> list[Path]:
