@@ -18,7 +18,7 @@ from brasa.vision.transforms.images import InterpolationMode, get_dimensions, pa
 _TRIES = 10  # after which the middle of the image is taken, or nothing erased
 
 
-class _WithChance(Module):
+class WithChance(Module):
     """Does one thing with probability p."""
 
     def __init__(self, p: float = 0.5) -> None:
@@ -35,21 +35,21 @@ class _WithChance(Module):
         return f"p={self.p}"
 
 
-class RandomHorizontalFlip(_WithChance):
+class RandomHorizontalFlip(WithChance):
     """Left and right are exchanged, with probability p."""
 
     def forward(self, img: Any) -> Any:
         return functional.hflip(img) if self.happens() else img
 
 
-class RandomVerticalFlip(_WithChance):
+class RandomVerticalFlip(WithChance):
     """Top and bottom are exchanged, with probability p."""
 
     def forward(self, img: Any) -> Any:
         return functional.vflip(img) if self.happens() else img
 
 
-class RandomGrayscale(_WithChance):
+class RandomGrayscale(WithChance):
     """The image in grey, in as many channels as before, with probability p."""
 
     def __init__(self, p: float = 0.1) -> None:
@@ -60,7 +60,7 @@ class RandomGrayscale(_WithChance):
         return functional.rgb_to_grayscale(img, channels) if self.happens() else img
 
 
-class RandomApply(_WithChance):
+class RandomApply(WithChance):
     """Several transforms, one after the other, with probability p."""
 
     def __init__(self, transforms: Any, p: float = 0.5) -> None:
@@ -181,26 +181,7 @@ class RandomResizedCrop(Module):
         return f"size={self.size}, scale={self.scale}, ratio={self.ratio}"
 
 
-class RandomRotation(Module):
-    """The image turned by an angle that is drawn; degrees: the least and the largest, or the largest either way."""
-
-    def __init__(
-        self, degrees: Any, interpolation: InterpolationMode = InterpolationMode.NEAREST, expand: bool = False,
-        center: Sequence[float] | None = None, fill: Any = 0,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.degrees = _around(0.0, degrees, "degrees", "RandomRotation")
-        self.interpolation, self.expand, self.center, self.fill = interpolation, expand, center, fill
-
-    def forward(self, img: Any) -> Any:
-        angle = uniform(*self.degrees)
-        return functional.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
-
-    def extra_repr(self) -> str:
-        return f"degrees={self.degrees}"
-
-
-def _around(middle: float, value: Any, name: str, op: str) -> tuple[float, float]:
+def around(middle: float, value: Any, name: str, op: str) -> tuple[float, float]:
     """The least and the largest: of a number, that far to both sides of the middle."""
     if isinstance(value, Sequence):
         if len(value) != 2 or value[0] > value[1]:
@@ -220,10 +201,10 @@ class ColorJitter(Module):
     def __init__(self, brightness: Any = 0, contrast: Any = 0, saturation: Any = 0, hue: Any = 0) -> None:
         super().__init__()
         self.brightness, self.contrast, self.saturation = (
-            (max(low, 0.0), high) for low, high in (_around(1.0, value, name, "ColorJitter") for name, value in
+            (max(low, 0.0), high) for low, high in (around(1.0, value, name, "ColorJitter") for name, value in
             (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)))
         )  # fmt: skip
-        self.hue = _around(0.0, hue, "hue", "ColorJitter")
+        self.hue = around(0.0, hue, "hue", "ColorJitter")
         if not -0.5 <= self.hue[0] <= self.hue[1] <= 0.5:
             raise ValueError(f"hue must be between -0.5 and 0.5, not {hue}", op="ColorJitter")
 
@@ -243,7 +224,7 @@ class ColorJitter(Module):
                 f"hue={self.hue}")  # fmt: skip
 
 
-class RandomErasing(_WithChance):
+class RandomErasing(WithChance):
     """A rectangle of a tensor of an image is overwritten, with probability p (Zhong et al., 2017).
 
     scale: the least and the largest share of the area; ratio: of height to width; value: what is written, a number,

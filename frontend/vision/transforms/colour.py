@@ -36,16 +36,17 @@ def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
     return shade if num_output_channels == 1 else shade.expand(*shade.shape[:-3], 3, *shade.shape[-2:])
 
 
-def _largest(img: Tensor) -> int:
+def largest(img: Tensor) -> int:
+    """The value of white."""
     return 1 if img.is_floating_point() else iinfo(img.dtype).max
 
 
-def _blend(img: Tensor, other: Tensor, factor: float) -> Tensor:
+def blend(img: Tensor, other: Tensor, factor: float) -> Tensor:
     """factor * img + (1 - factor) * other, between 0 and the largest value of the dtype."""
-    return (factor * img + (1.0 - factor) * other).clamp(0, _largest(img)).to(img.dtype)
+    return (factor * img + (1.0 - factor) * other).clamp(0, largest(img)).to(img.dtype)
 
 
-def _enhanced(img: Any, factor: float, name: str) -> Any:
+def enhanced(img: Any, factor: float, name: str) -> Any:
     """What pillow makes of one of its images; ValueError for negative factors."""
     require_image(img, f"adjust_{name.lower()}")
     if factor < 0:
@@ -55,26 +56,26 @@ def _enhanced(img: Any, factor: float, name: str) -> Any:
 
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     """The image so many times as bright: 0 is black, 1 the image itself."""
-    made = _enhanced(img, brightness_factor, "Brightness")
-    return _blend(img, zeros_like(img), brightness_factor) if made is None else made
+    made = enhanced(img, brightness_factor, "Brightness")
+    return blend(img, zeros_like(img), brightness_factor) if made is None else made
 
 
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     """The image with so many times its contrast: 0 is its mean grey, 1 the image itself."""
-    made = _enhanced(img, contrast_factor, "Contrast")
+    made = enhanced(img, contrast_factor, "Contrast")
     if made is not None:
         return made
     grey = rgb_to_grayscale(img)
     grey = grey if grey.is_floating_point() else grey.float()
-    return _blend(img, grey.mean((-3, -2, -1), keepdim=True), contrast_factor)
+    return blend(img, grey.mean((-3, -2, -1), keepdim=True), contrast_factor)
 
 
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
     """The image with so much colour: 0 is grey, 1 the image itself."""
-    made = _enhanced(img, saturation_factor, "Color")
+    made = enhanced(img, saturation_factor, "Color")
     if made is not None or get_dimensions(img)[0] == 1:
         return img if made is None else made
-    return _blend(img, rgb_to_grayscale(img), saturation_factor)
+    return blend(img, rgb_to_grayscale(img), saturation_factor)
 
 
 def adjust_hue(img: Any, hue_factor: float) -> Any:
@@ -87,9 +88,9 @@ def adjust_hue(img: Any, hue_factor: float) -> Any:
         hue, saturation, value = img.convert("HSV").split()
         shifted = np.asarray(hue) + np.int32(hue_factor * 255).astype(np.uint8)  # round the circle of 256
         return pillow().merge("HSV", (pillow().fromarray(shifted), saturation, value)).convert(img.mode)
-    values = img if img.is_floating_point() else img.float() / _largest(img)
+    values = img if img.is_floating_point() else img.float() / largest(img)
     shifted = _shifted(values, hue_factor)
-    return shifted if img.is_floating_point() else (shifted * (_largest(img) + 1 - 1e-3)).to(img.dtype)
+    return shifted if img.is_floating_point() else (shifted * (largest(img) + 1 - 1e-3)).to(img.dtype)
 
 
 def _shifted(img: Tensor, shift: float) -> Tensor:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa.ir.dtype import DType
-from brasa.ir.errors import ArgumentError, ValueError
+from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.nn.modules.module import Module
 from brasa.tensors.tensor import Tensor
 from brasa.vision.transforms import functional
 from brasa.vision.transforms.drawing import uniform
-from brasa.vision.transforms.images import InterpolationMode, pair
+from brasa.vision.transforms.images import InterpolationMode, get_dimensions, pair
 
 _BILINEAR = InterpolationMode.BILINEAR
 
@@ -148,6 +148,44 @@ class FiveCrop(Module):
 
     def extra_repr(self) -> str:
         return f"size={self.size}"
+
+
+class TenCrop(FiveCrop):
+    """FiveCrop of the image, then of its mirror image: left to right, or upside down if vertical_flip."""
+
+    def __init__(self, size: Any, vertical_flip: bool = False) -> None:
+        super().__init__(size)
+        self.vertical_flip = vertical_flip
+
+    def forward(self, img: Any) -> tuple[Any, ...]:
+        return functional.ten_crop(img, self.size, self.vertical_flip)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, vertical_flip={self.vertical_flip}"
+
+
+class LinearTransformation(Module):
+    """The flattened tensor, less mean_vector [d], times transformation_matrix [d, d]: whitening, for example.
+
+    ShapeError for sizes that do not fit.
+    """
+
+    def __init__(self, transformation_matrix: Tensor, mean_vector: Tensor) -> None:
+        super().__init__()
+        size = transformation_matrix.shape[0]
+        if tuple(transformation_matrix.shape) != (size, size) or tuple(mean_vector.shape) != (size,):
+            raise ShapeError(f"the matrix must be square and the mean as long, not {list(transformation_matrix.shape)} "
+                             f"and {list(mean_vector.shape)}", op="LinearTransformation")  # fmt: skip
+        self.transformation_matrix, self.mean_vector = transformation_matrix, mean_vector
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        _, rows, columns = get_dimensions(tensor)
+        size = self.mean_vector.shape[0]
+        if tensor.ndim < 3 or tensor.shape[-3] * rows * columns != size:
+            raise ShapeError(f"expects a tensor [..., channels, height, width] of {size} numbers, not "
+                             f"{list(tensor.shape)}", op="LinearTransformation")  # fmt: skip
+        flat = tensor.reshape(-1, size) - self.mean_vector
+        return (flat @ self.transformation_matrix).reshape(tensor.shape)
 
 
 class Pad(Module):

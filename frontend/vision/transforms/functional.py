@@ -24,7 +24,7 @@ from brasa.vision.transforms.geometry import (
     pad,
     resize,
     resized_crop,
-    rotate,
+    ten_crop,
     vflip,
 )
 from brasa.vision.transforms.images import (
@@ -33,6 +33,16 @@ from brasa.vision.transforms.images import (
     get_image_num_channels,
     get_image_size,
 )
+from brasa.vision.transforms.tones import (
+    adjust_gamma,
+    adjust_sharpness,
+    autocontrast,
+    equalize,
+    invert,
+    posterize,
+    solarize,
+)
+from brasa.vision.transforms.warping import affine, elastic_transform, perspective, rotate
 
 to_grayscale = rgb_to_grayscale  # its older name
 
@@ -40,11 +50,17 @@ __all__ = [
     "InterpolationMode",
     "adjust_brightness",
     "adjust_contrast",
+    "adjust_gamma",
     "adjust_hue",
     "adjust_saturation",
+    "adjust_sharpness",
+    "affine",
+    "autocontrast",
     "center_crop",
     "convert_image_dtype",
     "crop",
+    "elastic_transform",
+    "equalize",
     "erase",
     "five_crop",
     "gaussian_blur",
@@ -52,13 +68,18 @@ __all__ = [
     "get_image_num_channels",
     "get_image_size",
     "hflip",
+    "invert",
     "normalize",
     "pad",
+    "perspective",
     "pil_to_tensor",
+    "posterize",
     "resize",
     "resized_crop",
     "rgb_to_grayscale",
     "rotate",
+    "solarize",
+    "ten_crop",
     "to_grayscale",
     "to_pil_image",
     "to_tensor",

@@ -1,18 +1,15 @@
-"""Images cut, padded, turned and in other sizes."""
+"""Images cut, padded, mirrored and in other sizes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from brasa.functions.arranging import flip
-from brasa.functions.joining import cat
 from brasa.ir.errors import ValueError
 from brasa.nn import functional as nn_functional
-from brasa.tensors.creation import ones_like, tensor
 from brasa.tensors.tensor import Tensor, copied
 from brasa.vision.pillow import pillow, pillow_part
 from brasa.vision.transforms.images import InterpolationMode, get_dimensions, pair, require_image
@@ -62,6 +59,12 @@ def five_crop(img: Any, size: Any) -> tuple[Any, ...]:
     return (*(crop(img, *corner, height, width) for corner in corners), center_crop(img, (height, width)))
 
 
+def ten_crop(img: Any, size: Any, vertical_flip: bool = False) -> tuple[Any, ...]:
+    """five_crop of the image, then of its mirror image, left to right or upside down."""
+    flipped = vflip(img) if vertical_flip else hflip(img)
+    return (*five_crop(img, size), *five_crop(flipped, size))
+
+
 _PADDINGS = ("constant", "edge", "reflect", "symmetric")
 
 
@@ -80,7 +83,7 @@ def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -
     if padding_mode == "constant":
         if isinstance(img, Tensor):
             return nn_functional.pad(img, [left, right, top, bottom], value=fill)
-        return pillow_part("ImageOps").expand(img, (left, top, right, bottom), _fill_of(img, fill))
+        return pillow_part("ImageOps").expand(img, (left, top, right, bottom), fill_of(img, fill, "pad"))
     _, rows, columns = get_dimensions(img)
     if min(left, top, right, bottom) < 0:
         raise ValueError(f"padding must not be negative with {padding_mode!r}, it is {padding!r}", op="pad")
@@ -96,14 +99,14 @@ def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -
     return made
 
 
-def _fill_of(img: Any, fill: Any) -> Any:
-    """A filling value for each of an image's channels."""
+def fill_of(img: Any, fill: Any, op: str) -> Any:
+    """A filling value for each of an image's channels, 0 for None."""
     channels = len(img.getbands())
-    values = tuple(fill) if isinstance(fill, Sequence) else (fill,)
+    values = tuple(fill) if isinstance(fill, Sequence) else (fill or 0,)
     if len(values) == 1:
         return values[0] if channels == 1 else values * channels
     if len(values) != channels:
-        raise ValueError(f"fill has {len(values)} values, the image {channels} channels", op="pad")
+        raise ValueError(f"fill has {len(values)} values, the image {channels} channels", op=op)
     return values
 
 
@@ -126,10 +129,10 @@ def resize(
     if mode not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
         raise ValueError(f"tensors cannot be resized with {mode}", op="resize")
     smooth = bool(antialias) and mode in ("bilinear", "bicubic")
-    values = _wide(img)
+    values = wide(img)
     planes = values.reshape(-1, 1, rows, columns)
     made = nn_functional.interpolate(planes, (height, width), mode=mode, antialias=smooth)
-    return _narrow(made.reshape(*img.shape[:-2], height, width), img)
+    return narrow(made.reshape(*img.shape[:-2], height, width), img)
 
 
 def _new_size(rows: int, columns: int, size: Any, max_size: int | None) -> tuple[int, int]:
@@ -148,12 +151,12 @@ def _new_size(rows: int, columns: int, size: Any, max_size: int | None) -> tuple
     return (long, short) if columns <= rows else (short, long)
 
 
-def _wide(img: Tensor) -> Tensor:
+def wide(img: Tensor) -> Tensor:
     """Floats to compute with."""
     return img if img.is_floating_point() else img.float()
 
 
-def _narrow(values: Tensor, img: Tensor) -> Tensor:
+def narrow(values: Tensor, img: Tensor) -> Tensor:
     """Computed values in the dtype of the image."""
     if img.is_floating_point():
         return values
@@ -166,52 +169,3 @@ def resized_crop(
 ) -> Any:  # fmt: skip
     """A part of the image, in another size."""
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
-
-
-def rotate(
-    img: Any, angle: float, interpolation: InterpolationMode = InterpolationMode.NEAREST, expand: bool = False,
-    center: Sequence[float] | None = None, fill: Any = None,
-) -> Any:  # fmt: skip
-    """The image turned by so many degrees against the clock.
-
-    expand: the result is large enough to hold all of it. center: (x, y) from the top left corner, in place of the
-    middle. fill: the value outside of the image, 0 if None.
-    """
-    require_image(img, "rotate")
-    if not isinstance(img, Tensor):
-        outside = _fill_of(img, 0 if fill is None else fill)
-        return img.rotate(angle, interpolation.of_pillow, expand, center and tuple(center), fillcolor=outside)
-    _, rows, columns = get_dimensions(img)
-    turn = math.radians(angle)
-    cos, sin = math.cos(turn), math.sin(turn)
-    shift = (0.0, 0.0) if center is None else (center[0] - columns / 2, center[1] - rows / 2)
-    height, width = (rows, columns) if not expand else _bounds(rows, columns, cos, sin)
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    x, y = x + 0.5 - width / 2 - shift[0], y + 0.5 - height / 2 - shift[1]
-    grid = np.stack(((cos * x - sin * y + shift[0]) / (columns / 2), (sin * x + cos * y + shift[1]) / (rows / 2)), -1)
-    values = _wide(img)
-    planes = values.reshape(1, -1, rows, columns)
-    if fill is not None:
-        planes = cat([planes, ones_like(planes[:, :1])], 1)
-    places = copied(grid[None]).to(planes.dtype)
-    made = nn_functional.grid_sample(planes, places, interpolation.value, "zeros", align_corners=False)
-    if fill is not None:
-        made, inside = made[:, :-1], made[:, -1:]
-        inside = (inside >= 0.5).to(made.dtype) if interpolation is InterpolationMode.NEAREST else inside
-        shade = tensor(fill, dtype=made.dtype).reshape(-1, 1, 1)
-        made = made.reshape(-1, shade.shape[0], height, width)
-        made = made * inside + (1 - inside) * shade
-    return _narrow(made.reshape(*img.shape[:-2], height, width), img)
-
-
-def _bounds(rows: int, columns: int, cos: float, sin: float) -> tuple[int, int]:
-    """(height, width) that hold an image which is turned; from whole pixel to whole pixel, as pillow counts."""
-    if abs(sin) < 1e-9 or abs(cos) < 1e-9:  # by right angles
-        return (rows, columns) if abs(sin) < 1e-9 else (columns, rows)
-    across = (abs(cos) * columns + abs(sin) * rows) / 2
-    down = (abs(sin) * columns + abs(cos) * rows) / 2
-    return _span(rows / 2, down), _span(columns / 2, across)
-
-
-def _span(middle: float, reach: float) -> int:
-    return math.ceil(middle + reach) - math.floor(middle - reach)

@@ -198,6 +198,14 @@ RANDOM = [
     transforms.RandomChoice([transforms.Pad(1), transforms.Pad(2)], p=[0.4, 0.6]),
     transforms.RandomOrder([transforms.Pad(1), transforms.CenterCrop(12)]),
     transforms.GaussianBlur(3),
+    transforms.RandomAffine(20, (0.1, 0.2), (0.8, 1.2), 10),
+    transforms.RandomPerspective(p=0.7),
+    transforms.ElasticTransform(60.0, 2.0),
+    transforms.RandomPosterize(2),
+    transforms.AutoAugment(),
+    transforms.RandAugment(),
+    transforms.TrivialAugmentWide(),
+    transforms.AugMix(),
 ]
 
 
