@@ -81,7 +81,7 @@ $(VENV)/.made $(BENCH_VENV)/.made $(DOCS_VENV)/.made $(LOWEST_VENV)/.made:
 $(LOWEST_VENV)/lowest.txt: $(LOWEST_VENV)/.made pyproject.toml
 	sed -nE 's/^  "([a-z_]+)>=([0-9.]+).*/\1==\2/p' pyproject.toml > $@
 
-$(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo,tensorboard
+$(VENV)/.test $(LOWEST_VENV)/.test: EXTRAS := test,demo,tensorboard,rl
 $(VENV)/.demo: EXTRAS := demo
 $(VENV)/.examples: EXTRAS := demo,tensorboard,text,vision,rl
 $(BENCH_VENV)/.bench: EXTRAS := peers,demo
