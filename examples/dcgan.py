@@ -134,8 +134,8 @@ def train(
     losses = []
     for _ in range(epochs):
         for batch in DataLoader(images, BATCH, shuffle=True):
-            told_loss, believed_loss = step(batch)
-            losses.append((told_loss.item(), believed_loss.item()))
+            one, other = step(batch)
+            losses.append((one.item(), other.item()))
         told(*losses[-1])
     return generator, discriminator, losses
 

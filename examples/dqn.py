@@ -57,7 +57,10 @@ class Memory:
 
 
 def make_functions(network: QNetwork, compiled: bool) -> tuple[Act, Update]:
-    """The best action for state[4], and one step of training by some of the first `count` rows of the memory."""
+    """The best action for state[4], and one step of training by some of the first `count` rows of the memory.
+
+    That is a tensor, because machine code would hold for one number only.
+    """
     slow = deepcopy(network)
     optimizer = optim.Adam(network.parameters(), lr=1e-3)
 
