@@ -11,7 +11,7 @@ import numpy as np
 
 from brasa.ir.errors import ArgumentError
 from brasa.vision.datasets.files import Published, compare, download, missing, unpack, wrong
-from brasa.vision.datasets.samples import Transform, VisionDataset, split_text
+from brasa.vision.datasets.samples import PublishedDataset
 from brasa.vision.pillow import pillow
 
 _SIDE, _COLOURS = 32, 3
@@ -48,7 +48,7 @@ def read_batch(path: Path, owner: str) -> dict[str, Any]:
     return found
 
 
-class CIFAR10(VisionDataset):
+class CIFAR10(PublishedDataset):
     """Colour images of ten classes (Krizhevsky, 2009): 50,000 to learn from and 10,000 to test with.
 
     Samples are an image, 32x32 in mode "RGB", and its class as an int; `data` is an array uint8[n, 32, 32, 3] and
@@ -71,18 +71,12 @@ class CIFAR10(VisionDataset):
     meta = Published("batches.meta", "5ff9c542aee3614f3951f8cda6e48888")
     names_key, labels_key = "label_names", "labels"
 
-    def __init__(
-        self, root: str | Path, train: bool = True, transform: Transform | None = None,
-        target_transform: Transform | None = None, download: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(root, transform=transform, target_transform=target_transform)
-        self.train = train
-        if download:
-            self.download()
+    def read(self) -> None:
+        """Read all batches; the errors are those of the class."""
         self.classes: list[str] = self._read(self.meta, self.names_key)[self.names_key]
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
         images, self.targets = [], []
-        for source in self.train_list if train else self.test_list:
+        for source in self.train_list if self.train else self.test_list:
             batch = self._read(source, "data", self.labels_key)
             images.append(self._checked(self._path(source), batch["data"], batch[self.labels_key]))
             self.targets += [int(label) for label in batch[self.labels_key]]
@@ -125,9 +119,6 @@ class CIFAR10(VisionDataset):
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         return self.transformed(pillow().fromarray(self.data[index]), self.targets[index])
-
-    def extra_repr(self) -> str:
-        return split_text(self.train)
 
 
 class CIFAR100(CIFAR10):

@@ -12,7 +12,7 @@ import numpy as np
 
 from brasa.tensors.tensor import Tensor, array_of, over_array
 from brasa.vision.datasets.files import Published, compare, download, missing, wrong
-from brasa.vision.datasets.samples import Transform, VisionDataset, split_text
+from brasa.vision.datasets.samples import PublishedDataset
 from brasa.vision.pillow import pillow
 
 _UNSIGNED = 8  # IDX's code for bytes
@@ -37,7 +37,7 @@ def read_idx(path: Path, rank: int, owner: str) -> np.ndarray[Any, Any]:
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-class MNIST(VisionDataset):
+class MNIST(PublishedDataset):
     """Handwritten digits (LeCun, Cortes & Burges, 1998): 60,000 to learn from and 10,000 to test with.
 
     Samples are an image, 28x28 in mode "L", and its class as an int; `data` is uint8[n, 28, 28], `targets` int64[n].
@@ -53,15 +53,9 @@ class MNIST(VisionDataset):
         "9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c",
     )  # fmt: skip
 
-    def __init__(
-        self, root: str | Path, train: bool = True, transform: Transform | None = None,
-        target_transform: Transform | None = None, download: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(root, transform=transform, target_transform=target_transform)
-        self.train = train
-        if download:
-            self.download()
-        images, labels = self._published[:2] if train else self._published[2:]
+    def read(self) -> None:
+        """Read the images and the labels; the errors are those of the class."""
+        images, labels = self._published[:2] if self.train else self._published[2:]
         self._pixels = self._read(images, 3)
         self._labels = self._read(labels, 1)
         if len(self._labels) != len(self._pixels):
@@ -116,9 +110,6 @@ class MNIST(VisionDataset):
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         return self.transformed(pillow().fromarray(self._pixels[index]), int(self._labels[index]))
-
-    def extra_repr(self) -> str:
-        return split_text(self.train)
 
 
 class FashionMNIST(MNIST):

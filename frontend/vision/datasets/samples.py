@@ -56,6 +56,34 @@ class VisionDataset(Dataset[Any]):
         return image, target
 
 
+class PublishedDataset(VisionDataset):
+    """A data set that is read from published files: images to learn from, or to test with.
+
+    download: fetch the files that are not there.
+    """
+
+    def __init__(
+        self, root: str | Path, train: bool = True, transform: Transform | None = None,
+        target_transform: Transform | None = None, download: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(root, transform=transform, target_transform=target_transform)
+        self.train = train
+        if download:
+            self.download()
+        self.read()
+
+    def download(self) -> None:
+        """Fetch the files that are not there."""
+        raise NotImplementedError
+
+    def read(self) -> None:
+        """Read the files."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return split_text(self.train)
+
+
 def split_text(train: bool) -> str:
     """Which half of a data set this is, for its representation."""
     return f"Split: {'Train' if train else 'Test'}"
