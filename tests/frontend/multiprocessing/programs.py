@@ -10,25 +10,24 @@ import brasa
 from brasa import nn
 
 
-def change(tasks: Any, done: Any, shared: brasa.Tensor) -> None:
-    """Add 1 to each tensor that comes, until None does; then double the one that was an argument."""
+def change(tasks: Any, done: Any, shared: brasa.Tensor, end: Any) -> None:
+    """Add 1 to each tensor that comes, until None does; then double the one that was an argument.
+
+    At last change what comes through a pipe, and send back a part of it.
+    """
     while (tensor := tasks.get()) is not None:
         tensor.add_(1)
         done.put(tensor.tolist())
     shared.mul_(2)
+    tensor = end.recv()["x"]
+    tensor.zero_()
+    end.send((tensor[1], os.getpid()))
 
 
 def give(queue: Any) -> None:
     """Send a tensor, a view of it, and a parameter; and end at once."""
     x = brasa.arange(6).view(2, 3)
     queue.put([x, x.t(), nn.Parameter(brasa.ones(2)), "text"])
-
-
-def answer(end: Any) -> None:
-    """Change what comes through a pipe, and send back where it lies."""
-    tensor = end.recv()["x"]
-    tensor.zero_()
-    end.send((tensor[1], os.getpid()))
 
 
 def square(x: brasa.Tensor) -> brasa.Tensor:
