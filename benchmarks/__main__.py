@@ -150,7 +150,7 @@ def loading(module: Any) -> dict[str, Callable[[], object]]:
     def epoch(batch: int, workers: int) -> Callable[[], object]:
         return lambda: [len(labels) for _, labels in module.utils.data.DataLoader(images, batch, num_workers=workers)]
 
-    cases = [(batch, workers) for batch in (4, 64) for workers in (0, 2)]
+    cases = [(batch, workers) for batch in (4, 64) for workers in (0, 1, 2, 4)]
     return {f"1,024 images loaded, batch {batch}, {workers} workers": epoch(batch, workers) for batch, workers in cases}
 
 
