@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -145,6 +146,7 @@ def _training(module: Any, make: Callable[[], Any], shape: tuple[int, ...], name
 
 def loading(module: Any) -> dict[str, Callable[[], object]]:
     import_module(f"{module.__name__}.utils.data")
+    warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores, as PyTorch warns
     images = programs.Images(module, 1024)
 
     def epoch(batch: int, workers: int) -> Callable[[], object]:
