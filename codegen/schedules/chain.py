@@ -12,7 +12,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
 
-_ROW_BLOCK = 252
+ROW_BLOCK = 252
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
 
@@ -38,7 +38,7 @@ class Chain:
         self.pack = pack
         self.pack_from = pack_from
         self.height, self.vectors = self._tile_shape()
-        self.row_blocks = blocks(product.rows, _ROW_BLOCK)
+        self.row_blocks = blocks(product.rows, ROW_BLOCK)
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.total: Buffer | None = None

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from brasa.codegen.llvm import host_target
+from brasa.codegen.schedules import lower
 from brasa.ir.interpret import interpret
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
 from tests.codegen.schedules.orders import chained, laned, same_bits
-from tests.codegen.schedules.running import Array, machine, reference, region
+from tests.codegen.schedules.running import Array, machine, read, reference, region
 
 _random = np.random.default_rng(17)
 
@@ -231,3 +233,14 @@ def test_weights_and_images_seen_through_views() -> None:
     strided = case.forward().replace("graph main(x: f32[n,16,8,8]", "graph main(x: f32[n,16,8,8] strides(s,1,s,s)")
     last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     same_bits(machine(strided).run(last, w).outputs[0], plain)
+
+
+def test_stack_is_small() -> None:
+    """Few channels are few steps of a sum, so that many positions fit into a panel: their sums still fit the stack."""
+    x, g = "f32[n,64,h,w]", "f32[n,1,h-1,w-1]"
+    body = f" %0: {x} = conv_input_grad(g, k, spatial=[h, w], stride=[1, 1], padding=[0, 0], dilation=[1, 1], groups=1)"
+    text = region(f"{body}\n %1: {x} = tanh(%0)\n %2: {x} = exp(%1)\n return %2", inputs=f"g: {g}, k: f32[1,64,2,2]",
+                  results=[x])  # fmt: skip
+    (kernel,) = lower(read(text), host_target()).kernels
+    elements = [int(extent) for extent in re.findall(r"stack \w+: f32\[(\d+)\]", str(kernel))]
+    assert len(elements) == 2 and sum(elements) * 4 < 3 << 20
