@@ -47,6 +47,7 @@ def test_tensors_and_images_change_alike(change: Any) -> None:
 
 
 def test_values_spread() -> None:
+    assert np.array_equal(pixels_of(F.equalize(planes(PIXELS // 2))), pixels_of(F.equalize(picture(PIXELS // 2))))
     narrow = PIXELS // 3 + 40
     low, high = narrow.min((0, 1)), narrow.max((0, 1))
     expected = (narrow - low) * (255 / (high - low))
@@ -149,6 +150,32 @@ def test_operations(monkeypatch: pytest.MonkeyPatch, transform: Any, expected: s
         assert all(min(abs(s - e) for e in expected) < 1e-9 for s in strengths)
         assert all(min(abs(s - e) for s in strengths) < 1e-9 for e in expected)
     assert min(magnitude for _, magnitude in asked) < 0 or strengths == {0.0, 4.0, 255.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "magnitude", "meaning"),
+    [
+        ("Brightness", 0.5, lambda img: F.adjust_brightness(img, 1.5)),
+        ("Color", -0.5, lambda img: F.adjust_saturation(img, 0.5)),
+        ("Contrast", 0.5, lambda img: F.adjust_contrast(img, 1.5)),
+        ("Sharpness", 0.5, lambda img: F.adjust_sharpness(img, 1.5)),
+        ("Posterize", 3.9, lambda img: F.posterize(img, 3)),
+        ("Solarize", 99.0, lambda img: F.solarize(img, 99)),
+        ("Rotate", 30.0, lambda img: F.rotate(img, 30, fill=7)),
+        ("ShearX", 1.0, lambda img: F.affine(img, 0, [0, 0], 1, [45, 0], fill=7, center=[0, 0])),
+        ("ShearY", -1.0, lambda img: F.affine(img, 0, [0, 0], 1, [0, -45], fill=7, center=[0, 0])),
+        ("TranslateX", 3.6, lambda img: F.affine(img, 0, [3, 0], 1, 0, fill=7)),
+        ("TranslateY", -3.6, lambda img: F.affine(img, 0, [0, -3], 1, 0, fill=7)),
+        ("AutoContrast", 0.0, F.autocontrast),
+        ("Equalize", 0.0, F.equalize),
+        ("Invert", 0.0, F.invert),
+        ("Identity", 0.0, lambda img: img),
+    ],
+)
+def test_what_magnitudes_mean(name: str, magnitude: float, meaning: Any) -> None:
+    for image in (planes(), picture()):
+        made = augmentation._apply(image, name, magnitude, InterpolationMode.NEAREST, 7)
+        assert np.array_equal(pixels_of(made), pixels_of(meaning(image)))
 
 
 def test_mixtures() -> None:
