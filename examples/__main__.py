@@ -123,7 +123,7 @@ def main() -> int:
             console.print(result.figure, markup=False, highlight=False)
             if result.code:
                 failed.append(name)
-                console.print(result.errors, markup=False, highlight=False)
+                console.print(f"exit code {result.code}\n{result.errors}", markup=False, highlight=False)
                 continue
             made = {name: row(result, first_sentence(known[name].read_text()), date.today())}
             README.write_text(rewrite(README.read_text(), made, known, machine()))

@@ -65,7 +65,7 @@ def test_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr("sys.argv", ["examples"])
     assert runner.main() == 1
     told = capsys.readouterr().out
-    assert "no data" in told and "failed: bad" in told
+    assert "exit code 1\nno data" in told and "failed: bad" in told
     lines = rows(readme.read_text())
     assert list(lines) == ["good"] and re.search(
         r"\| Good\. \| It is 3\. \| \d\.\d s \| \d{4}-\d\d-\d\d \|$", lines["good"]
