@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brasa.ir import dim
-from brasa.ir.graph import Graph, Node, topological
+from brasa.ir.graph import Graph, Kind, Node, topological
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import all_sizes
 from brasa.passes.autodiff import autodiff, vjp_graph
@@ -97,30 +97,53 @@ def _dependents(graph: Graph, values: Sequence[Node]) -> set[Node]:
 
 
 def _extras(needed: Iterable[Node], free: set[Node]) -> tuple[Node, ...]:
-    """The values to keep besides the free ones, so that all that is needed is cheap to compute from them."""
-    extras: dict[Node, None] = {}
-    for value in needed:
-        missing = _missing(value, {*free, *extras})
-        smaller = len(missing) == 1 and nominal(missing[0].tensor.nbytes) <= nominal(value.tensor.nbytes)
-        extras.update(dict.fromkeys(missing if smaller else (value,) if missing else ()))
-    return tuple(extras)
+    """The values to keep besides the free ones: the fewest bytes from which all that is needed is cheap to compute."""
+    forced = [value for value in needed if value not in free and not is_cheap(value)]
+    known = {*free, *forced}
+    rest = [value for value in needed if not all(map(is_cheap, _below((value,), known)))]
+    return (*forced, *_least_cut(rest, known)) if rest else tuple(forced)
 
 
-def _missing(value: Node, available: set[Node]) -> list[Node]:
-    """The values that are costly to compute and that `value` is made of, by cheap work from there on."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [value]
+def _below(values: Iterable[Node], known: set[Node]) -> list[Node]:
+    """What `values` are made of, from what is costly to compute on."""
+    found: dict[Node, None] = {}
+    stack = list(values)
     while stack:
         node = stack.pop()
-        if node in available or node in seen:
+        if node not in known and node not in found:
+            found[node] = None
+            stack.extend(node.operands if is_cheap(node) else ())
+    return list(found)
+
+
+def _least_cut(values: Iterable[Node], known: set[Node]) -> list[Node]:
+    """The values of the fewest bytes without which nothing costly leads to `values`: a minimum cut.
+
+    Each value is an edge of its size from its `False` end to its `True` one; an edge without a size cannot be cut. Of
+    cuts that are equally small it is the one nearest to `values`, so that least is computed again; but a value is kept
+    rather than a view of all of it, which may need a copy.
+    """
+    import networkx
+
+    inner = _below(values, known)
+    network = networkx.DiGraph()
+    for node in inner:
+        whole = node.op.kind is Kind.VIEW and _bytes(node) >= _bytes(node.operands[0])
+        network.add_edge((node, False), (node, True), **({} if whole else {"capacity": _bytes(node)}))
+        if not is_cheap(node):
+            network.add_edge("costly", (node, False))
             continue
-        seen.add(node)
-        if is_cheap(node):
-            stack.extend(node.operands)
-        else:
-            found.append(node)
-    return found
+        for operand in node.operands:
+            if operand not in known:
+                network.add_edge((operand, True), (node, False))
+    for value in values:
+        network.add_edge((value, True), "needed")
+    _, (before, _) = networkx.minimum_cut(network, "costly", "needed")
+    return [node for node in inner if (node, False) in before and (node, True) not in before]
+
+
+def _bytes(node: Node) -> int:
+    return nominal(node.tensor.nbytes)
 
 
 def _frontier(values: Iterable[Node], stop: set[Node]) -> set[Node]:

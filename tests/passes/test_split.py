@@ -119,6 +119,33 @@ def test_of_softmax_the_exponential_is_the_one_large_value_that_is_kept() -> Non
     assert_whole(whole, (True,), cut, seed=0)
 
 
+CROSSED = """
+    graph crossed(x: f32[n,8], y: f32[n,8], a: f32[n,8], b: f32[n,8], c: f32[8,n]) {
+      %0: f32[n,8] = exp(x)
+      %1: f32[n,8] = tanh(y)
+      %2: f32[n,8] = add(%0, %1)
+      %3: f32[n,8] = sub(%0, %1)
+      %4: f32[8,n] = permute(%0, axes=[1,0])
+      %5: f32[n,8] = mul(%2, a)
+      %6: f32[n,8] = mul(%3, b)
+      %7: f32[8,n] = mul(%4, c)
+      return %5, %6, %7
+    }"""
+
+
+@pytest.mark.parametrize(("wanted", "extras"), [
+    ("abc", ["exp", "tanh"]),  # two values instead of the three that are read, and no copy for the view
+    ("ab", ["add", "sub"]),  # as small as the two below, and nothing is computed again
+    ("a", ["add"]),
+    ("c", ["exp"]),
+])  # fmt: skip
+def test_the_fewest_bytes_are_kept(wanted: str, extras: list[str]) -> None:
+    whole, of = graph(CROSSED), tuple(name in wanted for name in "xyabc")
+    cut = split(whole, of)
+    assert sorted(node.op.name for node in cut.forward.outputs[3:]) == extras
+    assert_whole(whole, of, cut, 0)
+
+
 def test_calls_are_taken_apart() -> None:
     whole = graph(CALLS)
     cut = split(whole, (True, True))
