@@ -1,6 +1,7 @@
 """Passes: graphs to better graphs with the same meaning, bit for bit; and the memory plan of a program."""
 
 from brasa.passes.autodiff import autodiff as autodiff
+from brasa.passes.autodiff import partial_vjp_graph as partial_vjp_graph
 from brasa.passes.autodiff import vjp_graph as vjp_graph
 from brasa.passes.batch import LoopWarning as LoopWarning
 from brasa.passes.batch import batch as batch
@@ -28,5 +29,6 @@ from brasa.passes.simplify import simplify as simplify
 from brasa.passes.split import Kept as Kept
 from brasa.passes.split import Split as Split
 from brasa.passes.split import split as split
+from brasa.passes.split import split_for_some as split_for_some
 from brasa.passes.split_complex import split_complex as split_complex
 from brasa.passes.transpose_products import transpose_products as transpose_products

@@ -45,7 +45,8 @@ def autodiff(graph: Graph) -> Graph:
             count = node.attrs["outputs"]
             outputs, seeds, values = operands[:count], operands[count : 2 * count], operands[2 * count :]
             with located(node.where):
-                expanded[node] = differentiate(program, outputs, seeds, values, whole=node in again)
+                found = differentiate(program, outputs, seeds, values, whole=node in again)
+                expanded[node] = or_zeros(program, values, found)
             continue
         held: dict[str, Any] = {name: autodiff(value) for name, value in node.attrs.items() if isinstance(value, Graph)}
         new[node] = program.append(node.replace(operands, **held))
@@ -75,9 +76,10 @@ class Growing:
 
 def differentiate(
     program: Growing, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False
-) -> list[Node]:
+) -> list[Node | None]:
     """The gradient, by each of `values`, of the outputs weighted by the seeds; its nodes are added to the program.
 
+    None for a value that no gradient reaches.
     whole: keep what one node contributes together as a call of one vjp graph. It is wanted where the gradient will
     itself be differentiated: eager mode differentiates the backward graphs of its functions as wholes, too.
     """
@@ -112,7 +114,13 @@ def differentiate(
             for operand, contribution in zip(node.operands, contributions, strict=node.op is not again):
                 if contribution is not None and operand in active:
                     accumulate(operand, contribution)
-    return [total[_key(v)] if _key(v) in total else program.append(full_like(v, 0)) for v in values]
+    return [total.get(_key(value)) for value in values]
+
+
+def or_zeros(program: Growing, values: Sequence[Node], gradients: Sequence[Node | None]) -> list[Node]:
+    """The gradients, 0 where there is none."""
+    pairs = zip(values, gradients, strict=True)
+    return [program.append(full_like(value, 0)) if gradient is None else gradient for value, gradient in pairs]
 
 
 def _key(value: Node) -> Value:
@@ -210,7 +218,32 @@ def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
 
 
 def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
-    outputs = [node for node in graph.outputs if is_differentiable(node.tensor)]
+    program, inputs, found = _gradients(graph, wanted, (True,) * len(graph.outputs))
+    values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
+    return _graph_of_gradients(graph, program, inputs, or_zeros(program, values, found))
+
+
+def partial_vjp_graph(
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...]
+) -> tuple[Graph, tuple[bool, ...]]:
+    """As vjp_graph, when gradients come for some outputs only; and whether one reaches each of the inputs.
+
+    Of the others, what is not differentiable counts as not coming. There is a result for each input that is wanted and
+    reached: what no gradient reaches has none, as on a tape, where 0 would not do: 0 times infinity is NaN.
+    """
+    program, inputs, found = _gradients(autodiff(graph), wanted, coming)
+    results = iter(found)
+    reached = tuple(each and next(results) is not None for each in wanted)
+    return _graph_of_gradients(graph, program, inputs, [result for result in found if result is not None]), reached
+
+
+def _gradients(
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...]
+) -> tuple[Growing, tuple[Node, ...], list[Node | None]]:
+    """A graph grown by its gradients, its inputs with theirs, and the gradients that are wanted."""
+    outputs = [
+        node for node, comes in zip(graph.outputs, coming, strict=True) if comes and is_differentiable(node.tensor)
+    ]
     prefix, taken = "g", {node.attrs["name"] for node in graph.inputs}
     while any(f"{prefix}{i}" in taken for i in range(len(outputs))):
         prefix += "g"
@@ -218,6 +251,9 @@ def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
     inputs = (*graph.inputs, *seeds)
     program = Growing(inputs, graph.nodes)
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
-    results = tuple(differentiate(program, outputs, seeds, values))
+    return program, inputs, differentiate(program, outputs, seeds, values)
+
+
+def _graph_of_gradients(graph: Graph, program: Growing, inputs: tuple[Node, ...], results: Sequence[Node]) -> Graph:
     needed = set(topological(results, inputs))
-    return Graph(f"{graph.name}_vjp", inputs, tuple(node for node in program.nodes if node in needed), results)
+    return Graph(f"{graph.name}_vjp", inputs, tuple(node for node in program.nodes if node in needed), tuple(results))

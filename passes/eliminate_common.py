@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from brasa.ir.graph import Graph, Node
@@ -18,13 +18,28 @@ def eliminate_common(graph: Graph) -> Graph:
     kept: list[Node] = []
     for node in graph.nodes:
         operands = tuple(new[operand] for operand in node.operands)
-        attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
-        key = (node.op, operands, attrs, node.type)
+        key = _key(node, operands)
         if key not in first:
             first[key] = node if operands == node.operands else node.replace(operands)
             kept.append(first[key])
         new[node] = first[key]
     return Graph(graph.name, graph.inputs, tuple(kept), tuple(new[node] for node in graph.outputs), graph.updates)
+
+
+def equals(nodes: Iterable[Node], others: Iterable[Node]) -> dict[Node, Node]:
+    """For each node, in program order, the one of the others that computes the same from the same inputs, if any."""
+    first = {_key(node, node.operands): node for node in others}
+    found: dict[Node, Node] = {}
+    for node in nodes:
+        same = first.get(_key(node, tuple(found.get(operand, operand) for operand in node.operands)))
+        if same is not None:
+            found[node] = same
+    return found
+
+
+def _key(node: Node, operands: tuple[Node, ...]) -> Hashable:
+    attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
+    return node.op, operands, attrs, node.type
 
 
 def attr_key(value: Any) -> Hashable:

@@ -19,7 +19,7 @@ from brasa.ir.graph import Graph, Kind, Node, item_types, located, topological
 from brasa.ir.ops.control import call, custom, item, items, stop_gradient
 from brasa.ir.ops.nested import cond, hidden_results, scan
 from brasa.ir.ops.source import full, full_like, make_input
-from brasa.passes.autodiff import Growing, autodiff, differentiate, is_differentiable, written_out
+from brasa.passes.autodiff import Growing, autodiff, differentiate, is_differentiable, or_zeros, written_out
 from brasa.passes.inline import inline
 from brasa.passes.nested_gradients import with_starts
 
@@ -92,7 +92,7 @@ def _moved(program: Growing, node: Node, found: Sequence[Move]) -> Sequence[Move
         inner.append(each)
     outputs, seeds = [each for each, _ in pairs], [move for _, move in pairs]
     values = [one for one in ones if one is not None]
-    results = iter(differentiate(inner, outputs, seeds, values))
+    results = iter(or_zeros(inner, values, differentiate(inner, outputs, seeds, values)))
     return [None if one is None else next(results) for one in ones]
 
 

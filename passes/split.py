@@ -10,9 +10,9 @@ from brasa.ir import dim
 from brasa.ir.graph import Graph, Kind, Node, topological
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import all_sizes
-from brasa.passes.autodiff import autodiff, vjp_graph
+from brasa.passes.autodiff import autodiff, partial_vjp_graph, vjp_graph
 from brasa.passes.costs import is_cheap, nominal
-from brasa.passes.eliminate_common import eliminate_common
+from brasa.passes.eliminate_common import eliminate_common, equals
 from brasa.passes.eliminate_dead import eliminate_dead
 from brasa.passes.inline import inline
 from brasa.passes.pipeline import Pass, run
@@ -55,7 +55,7 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
     work, and then the smallest that spares it. Random bits are always drawn again.
     """
     graph = autodiff(graph)
-    joint, count = run(_joint(graph, wanted), passes), len(graph.outputs)
+    joint, count = run(_joint(graph, vjp_graph(graph, wanted)), passes), len(graph.outputs)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
     outputs, gradients = joint.outputs[:count], joint.outputs[count:]
     later = _dependents(joint, seeds)
@@ -80,9 +80,35 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
     )
 
 
-def _joint(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+def split_for_some(
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], cut: Split,
+    passes: Sequence[tuple[str, Pass]] = JOINT,
+) -> tuple[Graph, tuple[Kept, ...], tuple[bool, ...]]:  # fmt: skip
+    """A backward for gradients that come for some outputs only, after the forward of a cut that was made for all.
+
+    The backward graph, what it reads before these gradients (of what the cut keeps, and any inputs), and which inputs
+    it has a gradient of: see `partial_vjp_graph`.
+    """
+    graph = autodiff(graph)
+    back, reached = partial_vjp_graph(graph, wanted, coming)
+    joint = run(_joint(graph, back), passes)
+    inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
+    gradients, count = joint.outputs[len(graph.outputs) :], len(graph.outputs)
+    made = {node: i for i, node in enumerate(cut.forward.outputs)}
+    places = {kept.index + count * (kept.role == "extra"): kept for kept in cut.kept if kept.role != "input"}
+    at_hand = {
+        node: places[made[same]] for node, same in equals(joint.nodes, cut.forward.nodes).items()
+        if made.get(same) in places
+    }  # fmt: skip
+    at_hand.update({node: Kept("input", i) for i, node in enumerate(inputs)})
+    kept = _frontier(gradients, {*at_hand, *seeds}) - set(seeds)
+    ordered = [node for node in at_hand if node in kept]
+    ordered += _size_givers(joint, ordered, seeds, gradients)
+    return _backward(joint, ordered, seeds, gradients), tuple(at_hand[node] for node in ordered), reached
+
+
+def _joint(graph: Graph, back: Graph) -> Graph:
     """One graph of inputs and gradients -> outputs and gradients, in primitives, nothing twice."""
-    back = vjp_graph(graph, wanted)
     known = set(graph.nodes)
     nodes = (*graph.nodes, *(node for node in back.nodes if node not in known))
     return Graph(graph.name, back.inputs, nodes, (*graph.outputs, *back.outputs))

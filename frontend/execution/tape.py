@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 from brasa._state import STATE, bump_epoch
@@ -14,7 +15,7 @@ from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
-from brasa.passes import split, vjp_graph
+from brasa.passes import partial_vjp_graph, split, split_for_some, vjp_graph
 from brasa.runtime import settings
 from brasa.tensors.tensor import Tensor, make, unread, zero_filled
 from brasa.tracing.trace import CaptureError
@@ -129,12 +130,34 @@ class FunctionNode(TapeNode):
         if self.plan is None:
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
+        if self._name == "compiled" and None in compress(grads, self.plan.differentiable):
+            return self._backward_of_some(grads, create_graph)
         seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
         if create_graph:
-            read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
-            operands = [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
-            return self.plan.run_again(operands, seeds, self.name())
+            return self.plan.run_again(self._operands(), seeds, self.name())
         return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
+
+    def _backward_of_some(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+        """A program stands for many functions: those that no gradient comes to have none, as on a tape of them."""
+        assert self.plan is not None
+        partial = self.plan.partial(tuple(grad is not None for grad in grads))
+        seeds = [grad.contiguous() for grad in grads if grad is not None]  # type: ignore[attr-defined]
+        if create_graph:
+            return partial.run_again([*self._operands(), *seeds], self.name())
+        kept: dict[Any, Any] = dict(zip(self.plan.places, self.kept, strict=True))
+        for place, value in zip(self.plan.again_places, self.again, strict=True):
+            kept.setdefault(("input", place), value)
+        values = [
+            take(kept[place], self.name()) if place in kept else unread(self.specs[place[1]])
+            for place in partial.places
+        ]
+        return partial.run([*values, *seeds])
+
+    def _operands(self) -> list[Any]:
+        """What a backward that is itself recorded starts from."""
+        assert self.plan is not None
+        read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
+        return [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
 
     def _seed(self, index: int, grad: Tensor | None) -> Tensor:
         if grad is None:
@@ -178,6 +201,7 @@ class GradientPlan:
         self.graph, self.wanted, self.outputs, self.passes = graph, wanted, len(graph.outputs), passes
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
         parts = checked_split(graph, wanted) if settings().check else split(graph, wanted)
+        self.cut, self._partial = parts, dict[tuple[bool, ...], PartialPlan]()
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
         self.forward = Runner(parts.forward, passes=passes)
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
@@ -190,6 +214,12 @@ class GradientPlan:
         self.keeps = bool(self.places or self.again_places)
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
+    def partial(self, coming: tuple[bool, ...]) -> PartialPlan:
+        """How gradients are computed when they come for some outputs only."""
+        if coming not in self._partial:
+            self._partial[coming] = PartialPlan(self, coming)
+        return self._partial[coming]
+
     def run(self, values: list[Any]) -> list[Tensor | None]:
         """The gradients of all operands, None for those that want none."""
         results = iter(self.backward(values))
@@ -199,6 +229,29 @@ class GradientPlan:
         """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
         results = iter(run_graph(self.again, name, [*operands, *seeds], passes=self.passes))
         return [next(results) if wanted else None for wanted in self.wanted]
+
+
+class PartialPlan:
+    """The backward of a plan when gradients come for some outputs only. places: what it reads besides these."""
+
+    def __init__(self, plan: GradientPlan, coming: tuple[bool, ...]) -> None:
+        backward, kept, self.reached = split_for_some(plan.graph, plan.wanted, coming, plan.cut)
+        self.places = tuple((each.role, each.index) for each in kept)
+        self.again, _ = partial_vjp_graph(plan.graph, plan.wanted, coming)
+        self.passes = plan.passes
+        self.backward = Runner(backward, pass_through=True, passes=plan.passes)
+
+    def run(self, values: list[Any]) -> list[Tensor | None]:
+        """The gradients of all operands, None for those that want none or that none reaches."""
+        return self._all(self.backward(values))
+
+    def run_again(self, values: list[Any], name: str) -> list[Tensor | None]:
+        """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
+        return self._all(run_graph(self.again, name, values, passes=self.passes))
+
+    def _all(self, results: Sequence[Tensor]) -> list[Tensor | None]:
+        found = iter(results)
+        return [next(found) if reached else None for reached in self.reached]
 
 
 _plans: dict[tuple[Graph, tuple[bool, ...]], GradientPlan] = {}
