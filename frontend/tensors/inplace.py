@@ -129,7 +129,7 @@ def _check(target: Tensor, value: Tensor, name: str) -> None:
     order = ("bool", "uint", "int", "float", "complex")
     if order.index(value.dtype.kind) > order.index(target.dtype.kind) and value.dtype.kind not in ("int", "uint"):
         raise DTypeError(f"a result of {value.dtype.name} cannot be written to {type_text(target)}", op=name)
-    if STATE.grad_enabled and target._requires_grad and (target.is_leaf or _base_is_leaf(target)):
+    if STATE.grad_enabled and target._requires_grad and _shows_leaf(target):
         raise GradientError("a leaf that requires gradients cannot be changed in place", op=name,
                             hint="use the out-of-place form, or do it under no_grad()")  # fmt: skip
     if target._cell is None and 0 in target._spec.strides and _repeats(target):
@@ -145,8 +145,17 @@ def _repeats(target: Tensor) -> bool:
     return any(size > 1 and step == 0 for size, step in zip(target.shape, target._spec.strides, strict=True))
 
 
-def _base_is_leaf(target: Tensor) -> bool:
-    return target._base is not None and target._base._requires_grad and target._base.is_leaf
+def _shows_leaf(target: Tensor) -> bool:
+    """Whether a tensor that requires gradients is a leaf or a view of one."""
+    base, cell = target._base, target._cell
+    if target.is_leaf or (base is not None and base._requires_grad and base.is_leaf):
+        return True
+    if cell is not None:
+        return bool(target._path) and cell.node in cell.trace.leaves
+    edge = target._edge
+    while edge is not None and type(edge.node) is ViewNode:
+        edge = edge.node.edges[0]
+    return edge is not None and edge.node.is_leaf
 
 
 def store(target: Tensor, value: Tensor) -> None:
