@@ -19,6 +19,7 @@ from brasa.ir.dtype import complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.ops import control, reduce
+from brasa.ir.ops.contract import matmul
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor, weak_complex
@@ -47,9 +48,19 @@ class Specialization:
         self.name, self.graph, self.guards, self.form = name, graph, guards, form
         self.runner = Runner(graph)
 
+    @functools.cached_property
+    def minds_layout(self) -> bool:
+        """Whether there is a product in it, whose order of summation follows from where its operands lie."""
+        return _has_product(self.graph)
+
     def fits(self, sizes: dict[str, int]) -> bool:
         """Whether the guards hold at these sizes."""
         return all(guard.check(sizes) for guard in self.guards)
+
+
+def _has_product(graph: Graph) -> bool:
+    held = (value for node in graph.nodes for value in node.attrs.values() if isinstance(value, Graph))
+    return any(node.op is matmul for node in graph.nodes) or any(map(_has_product, held))
 
 
 class Function:
@@ -272,22 +283,15 @@ class Function:
         self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...], stops: bool
     ) -> tuple[Specialization, tuple[Node, ...]]:
         set_location(trace.location())
-        flat_fixed = [self._is_fixed(values, operand) for operand in operands]
-        described, shapes = [], []
-        for node, operand, fixed in zip(nodes, operands, flat_fixed, strict=True):
-            type = node.tensor
-            hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
-            weak = not isinstance(operand, Tensor) or operand._weak
-            if fixed:
-                hints = known = tuple(trace.scope.fix(size) for size in type.shape)
-            else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
-                known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
-            marks = trace.marks_of(node)
-            constants = known if any(size is not None for size in known) else None
-            described.append(Operand(type.dtype, type.rank, marks, type.device, constants, weak))
-            shapes.append(hints)
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
-        specialization = self._located_specialize(values, described, shapes, nodes)
+        marks = [trace.marks_of(node) for node in nodes]
+        specialization = self._located_specialize(trace, values, operands, nodes, marks)
+        if specialization.minds_layout and any(marks):
+            settled = [
+                () if each and trace.lies_in_rows(node) else each for node, each in zip(nodes, marks, strict=True)
+            ]
+            if settled != marks:
+                specialization = self._located_specialize(trace, values, operands, nodes, settled)
         outer = trace.named_sizes(nodes)
         for guard in specialization.guards:
             lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
@@ -304,9 +308,22 @@ class Function:
         return specialization, results
 
     def _located_specialize(
-        self, values: Sequence[Any], described: list[Operand], shapes: list[tuple[int, ...]], nodes: tuple[Node, ...]
-    ) -> Specialization:
-        """specialize(), whose error says what the operands are and where they were made."""
+        self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...],
+        marks: Sequence[tuple[str, ...]],
+    ) -> Specialization:  # fmt: skip
+        """specialize() for values of a trace, whose error says what the operands are and where they were made."""
+        described, shapes = [], []
+        for node, operand, marked in zip(nodes, operands, marks, strict=True):
+            type = node.tensor
+            hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
+            weak = not isinstance(operand, Tensor) or operand._weak
+            if self._is_fixed(values, operand):
+                hints = known = tuple(trace.scope.fix(size) for size in type.shape)
+            else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
+                known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
+            constants = known if any(size is not None for size in known) else None
+            described.append(Operand(type.dtype, type.rank, marked, type.device, constants, weak))
+            shapes.append(hints)
         try:
             return self.specialize(values, described, shapes)
         except BrasaError as error:

@@ -11,7 +11,7 @@ from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, stride_marks, strides_of
+from brasa.ir.layout import Strides, is_row_major, row_major, stride_marks, strides_of
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops.source import full, make_input
@@ -306,6 +306,18 @@ class Trace:
         """The layout class of a node's value, as an input has it."""
         with dim.solving(self.scope):
             return stride_marks(node.tensor.shape, strides_of(node))
+
+    def lies_in_rows(self, node: Node) -> bool:
+        """Whether a value is row-major at the sizes at hand, which then count as found out.
+
+        A row that is turned lies like a column: a 1 among the sizes makes many layouts one.
+        """
+        shape, strides = node.tensor.shape, strides_of(node)
+        with dim.solving(self.scope):
+            return all(
+                (stride is not None and dim.equal(stride, step)) or dim.equal(size, 1)
+                for size, stride, step in zip(shape, strides, row_major(shape), strict=True)
+            )
 
     def steps_of(self, tensor: Tensor) -> tuple[Any, ...] | None:
         """The strides as Python code sees them; None where one is only known at run time."""
