@@ -95,7 +95,8 @@ class SizeScope:
         """Take the sizes for equal, and no more names for fixed than that needs."""
         for one, other in ((lhs, rhs), (rhs, lhs)):
             atom = dim.atom_of(one)
-            if atom is not None and not (isinstance(atom, Compound) and atom in dim.atoms(other)):
+            within = dim.atoms(other) if isinstance(atom, Compound) else dim.symbols(other)
+            if atom is not None and atom not in within:
                 self.guards.append(Guard(lhs, "==", rhs, True))
                 if not self._rename(lhs, rhs):
                     self._note(atom, other)
