@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from brasa.execution.tape import Edge, FreedNode
 from brasa.ir import dim
+from brasa.ir.dim import Size
 from brasa.ir.graph import Node
+from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, used_symbols
 from brasa.tensors.tensor import Tensor
@@ -41,11 +43,25 @@ def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
     real = capture.bindings[cell.node]
     value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
-    path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
-    with tracing(None):
-        final = replay(real, path) if path else real
+    final = shown_by(capture, tensor, real)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
     tensor._cell, tensor._path = None, ()
     tensor._requires_grad = needs
     if needs and not leaf:
         tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
+
+
+def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
+    """What a traced view shows of the tensor that stands for its memory, eagerly."""
+    path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
+    with tracing(None):
+        return replay(real, path) if path else real
+
+
+def merges(capture: Capture, tensor: Tensor, shape: Sequence[Size]) -> bool:
+    """Whether the strides of memory from outside let a traced view of it be seen in another shape, at this call."""
+    owner = capture.owners.get(capture.cell_of(tensor))
+    if owner is None:
+        return False
+    shown = shown_by(capture, tensor, owner)._spec
+    return reshaped_strides(shown.shape, shown.strides, tuple(map(capture.scope.hint, shape))) is not None

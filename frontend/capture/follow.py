@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from brasa._state import set_trace
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
-from brasa.capture.ends import formal, settle, size_givers
+from brasa.capture.ends import formal, merges, settle, size_givers
 from brasa.capture.reach import leaves_of, run_from, used_of
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
 from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
@@ -22,6 +22,7 @@ from brasa.execution.runner import failed_check
 from brasa.execution.tape import Edge, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.execution.user_passes import Passes
 from brasa.functions.pointwise import add
+from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, located, topological
@@ -188,6 +189,9 @@ class Capture(Trace):
         )
         type = TensorType(sizes, spec.dtype, spec.device)
         return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
+
+    def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
+        return merges(self, tensor, shape)
 
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)
@@ -361,10 +365,8 @@ class Capture(Trace):
 
     def _tracked(self, alive: list[Tensor]) -> set[Node]:
         """The values that the eager tape goes on from: they need gradients, and no backward has used them up."""
-        return {
-            tensor._cell.node for tensor in alive
-            if tensor._requires_grad and tensor._cell is not None and tensor._cell.node not in self.freed
-        }  # fmt: skip
+        cells = [tensor._cell for tensor in alive if tensor._requires_grad and tensor._cell is not None]
+        return {cell.node for cell in cells if cell.node not in self.freed}
 
     def segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
         """The program that computes the wanted values, and those that land in targets."""

@@ -148,6 +148,9 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
         strides = source._spec.strides if trace is None else trace.strides_of(source)
         found = reshaped_strides(have, strides, shape)
     if found is None:
+        if trace is not None and None in strides and trace.hides_view(source, shape):
+            trace.leave(CaptureError("memory from outside is seen in another shape: its strides decide how", op=op))
+            return reshaped(source, tuple(map(trace.scope.hint, shape)), op, copy)
         if copy:
             return reshaped(contiguous(source), shape, op, copy=False)
         raise ShapeError(f"{type_text(source)} with its strides cannot be seen as [{','.join(map(str, shape))}] "

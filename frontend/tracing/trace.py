@@ -319,6 +319,10 @@ class Trace:
                 for size, stride, step in zip(shape, strides, row_major(shape), strict=True)
             )
 
+    def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
+        """Whether strides that the trace does not know let the tensor be seen in another shape, at this call."""
+        return False
+
     def steps_of(self, tensor: Tensor) -> tuple[Any, ...] | None:
         """The strides as Python code sees them; None where one is only known at run time."""
         strides = self.strides_of(tensor)
