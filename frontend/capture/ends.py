@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import ref
 
+from brasa.capture.tree import Segment, known_without_gradients
 from brasa.execution.tape import Edge, FreedNode
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.graph import Node
+from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
-from brasa.ir.sizes import substitute_attrs, used_symbols
+from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import replay
 from brasa.tracing.sizes import SizeScope
@@ -19,6 +21,15 @@ from brasa.tracing.trace import Cell, tracing
 
 if TYPE_CHECKING:
     from brasa.capture.follow import Capture
+
+
+class Shown(NamedTuple):
+    """A view that has got memory: the node that it still is, while what it is a view of has this version."""
+
+    view: ref[Tensor]
+    cell: Cell
+    version: int
+    node: Node
 
 
 def formal(node: Node, index: int) -> Node:
@@ -65,3 +76,31 @@ def merges(capture: Capture, tensor: Tensor, shape: Sequence[Size]) -> bool:
         return False
     shown = shown_by(capture, tensor, owner)._spec
     return reshaped_strides(shown.shape, shown.strides, tuple(map(capture.scope.hint, shape))) is not None
+
+
+def segment_of(capture: Capture, wanted: tuple[Node, ...], ends: list[Node], targets: list[Tensor]) -> Segment:
+    """The program that computes the wanted values, and the ends, which land in the targets."""
+    outputs = (*wanted, *ends)
+    at_hand = known_without_gradients(outputs, capture.bindings)
+    needed = set(topological(outputs, at_hand))
+    nodes = tuple(node for step in capture.here.path() for node in step.nodes if node in needed)
+    read = {operand for node in nodes for operand in node.operands} | set(outputs)
+    homes = _homes(capture, targets)
+    read |= size_givers(capture.scope, {*read, *homes}, nodes, at_hand)
+    landed = set(homes)
+    inputs = tuple(node for node in capture.bindings if node in landed or (node in read and node in at_hand))
+    formals = tuple(formal(node, i) for i, node in enumerate(inputs))
+    new = dict(zip(inputs, formals, strict=True))
+    for node in nodes:
+        new[node] = node.replace(tuple(new[operand] for operand in node.operands))
+    number = {node: i for i, node in enumerate(inputs)}
+    updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
+    graph = Graph("compiled", formals, tuple(new[node] for node in nodes), tuple(new[node] for node in outputs),
+                  updates)  # fmt: skip
+    return Segment(substitute_graph(graph, capture.scope.known), inputs)
+
+
+def _homes(capture: Capture, tensors: Sequence[Tensor]) -> list[Node]:
+    """The nodes that last stood for the tensors' memory before it was written."""
+    last = {(b._ptr, b._spec): node for node, b in capture.bindings.items() if isinstance(b, Tensor)}
+    return [last[tensor._ptr, tensor._spec] for tensor in tensors]

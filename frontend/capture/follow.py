@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any, TypeVar
+from weakref import ref
 
 from brasa._state import set_trace
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad, set_grad_enabled
-from brasa.capture.ends import formal, merges, settle, size_givers
+from brasa.capture.ends import Shown, merges, segment_of, settle
 from brasa.capture.reach import leaves_of, run_from, used_of
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
-from brasa.capture.tree import Segment, Step, TreeScope, known_without_gradients
+from brasa.capture.tree import Segment, Step, TreeScope
 from brasa.capture.undoing import Effect, undo
 from brasa.capture.words import describe_turn
 from brasa.execution.runner import failed_check
@@ -25,10 +26,9 @@ from brasa.functions.pointwise import add
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Node, Op, located, topological
+from brasa.ir.graph import Node, Op, located, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
-from brasa.ir.sizes import substitute_graph
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
@@ -63,6 +63,7 @@ class Capture(Trace):
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
         self.tensors: list[Tensor] = []
+        self.shown: dict[int, Shown] = {}
         self.draws: dict[Node, Draw] = {}
         self.freed, self.flushes, self.ended, self.ends = set[Node](), 0, False, list[bool]()
         self.left: CaptureError | None = None
@@ -145,6 +146,9 @@ class Capture(Trace):
         return super().draw(generator)
 
     def adopt(self, tensor: Tensor) -> Node:
+        shown = self.shown.get(id(tensor))
+        if shown is not None and shown.view() is tensor and shown.cell.version == shown.version:
+            return shown.node
         return self.cell_of(tensor).node
 
     def cell_of(self, tensor: Tensor) -> Cell:
@@ -216,6 +220,7 @@ class Capture(Trace):
             self._cut("memory is written that is read through another tensor")
             self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
             self.cells = {key: each for key, each in self.cells.items() if each not in others}
+            self.shown = {key: each for key, each in self.shown.items() if each.cell not in others}
 
     def _cut(self, fact: str) -> None:
         """End a segment here, so that memory holds what has been written."""
@@ -250,7 +255,7 @@ class Capture(Trace):
         """autograd.grad() inside the program."""
         seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
         nodes, wanted = (tuple(map(self.node_of, tensors)) for tensors in (roots, inputs))
-        used = self.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, self.leaves))
+        used = self.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, self.leaves, self.bindings))
         given, by = list(compress(inputs, used)), tuple(compress(wanted, used))
         found = iter(map(through_leaf_hooks, given, self._gradients(nodes, seeds, by, create_graph)))
         return tuple(next(found) if is_used else None for is_used in used)
@@ -331,6 +336,8 @@ class Capture(Trace):
             if cell is not None:
                 place = order.get(cell.node, self.bindings[cell.node])
                 self.settled.append((tensor, self.written.get(cell, place), tensor._path))
+                if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
+                    self.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
                 settle(self, tensor, cell)
         self.written, self.states = {}, {}
         self.effects, self.since = [], self.here
@@ -341,7 +348,9 @@ class Capture(Trace):
         key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings))
         segment = self.here.segments.get(key)
         if segment is None:
-            segment = self.here.segments[key] = self.segment(tuple(wanted), landing, targets)
+            segment = self.here.segments[key] = segment_of(
+                self, tuple(wanted), [cell.node for cell in landing], targets
+            )
         self.last, self.bound_before = segment, dict(self.bindings)
         operands = [self.bindings[node] for node in segment.inputs]
         tracked = self._tracked(alive)
@@ -368,32 +377,5 @@ class Capture(Trace):
         cells = [tensor._cell for tensor in alive if tensor._requires_grad and tensor._cell is not None]
         return {cell.node for cell in cells if cell.node not in self.freed}
 
-    def segment(self, wanted: tuple[Node, ...], landing: list[Cell], targets: list[Tensor]) -> Segment:
-        """The program that computes the wanted values, and those that land in targets."""
-        ends = [cell.node for cell in landing]
-        outputs = (*wanted, *ends)
-        at_hand = known_without_gradients(outputs, self.bindings)
-        needed = set(topological(outputs, at_hand))
-        nodes = tuple(node for step in self.here.path() for node in step.nodes if node in needed)
-        read = {operand for node in nodes for operand in node.operands} | set(outputs)
-        homes = self._homes(targets)
-        read |= size_givers(self.scope, {*read, *homes}, nodes, at_hand)
-        landed = set(homes)
-        inputs = tuple(node for node in self.bindings if node in landed or (node in read and node in at_hand))
-        formals = tuple(formal(node, i) for i, node in enumerate(inputs))
-        new = dict(zip(inputs, formals, strict=True))
-        for node in nodes:
-            new[node] = node.replace(tuple(new[operand] for operand in node.operands))
-        number = {node: i for i, node in enumerate(inputs)}
-        updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
-        graph = Graph("compiled", formals, tuple(new[node] for node in nodes), tuple(new[node] for node in outputs),
-                      updates)  # fmt: skip
-        return Segment(substitute_graph(graph, self.scope.known), inputs)
-
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
-
-    def _homes(self, tensors: Sequence[Tensor]) -> list[Node]:
-        """The nodes that last stood for the tensors' memory before it was written."""
-        last = {(b._ptr, b._spec): node for node, b in self.bindings.items() if isinstance(b, Tensor)}
-        return [last[tensor._ptr, tensor._spec] for tensor in tensors]

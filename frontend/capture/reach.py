@@ -17,18 +17,25 @@ def leaves_of(
     nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
 ) -> tuple[Node, ...]:  # fmt: skip
     """Those of the leaves that gradients of the nodes get to; CaptureError where these go on outside the program."""
-    for node in topological(nodes):
-        bound = bindings.get(node)
-        if isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input":
-            raise CaptureError("a backward that goes on outside the compiled function")
+    if any(_comes_from_tape(node, bindings) for node in topological(nodes)):
+        raise CaptureError("a backward that goes on outside the compiled function")
     reached = _behind(nodes, leaves)
     return tuple(leaf for leaf in leaves if leaf in reached)
 
 
-def used_of(nodes: tuple[Node, ...], wanted: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> tuple[bool, ...]:
-    """Of each wanted value whether gradients of the nodes get there."""
+def used_of(
+    nodes: tuple[Node, ...], wanted: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
+) -> tuple[bool, ...]:  # fmt: skip
+    """Of each wanted value whether gradients of the nodes get there; CaptureError where only the tape can tell."""
     reached = _behind(nodes, leaves)
+    if any(node not in reached and _comes_from_tape(node, bindings) for node in wanted):
+        raise CaptureError("a gradient by a value that was computed outside the compiled function, or before a cut")
     return tuple(node in reached for node in wanted)
+
+
+def _comes_from_tape(node: Node, bindings: Mapping[Node, Any]) -> bool:
+    bound = bindings.get(node)
+    return isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input"
 
 
 def _behind(nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> set[Node]:
