@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brasa.autograd.modes import no_grad
+from brasa.capture.ends import segment_of
 from brasa.capture.tree import Step
 from brasa.execution.tape import run_graph
 from brasa.ir.graph import Graph, Node
 from brasa.ir.program import CheckNote
-from brasa.tracing.trace import Cell, tracing
+from brasa.tracing.trace import tracing
 
 if TYPE_CHECKING:
     from brasa.capture.follow import Capture
@@ -61,10 +62,10 @@ def _do(capture: Capture, effects: Sequence[Effect]) -> None:
     writes = {id(each.target): each for each in effects if each.kind == "write"}
     grads = {id(each.target): each for each in effects if each.kind == "gradient"}
     wanted = tuple(dict.fromkeys(each.node for each in grads.values() if each.node not in capture.bindings))
-    landing, targets = [Cell(capture, each.node) for each in writes.values()], [each.target for each in writes.values()]
+    ends, targets = [each.node for each in writes.values()], [each.target for each in writes.values()]
     found = dict(capture.bindings)
-    if wanted or landing:
-        segment = capture.segment(wanted, landing, targets)
+    if wanted or ends:
+        segment = segment_of(capture, wanted, ends, targets)
         with tracing(None), no_grad():
             results = run_graph(segment.graph, "compiled", [capture.bindings[node] for node in segment.inputs])
         found.update(zip(wanted, results, strict=False))

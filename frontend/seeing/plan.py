@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brasa.capture.compiled import CompiledFunction, signature
+from brasa.capture.ends import segment_of
 from brasa.capture.follow import Capture
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
@@ -147,7 +148,8 @@ class _Planning(Capture):
     """A capture that stops where it would run."""
 
     def _run(self, wanted: Any, landing: Any, alive: Any) -> None:
-        segment = self.segment(tuple(wanted), landing, [self.written[cell] for cell in landing])
+        ends, targets = [cell.node for cell in landing], [self.written[cell] for cell in landing]
+        segment = segment_of(self, tuple(wanted), ends, targets)
         raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], bool(self._tracked(alive)))
 
     def materialize(self, tensor: Tensor) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from brasa.ir import dim
-from brasa.ir.dim import Atom, Compound, Dim, Relation, Size
+from brasa.ir.dim import Atom, Dim, Relation, Size
 from brasa.ir.errors import ArgumentError
 
 
@@ -95,8 +95,7 @@ class SizeScope:
         """Take the sizes for equal, and no more names for fixed than that needs."""
         for one, other in ((lhs, rhs), (rhs, lhs)):
             atom = dim.atom_of(one)
-            within = dim.atoms(other) if isinstance(atom, Compound) else dim.symbols(other)
-            if atom is not None and atom not in within:
+            if atom is not None and dim.replace_atoms(other, {atom: other}) == other:
                 self.guards.append(Guard(lhs, "==", rhs, True))
                 if not self._rename(lhs, rhs):
                     self._note(atom, other)
