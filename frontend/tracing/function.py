@@ -287,9 +287,7 @@ class Function:
         marks = [trace.marks_of(node) for node in nodes]
         specialization = self._located_specialize(trace, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):
-            settled = [
-                () if each and trace.lies_in_rows(node) else each for node, each in zip(nodes, marks, strict=True)
-            ]
+            settled = [trace.settled_marks(node) if each else each for node, each in zip(nodes, marks, strict=True)]
             if settled != marks:
                 specialization = self._located_specialize(trace, values, operands, nodes, settled)
         outer = trace.named_sizes(nodes)

@@ -307,17 +307,22 @@ class Trace:
         with dim.solving(self.scope):
             return stride_marks(node.tensor.shape, strides_of(node))
 
-    def lies_in_rows(self, node: Node) -> bool:
-        """Whether a value is row-major at the sizes at hand, which then count as found out.
+    def settled_marks(self, node: Node) -> tuple[str, ...]:
+        """As marks_of, at the sizes at hand, which then count as found out.
 
-        A row that is turned lies like a column: a 1 among the sizes makes many layouts one.
+        A 1 among the sizes makes many layouts one: a row that is turned lies like a column. Only the last two axes are
+        looked at where rows do not decide: those of a product.
         """
         shape, strides = node.tensor.shape, strides_of(node)
         with dim.solving(self.scope):
-            return all(
+            if all(
                 (stride is not None and dim.equal(stride, step)) or dim.equal(size, 1)
                 for size, stride, step in zip(shape, strides, row_major(shape), strict=True)
-            )
+            ):
+                return ()
+            marks = stride_marks(shape, strides)
+            last = ("1" if dim.equal(size, 1) else mark for size, mark in zip(shape[-2:], marks[-2:], strict=True))
+            return (*marks[:-2], *last)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
         """Whether strides that the trace does not know let the tensor be seen in another shape, at this call."""
