@@ -236,8 +236,9 @@ class Trace:
         narrower = self._narrower(self.node_of(tensor))
         if narrower is not None and op is not move.slice_:
             tensor = self.view(tensor, move.slice_, **narrower)
-        made = self.alias(self.cell_of(tensor), (*tensor._path, (op, attrs)), tensor._requires_grad)
-        self.node_of(made)
+        cell, shown = self.cell_of(tensor), self.node_of(tensor)
+        made = self.alias(cell, (*tensor._path, (op, attrs)), tensor._requires_grad)
+        made._seen = (cell.version, self.apply(op, shown, **attrs))  # a view of a view, so that gradients go through it
         root = made._base = tensor if tensor._base is None else tensor._base
         if STATE.grad_enabled:
             remember_view(root, made)
