@@ -356,7 +356,8 @@ class Capture(Trace):
         tracked = self._tracked(alive)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)
-        self.outcome = [(node in tracked, node in self.freed) for node in wanted]
+        used = _needing(alive) & self.freed
+        self.outcome = [(node in tracked, node in used) for node in wanted]
         self.ends = [o._requires_grad and c.node not in self.leaves for c, o in zip(landing, targets, strict=True)]
         states = [self.states[cell] for cell in landing]
         with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
@@ -374,8 +375,12 @@ class Capture(Trace):
 
     def _tracked(self, alive: list[Tensor]) -> set[Node]:
         """The values that the eager tape goes on from: they need gradients, and no backward has used them up."""
-        cells = [tensor._cell for tensor in alive if tensor._requires_grad and tensor._cell is not None]
-        return {cell.node for cell in cells if cell.node not in self.freed}
+        return _needing(alive) - self.freed
 
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
+
+
+def _needing(tensors: Sequence[Tensor]) -> set[Node]:
+    """The values of traced tensors that need gradients."""
+    return {tensor._cell.node for tensor in tensors if tensor._requires_grad and tensor._cell is not None}

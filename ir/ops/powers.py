@@ -23,7 +23,8 @@ def _type(x: TensorType) -> TensorType:
 
 def _series(x: Any) -> Any:
     """The plain series of each matrix, halved until it converges at once."""
-    halvings = int(np.ceil(np.log2(max(1.0, np.abs(x).sum(-1).max(initial=0) * 8))))
+    norms = np.abs(x).sum(-1)
+    halvings = int(np.ceil(np.log2(max(1.0, norms.max(initial=0, where=np.isfinite(norms)) * 8))))
     small = x / 2.0**halvings
     result = term = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
     for i in range(1, 25):
