@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +15,14 @@ from brasa.ir.sizes import bind, substitute_attrs
 from brasa.ir.types import TensorType
 
 
-def interpret(graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = MappingProxyType({})) -> tuple[Any, ...]:
+def interpret(
+    graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = MappingProxyType({}),
+    change: Callable[[Any], Any] | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
     """The graph's outputs for these input arrays, by each op's `evaluate`; named sizes come from the arrays.
 
     known: sizes that the arrays do not tell, as a region's, whose names are those of the graph around it.
+    change: what becomes of each tensor that is computed.
     Every value is made row-major, so that NumPy adds in the same order however a value came about.
     """
     arrays = [np.asarray(array, order="C") for array in arrays]
@@ -33,5 +37,7 @@ def interpret(graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = M
             result = node.op.evaluate(*(values[operand] for operand in node.operands), **attrs)
         if isinstance(node.type, TensorType):
             result = np.asarray(result, dtype=node.type.dtype.numpy, order="C")
+            if change is not None:
+                result = change(result)
         values[node] = result
     return tuple(values[node] for node in graph.outputs)

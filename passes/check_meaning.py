@@ -157,10 +157,10 @@ def random_arrays(graph: Graph, sizes: Mapping[str, int], seed: int, special: bo
     return arrays
 
 
-def evaluate(graph: Graph, arrays: Arrays) -> tuple[Any, ...]:
-    """The graph's meaning, with no complaints about infinities and NaN."""
+def evaluate(graph: Graph, arrays: Arrays, change: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
+    """The graph's meaning, with no complaints about infinities and NaN. change: as `interpret` takes it."""
     with np.errstate(all="ignore"):
-        return interpret(graph, arrays)
+        return interpret(graph, arrays, change=change)
 
 
 def same_bits(one: Any, other: Any) -> bool:
