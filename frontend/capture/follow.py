@@ -295,6 +295,7 @@ class Capture(Trace):
         error.op = user_location()
         self.flush()
         set_trace(None)
+        self.scope.end()
         self.left = error
 
     def flush(self) -> None:

@@ -138,6 +138,10 @@ class SizeScope:
             self._note(atom, value)
         return value
 
+    def end(self) -> None:
+        """The trace is left: sizes that Python still holds are those of this call."""
+        self.known, self.facts = dict(self.hints), {}
+
     def same_elements(self, shape: tuple[Size, ...], other: tuple[Size, ...]) -> bool:
         """Whether two shapes are known to have as many elements; where not, it is decided, which may tell sizes."""
         elements, wanted = _elements(shape), _elements(other)

@@ -119,6 +119,9 @@ class Judge:
         self.counts["programs"] += 1
         self.counts["statements"] += len(program.body)
         eager = outcomes(program)
+        if any(outcome.error for outcome in eager):  # perhaps of what is never read
+            program = program.with_all_results()
+            eager = outcomes(program)
         self.compiler.start(WHOLE)
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))

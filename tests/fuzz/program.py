@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -114,6 +115,12 @@ class Program:
                 lost -= makes
                 kept.append(each)
         return replace(self, body=tuple(kept), outputs=tuple(name for name in self.outputs if name not in lost))
+
+    def with_all_results(self) -> Program:
+        """The program that also returns all that its plain statements make: a compiler leaves out what nobody reads."""
+        plain = (each for each in self.body if not re.match(r"(if|for|while|with|try)\b", each))
+        made = {name: None for each in plain for line in each.splitlines() for name in sorted(names(line)[0])}
+        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, *made))))
 
     def test(self) -> str:
         """A test that fails while the program has more than one answer, to be pasted into test_found.py."""
