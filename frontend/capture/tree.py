@@ -70,9 +70,9 @@ def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> d
 
 
 def _between(leaves: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
-    """The nodes that gradients of the roots go through on their way to the leaves."""
+    """The nodes that gradients of the roots go through on their way to the leaves, one of which may be another's."""
     moving, found = set(leaves), set[Node]()
-    for node in topological(roots, leaves):
+    for node in topological(roots):
         if node.op is not control.stop_gradient and any(operand in moving for operand in node.operands):
             moving.add(node)
             found.add(node)

@@ -60,3 +60,15 @@ def test_views_that_are_gone_are_forgotten() -> None:
     for _ in range(1000):
         x[:2]
     assert x._views is not None and len(x._views) < 100
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("make", [lambda: brasa.ones(2, 3).t(), lambda: brasa.ones(6)[1:4], lambda: brasa.ones(3)])
+def test_a_view_of_a_leaf_that_is_a_view_cannot_be_written(make: Callable[[], Tensor], compiled: bool) -> None:
+    def write(x: Tensor) -> None:
+        x[-1:].copy_(x[:1] * 2)
+
+    x = make().requires_grad_()
+    with pytest.raises(RuntimeError, match="copy_: a leaf that requires gradients cannot be changed in place"):
+        (brasa.compile(write) if compiled else write)(x)
+    assert x.is_leaf and bool((x == 1).all())

@@ -161,3 +161,15 @@ def test_a_view_of_open_sizes_decides_them():
     for shape in ((2, 6), (4, 3), (1, 12), (12,), (2, 6)):
         x = brasa.arange(12.0).view(shape)
         assert compiled(x).tolist() == (x.view(3, 4) * 2).tolist()
+
+
+def test_a_half_that_is_the_whole():
+    """One row: half of the rows, rounded up, are as many; no name is then said to be its own half."""
+
+    def function(x):
+        return brasa.hypot(x, (x[::2] * 2).cumsum(1))
+
+    compiled = brasa.compile(function, fullgraph=True)
+    for _ in range(2):
+        x = images(1, 7)
+        assert same_bits(compiled(x), function(x))

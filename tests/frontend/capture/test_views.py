@@ -79,3 +79,20 @@ def test_results_that_are_empty_at_constant_sizes():
     compiled = brasa.compile(lambda x, times: x.repeat(times), fullgraph=True)
     for shape, times in (((), (0,)), ((2, 3), (2, 0)), ((0, 2), (2, 0)), ((3, 0), (2, 1, 2)), ((2, 3), (0, 1, 1))):
         assert compiled(brasa.ones(shape), times).tolist() == np.tile(np.ones(shape), times).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.*runs eagerly from")
+@pytest.mark.parametrize("step", [1, 2])
+def test_strided_memory_in_another_shape(step):
+    """Whether that is a view hangs on strides which a program does not know; it must not guess."""
+
+    def function(x):
+        flat = x.reshape(-1)
+        flat[:2] += 1
+        return brasa.dot(x.flatten(), x.flatten()) + x.view(-1)[0]
+
+    compiled = brasa.compile(function)
+    for shape in ((3, 8), (5, 6)):
+        one, other = (brasa.arange(shape[0] * shape[1]).float().reshape(shape)[..., ::step] * 1 for _ in range(2))
+        one, other = (brasa.stack([each, each], -1)[..., 0] if step > 1 else each for each in (one, other))
+        assert function(one).item() == compiled(other).item() and one.tolist() == other.tolist()

@@ -1,0 +1,129 @@
+"""Gradients across the border of compiled programs: what is computed there is what eager mode's tape computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import brasa
+from brasa import Tensor, nn
+from tests.compiling import assert_compiles
+
+
+def leaf(*values: float) -> Tensor:
+    return brasa.tensor(values, requires_grad=True)
+
+
+def gradients(*tensors: Tensor) -> list[object]:
+    """The bits of each gradient, None where there is none; they are forgotten."""
+    found = [None if each.grad is None else each.grad.numpy().tobytes() for each in tensors]
+    for each in tensors:
+        each.grad = None
+    return found
+
+
+def three(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return (x * w).sum(), brasa.asin(x).sum(), brasa.var_mean(w * 2)[0]
+
+
+def test_only_the_outputs_that_are_differentiated_count() -> None:
+    """asin has no slope at 2: times 0 it would be NaN; and what no gradient reaches has none."""
+    found = []
+    for function in (three, brasa.compile(three)):
+        x, w = leaf(0.5, 2.0, -3.0), leaf(1.0, 2.0, 4.0)
+        first, second, third = function(x, w)
+        for loss in (first, third, first + third, second):
+            loss.backward(retain_graph=True)
+            found.append(gradients(x, w))
+        grads = brasa.autograd.grad(first * 2, (x, w), create_graph=True)
+        sum(grad.pow(2).sum() for grad in grads).backward()
+        found.append(gradients(x, w))
+    assert found[:5] == found[5:] and found[1][0] is None
+    assert np.frombuffer(found[2][0], np.float32).tolist() == [1.0, 2.0, 4.0]
+
+
+def test_a_program_that_keeps_little_computes_some_gradients() -> None:
+    """Of the values that its forward keeps for all of them."""
+    layers = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.SiLU())
+
+    def both(x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = layers(x)
+        return hidden.softmax(1), hidden.exp().log1p()
+
+    x, found = brasa.rand(5, 3, requires_grad=True), []
+    for function in (both, brasa.compile(both)):
+        for number in (0, 1):
+            function(x)[number].square().sum().backward()
+            found.append(gradients(x, *layers.parameters()))
+    assert found[:2] == found[2:]
+
+
+def test_views_of_views() -> None:
+    """The gradients of a view and of its view meet in the view before they join those of the whole."""
+
+    def function(x: Tensor) -> Tensor:
+        whole = x * 1
+        row = whole[..., 0]
+        product = row.mT @ row
+        return whole.tanh().mean() + (product.tanh() * 2).mean()
+
+    x, found = brasa.tensor([[[0.3, 1.0], [-0.7, 2.0], [1.1, 3.0]]], requires_grad=True), []
+    for call in (function, brasa.compile(function)):
+        call(x).backward()
+        found += gradients(x)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.t(), lambda x: x[1:]], ids=["whole", "turned", "part"])
+def test_a_value_from_before_a_cut_is_still_that_value(view) -> None:
+    def function(x: Tensor) -> tuple[Tensor | None, ...]:
+        inner = view(x * 2)
+        outer = inner.exp()
+        if outer.sum().item() < 0:
+            return ()
+        return brasa.autograd.grad(outer.sum(), (x, inner), create_graph=True, allow_unused=True)
+
+    x = brasa.rand(3, 4, requires_grad=True)
+    for one, other in zip(function(x), brasa.compile(function)(x), strict=True):
+        assert one.tolist() == other.tolist()
+
+
+def test_what_a_backward_has_passed_does_not_need_gradients_afterwards() -> None:
+    model = nn.Linear(4, 1)
+
+    @brasa.compile
+    def step(x: Tensor) -> Tensor:
+        data = x.detach() * 2
+        model(data).sum().backward()
+        model.zero_grad()
+        return data
+
+    for _ in range(5):
+        assert not step(brasa.rand(3, 4)).requires_grad
+    assert "is sealed" in str(brasa.explain(step))
+
+
+def test_products_of_turned_columns() -> None:
+    """As eager mode, which sees that a row lies like a column; so do the gradients of a strided one."""
+
+    def function(x: Tensor) -> Tensor:
+        return x.mT @ x
+
+    compiled = brasa.compile(function)
+    for shape in ((33, 1), (1, 33), (33, 3), (1, 1)):
+        for strided in (False, True):
+            x = brasa.rand(*shape, 2)[..., 0] if strided else brasa.rand(*shape)
+            found = []
+            for call in (function, compiled):
+                y = (x * 1 if strided else x.clone()).requires_grad_()
+                result = call(y)
+                result.square().sum().backward()
+                found.append((result.detach().numpy().tobytes(), *gradients(y)))
+            assert found[0] == found[1]
+
+
+def test_one_compile_for_products_of_other_sizes() -> None:
+    compiled = brasa.compile(lambda x: x.mT @ x)
+    with assert_compiles(1):
+        for size in (3, 5, 9):
+            compiled(brasa.rand(size, 4))
