@@ -256,9 +256,10 @@ class Capture(Trace):
         seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
         nodes, wanted = (tuple(map(self.node_of, tensors)) for tensors in (roots, inputs))
         used = self.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, self.leaves, self.bindings))
-        given, by = list(compress(inputs, used)), tuple(compress(wanted, used))
-        found = iter(map(through_leaf_hooks, given, self._gradients(nodes, seeds, by, create_graph)))
-        return tuple(next(found) if is_used else None for is_used in used)
+        by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
+        grads = map(through_leaf_hooks, by.values(), self._gradients(nodes, seeds, tuple(by), create_graph))
+        found = dict(zip(by, grads, strict=True))
+        return tuple(found.get(node) for node in wanted)
 
     def _gradients(
         self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...], create_graph: bool

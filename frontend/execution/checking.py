@@ -180,7 +180,7 @@ def _coarse(array: Any) -> Any:
 def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> list[Any] | None:
     """The outputs of machine code; None where a check of it failed, or memory of its kind is not at hand."""
     marks = [node.attrs.get("strides", ()) for node in graph.inputs]
-    if any("0" in each for each in marks):
+    if any("0" in each or each.count("1") > 1 for each in marks):
         return None
     given = [_laid_out(np.array(array), each) for array, each in zip(arrays, marks, strict=True)]
     strided = [given[i] if node.attrs.get("strides") else None for i, node in enumerate(graph.inputs)]

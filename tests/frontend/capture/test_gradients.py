@@ -127,3 +127,13 @@ def test_one_compile_for_products_of_other_sizes() -> None:
     with assert_compiles(1):
         for size in (3, 5, 9):
             compiled(brasa.rand(size, 4))
+
+
+def test_the_gradient_by_one_value_asked_for_twice_is_one_tensor() -> None:
+    def function(x: Tensor) -> Tensor:
+        one, other = brasa.autograd.grad((x**3).sum(), (x, x), create_graph=True)
+        assert one is other
+        return brasa.autograd.grad(one.sum(), other)[0]
+
+    x = leaf(1.0, 2.0)
+    assert function(x).tolist() == brasa.compile(function, fullgraph=True)(x).tolist() == [1, 1]
