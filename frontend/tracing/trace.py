@@ -11,7 +11,7 @@ from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, row_major, stride_marks, strides_of
+from brasa.ir.layout import Strides, is_row_major, stride_marks, strides_of
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops.source import full, make_input
@@ -309,21 +309,17 @@ class Trace:
             return stride_marks(node.tensor.shape, strides_of(node))
 
     def settled_marks(self, node: Node) -> tuple[str, ...]:
-        """As marks_of, at the sizes at hand, which then count as found out.
+        """As marks_of, where steps of the last two axes, those of a product, count as 1 if they are 1 at this call.
 
-        A 1 among the sizes makes many layouts one: a row that is turned lies like a column. Only the last two axes are
-        looked at where rows do not decide: those of a product.
+        A column that is turned steps by its width, which is 1. Whether it is then counts as found out.
         """
-        shape, strides = node.tensor.shape, strides_of(node)
+        marks, strides = list(self.marks_of(node)), strides_of(node)
         with dim.solving(self.scope):
-            if all(
-                (stride is not None and dim.equal(stride, step)) or dim.equal(size, 1)
-                for size, stride, step in zip(shape, strides, row_major(shape), strict=True)
-            ):
-                return ()
-            marks = stride_marks(shape, strides)
-            last = ("1" if dim.equal(size, 1) else mark for size, mark in zip(shape[-2:], marks[-2:], strict=True))
-            return (*marks[:-2], *last)
+            for axis in range(max(0, len(marks) - 2), len(marks)):
+                stride = strides[axis]
+                if isinstance(stride, dim.Dim) and dim.evaluate(stride, dict.fromkeys(dim.symbols(stride), 1)) == 1:
+                    marks[axis] = "1" if dim.equal(stride, 1) else marks[axis]
+        return tuple(marks)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
         """Whether strides that the trace does not know let the tensor be seen in another shape, at this call."""
