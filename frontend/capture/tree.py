@@ -71,9 +71,10 @@ def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> d
 
 def _between(leaves: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
     """The nodes that gradients of the roots go through on their way to the leaves, one of which may be another's."""
+    ends = [node for node in topological(roots) if node.op is control.stop_gradient]
     moving, found = set(leaves), set[Node]()
-    for node in topological(roots):
-        if node.op is not control.stop_gradient and any(operand in moving for operand in node.operands):
+    for node in topological(roots, ends):
+        if any(operand in moving for operand in node.operands):
             moving.add(node)
             found.add(node)
     return found
