@@ -13,8 +13,10 @@ from brasa.execution.anomalies import watch_backward
 from brasa.execution.tape import Edge, LeafNode, TapeNode, edge_of, run_accumulation_hooks, through_hooks
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
+from brasa.tensors.copies import clone
 from brasa.tensors.creation import ones_like, zeros_like
 from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import detach
 from brasa.tracing.trace import CaptureError
 
 Sums = dict[Edge, Tensor]
@@ -38,14 +40,18 @@ def backward(
     chosen = None if inputs is None else [inputs] if isinstance(inputs, Tensor) else list(inputs)
     targets = None if chosen is None else {edge for edge in map(edge_of, chosen) if edge is not None}
     sums, leaves = _walk(roots, weights, create_graph, keep, set() if targets is None else targets)
-    for leaf, total in leaves:
+    for place in range(len(leaves)):
+        leaf = leaves[place][0]
         if targets is None or Edge(leaf, 0) in targets:
-            _accumulate(leaf.tensor, total, create_graph)
+            alone = (
+                sys.getrefcount(leaves[place][1]) <= 2
+            )  # not the gradient of another, nor kept by a hook or the user
+            _accumulate(leaf.tensor, leaves[place][1], alone, create_graph)
             run_accumulation_hooks(leaf.tensor)
     for tensor in chosen or ():
         edge = edge_of(tensor)
         if edge in sums and not tensor.is_leaf:
-            _accumulate(tensor, sums[edge], create_graph)
+            _accumulate(tensor, sums[edge], False, create_graph)
 
 
 def grad(
@@ -162,19 +168,19 @@ def _run_hooks(node: TapeNode, grads: list[Tensor | None]) -> None:
     for index, reference in (node.retained or {}).items():
         tensor = reference()
         if tensor is not None and grads[index] is not None:
-            tensor._grad = grads[index] if tensor._grad is None else add(tensor._grad, grads[index])
+            tensor._grad = clone(grads[index]) if tensor._grad is None else add(tensor._grad, grads[index])
 
 
-def _accumulate(tensor: Tensor, total: Tensor, create_graph: bool) -> None:
+def _accumulate(tensor: Tensor, total: Tensor, alone: bool, create_graph: bool) -> None:
     """Add to .grad, once for a whole backward; memory that others may hold is copied first."""
-    if tensor._grad is None:
-        tensor._grad = total if create_graph else owned(total)
-    else:
+    if tensor._grad is not None:
         tensor._grad = add(tensor._grad, total)
+    elif create_graph:
+        tensor._grad = total if alone else clone(total)
+    else:
+        tensor._grad = total if alone and _owns_memory(total) else clone(detach(total))
 
 
-def owned(value: Tensor) -> Tensor:
-    """The value cut off from the graph, in memory that no other tensor shares."""
-    if value._base is None and value._spec.row_major and sys.getrefcount(value._buffer) <= 2:
-        return value
-    return value.detach().clone()  # type: ignore[attr-defined, no-any-return]
+def _owns_memory(value: Tensor) -> bool:
+    """Whether no other tensor shares its memory."""
+    return value._base is None and value._spec.row_major and sys.getrefcount(value._buffer) <= 2
