@@ -63,7 +63,7 @@ class GPT(nn.Module):
     """Scores for the next token, at each token of a text (Radford et al. 2019)."""
 
     def __init__(
-        self, tokens: int, context: int = 128, width: int = 128, layers: int = 4, heads: int = 4, dropout: float = 0.0
+        self, tokens: int, context: int = 64, width: int = 128, layers: int = 2, heads: int = 4, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.context = context
@@ -95,7 +95,7 @@ class GPT(nn.Module):
 class Training:
     """A model in training, which can be saved after any step. rate: the highest learning rate, after the warm-up."""
 
-    def __init__(self, model: GPT, steps: int, rate: float = 0.002, warmup: int = 20, compiled: bool = False) -> None:
+    def __init__(self, model: GPT, steps: int, rate: float = 0.004, warmup: int = 20, compiled: bool = False) -> None:
         self.model, self.steps, self.losses = model, steps, []  # type: ignore[var-annotated]
         parameters = list(model.parameters())
         groups = [
@@ -225,7 +225,7 @@ def main() -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with Progress(console=console) as progress:
         for until in [*range(50, wanted.steps, 50), wanted.steps]:
-            training.run(learnt, 16, progress, until)
+            training.run(learnt, 64, progress, until)
             if wanted.checkpoint:
                 training.save(wanted.checkpoint)
     after = evaluate(model, test)
