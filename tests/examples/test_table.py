@@ -16,9 +16,9 @@ DAY = date(2026, 3, 1)
 
 
 def test_readme_names_files() -> None:
-    """Every line of the table is one of an example that there is, and says what its first sentence says."""
+    """The table has the examples that there are, and says what their first sentences say."""
     lines = rows(README.read_text())
-    assert lines.keys() <= paths().keys()
+    assert lines.keys() == paths().keys(), "run `python -m examples NAME` for what differs"
     for name, line in lines.items():
         assert first_sentence(paths()[name].read_text()) in line, f"run `python -m examples {name}`"
     assert paths().keys() == {path.stem for path in (ROOT / "examples").glob("*.py")} - {"__main__", "tiny"}
