@@ -43,9 +43,7 @@ def backward(
     for place in range(len(leaves)):
         leaf = leaves[place][0]
         if targets is None or Edge(leaf, 0) in targets:
-            alone = (
-                sys.getrefcount(leaves[place][1]) <= 2
-            )  # not the gradient of another, nor kept by a hook or the user
+            alone = sys.getrefcount(leaves[place][1]) <= 2  # no other tensor's, and kept by no hook and no user
             _accumulate(leaf.tensor, leaves[place][1], alone, create_graph)
             run_accumulation_hooks(leaf.tensor)
     for tensor in chosen or ():
