@@ -18,12 +18,16 @@ def test_training() -> None:
     runs = []
     for compiled in (False, True):
         with assert_compiles(int(compiled)):
-            runs.append(dcgan.train(images, 2, compiled, width=4))
+            runs.append(dcgan.train(images, 8, compiled, width=4))
     states = [[*generator.state_dict().values(), *other.state_dict().values()] for generator, other, _ in runs]
-    assert len(runs[0][2]) == 2 * 5 and runs[0][2] == runs[1][2]
+    assert len(runs[0][2]) == 8 * 5 and runs[0][2] == runs[1][2]
     assert all(np.array_equal(one.numpy(), other.numpy()) for one, other in zip(*states, strict=True))
     first, last = runs[0][2][0], runs[0][2][-1]
     assert abs(first[0] - 2 * np.log(2)) < 0.05 and last[0] < first[0] - 0.02
+    generator, discriminator, _ = runs[0]
+    drawn = dcgan.sample(generator, len(images))
+    with brasa.no_grad():
+        assert discriminator(images).mean() > discriminator(drawn).mean() + 0.1
 
 
 def test_initialize() -> None:
