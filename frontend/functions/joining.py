@@ -19,6 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_TOGETHER = 16  # tensors that one function joins
+
+
 def _checked(tensors: Any, op: str) -> tuple[Tensor, ...]:
     if not isinstance(tensors, tuple | list):
         raise ArgumentError(f"expects a list of tensors, found {type(tensors).__name__}", op=op)
@@ -38,6 +41,14 @@ def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
     return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
 
 
+def _joined(tensors: Sequence[Tensor], dim: int) -> Tensor:
+    """The tensors one after the other; many alike in groups, because a function of many takes long to compile."""
+    alike = len({(tensor.dtype, tensor.ndim) for tensor in tensors}) == 1
+    while alike and len(tensors) > _TOGETHER:
+        tensors = [_cat(tuple(tensors[i : i + _TOGETHER]), dim) for i in range(0, len(tensors), _TOGETHER)]
+    return _cat(tuple(tensors), dim)
+
+
 @operator(out=True, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along an axis. Empty vectors are left out."""
@@ -48,7 +59,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise ShapeError("a zero-dim tensor has no axis to be joined along", op="cat")
         if tensor.ndim != rank and not (tensor.ndim == 1 and tensor.shape[0] == 0):
             raise ShapeError(f"tensor {number} is {type_text(tensor)}, another has {rank} axes", op="cat")
-    return _cat(given, dim)
+    return _joined(given, dim)
 
 
 concat = concatenate = cat
@@ -65,7 +76,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     rank = given[0].ndim + 1
     if not -rank <= dim < rank:
         raise IndexError(f"dim {dim} is outside {-rank}..{rank - 1}", op="stack")
-    return _cat(tuple(unsqueeze(tensor, dim) for tensor in given), dim)
+    return _joined([unsqueeze(tensor, dim) for tensor in given], dim)
 
 
 @operator(out=True)

@@ -317,14 +317,26 @@ def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
 
 
 def embed(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
-    """A gradient put in its place among zeros: the backward of a slice."""
-    return _embed(grad, carrier(shape, grad.dtype), starts, steps)
+    """A gradient put in its place among zeros: the backward of a slice. Eager mode has one program for all starts."""
+    whole = carrier(shape, grad.dtype)
+    axes = tuple(axis for axis, start in enumerate(starts) if start != 0) if STATE.trace is None else ()
+    if axes:
+        return _embed_from(grad, whole, carrier([starts[axis] for axis in axes], grad.dtype), axes, steps)
+    return _embed(grad, whole, starts, steps)
 
 
 @function(inline=True)
 def _embed(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
     type = type_of(whole)
     return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
+
+
+@function(inline=True)
+def _embed_from(grad: Tensor, whole: Tensor, starts: Tensor, axes: Any, steps: Any) -> Tensor:
+    """starts: its sizes are where the gradient begins along the axes."""
+    type, places = type_of(whole), dict(zip(axes, type_of(starts).shape, strict=True))
+    first = tuple(places.get(axis, 0) for axis in range(len(steps)))
+    return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=first, steps=steps)
 
 
 def walked(source: Tensor, shape: Sequence[Any], starts: Sequence[Any], steps: Sequence[Sequence[Any]]) -> Tensor:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brasa
+from tests.compiling import assert_compiles
 from tests.frontend.functions.harness import Case, check
 
 M = np.random.default_rng(1).standard_normal((4, 6)).astype(np.float32)
@@ -353,3 +354,27 @@ def test_sum_to_size_keeps_truth_values_that_it_does_not_sum():
     assert truths.sum_to_size(2, 2).dtype is brasa.bool
     assert truths.sum_to_size(2, 1).tolist() == [[1], [2]]
     assert truths[0, 0].sum_to_size(()).dtype is brasa.int64
+
+
+@pytest.mark.parametrize("join", ["cat", "stack"])
+def test_many_are_joined_in_groups(join):
+    """Of 40 tensors, three groups: a function of 16 is compiled, none of 40."""
+    values = np.random.default_rng(4).standard_normal((40, 2, 3)).astype(np.float32)
+    tensors = [brasa.tensor(value, requires_grad=True) for value in values]
+    joined = getattr(brasa, join)(tensors, 1)
+    assert np.array_equal(joined.detach().numpy(), {"cat": np.concatenate, "stack": np.stack}[join](values, axis=1))
+    (joined * joined).sum().backward()
+    assert all(np.array_equal(each.grad.numpy(), 2 * value) for each, value in zip(tensors, values, strict=True))
+    mixed = brasa.cat([*(each.detach() for each in tensors), brasa.ones(2, 3, dtype=brasa.float64)])
+    assert mixed.dtype is brasa.float64 and mixed.shape == (82, 3)
+
+
+def test_slices_that_begin_elsewhere_share_their_backward():
+    x = brasa.ones(30, 4, requires_grad=True)
+    with assert_compiles(1, "embed_from"):
+        for start in range(4, 9):
+            x.grad = None
+            x[start : 2 * start + 3, 1:].sum().backward()
+            wanted = np.zeros((30, 4))
+            wanted[start : 2 * start + 3, 1:] = 1
+            assert np.array_equal(x.grad.numpy(), wanted)
