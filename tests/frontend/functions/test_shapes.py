@@ -374,7 +374,7 @@ def test_slices_that_begin_elsewhere_share_their_backward():
     with assert_compiles(1, "embed_from"):
         for start in range(4, 9):
             x.grad = None
-            x[start : 2 * start + 3, 1:].sum().backward()
+            x[start : 2 * start + 3].sum().backward()
             wanted = np.zeros((30, 4))
-            wanted[start : 2 * start + 3, 1:] = 1
+            wanted[start : 2 * start + 3] = 1
             assert np.array_equal(x.grad.numpy(), wanted)
