@@ -23,6 +23,7 @@ from brasa.execution.runner import failed_check
 from brasa.execution.tape import Edge, run_accumulation_hooks, run_graph, through_leaf_hooks
 from brasa.execution.user_passes import Passes
 from brasa.functions.pointwise import add
+from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
@@ -267,8 +268,8 @@ class Capture(Trace):
         seed_nodes = tuple(self.node_of(seed) for seed in seeds)
 
         def make() -> tuple[Node, ...]:
-            made = self.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes)))
-            return self.items(made)
+            with dim.solving(self.scope):
+                return self.items(self.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))))
 
         if not wanted:
             return []

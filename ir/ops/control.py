@@ -59,7 +59,7 @@ def _gradient_type(*types: TensorType, outputs: int) -> Type:
     if outputs < 1 or len(types) < 2 * outputs:
         raise GraphError("takes outputs, as many seeds, then what to differentiate by")
     for value, seed in zip(types[:outputs], types[outputs : 2 * outputs], strict=True):
-        if value != seed:
+        if not is_same(value, seed):
             raise GraphError(f"an output is {value}, its seed {seed}")
     return TupleType(types[2 * outputs :])
 

@@ -137,3 +137,22 @@ def test_the_gradient_by_one_value_asked_for_twice_is_one_tensor() -> None:
 
     x = leaf(1.0, 2.0)
     assert function(x).tolist() == brasa.compile(function, fullgraph=True)(x).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("way", ["backward", "grad"])
+def test_a_gradient_that_is_an_argument(way: str) -> None:
+    """It has the sizes of what it is the gradient of, whatever these are."""
+
+    def function(x: Tensor, given: Tensor) -> Tensor:
+        y = x.exp() * x
+        if way == "grad":
+            return brasa.autograd.grad(y, (x,), given)[0]
+        x.grad = None
+        y.backward(given)
+        return x.grad * 1
+
+    compiled = brasa.compile(function, fullgraph=True)
+    with assert_compiles(1):
+        for rows in (3, 5):
+            x, given = brasa.rand(rows, 2, requires_grad=True), brasa.rand(rows, 2)
+            assert compiled(x, given).tolist() == function(x, given).tolist()
