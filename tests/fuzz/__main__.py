@@ -44,12 +44,14 @@ class Campaign:
         self._show()
 
     def _show(self) -> None:
+        if not sys.stdout.isatty() and self.count % 100:
+            return
         done = self.next - self.seeds.start + len(self.done)
         rate = self.count / (time.monotonic() - self.started)
         width = 30 * done // len(self.seeds)
         bar = f"[{'#' * width}{'.' * (30 - width)}]"
         line = f"{bar} {done}/{len(self.seeds)} programs, {rate:.1f} a second, {len(self.found)} differ"
-        print(f"\r{line}", end="" if sys.stdout.isatty() else "\n" if self.count % 100 == 0 else "", flush=True)
+        print(f"\r{line}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
 
     def open_seeds(self) -> Iterator[int]:
         """The seeds that are still to be judged."""
