@@ -1,12 +1,14 @@
 """Views, parts, joins and other arrangements of elements."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brasa
-from tests.compiling import assert_compiles
 from tests.frontend.functions.harness import Case, check
 
 M = np.random.default_rng(1).standard_normal((4, 6)).astype(np.float32)
@@ -370,11 +372,15 @@ def test_many_are_joined_in_groups(join):
 
 
 def test_slices_that_begin_elsewhere_share_their_backward():
-    x = brasa.ones(30, 4, requires_grad=True)
-    with assert_compiles(1, "embed_from"):
-        for start in range(4, 9):
+    """In a new process: what other tests have compiled may fit some of the starts."""
+    program = """if True:
+        import brasa
+        from brasa.execution.runner import LOADED
+
+        x = brasa.ones(30, 4, requires_grad=True)
+        for start in range(4, 10):
             x.grad = None
             x[start : 2 * start + 3].sum().backward()
-            wanted = np.zeros((30, 4))
-            wanted[start : 2 * start + 3] = 1
-            assert np.array_equal(x.grad.numpy(), wanted)
+            assert x.grad.sum(1).tolist() == [0] * start + [4] * (start + 3) + [0] * (27 - 2 * start)
+        print(LOADED.count("embed_from"))"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "1\n"
