@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from benchmarks.conformance.carry import Array, flat, to_numpy, unpack
-from benchmarks.conformance.judge import weighted_sum
+from benchmarks.conformance.judge import Tolerance, weighted_sum
 
 _STEP = 1e-5  # of numbers near 1: the third derivative and the rounding of float64 both leave about 1e-10
 _MOST = 400  # numbers to differentiate by, each for two calls
 _NEARER = 10
+_EXACT = 1e-7  # what differences are good for, whatever the dtype
 
 
 def measure_gradients(
@@ -33,9 +34,15 @@ def measure_gradients(
     return [_slopes(values, value) for values in numbers]
 
 
-def decides(ours: Sequence[Any], theirs: Sequence[Any], measured: Sequence[np.ndarray]) -> bool:
-    """Whether measured gradients speak for ours: they are much nearer to these than to PyTorch's."""
-    return len(ours) == len(measured) and _NEARER * _distance(ours, measured) < _distance(theirs, measured)
+def decides(ours: Sequence[Any], theirs: Sequence[Any], measured: Sequence[np.ndarray], tolerance: Tolerance) -> bool:
+    """Whether measured gradients speak for ours: they agree with these, and are much further from PyTorch's."""
+    if len(ours) != len(measured) or _NEARER * _distance(ours, measured) >= _distance(theirs, measured):
+        return False
+    absolute, relative = max(tolerance.absolute, _EXACT), max(tolerance.relative, _EXACT)
+    return all(
+        np.allclose(0 if gradient is None else gradient, slopes, relative, absolute)
+        for gradient, slopes in zip(ours, measured, strict=True)
+    )
 
 
 def _distance(gradients: Sequence[Any], measured: Sequence[np.ndarray]) -> float:

@@ -69,7 +69,8 @@ class Reference:
         if found != (None, None) and self.exact is not None and self._against(got, self.exact) == (None, None):
             self.by_exact = True
             return None, None
-        if found[1] and self.measured is not None and decides(got[1] or [], self.answer[1] or [], self.measured):
+        slopes, tolerance = (got[1] or [], self.answer[1] or []), tolerances(self.dtype)[1]
+        if found[1] and self.measured is not None and decides(*slopes, self.measured, tolerance):
             self.by_differences = True
             return None, None
         return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("expecttest")
@@ -15,6 +16,8 @@ import brasa
 from benchmarks.conformance import page
 from benchmarks.conformance.forms import run_errors, run_forms
 from benchmarks.conformance.isolate import isolated
+from benchmarks.conformance.judge import Tolerance
+from benchmarks.conformance.measuring import decides
 from benchmarks.conformance.results import ResultFile
 from benchmarks.conformance.values import run_values
 
@@ -67,6 +70,14 @@ def test_gradients_are_measured_where_they_differ() -> None:
     module = instead(nn=SimpleNamespace(functional=SimpleNamespace(**functional)))
     record = run_values(entry, module, "float64", methods=False, most=2)
     assert record["status"] == "fail" and record["differences"] == 0 and record["forward"] == record["samples"]
+
+
+def test_gradients_that_are_only_less_wrong_are_not_excused() -> None:
+    truth = [np.ones(3)]
+    close, off = [np.full(3, 1 + 1e-9)], [np.full(3, 1.02)]
+    assert decides(close, [np.full(3, 1.5)], truth, Tolerance(1e-3, 1e-4))
+    assert not decides(off, [np.full(3, 1.5)], truth, Tolerance(1e-3, 1e-4))
+    assert not decides(close, [np.full(3, 1 + 2e-9)], truth, Tolerance(1e-3, 1e-4))
 
 
 def test_names_that_lack() -> None:
