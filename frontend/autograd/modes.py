@@ -69,6 +69,10 @@ class set_grad_enabled(_GradMode):
     def __enter__(self) -> None:
         STATE.grad_enabled = self.mode
 
+    def __call__(self, function: _C) -> _C:
+        self.__exit__()  # it sets the mode in the function alone
+        return super().__call__(function)
+
     def _arguments(self) -> tuple[Any, ...]:
         return (self.mode,)
 

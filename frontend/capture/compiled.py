@@ -14,6 +14,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
+from brasa.capture.template import in_numbers
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
 from brasa.execution.runner import failed_check
@@ -96,13 +97,14 @@ class CompiledFunction:
             raise
         if capture.left is not None:
             self._warn(capture.left)
-            return result
+            return in_numbers(result)
         if capture.turn:
             _note(self.turns, capture.turn)
         self._settled = not capture.recorded
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
-        return result
+        capture.scope.end()
+        return in_numbers(result) if capture.scope.hints else result
 
     def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
         return Capture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes)

@@ -63,6 +63,7 @@ class Capture(Trace):
         self.states: dict[Cell, tuple[bool, Edge | None]] = {}  # on the tape or not, of what is written, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
+        self.gradients = dict[int, Node]()  # that were set since then, by the tensors' ids
         self.tensors: list[Tensor] = []
         self.shown: dict[int, Shown] = {}
         self.draws: dict[Node, Draw] = {}
@@ -245,10 +246,17 @@ class Capture(Trace):
             with no_grad():
                 final, before = through_leaf_hooks(tensor, grad), tensor._grad
                 tensor._grad = final if before is None else add(before, final)
-                self.effects.append(Effect(self.here, "gradient", tensor, before, self.node_of(tensor._grad)))
+                self._note_gradient(tensor, before)
                 run_accumulation_hooks(tensor)
         if not keep:
             self.freed.update(topological(nodes))
+
+    def _note_gradient(self, tensor: Tensor, before: Tensor | None) -> None:
+        """What was set before by an effect that is noted is told by that one, and need not live on."""
+        node, told = self.node_of(tensor._grad), None if before is None else self.gradients.get(id(tensor))
+        known = told is not None and told == self.node_of(before)
+        self.effects.append(Effect(self.here, "gradient", tensor, None if known else before, node))
+        self.gradients[id(tensor)] = node
 
     def grad(
         self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
@@ -343,7 +351,7 @@ class Capture(Trace):
                     self.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
                 settle(self, tensor, cell)
         self.written, self.states = {}, {}
-        self.effects, self.since = [], self.here
+        self.effects, self.since, self.gradients = [], self.here, {}
         self.flushes += 1
 
     def _run(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:

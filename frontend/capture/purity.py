@@ -29,7 +29,8 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.places import FRONTEND, OWN_FOLDERS
 
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
-_TRANSFORMS = FRONTEND + "func" + os.sep  # whose functions close over those of users
+# Whose functions close over those of users.
+_AROUND_USERS = (FRONTEND + "func" + os.sep, FRONTEND + os.path.join("autograd", "modes.py"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
 _FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",
@@ -181,7 +182,7 @@ class Walk:
     def _function(self, function: FunctionType) -> None:
         code = function.__code__
         if code.co_filename.startswith(OWN_FOLDERS):
-            if code.co_filename.startswith(_TRANSFORMS):
+            if code.co_filename.startswith(_AROUND_USERS):
                 self._closure(function)
             return
         self.facts.functions.append((function, code, function.__defaults__, function.__kwdefaults__))

@@ -16,7 +16,7 @@ from brasa._state import STATE
 from brasa.capture.compiled import CompiledFunction, signature
 from brasa.capture.facts import same
 from brasa.capture.follow import Capture
-from brasa.capture.sealed import Sealed, answers
+from brasa.capture.sealed import Sealed
 from brasa.capture.tree import Step
 from brasa.ir.errors import BrasaError, Operand
 from brasa.ir.graph import Graph, Node, located
@@ -63,8 +63,8 @@ class Retraced(CompiledFunction):
             now, name = capture.bound_before[node], node.attrs.get("name", "a value")
             if not _same_operand(then, now):
                 raise _difference(fact, "sealed", f"{name} = {_shown(then)}", f"{name} = {_shown(now)}")
-        if not answers(form.template, result):
-            raise _difference(f"{fact}, it returns something else", "sealed", str(form.template), repr(result))
+        if not form.template.answers(result):
+            raise _difference(f"{fact}, it returns something else", "sealed", str(form.template.pattern), repr(result))
 
 
 class RetracedCapture(Capture):

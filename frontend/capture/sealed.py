@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
-from brasa.capture.facts import Facts, same
+from brasa.capture.facts import Facts
 from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
+from brasa.capture.template import OutputNote, Template, outcome
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import Edge, FreedNode, edge_of, is_hooked, run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
-from brasa.ir.sizes import substitute_attrs
 from brasa.random import Generator
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
-from brasa.tensors.views import replay
 from brasa.tracing.arguments import Draw
 
 # ("argument", number), ("fixed", tensor or number), ("grad", tensor), or ("seed" or "call", (generator, calls before))
@@ -63,7 +62,7 @@ class Sealed:
     """
 
     def __init__(
-        self, graph: Graph, sources: Sequence[Source], template: Any, outputs: Sequence[OutputNote],
+        self, graph: Graph, sources: Sequence[Source], template: Template, outputs: Sequence[OutputNote],
         facts: Facts, grads: Sequence[tuple[Tensor, Any]], argument_grads: Sequence[tuple[int, Any]],
         draws: Sequence[tuple[Generator, int]], passes: Passes,
     ) -> None:  # fmt: skip
@@ -146,10 +145,7 @@ class Sealed:
             generator.offset += count
         if self.has_notes:
             self._apply_notes(results, tensors)
-        template = self.template
-        if template.__class__ is _Output and not template.path:
-            return results[template.index]
-        return _fill(template, results, tensors)
+        return self.template.fill(results, tensors)
 
     def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run the machine code; outputs that update an operand are not among the results."""
@@ -221,36 +217,6 @@ def _is_as_noted(note: tuple[Tensor, Any, bool]) -> bool:
     return tensor._spec is spec and tensor._requires_grad is requires_grad
 
 
-class OutputNote:
-    """What becomes of one output. grad_of: the tensor whose gradient it is, or the number of the argument."""
-
-    __slots__ = ("freed", "grad_of", "tracked")
-
-    def __init__(self, tracked: bool, freed: bool, grad_of: Tensor | int | None) -> None:
-        self.tracked, self.freed, self.grad_of = tracked, freed, grad_of
-
-
-class _Output:
-    __slots__ = ("index", "path")
-
-    def __init__(self, index: int, path: tuple[Any, ...]) -> None:
-        self.index, self.path = index, path
-
-
-class _Argument:
-    __slots__ = ("index",)
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-
-class _View:
-    __slots__ = ("path", "source")
-
-    def __init__(self, source: Any, path: tuple[Any, ...]) -> None:
-        self.source, self.path = source, path
-
-
 def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequence[Tensor], result: Any) -> Sealed:
     """The sealed form of a call that has just been followed; Impure says why there is none."""
     run = capture.last
@@ -270,7 +236,7 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         _source(capture.draws.get(node, capture.bound_before[node]), places, entry.grads, tensors, arguments)
         for node in run.inputs
     ]
-    notes, template = _outcome(capture, result, places, tensors, entry.grads)
+    notes, template = outcome(capture, result, places, tensors, entry.grads)
     holders = [tensor for tensor in tensors if tensor._requires_grad and candidate.reads_gradients]
     present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
     grads = [(tensor, None if grad is None else grad._spec) for tensor, grad in present]
@@ -302,78 +268,3 @@ def _source(
     if not any(value is tensor for tensor in tensors):
         raise Impure("it reads a tensor that the proof did not reach")
     return "fixed", value
-
-
-def _outcome(
-    capture: Capture, result: Any, places: dict[int, int], tensors: list[Tensor], entry: dict[int, Tensor | None]
-) -> tuple[list[OutputNote], Any]:
-    settled = {id(tensor): (index, path) for tensor, index, path in capture.settled}
-    used: set[int] = set()
-    notes = [OutputNote(tracked, freed, None) for tracked, freed in capture.outcome]
-    for tensor in dict.fromkeys((*tensors, *capture.leaves.values())):
-        grad = tensor._grad
-        if grad is not None and id(grad) in settled:
-            index, path = settled[id(grad)]
-            if path or isinstance(index, Tensor) or notes[index].grad_of is not None:
-                raise Impure("a gradient is a view")
-            notes[index].grad_of = places.get(id(tensor), tensor)
-            used.add(id(grad))
-        elif grad is not entry.get(id(tensor)):
-            raise Impure("it drops gradients")
-
-    def pattern(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            if id(value) in settled:
-                used.add(id(value))
-                index, path = settled[id(value)]
-                if any(substitute_attrs(attrs, capture.scope.hints) != attrs for _, attrs in path):
-                    raise Impure("it returns a view whose place depends on sizes")
-                return _View(pattern(index), path) if isinstance(index, Tensor) else _Output(index, path)
-            if id(value) in places:
-                return _Argument(places[id(value)])
-            if any(value is tensor for tensor in tensors):
-                return value
-            raise Impure("it returns a tensor of unknown origin")
-        if isinstance(value, tuple) and hasattr(value, "_make"):
-            return type(value)._make(map(pattern, value))  # type: ignore[attr-defined]
-        if isinstance(value, tuple | list):
-            return type(value)(map(pattern, value))
-        if isinstance(value, dict):
-            return {key: pattern(item) for key, item in value.items()}
-        if value is None or isinstance(value, int | float | str):
-            return value
-        raise Impure(f"it returns a {type(value).__name__}")
-
-    template = pattern(result)
-    if any(id(tensor) not in used for tensor, _, _ in capture.settled):
-        raise Impure("it keeps a tensor that it computed")
-    return notes, template
-
-
-def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> Any:
-    if isinstance(pattern, _Output):
-        return replay(results[pattern.index], pattern.path) if pattern.path else results[pattern.index]
-    if isinstance(pattern, _Argument):
-        return arguments[pattern.index]
-    if isinstance(pattern, _View):
-        return replay(_fill(pattern.source, results, arguments), pattern.path)
-    if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
-        return type(pattern)._make(_fill(item, results, arguments) for item in pattern)  # type: ignore[attr-defined]
-    if isinstance(pattern, tuple | list):
-        return type(pattern)(_fill(item, results, arguments) for item in pattern)
-    if isinstance(pattern, dict):
-        return {key: _fill(item, results, arguments) for key, item in pattern.items()}
-    return pattern
-
-
-def answers(pattern: Any, value: Any) -> bool:
-    """Whether a result has the form that calls of a sealed program give, and the same plain values."""
-    if isinstance(pattern, _Output | _Argument | _View | Tensor):
-        return isinstance(value, Tensor)
-    if type(pattern) is not type(value):
-        return False
-    if isinstance(pattern, tuple | list):
-        return len(pattern) == len(value) and all(map(answers, pattern, value))
-    if isinstance(pattern, dict):
-        return list(pattern) == list(value) and all(answers(item, value[key]) for key, item in pattern.items())
-    return same(value, pattern)

@@ -93,6 +93,8 @@ class TreeScope(SizeScope):
         lhs, rhs = self.resolve(lhs), self.resolve(rhs)
         left, right = self.hint(lhs), self.hint(rhs)
         holds = left == right if relation == "==" else left <= right
+        if isinstance(lhs, int) and isinstance(rhs, int):
+            return holds
         return self.capture.step(
             ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs, narrows)
         )
@@ -102,4 +104,6 @@ class TreeScope(SizeScope):
             return super().fix(size, narrows)
         size = self.resolve(size)
         value = self.hint(size)
+        if isinstance(size, int):
+            return size
         return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows))

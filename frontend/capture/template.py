@@ -1,0 +1,244 @@
+"""What a sealed program gives: the form of its result, and which of its outputs, arguments and views stand in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from brasa.capture.facts import same
+from brasa.capture.follow import Capture
+from brasa.capture.purity import Impure
+from brasa.ir import dim
+from brasa.ir.graph import Op
+from brasa.ir.sizes import substitute_attrs
+from brasa.tensors.tensor import Tensor
+from brasa.tensors.views import replay
+from brasa.tracing.sizes import SymbolicSize, plain_size
+
+
+class OutputNote:
+    """What becomes of one output. grad_of: the tensor whose gradient it is, or the number of the argument."""
+
+    __slots__ = ("freed", "grad_of", "tracked")
+
+    def __init__(self, tracked: bool, freed: bool, grad_of: Tensor | int | None) -> None:
+        self.tracked, self.freed, self.grad_of = tracked, freed, grad_of
+
+
+class Output:
+    """Stands for an output of the program."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+class _Argument:
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+class _View:
+    """A view of what the pattern `source` gives. sized: whether its place depends on named sizes."""
+
+    __slots__ = ("path", "sized", "source")
+
+    def __init__(self, source: Any, path: Sequence[tuple[Op, Mapping[str, Any]]], sized: bool) -> None:
+        self.source, self.path, self.sized = source, path, sized
+
+
+class _Size:
+    """Stands for a number that follows from sizes of arguments."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: dim.Size) -> None:
+        self.size = size
+
+
+class Template:
+    """The form of a call's result, of which only tensors and sizes are others in each call.
+
+    sizes: each named size that a number or the place of a view depends on, with the number of an argument and an axis
+    that has it.
+    """
+
+    def __init__(self, pattern: Any, sizes: Sequence[tuple[str, int, int]]) -> None:
+        self.pattern, self.sizes = pattern, tuple(sizes)
+
+    def fill(self, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> Any:
+        """The result of a call whose outputs and arguments are these."""
+        if self.pattern.__class__ is Output:
+            return results[self.pattern.index]
+        sizes = {name: arguments[place]._spec.shape[axis] for name, place, axis in self.sizes}
+        return _fill(self.pattern, results, arguments, sizes)
+
+    def answers(self, result: Any) -> bool:
+        """Whether a result has the form that this gives, and the same plain values."""
+        return _answers(self.pattern, result)
+
+
+def outcome(
+    capture: Capture, result: Any, places: Mapping[int, int], tensors: Sequence[Tensor],
+    entry: Mapping[int, Tensor | None],
+) -> tuple[list[OutputNote], Template]:  # fmt: skip
+    """What becomes of the outputs of a call that has been followed, and the form of its result.
+
+    places: the numbers of its arguments, by their ids; tensors: those that its proof reached; entry: their gradients
+    before. Impure where a later call could not be given the same.
+    """
+    made = _Outcome(capture, places, tensors)
+    made.note_gradients(entry)
+    pattern = made.pattern(result)
+    made.check_all_used()
+    named = {
+        str(size): (places[id(bound)], axis)
+        for node, bound in capture.bindings.items() if id(bound) in places and node.op.name == "input"
+        for axis, size in enumerate(node.tensor.shape) if not isinstance(size, int) and str(size) in made.names
+    }  # fmt: skip
+    if made.names - named.keys():
+        raise Impure("a size that it returns, or that the place of a view depends on, is none of an argument's")
+    return made.notes, Template(pattern, [(name, *place) for name, place in named.items()])
+
+
+class _Outcome:
+    def __init__(self, capture: Capture, places: Mapping[int, int], tensors: Sequence[Tensor]) -> None:
+        self.capture, self.places, self.tensors = capture, places, tensors
+        self.notes = [OutputNote(tracked, freed, None) for tracked, freed in capture.outcome]
+        self.settled = {id(tensor): (tensor, index, path) for tensor, index, path in capture.settled}
+        self.used: dict[int, Tensor] = {}
+        self.names: set[str] = set()  # sizes that places of views depend on
+
+    def note_gradients(self, entry: Mapping[int, Tensor | None]) -> None:
+        """Which outputs are gradients now."""
+        for tensor in dict.fromkeys((*self.tensors, *self.capture.leaves.values())):
+            grad = tensor._grad
+            if grad is not None and id(grad) in self.settled:
+                _, index, path = self.settled[id(grad)]
+                if path or isinstance(index, Tensor) or self.notes[index].grad_of is not None:
+                    raise Impure("a gradient is a view")
+                self.notes[index].grad_of = self.places.get(id(tensor), tensor)
+                self.used[id(grad)] = grad
+            elif grad is not entry.get(id(tensor)):
+                raise Impure("it drops gradients")
+
+    def pattern(self, value: Any) -> Any:
+        """What stands for a value in the form of the result."""
+        if isinstance(value, Tensor):
+            return self._tensor(value)
+        if isinstance(value, tuple) and hasattr(value, "_make"):
+            return type(value)._make(map(self.pattern, value))  # type: ignore[attr-defined]
+        if isinstance(value, tuple | list):
+            return type(value)(map(self.pattern, value))
+        if isinstance(value, dict):
+            return {key: self.pattern(item) for key, item in value.items()}
+        if isinstance(value, SymbolicSize):
+            size = plain_size(value)
+            self.names.update(dim.symbols(size))
+            return _Size(size)
+        if value is None or isinstance(value, int | float | str):
+            return value
+        raise Impure(f"it returns a {type(value).__name__}")
+
+    def _tensor(self, value: Tensor) -> Any:
+        if id(value) in self.settled:
+            self.used[id(value)] = value
+            _, index, path = self.settled[id(value)]
+            if value._requires_grad and value.is_leaf:
+                raise Impure("it returns a value that it made a leaf")
+            source = self._tensor(index) if isinstance(index, Tensor) else Output(index)
+            return self._view(source, path) if path else source
+        if id(value) in self.places:
+            return _Argument(self.places[id(value)])
+        if any(value is tensor for tensor in self.tensors):
+            return value
+        raise Impure("it returns a tensor of unknown origin")
+
+    def _view(self, source: Any, path: Sequence[tuple[Op, Mapping[str, Any]]]) -> _View:
+        sized = [_names_in(attrs) for _, attrs in path]
+        self.names.update(*sized)
+        return _View(source, path, any(sized))
+
+    def check_all_used(self) -> None:
+        """Raise Impure unless all tensors that are alive are gradients, or in the result, or what views there show."""
+        views = list(self.used.values())
+        for tensor, _, _ in self.capture.settled:
+            if id(tensor) in self.used:
+                continue
+            shown_by = sum(view._base is tensor for view in views)
+            if not shown_by or sys.getrefcount(tensor) != shown_by + _KNOWN_REFERENCES:
+                raise Impure("it keeps a tensor that it computed")
+
+
+_KNOWN_REFERENCES = 4  # in check_all_used: those of the loop and of getrefcount, and two tuples: ours, the capture's
+
+
+def _names_in(attrs: Mapping[str, Any]) -> set[str]:
+    """The named sizes in the attributes of a view."""
+    return {name for value in attrs.values() for size in _leaves(value) for name in dim.symbols(size)}
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dim.Dim):
+        yield value
+
+
+def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Any:
+    if isinstance(pattern, Output):
+        return results[pattern.index]
+    if isinstance(pattern, _Argument):
+        return arguments[pattern.index]
+    if isinstance(pattern, _View):
+        path = [(op, substitute_attrs(attrs, sizes)) for op, attrs in pattern.path] if pattern.sized else pattern.path
+        return replay(_fill(pattern.source, results, arguments, sizes), path)
+    if isinstance(pattern, _Size):
+        return dim.evaluate(pattern.size, sizes)
+    if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
+        return type(pattern)._make(  # type: ignore[attr-defined]
+            _fill(item, results, arguments, sizes) for item in pattern
+        )
+    if isinstance(pattern, tuple | list):
+        return type(pattern)(_fill(item, results, arguments, sizes) for item in pattern)
+    if isinstance(pattern, dict):
+        return {key: _fill(item, results, arguments, sizes) for key, item in pattern.items()}
+    return pattern
+
+
+def _answers(pattern: Any, value: Any) -> bool:
+    if isinstance(pattern, Output | _Argument | _View | Tensor):
+        return isinstance(value, Tensor)
+    if isinstance(pattern, _Size):
+        return isinstance(value, int)
+    if type(pattern) is not type(value):
+        return False
+    if isinstance(pattern, tuple | list):
+        return len(pattern) == len(value) and all(map(_answers, pattern, value))
+    if isinstance(pattern, dict):
+        return list(pattern) == list(value) and all(_answers(item, value[key]) for key, item in pattern.items())
+    return same(value, pattern)
+
+
+def in_numbers(value: Any) -> Any:
+    """A result with the sizes in it as numbers; lists and dicts stay the objects that they are."""
+    if isinstance(value, SymbolicSize):
+        return int(value)
+    if isinstance(value, list | tuple):
+        made = list(map(in_numbers, value))
+        if all(new is old for new, old in zip(made, value, strict=True)):
+            return value
+        if isinstance(value, list):
+            value[:] = made
+            return value
+        return type(value)._make(made) if hasattr(value, "_make") else type(value)(made)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if (number := in_numbers(item)) is not item:
+                value[key] = number
+    return value
