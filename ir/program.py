@@ -8,9 +8,9 @@ pointers: addresses of the inputs, then of the outputs. sizes: the i64 values of
 of each of `Signature.slots` in the arena. It returns 0, or 1 + the number of the check that failed, whose position is
 then in the context. The context begins with
 
-    ptr parallel_for    void (ptr context, ptr body, ptr arguments, i64 extent, i64 grain); runs
-                        body(arguments, begin, end) over pieces of 0..extent, none of them below grain iterations,
-                        which should take some 10 microseconds: workers are woken for a job of several grains
+    ptr parallel_for    void (ptr context, ptr body, ptr arguments, i64 extent, i64 cost); runs
+                        body(arguments, begin, end) over pieces of 0..extent, of which one iteration takes some `cost`
+                        nanoseconds: no piece is too short for a thread, and no worker is woken for a short job
     i64 failed          where entry writes the position of a failed check
     ptr host            i64 (ptr context, i64 step, ptr pointers, ptr sizes); runs one of `Signature.steps` on the
                         memory of its operands and results, and gives 0, or 1 after an error, which the caller keeps

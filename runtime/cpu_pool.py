@@ -7,7 +7,8 @@ Taking pieces dynamically keeps one thread that the system holds up from holding
 
 PIECES_PER_THREAD = 8
 SPINS = 2000  # pauses, some 50 to 100 microseconds: longer spinning harms other pools in the process
-WORTH_WAKING = 4  # grains of work for each sleeping thread that is woken
+PIECE_NANOSECONDS = 10_000  # that a piece should take at least
+WAKING_NANOSECONDS = 40_000  # of work for each sleeping thread that is woken
 
 TEXT = f"""
 @pool.generation = internal global i32 0, align 128
@@ -121,10 +122,12 @@ out:
   ret void
 }}
 
-define void @parallel_for(ptr %context, ptr %body, ptr %arguments, i64 %extent, i64 %grain) nounwind {{
+define void @parallel_for(ptr %context, ptr %body, ptr %arguments, i64 %extent, i64 %cost) nounwind {{
 entry:
-  %least = call i64 @llvm.smax.i64(i64 %grain, i64 1)
-  %grains = sdiv i64 %extent, %least
+  %positive = call i64 @llvm.smax.i64(i64 %cost, i64 1)
+  %rounded = add i64 %positive, {PIECE_NANOSECONDS - 1}
+  %grain = sdiv i64 %rounded, %positive
+  %grains = sdiv i64 %extent, %grain
   %threads = load atomic i32, ptr @pool.threads seq_cst, align 4
   %threads64 = sext i32 %threads to i64
   %most = mul i64 %threads64, {PIECES_PER_THREAD}
@@ -147,7 +150,8 @@ open:
   %g1 = atomicrmw add ptr @pool.generation, i32 1 seq_cst
   %asleep = load atomic i32, ptr @pool.asleep seq_cst, align 4
   %any_asleep = icmp sgt i32 %asleep, 0
-  %useful = sdiv i64 %grains, {WORTH_WAKING}
+  %nanoseconds = mul i64 %positive, %extent
+  %useful = sdiv i64 %nanoseconds, {WAKING_NANOSECONDS}
   %woken = call i64 @llvm.smin.i64(i64 %useful, i64 %threads64)
   %worthwhile = icmp sgt i64 %woken, 0
   %wakes = and i1 %any_asleep, %worthwhile

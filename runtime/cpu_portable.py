@@ -14,7 +14,7 @@ from brasa.runtime.cpu_text import link_text
 from brasa.runtime.memory import allocate
 
 _TEXT = """
-define void @parallel_for(ptr %context, ptr %body, ptr %arguments, i64 %extent, i64 %grain) {
+define void @parallel_for(ptr %context, ptr %body, ptr %arguments, i64 %extent, i64 %cost) {
 entry:
   %work = icmp sgt i64 %extent, 0
   br i1 %work, label %run, label %out

@@ -12,8 +12,7 @@ from brasa.ir.kernel import Buffer, Expr
 if TYPE_CHECKING:
     from brasa.codegen.llvm.emitter import Emitter
 
-# A piece should take at least this long, and a loop that takes less than the second figure in all stays on its thread.
-_PIECE_NANOSECONDS = 10_000
+# A loop that takes less in all stays on its thread.
 _PARALLEL_NANOSECONDS = 30_000
 # What an iteration is taken to cost when its loop does not say.
 _UNKNOWN_COST = 1_000
@@ -73,10 +72,6 @@ def run_in_pieces(writer: Writer, name: str, captures: Captures, extent: Value, 
     cost = cost or constant_of(_UNKNOWN_COST, "i64")
     if cost.number is None:
         cost = writer.call("llvm.smax.i64", "i64", 1, cost, constant_of(1, "i64"))
-        share = writer.pure("i64", 1, f"udiv i64 {_PIECE_NANOSECONDS}, {cost.text}", cost)
-        grain = writer.pure("i64", 1, f"add {share}, 1", share)
-    else:
-        grain = constant_of(_PIECE_NANOSECONDS // int(cost.number) + 1, "i64")
     work = writer.pure("i64", 1, f"mul {cost}, {extent.text}", cost, extent)
     small = writer.pure("i1", 1, f"icmp slt {work}, {_PARALLEL_NANOSECONDS}", work)
     number = writer.fresh("")
@@ -86,6 +81,6 @@ def run_in_pieces(writer: Writer, name: str, captures: Captures, extent: Value, 
     writer.effect(f"br label %joined{number}")
     writer.continue_in(f"shared{number}")
     writer.effect(f"%run{number} = load ptr, ptr %context, align 8")
-    writer.effect(f'call void %run{number}(ptr %context, ptr @"{name}", {packed}, {extent}, {grain})')
+    writer.effect(f'call void %run{number}(ptr %context, ptr @"{name}", {packed}, {extent}, {cost})')
     writer.effect(f"br label %joined{number}")
     writer.continue_in(f"joined{number}")

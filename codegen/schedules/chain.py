@@ -12,7 +12,6 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
 
-ROW_BLOCK = 252
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
 
@@ -38,13 +37,13 @@ class Chain:
         self.pack = pack
         self.pack_from = pack_from
         self.height, self.vectors = self._tile_shape()
-        self.row_blocks = blocks(product.rows, ROW_BLOCK)
+        self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows)
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.total: Buffer | None = None
         self.panel: Panel | None = None
         self.left: Buffer | None = None
-        self.left_pitch = depth + LANES
+        self.left_strides = (0, 0)
 
     def write(self) -> None:
         """Write the kernel."""
@@ -140,13 +139,20 @@ class Chain:
         return Panel(buffer, number, width, line, tile)
 
     def _copy_left(self, chunk: Size, row: Size, height: int) -> None:
-        """Copy a tile's rows of lhs next to each other, for where they lie they may share places of the cache."""
+        """Copy a tile's part of lhs next to each other, for where its lines lie they may share places of the cache."""
         writer, product = self.writer, self.product
-        self.left = writer.buffer("left_rows", product.dtype, "stack", height * self.left_pitch)
         ((name, extent),) = product.steps(chunk)
-        with writer.over("i", height) as i, writer.over(name, extent, "vector") as k:
+        across, along = self.left_strides = (1, height) if product.left_is_turned else (self.depth + LANES, 1)
+        self.left = writer.buffer("left_rows", product.dtype, "stack", max(height * across, self.depth * along))
+        with ExitStack() as loops:
+            if product.left_is_turned:
+                k = loops.enter_context(writer.over(name, extent))
+                i = loops.enter_context(writer.over("i", height, "vector"))
+            else:
+                i = loops.enter_context(writer.over("i", height))
+                k = loops.enter_context(writer.over(name, extent, "vector"))
             value = product.lhs(self.cell, self.first_row + row + i, chunk, (k,))
-            product.values.put([(self.left, i * self.left_pitch + k, value, None)])
+            product.values.put([(self.left, i * across + k * along, value, None)])
 
     def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
         """The sums of one tile, which starts at a row and column of the block."""
@@ -191,7 +197,8 @@ class Chain:
     def _left(self, chunk: Size, step: Index, row: Size, i: Size) -> Expr:
         if self.left is None:
             return self.product.lhs(self.cell, self.first_row + row + i, chunk, step)
-        return self.left.load(self.writer.expr(i * self.left_pitch + step[0]))
+        across, along = self.left_strides
+        return self.left.load(self.writer.expr(i * across + step[0] * along))
 
     def _right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
         if self.panel is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brasa.codegen.schedules.chain import ROW_BLOCK, Chain
+from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.convolution import Convolution, LineConvolution
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.products import MatrixProduct, blocks, pieces
@@ -10,7 +10,7 @@ from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduc
 from brasa.codegen.schedules.writer import Writer
 
 CHAIN_CHUNK, DOT_CHUNK = 512, 4096
-_WIDE = 256  # columns of a panel that many rows use
+_WIDE = 256
 _PANEL_BYTES = 512 << 10  # of a panel of patches
 _SUMS = 4  # times as many bytes are the most that the sums of a block take: like the panel, they are on the stack
 _TILE = 32  # columns of a tile
@@ -37,6 +37,6 @@ def write_contract(writer: Writer) -> None:
             Chain(LineConvolution(writer, node), depth).write()
             return
         panel = min(writer.target.l2_bytes // 2, _PANEL_BYTES) // convolution.dtype.itemsize
-        height = blocks(convolution.rows, ROW_BLOCK).size
+        height = blocks(convolution.rows, convolution.row_block).size
         positions = max(_TILE, panel // max(depth, height // _SUMS) // _TILE * _TILE)
         Chain(convolution, depth, convolution.position_blocks(positions), convolution.pack).write()

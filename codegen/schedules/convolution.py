@@ -150,10 +150,10 @@ class Convolution(Product):
         *outer, length = self.spatial
         lines = dim.product(outer)
         if not isinstance(lines, int) or not isinstance(length, int) or not 0 < length <= limit:
-            return Blocks(self.columns, dim.ceil_divide(self.columns, limit), limit)
+            return Blocks(self.columns, dim.ceil_divide(self.columns, limit), limit, limit)
         count = max(1, -(-lines * length // limit))
         size = max(1, -(-lines // count)) * length
-        return Blocks(self.columns, -(-lines * length // size), size)
+        return Blocks(self.columns, -(-lines * length // size), size, size)
 
     @property
     def reads_lines(self) -> bool:

@@ -25,8 +25,8 @@ class Dot:
         self.writer = product.writer
         self.depth = depth
         self.height, self.width = self._tile_shape()
-        self.row_blocks = blocks(product.rows, row_block)
-        self.column_blocks = blocks(product.columns, column_block)
+        self.row_blocks = blocks(product.rows, row_block, self.height)
+        self.column_blocks = blocks(product.columns, column_block, self.width)
 
     def write(self) -> None:
         """Write the kernel."""

@@ -66,37 +66,47 @@ def tiles(extent: Size, most: int, rest: Sequence[int]) -> list[Tiles]:
 
 @dataclass(frozen=True)
 class Blocks:
-    """An extent cut into `count` blocks of `size`; the last one is shorter where `size` does not divide."""
+    """An extent cut into `count` blocks of `each`, at most `size`; the last one is shorter where `each` does not divide."""
 
     extent: Size
     count: Size
     size: int
+    each: Size
 
     def start(self, number: Size) -> Size:
-        return number * self.size
+        return number * self.each
 
     def length(self, number: Size) -> Size:
         """How much of the extent a block holds."""
-        if isinstance(self.extent, int) and self.extent % self.size == 0:
-            return self.size
-        return self.extent if self.count == 1 else dim.smallest(self.size, self.extent - number * self.size)
+        if isinstance(self.extent, int) and isinstance(self.each, int) and self.extent % self.each == 0:
+            return self.each
+        return self.extent if self.count == 1 else dim.smallest(self.each, self.extent - number * self.each)
 
 
-def blocks(extent: Size, limit: int) -> Blocks:
-    """Cuts an extent into blocks of about `limit`: of one size, where a divisor is near."""
+def blocks(extent: Size, limit: int, unit: int = 1, least: int = 0) -> Blocks:
+    """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two where both have `least`, for two threads.
+
+    Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size.
+    """
     if not isinstance(extent, int):
-        return Blocks(extent, dim.ceil_divide(extent, limit), limit)
+        count = dim.ceil_divide(extent, limit)
+        if least:
+            count = dim.largest(count, dim.smallest(2, dim.floor_divide(extent, least)))
+        each = dim.ceil_divide(dim.ceil_divide(extent, dim.largest(count, 1)), unit) * unit
+        return Blocks(extent, count, limit, each)
+    if least and 2 * least <= extent <= limit:
+        limit = dim.ceil_divide(-(-extent // 2), unit) * unit
     if extent <= limit:
-        return Blocks(extent, min(extent, 1), max(extent, 1))
+        return Blocks(extent, min(extent, 1), max(extent, 1), max(extent, 1))
     size = next((n for n in range(limit, limit // 2, -1) if extent % n == 0), limit)
-    return Blocks(extent, -(-extent // size), size)
+    return Blocks(extent, -(-extent // size), size, size)
 
 
 def pieces(extent: Size, size: int) -> Blocks:
     """Cuts an extent into blocks of that size, if it is not known to be one."""
     if isinstance(extent, int) and extent <= size:
-        return Blocks(extent, min(extent, 1), max(extent, 1))
-    return Blocks(extent, dim.ceil_divide(extent, size), size)
+        return Blocks(extent, min(extent, 1), max(extent, 1), max(extent, 1))
+    return Blocks(extent, dim.ceil_divide(extent, size), size, size)
 
 
 def registers_per_vector(target: Target, dtype: DType) -> int:
@@ -107,7 +117,8 @@ def registers_per_vector(target: Target, dtype: DType) -> int:
 class Product(ABC):
     """A contraction seen as products of matrices, one for each index of `batch`.
 
-    k is walked in `chunks`, each summed by itself. copies_left: lhs can be copied row by row, where rhs is.
+    k is walked in `chunks`, each summed by itself. row_block: the most rows of a block; least_rows: from twice as many on
+    there are two. copies_left: lhs can be copied tile by tile, where rhs is; left_is_turned: its columns are its lines.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
@@ -124,7 +135,10 @@ class Product(ABC):
     rows: Size
     columns: Size
     chunks: Size
+    row_block = 252
+    least_rows = 0
     copies_left = False
+    left_is_turned = False
 
     @abstractmethod
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
@@ -164,11 +178,11 @@ class Product(ABC):
         trial = Trial(self.writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
         return len(trial.joint_groups(axes)) <= 1
 
-    def lane_stride(self, number: int) -> Size | None:
-        """How far apart in memory neighbours along an operand's last axis are; None if not in one way."""
+    def stride(self, number: int, axis: int) -> Size | None:
+        """How far apart in memory neighbours along an operand's axis are; None if not in one way."""
         operand = self.node.operands[number]
         trial = Trial(self.writer, operand.tensor.shape, lambda values, index: [values.at(operand, index)])
-        steps = {coefficient(offset, str(trial.axes[-1])) for _, offset in trial.writer.loads}
+        steps = {coefficient(offset, str(trial.axes[axis])) for _, offset in trial.writer.loads}
         return steps.pop() if len(steps) == 1 else None
 
     def spread_columns(self, column: Size, axes: Sequence[int]) -> Index:
@@ -192,6 +206,8 @@ class Product(ABC):
 class MatrixProduct(Product):
     """matmul."""
 
+    row_block = 504
+    least_rows = 48
     copies_left = True
 
     def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
@@ -202,6 +218,7 @@ class MatrixProduct(Product):
         self.depth = node.operands[0].tensor.shape[-1]
         self.chunk = chunk
         self.chunks = dim.largest(dim.ceil_divide(self.depth, chunk), 1)
+        self.left_is_turned = self.stride(0, -1) != 1 and self.stride(0, -2) == 1
 
     @property
     def most_steps(self) -> int:
@@ -224,7 +241,7 @@ class MatrixProduct(Product):
     def pack_from(self) -> int:
         """How many rows must use a panel of rhs before it pays to copy it."""
         rhs = self.node.operands[1].tensor
-        if self.lane_stride(1) != 1:
+        if self.stride(1, -1) != 1:
             return 0
         if rhs.dtype is not self.dtype:
             return 24

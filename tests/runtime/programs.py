@@ -58,7 +58,7 @@ def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.zeros(shape, np.int64)
 
 
-# pointers: counters (i64 each). sizes: extent, grain. Adds 1 to each counter, and counts pieces and the shortest one.
+# pointers: counters (i64 each). sizes: extent, cost. Adds 1 to each counter, and counts pieces and the shortest one.
 COUNT = """
 define internal void @body(ptr %pointers, i64 %begin, i64 %end) {
 entry:
@@ -85,9 +85,9 @@ out:
 define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
   %parallel_for = load ptr, ptr %context
   %extent = load i64, ptr %sizes
-  %grain_at = getelementptr i64, ptr %sizes, i64 1
-  %grain = load i64, ptr %grain_at
-  call void %parallel_for(ptr %context, ptr @body, ptr %pointers, i64 %extent, i64 %grain)
+  %cost_at = getelementptr i64, ptr %sizes, i64 1
+  %cost = load i64, ptr %cost_at
+  call void %parallel_for(ptr %context, ptr @body, ptr %pointers, i64 %extent, i64 %cost)
   ret i64 0
 }
 """
@@ -125,7 +125,7 @@ next:
 row:
   %offset = mul i64 %i, %n
   %counter = getelementptr i64, ptr %counters, i64 %offset
-  call void %parallel_for(ptr %context, ptr @inner, ptr %counter, i64 %n, i64 1)
+  call void %parallel_for(ptr %context, ptr @inner, ptr %counter, i64 %n, i64 10000)
   %following = add i64 %i, 1
   br label %next
 out:
@@ -141,12 +141,12 @@ define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
   %n_at = getelementptr i64, ptr %arguments, i64 2
   store i64 %n, ptr %n_at
   %parallel_for = load ptr, ptr %context
-  call void %parallel_for(ptr %context, ptr @outer, ptr %arguments, i64 %n, i64 1)
+  call void %parallel_for(ptr %context, ptr @outer, ptr %arguments, i64 %n, i64 10000)
   ret i64 0
 }
 """
 
-# pointers: x, y, result (f32 each). sizes: n. result = x * y by a parallel loop of grain 1, so on every thread.
+# pointers: x, y, result (f32 each). sizes: n. result = x * y by a parallel loop of long iterations, so on every thread.
 MULTIPLY = """
 define internal void @body(ptr %pointers, i64 %begin, i64 %end) {
 entry:
@@ -176,7 +176,7 @@ out:
 define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
   %parallel_for = load ptr, ptr %context
   %n = load i64, ptr %sizes
-  call void %parallel_for(ptr %context, ptr @body, ptr %pointers, i64 %n, i64 1)
+  call void %parallel_for(ptr %context, ptr @body, ptr %pointers, i64 %n, i64 10000)
   ret i64 0
 }
 """
@@ -299,7 +299,7 @@ define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
   %parallel_for = load ptr, ptr %context
   %flag = load ptr, ptr %pointers
   %extent = load i64, ptr %sizes
-  call void %parallel_for(ptr %context, ptr @body, ptr %flag, i64 %extent, i64 1)
+  call void %parallel_for(ptr %context, ptr @body, ptr %flag, i64 %extent, i64 10000)
   ret i64 0
 }
 """
@@ -329,7 +329,7 @@ define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
   %parallel_for = load ptr, ptr %context
   %present = load ptr, ptr %pointers
   %extent = load i64, ptr %sizes
-  call void %parallel_for(ptr %context, ptr @body, ptr %present, i64 %extent, i64 1)
+  call void %parallel_for(ptr %context, ptr @body, ptr %present, i64 %extent, i64 10000)
   ret i64 0
 }
 """

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from brasa.runtime import Executable, Frame, set_num_threads
-from brasa.runtime.cpu_pool import PIECES_PER_THREAD
+from brasa.runtime.cpu_pool import PIECE_NANOSECONDS, PIECES_PER_THREAD
 from tests.runtime import programs
 from tests.runtime.programs import program, run, zeros
 
@@ -26,13 +26,13 @@ ROOT = Path(__file__).parents[2]
 
 def counting() -> Executable:
     """Counts how often each iteration runs, how many pieces there are, and how long the shortest is."""
-    return program(programs.COUNT, ("i64[n]", "i64[2]", "i8[extent]", "i8[grain]"), sizes=("extent", "grain"))
+    return program(programs.COUNT, ("i64[n]", "i64[2]", "i8[extent]", "i8[cost]"), sizes=("extent", "cost"))
 
 
-def count(executable: Executable, extent: int, grain: int) -> tuple[bool, int, int]:
+def count(executable: Executable, extent: int, cost: int) -> tuple[bool, int, int]:
     """Whether all iterations ran once, the number of pieces, and the length of the shortest."""
     counters, statistics = zeros(max(extent, 16 << 10)), np.array([0, 1 << 60])
-    frame = executable.prepare((counters.shape, (2,), (extent,), (grain,)))
+    frame = executable.prepare((counters.shape, (2,), (extent,), (cost,)))
     assert run(frame, counters, statistics, 1, 1) is None
     expected = zeros(*counters.shape)
     expected[:extent] = 1
@@ -44,27 +44,27 @@ def count(executable: Executable, extent: int, grain: int) -> tuple[bool, int, i
 def test_every_iteration_runs_once(threads: int) -> None:
     set_num_threads(threads)
     executable = counting()
-    for extent, grain in product((0, 1, 2, 3, 7, 31, 32, 1000, 100_003), (0, 1, 2, 3, 500, 1 << 40)):
-        complete, pieces, shortest = count(executable, extent, grain)
+    for extent, cost in product((0, 1, 2, 3, 7, 31, 32, 1000, 100_003), (0, 1, 20, 3000, 9999, 10_000, 1 << 40)):
+        complete, pieces, shortest = count(executable, extent, cost)
         assert complete
         assert pieces <= threads * PIECES_PER_THREAD
         assert (pieces == 0) == (extent == 0)
-        assert pieces <= 1 or shortest >= grain
+        assert pieces <= 1 or shortest * max(cost, 1) >= PIECE_NANOSECONDS
 
 
 def test_jobs_are_cut_for_the_threads() -> None:
     set_num_threads(3)
-    assert count(counting(), 10_000, 10)[1:] == (3 * PIECES_PER_THREAD, 10_000 // (3 * PIECES_PER_THREAD))
-    assert count(counting(), 10_000, 2500)[1:] == (4, 2500)
+    assert count(counting(), 10_000, 1000)[1:] == (3 * PIECES_PER_THREAD, 10_000 // (3 * PIECES_PER_THREAD))
+    assert count(counting(), 10_000, 4)[1:] == (4, 2500)
     set_num_threads(1)
-    assert count(counting(), 10_000, 10)[1:] == (1, 10_000)
+    assert count(counting(), 10_000, 1000)[1:] == (1, 10_000)
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.01])
 def test_threads_work_at_the_same_time(pause: float) -> None:
     """Each piece waits for a second thread to come; with a pause the workers sleep and have to be woken."""
     set_num_threads(8)
-    assert count(counting(), 100_000, 1)[0]
+    assert count(counting(), 100_000, 10_000)[0]
     set_num_threads(2)  # of the workers that there are now, only one may come
     executable = program(programs.MEET, ("i64[2]", "i8[n]"), sizes=("n",))
     for _ in range(5):
@@ -78,15 +78,15 @@ def test_jobs_in_quick_succession() -> None:
     """Workers that come late find another job, or none."""
     set_num_threads(4)
     executable = counting()
-    assert all(count(executable, extent, 1)[0] for extent in (2, 17, 3, 40) * 1000)
+    assert all(count(executable, extent, 10_000)[0] for extent in (2, 17, 3, 40) * 1000)
 
 
 def test_idle_threads_sleep() -> None:
     set_num_threads(8)
-    assert count(counting(), 100_000, 1)[0]
+    assert count(counting(), 100_000, 10_000)[0]
     for threads in (8, 2, 1):
         set_num_threads(threads)
-        assert count(counting(), 100_000, 1)[0]
+        assert count(counting(), 100_000, 10_000)[0]
         time.sleep(0.02)
         before = time.process_time()
         time.sleep(0.1)
@@ -216,10 +216,10 @@ set_num_threads(5)
 executable = counting()
 assert count(executable, 100_000, 1 << 30)[0]
 assert threads() == before, threads()
-assert count(executable, 100_000, 1)[0]
+assert count(executable, 100_000, 10_000)[0]
 assert threads() == before + 4, threads()
 set_num_threads(2)
-assert count(executable, 100_000, 1)[0]
+assert count(executable, 100_000, 10_000)[0]
 assert threads() == before + 4, threads()
 """)
 
@@ -236,6 +236,6 @@ limit = pages * resource.getpagesize() + (100 << 20)  # room for the stacks of s
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 set_num_threads(1000)
 for _ in range(20):
-    assert count(executable, 100_000, 1)[0]
+    assert count(executable, 100_000, 10_000)[0]
 assert 2 < len(os.listdir("/proc/self/task")) < 50
 """)

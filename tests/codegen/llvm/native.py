@@ -76,9 +76,9 @@ class Native:
         self.pieces: list[tuple[int, int]] = []
         self.context = Context(POOL(self._parallel_for), 0)
 
-    def _parallel_for(self, _: int, body: int, arguments: int, extent: int, grain: int) -> None:
-        """In `cut` pieces, last first, none below the grain."""
-        piece = max(grain, -(-extent // self._cut))
+    def _parallel_for(self, _: int, body: int, arguments: int, extent: int, cost: int) -> None:
+        """In `cut` pieces, last first."""
+        piece = max(1, -(-extent // self._cut))
         for begin in reversed(range(0, extent, piece)):
             self.pieces.append((begin, min(begin + piece, extent)))
             BODY(body)(arguments, *self.pieces[-1])

@@ -56,7 +56,7 @@ class Machine:
         self._host = Host(program.signature.steps)
         self._context = Context(POOL(self._parallel_for), 0, self._host.address)
 
-    def _parallel_for(self, _: int, body: int, arguments: int, extent: int, grain: int) -> None:
+    def _parallel_for(self, _: int, body: int, arguments: int, extent: int, cost: int) -> None:
         for begin in reversed(range(0, extent, self.piece)):
             BODY(body)(arguments, begin, min(begin + self.piece, extent))
 
