@@ -251,6 +251,16 @@ def shifted(x: Expr, by: int) -> Expr:
     return Expr("shifted", (x,), x.dtype, x.lanes, by)
 
 
+def evens(x: Expr, y: Expr, width: int) -> Expr:
+    """Of the groups of `width` lanes of two vectors, the 1st, 3rd, ... of x, then those of y."""
+    return Expr("evens", (x, y), x.dtype, LANES, width)
+
+
+def odds(x: Expr, y: Expr, width: int) -> Expr:
+    """Of the groups of `width` lanes of two vectors, the 2nd, 4th, ... of x, then those of y."""
+    return Expr("odds", (x, y), x.dtype, LANES, width)
+
+
 def first(x: Expr) -> Expr:
     """The value of lane 0."""
     return Expr("first", (x,), x.dtype, 1)

@@ -78,7 +78,7 @@ def print_expr(expr: Expr, outer: int = -1) -> str:
         case "cast" | "bitcast":
             return f"{expr.op}<{expr.dtype.name}>({print_expr(expr.args[0])})"
     name = expr.attr if expr.op == "intrinsic" else expr.op
-    extra = [str(expr.attr)] if expr.op == "shifted" else []
+    extra = [str(expr.attr)] if expr.op in ("shifted", "evens", "odds") else []
     return f"{name}({', '.join([*map(print_expr, expr.args), *extra])})"
 
 

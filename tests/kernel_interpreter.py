@@ -142,6 +142,9 @@ class _Machine:
             case "shifted":
                 x = self.lanes(expr.args[0])
                 return [_lane(x, (lane + expr.attr) % LANES) for lane in range(len(x))]
+            case "evens" | "odds":
+                both = [value for arg in expr.args for value in self.lanes(arg) * (LANES // len(self.lanes(arg)))]
+                return [both[lane] for lane in range(2 * LANES) if lane // expr.attr % 2 == (expr.op == "odds")]
         args = [self.lanes(arg) for arg in expr.args]
         count = max(map(len, args))
         return [scalar(expr, [_lane(arg, lane) for arg in args]) for lane in range(count)]

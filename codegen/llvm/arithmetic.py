@@ -36,6 +36,8 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
             return _first(writer, args[0])
         case "shifted":
             return _shift_lanes(writer, args[0], expr.attr)
+        case "evens" | "odds":
+            return _every_other_group(writer, *args, expr.attr, expr.op == "odds")
         case "select":
             return _select(writer, *args)
     if dtype.kind == "float" and dtype.bits == 16:
@@ -82,6 +84,12 @@ def _first(writer: Writer, arg: Result) -> Result:
     if isinstance(arg, Linear):
         return arg.base
     return arg if arg.lanes == 1 else writer.pure(arg.type, 1, f"extractelement {arg}, i64 0", arg)
+
+
+def _every_other_group(writer: Writer, x: Result, y: Result, width: int, odd: bool) -> Value:
+    a, b = writer.vector(x), writer.vector(y)
+    lanes = ", ".join(f"i32 {lane}" for lane in range(2 * LANES) if lane // width % 2 == odd)
+    return writer.pure(a.type, LANES, f"shufflevector {a}, {b}, <{LANES} x i32> <{lanes}>", a, b)
 
 
 def _shift_lanes(writer: Writer, arg: Result, by: int) -> Result:

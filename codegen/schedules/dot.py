@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from brasa.codegen.schedules.chain import multiply_add, zero
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.products import Product, blocks, registers_per_vector, tiles
+from brasa.codegen.schedules.writer import Writer
 from brasa.ir.dim import Size
-from brasa.ir.kernel import LANES, Expr, Local, first, shifted
+from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
-_ROW_BLOCK, _COLUMN_BLOCK = 32, 48
+_ROW_BLOCK, _COLUMN_BLOCK = 64, 32
 _FLOPS_PER_NANOSECOND = 40
 
 
@@ -87,8 +88,10 @@ class Dot:
 
     def end_sums(self, tile: tuple[Size, Size, int, int], sums: Local) -> None:
         """Keep what the registers of a tile hold after its last step."""
-        with self.elements_of(tile) as (i, j, row, column):
-            self.add(row, column, sums[i, j])
+        row, column, height, width = tile
+        with self.writer.over("i", height, "unrolled") as i:
+            at = self.writer.expr(i)
+            self.add(row + i, column, [sums[at, self.writer.expr(j)] for j in range(width)])
 
     @contextmanager
     def elements_of(self, tile: tuple[Size, Size, int, int]) -> Iterator[tuple[Expr, Expr, Size, Size]]:
@@ -97,12 +100,14 @@ class Dot:
         with self.writer.over("i", height, "unrolled") as i, self.writer.over("j", width, "unrolled") as j:
             yield self.writer.expr(i), self.writer.expr(j), row + i, column + j
 
-    def add(self, row: Size, column: Size, sums: Expr) -> None:
-        """Add the lanes of an element's sums, 8, 4, 2, 1 apart, to the total."""
-        for apart in (8, 4, 2, 1):
-            sums = self.writer.let("sums", sums + shifted(sums, apart))
-        at, value = self.place(row, column), first(sums)
-        self.writer.store(self.total, at, value if self.product.chunks == 1 else self.total.load(at) + value)
+    def add(self, row: Size, column: Size, sums: Sequence[Expr]) -> None:
+        """Add the lanes of the sums of neighbouring elements to the total."""
+        lane = self.writer.lane
+        at, mask = self.place(row, column + lane), self.writer.below(lane, len(sums))
+        value = self.writer.let("sums", lane_sums(self.writer, sums))
+        if self.product.chunks != 1:
+            value = self.total.load(at, mask) + value
+        self.writer.store(self.total, at, value, mask)
 
     def left(self, chunk: Size, step: Index, row: Size) -> Expr:
         """An element of lhs in a row of the block."""
@@ -124,8 +129,21 @@ class Dot:
     def _tile_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers."""
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
-        height, width = (4, 6) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
+        height, width = (4, 4) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
         rows, columns = self.product.rows, self.product.columns
         if isinstance(rows, int) and rows < height:
             height, width = max(rows, 1), min(8, width * 4 // max(rows, 1)) if registers >= 29 else width
         return height, min(width, columns) if isinstance(columns, int) and columns else width
+
+
+def lane_sums(writer: Writer, vectors: Sequence[Expr]) -> Expr:
+    """The lanes of each vector added up, 8, 4, 2, 1 apart: those of the first in lane 0, of the second in lane 1, ...
+
+    Vectors are joined as their sums get shorter, so that few operations add something that nobody needs.
+    """
+    left = list(vectors)
+    for apart in (8, 4, 2, 1):
+        pairs = [(left[i], left[min(i + 1, len(left) - 1)]) for i in range(0, len(left), 2)]
+        left = [writer.let("sums", evens(x, y, apart) + odds(x, y, apart)) for x, y in pairs]
+    (made,) = left
+    return made

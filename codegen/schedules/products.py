@@ -66,7 +66,7 @@ def tiles(extent: Size, most: int, rest: Sequence[int]) -> list[Tiles]:
 
 @dataclass(frozen=True)
 class Blocks:
-    """An extent cut into `count` blocks of `each`, at most `size`; the last one is shorter where `each` does not divide."""
+    """An extent cut into `count` blocks of `each`, at most `size`; the last is shorter where `each` does not divide."""
 
     extent: Size
     count: Size
@@ -84,7 +84,7 @@ class Blocks:
 
 
 def blocks(extent: Size, limit: int, unit: int = 1, least: int = 0) -> Blocks:
-    """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two where both have `least`, for two threads.
+    """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two for two threads, of `least` at least.
 
     Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size.
     """
@@ -117,8 +117,8 @@ def registers_per_vector(target: Target, dtype: DType) -> int:
 class Product(ABC):
     """A contraction seen as products of matrices, one for each index of `batch`.
 
-    k is walked in `chunks`, each summed by itself. row_block: the most rows of a block; least_rows: from twice as many on
-    there are two. copies_left: lhs can be copied tile by tile, where rhs is; left_is_turned: its columns are its lines.
+    k is walked in `chunks`, each summed by itself. row_block: the most rows of a block; least_rows: of twice as many
+    there are two blocks. copies_left: lhs can be copied tile by tile, where rhs is; left_is_turned: in columns.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:

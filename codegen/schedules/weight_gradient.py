@@ -11,7 +11,7 @@ from brasa.codegen.schedules.convolution import Patches, window_of
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import unflatten
-from brasa.codegen.schedules.products import Product
+from brasa.codegen.schedules.products import Product, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -20,6 +20,7 @@ from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
 SAMPLES = 8
 _ROW_BLOCK, _COLUMN_BLOCK = 32, 24
+_TOGETHER = 8  # elements whose lanes are added up at a time
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
 _POSITIONS = 1024
 
@@ -80,7 +81,7 @@ class WeightGradient(Dot):
         self.weights = product
         self.together = isinstance(positions, int) and positions * SAMPLES <= _POSITIONS
         super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK)
-        self.step = SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS
+        self.step = (SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS) + LANES
         self.offset: Size = 0
 
     def chunk(self, chunk: Size) -> None:
@@ -107,8 +108,12 @@ class WeightGradient(Dot):
             self._sample, self._first = sample, first
             for tile in self.each_tile():
                 self.tile(tile, chunk, [("position", count)])
-        with writer.over("row", self.rows) as row, writer.over("column", self.columns) as column:
-            self.add(row, column, writer.let("sums", self.lanes.load(self._lanes(row, column))))
+        with writer.over("row", self.rows) as row:
+            for across in tiles(self.columns, _TOGETHER, (1,)):
+                with writer.over("columns", across.count) as number:
+                    column = across.start + number * across.size
+                    loads = [self.lanes.load(self._lanes(row, column + j)) for j in range(across.size)]
+                    self.add(row, column, [writer.let("lanes", load) for load in loads])
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
         if self.together:

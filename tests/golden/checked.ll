@@ -114,7 +114,7 @@ alone7:
   br label %joined7
 shared7:
   %run7 = load ptr, ptr %context, align 8
-  call void %run7(ptr %context, ptr @"checked.row", ptr %stack1, i64 %s0, i64 1)
+  call void %run7(ptr %context, ptr @"checked.row", ptr %stack1, i64 %s0, i64 100000)
   br label %joined7
 joined7:
   ret void

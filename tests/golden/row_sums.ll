@@ -74,19 +74,17 @@ entry:
   %v3 = getelementptr i8, ptr %stack1, i64 16
   store ptr %b1, ptr %v3, align 8
   %v4 = call i64 @llvm.smax.i64(i64 %s1, i64 1)
-  %v5 = udiv i64 10000, %v4
-  %v6 = add i64 %v5, 1
-  %v7 = mul i64 %v4, %s0
-  %v8 = icmp slt i64 %v7, 30000
-  br i1 %v8, label %alone9, label %shared9
-alone9:
+  %v5 = mul i64 %v4, %s0
+  %v6 = icmp slt i64 %v5, 30000
+  br i1 %v6, label %alone7, label %shared7
+alone7:
   call void @"row_sums.row"(ptr %stack1, i64 0, i64 %s0)
-  br label %joined9
-shared9:
-  %run9 = load ptr, ptr %context, align 8
-  call void %run9(ptr %context, ptr @"row_sums.row", ptr %stack1, i64 %s0, i64 %v6)
-  br label %joined9
-joined9:
+  br label %joined7
+shared7:
+  %run7 = load ptr, ptr %context, align 8
+  call void %run7(ptr %context, ptr @"row_sums.row", ptr %stack1, i64 %s0, i64 %v4)
+  br label %joined7
+joined7:
   ret void
 }
 

@@ -99,8 +99,14 @@ def test_tiles_of_an_unknown_extent_cover_it_once(extent: int) -> None:
 
 
 def test_blocks_prefer_a_divisor() -> None:
-    assert blocks(512, 48) == Blocks(512, 16, 32)
-    assert blocks(10, 48) == Blocks(10, 1, 10)
-    assert blocks(97, 48) == Blocks(97, 3, 48)
+    assert blocks(512, 48) == Blocks(512, 16, 32, 32)
+    assert blocks(10, 48) == Blocks(10, 1, 10, 10)
+    assert blocks(97, 48) == Blocks(97, 3, 48, 48)
     assert blocks(N, 48).count == (N + 47) // 48
+    for extent in range(1, 700):
+        known, unknown = blocks(extent, 252, 12, 48), blocks(N, 252, 12, 48)
+        each, count = (evaluate(size, {"n": extent}) for size in (unknown.each, unknown.count))
+        assert (count - 1) * each < extent <= count * each
+        assert (known.count > 1) == (count > 1) == (extent >= 96), extent
+        assert max(each, known.size) <= 252
     assert tiles(64, 12, ()) == [Tiles(5, 11, 0), Tiles(1, 9, 55)]

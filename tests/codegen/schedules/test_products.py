@@ -45,6 +45,7 @@ SIZES = [
     (13, 40, 33),
     (64, 20, 10),
     (37, 600, 70),
+    (130, 520, 40),
     (1, 100, 200),
     (3, 0, 5),
     (0, 4, 5),
@@ -175,6 +176,16 @@ def test_batches_and_layouts(order: str) -> None:
     found = machine(strided).run(q, k).outputs[0]
     np.testing.assert_allclose(found, q.astype(np.float64) @ k.astype(np.float64), atol=2e-5)
     same_bits(found, machine(text).run(np.ascontiguousarray(q), np.ascontiguousarray(k)).outputs[0])
+
+
+@pytest.mark.parametrize("rows", [7, 60, 130])
+def test_turned_operands(rows: int) -> None:
+    """Of few rows they are read where they lie, of many they are copied line by line."""
+    text = product("m", "k", "n")
+    x, w = floats(530, rows).T, floats(530, 41)
+    turned = text.replace("graph main(x: f32[m,k],", "graph main(x: f32[m,k] strides(1,s),")
+    assert turned != text
+    same_bits(machine(turned).run(x, w).outputs[0], machine(text).run(np.ascontiguousarray(x), w).outputs[0])
 
 
 @pytest.mark.parametrize("order", ["chain", "dot"])
