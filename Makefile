@@ -7,6 +7,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 COVERAGE ?= 90
 COUNT ?= 10000
+ROWS ?=
+REF ?=
 
 VENV := .venv
 DOCS_VENV := .venv-docs
@@ -18,10 +20,10 @@ MEASURED := ir passes codegen
 CODE := $(ROOMS) frontend tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test test-all test-lowest fuzz mutate bench conformance docs lint types format golden clean
+.PHONY: help demo examples test test-all test-lowest fuzz mutate bench bench-quick bench-compare conformance docs lint types format golden clean
 
 help:  ## list these commands
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## train a small CNN on handwritten digits, eagerly and compiled
 	$(RUN) examples/digits_cnn.py
@@ -44,8 +46,14 @@ mutate: $(VENV)/.test  ## draw 200 mistakes in passes and codegen, and count tho
 test-lowest: $(LOWEST_VENV)/.test  ## run the test suite with the oldest dependencies that pyproject.toml allows
 	$(LOWEST_VENV)/bin/python -m pytest -n $(WORKERS)
 
-bench: $(BENCH_VENV)/.bench  ## measure brasa, with PyTorch in the same run, in an environment of its own
-	$(BENCH_VENV)/bin/python -m benchmarks
+bench: $(BENCH_VENV)/.bench  ## measure brasa beside PyTorch and JAX (or ROWS="a pattern"), and write docs/benchmarks.md
+	$(BENCH_VENV)/bin/python -m benchmarks --rows '$(ROWS)'
+
+bench-quick: $(BENCH_VENV)/.bench  ## a choice of rows, in less than 5 minutes
+	$(BENCH_VENV)/bin/python -m benchmarks --quick --rows '$(ROWS)'
+
+bench-compare: $(BENCH_VENV)/.bench  ## rows over 5 % slower than those of REF=commit in benchmarks/history.jsonl
+	$(BENCH_VENV)/bin/python -m benchmarks --rows '$(ROWS)' --compare '$(REF)'
 
 conformance: $(BENCH_VENV)/.bench  ## run PyTorch's samples of its operators (hours), and write docs/conformance.md
 	$(BENCH_VENV)/bin/python -m benchmarks.conformance
@@ -69,7 +77,7 @@ golden: $(VENV)/.test  ## rewrite golden files and the README's generated parts,
 	$(RUN) -m pytest -n $(WORKERS) --update-golden
 
 clean:  ## remove everything that these commands made
-	rm -rf .venv* .types build dist docs/_build docs/_pages demo-output *.egg-info .coverage* .hypothesis .fuzz .conformance .*_cache
+	rm -rf .venv* .types build dist docs/_build docs/_pages demo-output *.egg-info .coverage* .hypothesis .bench .fuzz .conformance .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; what is installed in it is installed again when pyproject.toml changes.

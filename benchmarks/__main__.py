@@ -1,195 +1,120 @@
-"""`make bench`: brasa beside PyTorch in one run, as a table."""
+"""`make bench`: brasa beside PyTorch and JAX, row by row, and docs/benchmarks.md from the results.
+
+    python -m benchmarks                          every row that was not measured on this commit, then the page
+    python -m benchmarks --rows 'products|Adam'   the rows whose names the pattern finds; no page
+    python -m benchmarks --quick                  a choice of rows in few rounds, without torch.compile
+    python -m benchmarks --again                  also what was measured already
+    python -m benchmarks --compare REF            rows over 5 % slower than the line of REF in history.jsonl
+
+Each row runs in a process of its own, all competitors in turn; what they compute is compared before it is timed.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
+import json
+import re
+import shutil
+import subprocess
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable
-from importlib import import_module
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks import page
+from benchmarks.machine import describe, limits
+from benchmarks.measure import Failure, fresh_processes
+from benchmarks.results import Results, current_commit, ratios, reference, slower, write_history
+from benchmarks.row import Fresh, Row
+from benchmarks.rows import ROWS
 
-import brasa
-from benchmarks import programs
-from benchmarks.measure import alternating, fresh_process
-
-_IMPORT = "import time; s = time.perf_counter(); import {module}; print(time.perf_counter() - s)"
-_STEP = """
-import time
-import {module}
-import numpy as np
-from benchmarks import programs
-model = programs.digits_cnn({module})
-step = programs.training_step({module}, model)
-if {compiled}:
-    step = {module}.compile(step)
-x, y = programs.images({module}, 64, 1, 8, 8), programs.labels({module}, 64)
-start = time.perf_counter()
-step(x, y).item()
-print(time.perf_counter() - start)
-"""
-_FIRST_OP = """
-import time
-import brasa
-x = brasa.tensor([1.0, 2.0])
-y = x * 2.0
-start = time.perf_counter()
-y.tanh()
-print(time.perf_counter() - start)
-"""
+QUICK = re.compile(
+    r"(512x512x512|1x1024x1024) float32, 2|bfloat16.*2048|convolutions: 8x(64|512)|exp|add|chain|norm, 4|sum|softmax,"
+    r"|optim|(training|inference): (MLP|tiny|CIFAR|trans)|calls|import|whole process, cached"
+)
 
 
-def environment(cache: str) -> dict[str, str]:
-    """The environment of a fresh process whose cache is this folder; Python keeps bytecode, as it does for users."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "BRASA_CACHE": cache, "PYTHONPATH": os.getcwd()}
+def main() -> int:
+    """Measure what is asked for; 1 where a row failed, or got slower than what it is compared with."""
+    chosen = _arguments()
+    commit = current_commit()
+    results = Results(Path(".bench"), f"{commit}-quick" if chosen.quick else commit)
+    rounds = chosen.rounds or (3 if chosen.quick else 7)
+    before = None if chosen.compare is None else reference(chosen.compare)
+    rows = [row for row in ROWS if re.search(chosen.rows, row.key) and (not chosen.quick or QUICK.search(row.key))]
+    failed = [row.key for row in rows if not show(row, results, rounds, chosen)]
+    if failed:
+        print("failed:", *failed, sep="\n  ")
+    elif len(rows) == len(ROWS):
+        facts = {"rounds": rounds, "commit": commit, "date": date.today().isoformat(), "machine": describe()}
+        page.PAGE.write_text(page.text(ROWS, results.rows, limits={n: limits(n) for n in (1, 2)}, **facts))
+        write_history({name: facts[name] for name in ("commit", "date", "machine")}, results.rows)
+    worse = slower(before, ratios(results.rows)) if before else {}
+    for key, (then, now) in worse.items():
+        print(f"slower: {key}: {then:.2f} -> {now:.2f}")
+    return 1 if failed or worse else 0
 
 
-def once_cold(program: str) -> float:
-    """The median seconds that a program prints, each time with an empty cache."""
-    results = []
-    for _ in range(3):
-        with tempfile.TemporaryDirectory() as folder:
-            results += fresh_process(program, environment(folder), times=1)
-    return float(np.median(results))
-
-
-def warm(program: str) -> float:
-    """The median seconds that a program prints once the cache holds what it needs."""
-    with tempfile.TemporaryDirectory() as folder:
-        fresh_process(program, environment(folder), times=1)
-        return fresh_process(program, environment(folder))[0]
-
-
-def process_rows() -> list[tuple[str, float, float | None, str]]:
-    """Import and compile times, in fresh processes."""
-    compiled = _STEP.format(module="brasa", compiled=True)
-    eager = _STEP.format(module="brasa", compiled=False)
-    with tempfile.TemporaryDirectory() as folder:
-        ours = fresh_process(_IMPORT.format(module="brasa"), environment(folder))[0]
-        theirs = fresh_process(_IMPORT.format(module="torch"), environment(folder))[0] if has_torch() else None
-    return [
-        ("import", ours, theirs, "ms"),
-        ("first call of an uncached eager op", once_cold(_FIRST_OP), None, "ms"),
-        ("first eager CNN step, empty cache", once_cold(eager), None, "ms"),
-        ("first compiled CNN step, empty cache", once_cold(compiled), None, "ms"),
-        ("first compiled CNN step, from cache", warm(compiled), None, "ms"),
-    ]
-
-
-def has_torch() -> bool:
-    """Whether PyTorch is installed."""
-    try:
-        import_module("torch")
-    except ImportError:
-        return False
+def show(row: Row | Fresh, results: Results, rounds: int, chosen: argparse.Namespace) -> bool:
+    """Measure a row where that was not done, and print it; False if it failed."""
+    if chosen.again or row.key not in results.rows:
+        try:
+            results.add(row.key, measured(row, rounds, chosen.quick))
+        except Failure as failure:
+            print(failure, file=sys.stderr)
+            return False
+    print(page.line(row, results.rows[row.key]), flush=True)
     return True
 
 
-def pairs(make: Callable[[Any], dict[str, Callable[[], object]]]) -> dict[str, float]:
-    """Median seconds of brasa's and PyTorch's variants of one program, measured in turn."""
-    runs = {f"brasa {name}": run for name, run in make(brasa).items()}
-    if has_torch():
-        runs |= {f"torch {name}": run for name, run in make(import_module("torch")).items()}
-    return alternating(runs)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default="", help="a regular expression")
+    parser.add_argument("--rounds", type=int, help="how often each competitor is timed; 7, or 3 with --quick")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--compare", metavar="REF", help="the beginning of a commit's name; '' is the last one")
+    return parser.parse_args()
 
 
-def small_ops(module: Any) -> dict[str, Callable[[], object]]:
-    a, b = module.ones(8), module.ones(8)
-    c, rows = module.ones(8, requires_grad=True), module.ones(8, 8)
-    return {
-        "add of 8 elements": lambda: a + b,
-        "exp of 8 elements": lambda: a.exp(),
-        "softmax of 8x8": lambda: rows.softmax(1),
-        "add of 8 elements, with gradient": lambda: c + b,
-    }
+def measured(row: Row | Fresh, rounds: int, quick: bool) -> dict[str, Any]:
+    """What is kept of a row: the samples of each competitor, who is left out and why."""
+    absent = unavailable(quick)
+    wanted = list(row.programs) if isinstance(row, Fresh) else competitors(row)
+    here = [name for name in wanted if name.split(" ")[0] not in absent]
+    left_out = {name: absent[name.split(" ")[0]] for name in wanted if name not in here}
+    if isinstance(row, Fresh):
+        programs = {name: row.programs[name] for name in here}
+        times = min(rounds, 3)
+        return {"samples": fresh_processes(programs, times, whole=row.whole, warm=row.warm), "left out": left_out}
+    command = [sys.executable, "-m", "benchmarks.worker", row.key, str(rounds), *here]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"{row.key}:\n{done.stderr}")
+    return {**json.loads(done.stdout.splitlines()[-1]), "left out": left_out}
 
 
-def tiny_model(module: Any) -> dict[str, Callable[[], object]]:
-    model, x = programs.mlp(module, 16, 32, 32, 4), programs.images(module, 1, 16)
-    variants = {"eager": model}
-    if module is brasa:
-        variants["compiled"] = brasa.compile(model)
-
-    def run(call: Any) -> Callable[[], object]:
-        def once() -> object:
-            with module.no_grad():
-                return call(x)
-
-        return once
-
-    return {f"MLP 16-32-32-4, batch 1, {name}": run(call) for name, call in variants.items()}
+def competitors(row: Row) -> list[str]:
+    """Who is timed in a row, brasa first."""
+    ours = ["brasa"] if row.eager or row.group == "optimisers" else ["brasa", "brasa dynamic=False"]
+    compiled = ["torch.compile"] if row.compiled_peer else []
+    jax = [] if row.eager else ["jax"]
+    return [*ours, "torch", *row.others, *compiled, *jax]
 
 
-def cnn_step(module: Any) -> dict[str, Callable[[], object]]:
-    return _training(module, lambda: programs.digits_cnn(module), (64, 1, 8, 8), "digits CNN step, batch 64")
-
-
-def mlp_step(module: Any) -> dict[str, Callable[[], object]]:
-    return _training(module, lambda: programs.mlp(module, 784, 512, 512, 10), (64, 784), "MLP 784-512-512-10 step")
-
-
-def _training(module: Any, make: Callable[[], Any], shape: tuple[int, ...], name: str) -> dict[str, Any]:
-    x, y = programs.images(module, *shape), programs.labels(module, shape[0])
-    eager = programs.training_step(module, make())
-    runs = {f"{name}, eager": lambda: eager(x, y)}
-    if module is brasa:
-        compiled = brasa.compile(programs.training_step(module, make()))
-        runs[f"{name}, compiled"] = lambda: compiled(x, y)
-    return runs
-
-
-def loading(module: Any) -> dict[str, Callable[[], object]]:
-    import_module(f"{module.__name__}.utils.data")
-    warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores, as PyTorch warns
-    images = programs.Images(module, 1024)
-
-    def epoch(batch: int, workers: int) -> Callable[[], object]:
-        return lambda: [len(labels) for _, labels in module.utils.data.DataLoader(images, batch, num_workers=workers)]
-
-    cases = [(batch, workers) for batch in (4, 64) for workers in (0, 1, 2, 4)]
-    return {f"1,024 images loaded, batch {batch}, {workers} workers": epoch(batch, workers) for batch, workers in cases}
-
-
-def table(rows: list[tuple[str, str, str, str]]) -> str:
-    """The rows as Markdown."""
-    head = [("", "brasa", "PyTorch eager", "PyTorch / brasa")]
-    widths = [max(len(row[i]) for row in head + rows) for i in range(4)]
-
-    def line(cells: tuple[str, ...]) -> str:
-        texts = [c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-        return f"| {' | '.join(texts)} |"
-
-    ruler = f"|{'|'.join('-' * (width + 1) + (':' if i else '-') for i, width in enumerate(widths))}|"
-    return "\n".join([line(head[0]), ruler, *map(line, rows)])
-
-
-def main() -> None:
-    """Measure and print."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="leave out the fresh processes")
-    chosen = arguments.parse_args()
-    rows: list[tuple[str, str, str, str]] = []
-    if not chosen.quick:
-        for name, ours, theirs, _ in process_rows():
-            shown = ("", "") if theirs is None else (f"{1e3 * theirs:.0f} ms", f"{theirs / ours:.2f}")
-            rows.append((name, f"{1e3 * ours:.1f} ms", *shown))
-    for make in (small_ops, tiny_model, cnn_step, mlp_step, loading):
-        found = pairs(make)
-        for label, ours in found.items():
-            if label.startswith("brasa "):
-                name = label.removeprefix("brasa ")
-                theirs = found.get(f"torch {name}") or found.get(f"torch {name.replace('compiled', 'eager')}")
-                other = ("", "") if theirs is None else (f"{1e6 * theirs:.2f} us", f"{theirs / ours:.2f}")
-                rows.append((name, f"{1e6 * ours:.2f} us", *other))
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    sys.stdout.write(f"{table(rows)}\n\n{os.cpu_count()} cores, {versions}, {brasa.get_num_threads()} threads\n")
+def unavailable(quick: bool) -> dict[str, str]:
+    """Competitors that cannot run here, or are not asked to, each with the reason."""
+    found = {}
+    for name in ("torch", "jax"):
+        if find_spec(name) is None:
+            found[name] = "not installed"
+    if "torch" in found or not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        found["torch.compile"] = found.get("torch", "no C++ compiler")
+    elif quick:
+        found["torch.compile"] = "takes minutes to compile"
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

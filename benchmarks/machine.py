@@ -1,0 +1,121 @@
+"""The machine that figures are of: what it is, and how fast it copies and multiplies at most."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from llvmlite import binding
+
+_CHAINS, _COUNT = 12, 10_000_000
+_COPIED = 128 << 20  # bytes for each thread: far more than any cache holds
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes per second that copying reads and writes, float32 operations per second in registers."""
+
+    bandwidth: float
+    flops: float
+
+
+def describe() -> str:
+    """The processor, and the versions of what was measured."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    model = next((line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")), "?")
+    vectors = "AVX-512" if " avx512f " in text else "AVX2" if " avx2 " in text else "no AVX2"
+    versions = [f"{name} {_version(name)}" for name in ("brasa", "torch", "jax", "numpy", "llvmlite")]
+    return f"{os.cpu_count()} cores of {model} ({vectors}); Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def limits(threads: int) -> Limits:
+    """Measured: copying large arrays past the caches, and chains of fused multiply-adds, the best of several tries."""
+    arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32)) for _ in range(threads)]
+    engine, lanes = _compiled()
+    multiply = ctypes.CFUNCTYPE(None, ctypes.c_int64)(engine.get_function_address("multiply"))
+    copy = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(engine.get_function_address("copy"))
+    places = [(-(-b.ctypes.data // 64) * 64, -(-a.ctypes.data // 64) * 64) for a, b in arrays]
+    vectors = _COPIED // (4 * lanes) - 16
+    copying = _fastest([partial(copy, *pair, vectors) for pair in places])
+    multiplying = _fastest([partial(multiply, _COUNT)] * threads)
+    return Limits(8 * lanes * vectors * threads / copying, 2 * lanes * _CHAINS * _COUNT * threads / multiplying)
+
+
+def _fastest(jobs: list[Callable[[], object]]) -> float:
+    """The seconds in which jobs end that run at the same time: foreign code, which holds no lock of Python's."""
+    found = []
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for _ in range(9):
+            start = time.perf_counter()
+            list(pool.map(lambda job: job(), jobs))
+            found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def _compiled() -> tuple[binding.ExecutionEngine, int]:
+    """Machine code of two loops, over independent multiply-adds and over copied vectors; and the lanes of a vector."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features()
+    lanes = 16 if features.get("avx512f") else 8
+    vector, chains = f"<{lanes} x float>", range(_CHAINS)
+    starts = "".join(f"  %a{i} = phi {vector} [ zeroinitializer, %entry ], [ %b{i}, %loop ]\n" for i in chains)
+    steps = "".join(
+        f"  %b{i} = call {vector} @llvm.fma.v{lanes}f32({vector} %a{i}, {vector} %x, {vector} %a{i})\n" for i in chains
+    )
+    ends = "".join(f"  store volatile {vector} %b{i}, ptr %place\n" for i in chains)
+    text = f"""
+declare {vector} @llvm.fma.v{lanes}f32({vector}, {vector}, {vector})
+define void @multiply(i64 %count) #0 {{
+entry:
+  %place = alloca {vector}
+  %x = load volatile {vector}, ptr %place
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+{starts}{steps}  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %count
+  br i1 %more, label %loop, label %done
+done:
+{ends}  ret void
+}}
+define void @copy(ptr %to, ptr %from, i64 %count) #0 {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %source = getelementptr {vector}, ptr %from, i64 %i
+  %target = getelementptr {vector}, ptr %to, i64 %i
+  %x = load {vector}, ptr %source
+  store {vector} %x, ptr %target, !nontemporal !0
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %count
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+attributes #0 = {{ nounwind "prefer-vector-width"="512" }}
+!0 = !{{i32 1}}
+"""
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=features.flatten(), opt=3
+    )
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), machine)
+    engine.finalize_object()
+    return engine, lanes
