@@ -20,6 +20,7 @@ from brasa.capture.words import argument_names
 from brasa.execution.runner import failed_check
 from brasa.execution.tape import is_hooked
 from brasa.execution.user_passes import Passes
+from brasa.nn.registry import Registry
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError, tracing
 
@@ -55,6 +56,7 @@ class CompiledFunction:
         self.turns: list[str] = []  # what made it compile again
         self.changes: list[str] = []  # what its sealed forms no longer fitted
         self._settled = False
+        self._tables: tuple[Registry, ...] = ()  # of optimisers, from which the last call was given numbers
         self._wait = self._pause = 1  # followed calls until the next is observed; doubled while none can be sealed
         self._warned: set[str] = set()
 
@@ -66,11 +68,14 @@ class CompiledFunction:
         for sealed in self.sealed:
             if sealed.fits(key, tensors):
                 try:
-                    return sealed.run(tensors, key)
+                    result = sealed.run(tensors, key)
                 except BaseException as error:
                     if failed_check(error) is not None:
                         break
                     raise
+                for schedule in sealed.schedules:
+                    schedule.step()
+                return result
         else:
             return self._followed(args, kwargs, key, tensors)
         return self.function(*args, **kwargs)  # nothing was committed: the error, and what precedes it, eagerly
@@ -80,14 +85,14 @@ class CompiledFunction:
             if key in form.bounds:
                 _note(self.changes, form.change())
                 break
-        capture = self._capture(tensors, functools.partial(argument_names, self.spoken, args, kwargs))
         objects = _objects_in(key)
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
         observation = self._observation() if self._settled and not holding else None
-        capture.observed = observation is not None
+        names = functools.partial(argument_names, self.spoken, args, kwargs)
+        capture = self._capture(tensors, names, observation)
         try:
-            with tracing(capture), watching(observation):
+            with tracing(capture), watching(observation, self._tables):
                 result = self.function(*args, **kwargs)
                 capture.ended = True
                 capture.flush()
@@ -101,13 +106,16 @@ class CompiledFunction:
         if capture.turn:
             _note(self.turns, capture.turn)
         self._settled = not capture.recorded
+        self._tables = tuple(capture.moving.tables.values())
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
         capture.scope.end()
         return in_numbers(result) if capture.scope.hints else result
 
-    def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
-        return Capture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes)
+    def _capture(
+        self, tensors: list[Tensor], names: Callable[[], dict[int, str]], observation: Observation | None
+    ) -> Capture:
+        return Capture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes, observation)
 
     def _observation(self) -> Observation | None:
         self._wait -= 1
@@ -124,7 +132,8 @@ class CompiledFunction:
         end, objects = capture.here, _objects_in(key)
         try:
             if observation is not None:
-                self.candidates = {**holding, end: Candidate(observation, self.function, args, kwargs, objects)}
+                self.candidates = {**holding, end: Candidate(
+                    observation, self.function, args, kwargs, objects, capture.moving)}  # fmt: skip
             elif end in holding:
                 if not holding[end].holds(objects):
                     raise Impure(f"it changes what it reads: {change_of(holding[end].facts)}")

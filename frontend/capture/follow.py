@@ -6,36 +6,37 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from brasa._state import set_trace
-from brasa.autograd.engine import seed_of
-from brasa.autograd.modes import no_grad, set_grad_enabled
+from brasa.autograd.modes import set_grad_enabled
 from brasa.capture.ends import Shown, merges, segment_of, settle
-from brasa.capture.reach import leaves_of, run_from, used_of
+from brasa.capture.gradients import backward, grad
+from brasa.capture.moving import Moving
+from brasa.capture.reach import run_from
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
 from brasa.capture.tree import Segment, Step, TreeScope
 from brasa.capture.undoing import Effect, undo
 from brasa.capture.words import describe_turn
 from brasa.execution.runner import failed_check
-from brasa.execution.tape import Edge, run_accumulation_hooks, run_graph, through_leaf_hooks
+from brasa.execution.tape import Edge, run_graph
 from brasa.execution.user_passes import Passes
-from brasa.functions.pointwise import add
-from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Node, Op, located, topological
-from brasa.ir.ops import control
+from brasa.ir.graph import Node, Op, located
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
+from brasa.tracing.held import Held
 from brasa.tracing.places import user_location
 from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
+
+if TYPE_CHECKING:
+    from brasa.capture.purity import Observation
 
 _T = TypeVar("_T")
 
@@ -47,7 +48,7 @@ class Capture(Trace):
 
     def __init__(
         self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,
-        names: Callable[[], dict[int, str]] = dict, passes: Passes = (),
+        names: Callable[[], dict[int, str]] = dict, passes: Passes = (), observation: Observation | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.scope = TreeScope(self)
@@ -66,10 +67,11 @@ class Capture(Trace):
         self.gradients = dict[int, Node]()  # that were set since then, by the tensors' ids
         self.tensors: list[Tensor] = []
         self.shown: dict[int, Shown] = {}
-        self.draws: dict[Node, Draw] = {}
+        self.anew: dict[Node, Draw | Held] = {}  # numbers that each run is given anew
         self.freed, self.flushes, self.ended, self.ends = set[Node](), 0, False, list[bool]()
         self.left: CaptureError | None = None
-        self.observed = False  # whether the program is watched, to prove it pure
+        self.observation = observation  # of the call, to prove the program pure
+        self.moving = Moving(self)
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
@@ -126,7 +128,7 @@ class Capture(Trace):
 
     # values from outside
 
-    def number(self, value: bool | int | float | complex) -> Node:
+    def number(self, value: bool | int | float | complex | Held) -> Node:
         if isinstance(value, bool | complex):
             return super().number(value)
         dtype = int64 if isinstance(value, int) else float64
@@ -134,14 +136,20 @@ class Capture(Trace):
             ("number", dtype),
             lambda: make_input(f"number{self.here.depth}", TensorType((), dtype), role="number"),
         )
-        if isinstance(value, Draw):
-            self.draws[node] = value
-        self.bindings[node] = int(value) if dtype is int64 else value
+        if isinstance(value, Draw | Held):
+            self.anew[node] = value
+        self.bindings[node] = value.value if isinstance(value, Held) else int(value) if dtype is int64 else value
         return node
 
     def value_of(self, node: Node) -> Any:
         bound = self.bindings.get(node)
         return super().value_of(node) if bound is None else bound
+
+    def held(self, table: dict[str, Any]) -> dict[str, Any]:
+        return self.moving.numbers(table)
+
+    def schedule(self, schedule: Any, step: Callable[[], Any]) -> Any:
+        return self.moving.step(schedule, step)
 
     def draw(self, generator: Any) -> tuple[int, Any]:
         self.effects.append(Effect(self.here, "draw", generator, generator.offset))
@@ -230,59 +238,15 @@ class Capture(Trace):
             raise CaptureError(fact, op=user_location(), hint="leave out fullgraph=True" if self.fullgraph else "")
         self.flush()
 
-    # gradients
-
     def backward(
         self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool, create_graph: bool
     ) -> None:
-        """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
-        seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
-        nodes = tuple(self.node_of(root) for root in roots)
-        found = self.step(("leaves", nodes), lambda: leaves_of(nodes, self.leaves, self.bindings))
-        given = [inputs] if isinstance(inputs, Tensor) else inputs
-        wanted = found if inputs is None else tuple(map(self.node_of, given))
-        for leaf, grad in zip(wanted, self._gradients(nodes, seeds, wanted, create_graph), strict=True):
-            tensor = self.leaves[leaf]
-            with no_grad():
-                final, before = through_leaf_hooks(tensor, grad), tensor._grad
-                tensor._grad = final if before is None else add(before, final)
-                self._note_gradient(tensor, before)
-                run_accumulation_hooks(tensor)
-        if not keep:
-            self.freed.update(topological(nodes))
-
-    def _note_gradient(self, tensor: Tensor, before: Tensor | None) -> None:
-        """What was set before by an effect that is noted is told by that one, and need not live on."""
-        node, told = self.node_of(tensor._grad), None if before is None else self.gradients.get(id(tensor))
-        known = told is not None and told == self.node_of(before)
-        self.effects.append(Effect(self.here, "gradient", tensor, None if known else before, node))
-        self.gradients[id(tensor)] = node
+        backward(self, roots, weights, inputs, keep, create_graph)
 
     def grad(
         self, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor], create_graph: bool
     ) -> Any:
-        """autograd.grad() inside the program."""
-        seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
-        nodes, wanted = (tuple(map(self.node_of, tensors)) for tensors in (roots, inputs))
-        used = self.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, self.leaves, self.bindings))
-        by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
-        grads = map(through_leaf_hooks, by.values(), self._gradients(nodes, seeds, tuple(by), create_graph))
-        found = dict(zip(by, grads, strict=True))
-        return tuple(found.get(node) for node in wanted)
-
-    def _gradients(
-        self, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...], create_graph: bool
-    ) -> list[Tensor]:
-        seed_nodes = tuple(self.node_of(seed) for seed in seeds)
-
-        def make() -> tuple[Node, ...]:
-            with dim.solving(self.scope):
-                return self.items(self.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))))
-
-        if not wanted:
-            return []
-        found = self.step(("gradient", nodes, seed_nodes, wanted), make)
-        return [self.fresh(node, create_graph) for node in found]
+        return grad(self, roots, weights, inputs, create_graph)
 
     # running
 
@@ -310,7 +274,7 @@ class Capture(Trace):
 
     def flush(self) -> None:
         """Run what has been recorded: live tensors get their memory, written ones their new values."""
-        observer = sys.getprofile() if self.observed else None
+        observer = sys.getprofile() if self.observation is not None else None
         if observer is not None:
             sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:

@@ -14,13 +14,16 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from brasa.capture.facts import MISSING, ClassOf, Facts, content_of
+from brasa.capture.moving import Moving, watching_tables
+from brasa.capture.names import FORBIDDEN, computes_names, globals_of, names_in, names_of_class, reads_unsaid
 from brasa.ir.dtype import DType
 from brasa.nn.registry import ModuleType as ClassOfModules
 from brasa.nn.registry import Registries, Registry, RegistryList
@@ -29,12 +32,11 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.places import FRONTEND, OWN_FOLDERS
 
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
+_SCHEDULES = os.path.join(FRONTEND, "optim", "lr_scheduler") + os.sep
 # Whose functions close over those of users.
 _AROUND_USERS = (FRONTEND + "func" + os.sep, FRONTEND + os.path.join("autograd", "modes.py"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
-_FORBIDDEN = {"print", "input", "open", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr",
-              "setattr", "delattr", "id", "next", "breakpoint"}  # fmt: skip
 _MATH = ("math", "builtins", "functools", "operator", "collections", "_operator", "itertools")
 
 
@@ -43,9 +45,15 @@ class Impure(Exception):
 
 
 class Observation:
-    """What ran during one call. names: all that occur in it; said: those in code that is not brasa's own."""
+    """What ran during one call. names: all that occur in it; said: those in code that is not brasa's own.
+
+    stepping: whether a schedule of learning rates makes its step; consulted, called: whether code that is not brasa's
+    ran in one, and whether one was asked for its state. watched, touched: tables that were, and which of their items.
+    """
 
     def __init__(self) -> None:
+        self.stepping = self.called = self.consulted = False
+        self.watched, self.touched = set[int](), set[tuple[int, str]]()
         self.codes: set[CodeType] = set()
         self.names: set[str] = set()
         self.said: set[str] = set()
@@ -55,12 +63,18 @@ class Observation:
         """What sys.setprofile calls."""
         code = frame.f_code
         inside = _is_trusted(frame)
-        if event == "call":
+        if self.stepping:
+            self.called = self.called or not inside
+        elif event == "call":
+            self.consulted = self.consulted or (code.co_filename.startswith(_SCHEDULES) and code.co_name != "step")
             if not inside:
                 self.codes.add(code)
-                self.said.update(code.co_names)
+                self.said.update(names_in(code))
+                computing = computes_names(code)
+                if computing and not self.fault:
+                    self.fault = f"it uses {computing}, by which it may read anything"
             if not inside or code.co_filename.startswith(_STATEFUL):
-                self.names.update(code.co_names)
+                self.names.update(names_in(code))
         elif event == "c_call" and not inside and not self.fault:
             self._judge(argument)
 
@@ -68,7 +82,7 @@ class Observation:
         name = getattr(function, "__name__", "?")
         owner = getattr(function, "__self__", None)
         module = getattr(function, "__module__", None)
-        if module in _MATH and (module != "builtins" or name not in _FORBIDDEN):
+        if module in _MATH and (module != "builtins" or name not in FORBIDDEN):
             return
         if isinstance(owner, list | dict | tuple | str | set | float | int | type) and module is None:
             return
@@ -89,32 +103,33 @@ def _is_trusted(frame: Any) -> bool:
     return False
 
 
-def watching(observation: Observation | None) -> _Watch:
-    """A block in which the observation, if there is one, sees what runs on this thread."""
-    return _Watch(observation)
-
-
-class _Watch:
-    def __init__(self, observation: Observation | None) -> None:
-        self.observation = observation
-
-    def __enter__(self) -> None:
-        if self.observation is not None:
-            self.collects = gc.isenabled()
-            gc.disable()  # what a search for garbage calls is none of the program's doing
-            sys.setprofile(self.observation.hook)
-
-    def __exit__(self, *_: object) -> None:
-        if self.observation is not None:
-            sys.setprofile(None)
-            if self.collects:
-                gc.enable()
+@contextmanager
+def watching(observation: Observation | None, tables: Iterable[Registry]) -> Iterator[None]:
+    """A block in which the observation, if there is one, sees what runs on this thread, and who looks at the tables."""
+    if observation is None:
+        yield
+        return
+    collects = gc.isenabled()
+    gc.disable()  # what a search for garbage calls is none of the program's doing
+    try:
+        with watching_tables(tables, observation):
+            sys.setprofile(observation.hook)
+            try:
+                yield
+            finally:
+                sys.setprofile(None)
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Walk:
     """Collects the facts that are reachable from roots."""
 
-    def __init__(self, observation: Observation) -> None:
+    def __init__(self, observation: Observation, moving: Moving) -> None:
+        if moving.stepped and (observation.consulted or moving.looks_on(observation)):
+            raise Impure("it looks at what a schedule changes")
+        self.free, self.stepped = moving.free(observation), moving.stepped
         self.names, self.said, self.codes = observation.names, observation.said, observation.codes
         self.facts = Facts()
         self.seen: set[Any] = set()
@@ -151,6 +166,8 @@ class Walk:
         elif isinstance(value, functools.partial):
             for part in (value.func, value.args, value.keywords):
                 self.value(part, what)
+        elif reads_unsaid(value):
+            raise Impure(f"it reads {what}, by which it may read anything")
         elif isinstance(value, type):
             self._class(value)
         elif isinstance(value, ModuleType):
@@ -201,7 +218,7 @@ class Walk:
 
     def _code(self, code: CodeType, scope: dict[str, Any]) -> None:
         self.reached.add(code)
-        for name in _globals_of(code):
+        for name in globals_of(code):
             self.facts.polled.append((scope, name, scope.get(name, MISSING)))
             if name in scope:
                 self.value(scope[name], name)
@@ -231,7 +248,7 @@ class Walk:
         watched = isinstance(kind, ClassOfModules)
         shapes, facts = (known.tables, known.steady) if watched else (known.shapes, known.polled)
         shapes.append((vars(kind), tuple(vars(kind))))
-        for name in self.names & vars(kind).keys():
+        for name in names_of_class(kind, self.names) & vars(kind).keys():
             attribute = vars(kind)[name]
             facts.append((vars(kind), name, attribute))
             inner = getattr(attribute, "__func__", attribute)
@@ -276,9 +293,18 @@ class Walk:
             return
         self.facts.kinds.append((value, kind))
         self.facts.shapes.append((state, tuple(state)))
-        for name in self.names & state.keys():
+        if id(value) in self.stepped:
+            self._stepped(state)
+            return
+        for name in names_of_class(kind, self.names) & state.keys():
             self.facts.polled.append((state, name, state[name]))
             self.value(state[name], f"{what}.{name}")
+
+    def _stepped(self, state: dict[str, Any]) -> None:
+        """A schedule that made its step: what it holds changes, and nobody else may read it."""
+        if not self.said.isdisjoint(state.keys() - {"optimizer"} | {"__dict__"}):
+            raise Impure("it looks at what a schedule changes")
+        self.value(state["optimizer"], "the optimizer")
 
     def _layer(self, value: Any, kind: type, state: dict[str, Any], what: str) -> None:
         """A module: what is set on it bumps the epoch."""
@@ -299,6 +325,8 @@ class Walk:
         self.seen.add(id(table))
         self.facts.tables.append((table, tuple(table)))
         for key, item in table.items():
+            if (id(table), key) in self.free:
+                continue
             self.facts.steady.append((table, key, item))
             if what.endswith("hooks") and not _is_readable(item):
                 raise Impure(f"one of {what} cannot be looked into")
@@ -312,15 +340,6 @@ def _is_readable(hook: Any) -> bool:
     if isinstance(hook, functools.partial):
         return _is_readable(hook.func)
     return not isinstance(hook, BuiltinFunctionType | type)
-
-
-@functools.cache
-def _globals_of(code: CodeType) -> tuple[str, ...]:
-    """The names that the code looks up among globals and builtins."""
-    import dis
-
-    found = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-    return tuple(dict.fromkeys(found))
 
 
 def _is_own(kind: type) -> bool:

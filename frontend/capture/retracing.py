@@ -16,6 +16,7 @@ from brasa._state import STATE
 from brasa.capture.compiled import CompiledFunction, signature
 from brasa.capture.facts import same
 from brasa.capture.follow import Capture
+from brasa.capture.purity import Observation
 from brasa.capture.sealed import Sealed
 from brasa.capture.tree import Step
 from brasa.ir.errors import BrasaError, Operand
@@ -45,8 +46,10 @@ class Retraced(CompiledFunction):
             self._compare(form, expected, tensors, result)
         return result
 
-    def _capture(self, tensors: list[Tensor], names: Callable[[], dict[int, str]]) -> Capture:
-        self.latest = RetracedCapture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes)
+    def _capture(
+        self, tensors: list[Tensor], names: Callable[[], dict[int, str]], observation: Observation | None
+    ) -> Capture:
+        self.latest = RetracedCapture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes, observation)
         return self.latest
 
     def _compare(self, form: Sealed, expected: Sequence[Any], tensors: Sequence[Tensor], result: Any) -> None:

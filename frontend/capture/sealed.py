@@ -9,6 +9,7 @@ from brasa._state import DEFAULTS, STATE
 from brasa.capture.facts import Facts
 from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
+from brasa.capture.moving import Moving
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.capture.template import OutputNote, Template, outcome
 from brasa.execution.runner import Bound, Runner
@@ -19,8 +20,10 @@ from brasa.random import Generator
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.arguments import Draw
+from brasa.tracing.held import Held
 
-# ("argument", number), ("fixed", tensor or number), ("grad", tensor), or ("seed" or "call", (generator, calls before))
+# ("argument", number), ("fixed", tensor or number), ("grad", tensor), ("held", a number read anew), or
+# ("seed" or "call", (generator, calls before))
 Source = tuple[str, Any]
 
 
@@ -32,14 +35,14 @@ class Candidate:
 
     def __init__(
         self, observation: Observation, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
-        objects: Sequence[Any],
+        objects: Sequence[Any], moving: Moving,
     ) -> None:  # fmt: skip
-        if observation.fault:
-            raise Impure(observation.fault)
-        walk = Walk(observation)
+        if observation.fault or moving.fault:
+            raise Impure(observation.fault or moving.fault)
+        walk, self.moving, self.calls_users = Walk(observation, moving), moving, observation.called
         for value, what in roots_of(function, (args, kwargs)):
             walk.value(value, what)
-        self.facts, self.tensors, self.objects = walk.finish(), walk.tensors, objects
+        self.facts, self.tensors, self.objects, self.free = walk.finish(), walk.tensors, objects, walk.free
         self.reads_gradients = not observation.names.isdisjoint(("grad", "_grad", "backward"))
 
     def holds(self, objects: Sequence[Any]) -> bool:
@@ -58,13 +61,15 @@ class Sealed:
     """One pure call as a program: where its operands come from, what it gives and changes, and its guard.
 
     bounds: for each signature of arguments under which it was seen, the executable once it was used.
-    draws: each random generator that it draws from, and how often.
+    draws: each random generator that it draws from, and how often. held: the numbers that it reads anew. schedules:
+    those that make their steps after it.
     """
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Template, outputs: Sequence[OutputNote],
         facts: Facts, grads: Sequence[tuple[Tensor, Any]], argument_grads: Sequence[tuple[int, Any]],
-        draws: Sequence[tuple[Generator, int]], passes: Passes,
+        draws: Sequence[tuple[Generator, int]], held: Sequence[Held], schedules: tuple[Any, ...],
+        passes: Passes,
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
@@ -80,14 +85,23 @@ class Sealed:
         self.places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "argument"]
         self.grad_places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "grad"]
         self.drawn = [(i, *source) for i, source in enumerate(sources) if source[0] in ("seed", "call")]
+        self.held, self.schedules = tuple(held), schedules
+        self.held_places: dict[Held, list[int]] = {value: [] for value in held}
+        for index, (kind, value) in enumerate(sources):
+            if kind == "held":
+                self.held_places[value].append(index)
         self._note_epoch()
 
     def _note_epoch(self) -> None:
-        """Where fixed operands lie: their memory is only exchanged with a change of the epoch."""
+        """Where fixed operands lie, and numbers of optimisers: they are only exchanged with a change of the epoch."""
         self.epoch = DEFAULTS.epoch
         fixed = [value if kind == "fixed" else None for kind, value in self.sources]
         self.pointers = [value._ptr if isinstance(value, Tensor) else value for value in fixed]
         self.buffers = {id(value._buffer) for value in fixed if isinstance(value, Tensor)}
+        for held, places in self.held_places.items():
+            number = held.read()
+            for place in places:
+                self.pointers[place] = number
 
     def fits(self, key: tuple[Any, ...], tensors: Sequence[Tensor]) -> bool:
         """Whether a call with arguments of this signature would do the same."""
@@ -98,7 +112,7 @@ class Sealed:
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
                 return False
-            if any(is_hooked(tensor) for tensor, _ in self.grads):
+            if any(is_hooked(tensor) for tensor, _ in self.grads) or not all(held.holds() for held in self.held):
                 return False
             self._note_epoch()
         for tensor, spec in (*self.grads, *((tensors[place], spec) for place, spec in self.argument_grads)):
@@ -117,6 +131,8 @@ class Sealed:
             return f"the default dtype was {self.dtype.name} and is {DEFAULTS.dtype.name}"
         if not self.facts.steady_hold() or not self.facts.hold():
             return change_of(self.facts)
+        if not all(held.holds() for held in self.held):
+            return "a number of an optimiser is none any more, or zero, or was"
         return "a gradient, or the memory of an argument, is not as it was"
 
     def same_numbers(self, other: Sealed) -> bool:
@@ -170,7 +186,7 @@ class Sealed:
         """What the program reads when a call is given these tensors."""
         return [
             tensors[value] if kind == "argument" else value if kind == "fixed" else
-            value._grad if kind == "grad" else _drawn(kind, value)
+            value._grad if kind == "grad" else value.read() if kind == "held" else _drawn(kind, value)
             for kind, value in self.sources
         ]  # fmt: skip
 
@@ -230,13 +246,18 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
         raise Impure("it writes values with gradients to memory from outside")
     if any(map(is_hooked, capture.leaves.values())):
         raise Impure("a hook waits for a gradient")
+    moving = capture.moving
+    if moving.fault or list(map(id, moving.schedules)) != list(map(id, candidate.moving.schedules)):
+        raise Impure(moving.fault or "it makes steps of other schedules")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
     tensors = candidate.tensors
     sources = [
-        _source(capture.draws.get(node, capture.bound_before[node]), places, entry.grads, tensors, arguments)
+        _source(capture.anew.get(node, capture.bound_before[node]), places, entry.grads, candidate, arguments)
         for node in run.inputs
     ]
     notes, template = outcome(capture, result, places, tensors, entry.grads)
+    if candidate.calls_users and (moving.last is not capture.here or template.has_numbers()):
+        raise Impure("a schedule calls a function of yours, and its step is not the last thing that happens")
     holders = [tensor for tensor in tensors if tensor._requires_grad and candidate.reads_gradients]
     present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
     grads = [(tensor, None if grad is None else grad._spec) for tensor, grad in present]
@@ -247,24 +268,27 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     given = [note.grad_of for note in notes if isinstance(note.grad_of, int)]
     before = [(place, entry.grads[id(arguments[place])]) for place in given]
     specs = [(place, None if grad is None else grad._spec) for place, grad in before]
-    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws, capture.passes)
+    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws,
+                  moving.distinct(candidate.free), tuple(moving.schedules), capture.passes)  # fmt: skip
 
 
 def _source(
-    value: Any, places: dict[int, int], entry: dict[int, Tensor | None], tensors: list[Tensor],
+    value: Any, places: dict[int, int], entry: dict[int, Tensor | None], candidate: Candidate,
     arguments: Sequence[Tensor],
 ) -> Source:  # fmt: skip
     if isinstance(value, Draw):
         return value.kind, (value.generator, value.after)
+    if isinstance(value, Held):
+        return ("held", value) if (id(value.table), value.key) in candidate.free else ("fixed", value.value)
     if not isinstance(value, Tensor):
         return "fixed", value
     if id(value) in places:
         return "argument", places[id(value)]
-    for tensor in (*tensors, *arguments):
+    for tensor in (*candidate.tensors, *arguments):
         if entry.get(id(tensor)) is value:
             if id(tensor) in places:
                 raise Impure("it adds to the gradient of an argument")
             return "grad", tensor
-    if not any(value is tensor for tensor in tensors):
+    if not any(value is tensor for tensor in candidate.tensors):
         raise Impure("it reads a tensor that the proof did not reach")
     return "fixed", value

@@ -77,6 +77,10 @@ class Template:
         sizes = {name: arguments[place]._spec.shape[axis] for name, place, axis in self.sizes}
         return _fill(self.pattern, results, arguments, sizes)
 
+    def has_numbers(self) -> bool:
+        """Whether there is more in the result than tensors, None, and what holds them."""
+        return _has_numbers(self.pattern)
+
     def answers(self, result: Any) -> bool:
         """Whether a result has the form that this gives, and the same plain values."""
         return _answers(self.pattern, result)
@@ -209,6 +213,14 @@ def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor], 
     if isinstance(pattern, dict):
         return {key: _fill(item, results, arguments, sizes) for key, item in pattern.items()}
     return pattern
+
+
+def _has_numbers(pattern: Any) -> bool:
+    if isinstance(pattern, tuple | list):
+        return any(map(_has_numbers, pattern))
+    if isinstance(pattern, dict):
+        return any(map(_has_numbers, pattern.values()))
+    return not (pattern is None or isinstance(pattern, Output | _Argument | _View | Tensor))
 
 
 def _answers(pattern: Any, value: Any) -> bool:

@@ -9,6 +9,7 @@ from brasa.ir.dtype import float32, float64
 from brasa.ir.errors import ValueError
 from brasa.ir.graph import Op
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.held import Held
 from brasa.tracing.primitive import Number, elementwise_op
 
 
@@ -19,7 +20,7 @@ def exactly(op: Op, *operands: Number) -> Tensor:
 
 def number(value: Any) -> Any:
     """A hyperparameter as functions take it: 1 and 1.0 are the same program."""
-    return value if isinstance(value, Tensor) else float(value)
+    return value if isinstance(value, Tensor | Held) else float(value)
 
 
 def unless_zero(value: Any) -> Any:

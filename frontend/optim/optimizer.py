@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from brasa._state import STATE
 from brasa.autograd import enable_grad, no_grad
 from brasa.ir.errors import ArgumentError, NotImplementedError, ValueError
 from brasa.nn.parameter import clear_gradient
@@ -71,10 +72,17 @@ class Optimizer(Hooked):
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
+                options = self._options(group)
+                for parameter in options["params"]:
                     if parameter._grad is not None:
-                        self._update(parameter, parameter._grad, self._state_of(parameter, group), group)
+                        self._update(parameter, parameter._grad, self._state_of(parameter, options), options)
         return loss
+
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        """A group as its update reads it: in a captured step, those of brasa hand on numbers that each run has anew."""
+        return (
+            STATE.trace.held(group) if STATE.trace is not None and type(self).__module__.startswith("brasa.") else group
+        )
 
     def _state_of(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         state = self.state[parameter]

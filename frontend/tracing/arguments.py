@@ -11,6 +11,7 @@ from brasa._state import STATE
 from brasa.ir.dtype import DType, float64, int64
 from brasa.ir.errors import ArgumentError
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.held import Held
 from brasa.tracing.sizes import SymbolicSize, plain_size
 
 
@@ -82,12 +83,14 @@ def number_operand(value: int | float) -> Operand:
 
 def as_number(value: Any, name: str) -> Any:
     """A Python number of what NumPy and sizes give; ArgumentError for what is no number."""
-    if value.__class__ in (float, int, bool, complex) or (value.__class__ is Draw and STATE.trace is not None):
+    if value.__class__ in (float, int, bool, complex) or (value.__class__ in (Draw, Held) and STATE.trace is not None):
         return value
     if isinstance(value, SymbolicSize):
         return int(value)
     if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return value.item()
+    if isinstance(value, Held):
+        return float(value)
     for kind in (int, float, complex):
         if isinstance(value, kind):
             return kind(value)

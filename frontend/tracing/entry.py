@@ -11,6 +11,7 @@ from brasa.execution.tape import run_graph
 from brasa.ir.dtype import DType
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
+from brasa.tracing.held import Held
 from brasa.tracing.trace import CaptureError, Trace
 
 
@@ -20,7 +21,9 @@ def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
     operands: list[Any] = []
     for value, is_operand, accepts in zip(args, made.operand, made.accepts, strict=True):
         kind = value.__class__
-        if is_operand and (isinstance(value, Tensor) or ((kind is float or kind is int) and "number" in accepts)):
+        if is_operand and (
+            isinstance(value, Tensor) or ((kind is float or kind is int or kind is Held) and "number" in accepts)
+        ):
             statics.append("operand")
             operands.append(value)
         elif (value is None and "none" in accepts) if is_operand else (value is None or kind is int or kind is str):

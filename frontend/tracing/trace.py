@@ -124,6 +124,14 @@ class Trace:
         """The number of the first of so many random calls in a row."""
         return self.number(generator.draw(calls)[1])
 
+    def held(self, table: dict[str, Any]) -> dict[str, Any]:
+        """A table of numbers as an optimiser is given it, which hands them on to functions."""
+        return table
+
+    def schedule(self, schedule: Any, step: Callable[[], Any]) -> Any:
+        """Let a schedule of learning rates make its step."""
+        return step()
+
     def note_drawn(self, generator: Any, now: Tensor, calls: int) -> None:
         """So many random calls have been made in a loop, after which their number is `now`."""
 

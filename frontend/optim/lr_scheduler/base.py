@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from brasa._state import STATE
 from brasa.ir.errors import ArgumentError, NotImplementedError, ValueError
 from brasa.optim.optimizer import Optimizer
+
+_C = TypeVar("_C", bound=Callable[..., Any])
+
+
+def _noted(make_step: _C) -> _C:
+    """A step that captured programs know of, when it is given nothing and is not a schedule's first."""
+
+    @functools.wraps(make_step)
+    def step(self: LRScheduler, *args: Any, **kwargs: Any) -> Any:
+        trace = STATE.trace
+        if trace is None or args or kwargs or getattr(self, "_is_initial", False):
+            return make_step(self, *args, **kwargs)
+        return trace.schedule(self, functools.partial(make_step, self))
+
+    return step  # type: ignore[return-value]
 
 
 class LRScheduler:
@@ -29,6 +46,11 @@ class LRScheduler:
         self.step()
         self._is_initial = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _noted(cls.step)  # type: ignore[method-assign]
+
     def get_lr(self) -> list[float]:
         """The learning rates of this epoch."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_lr()")
@@ -37,6 +59,7 @@ class LRScheduler:
         """The learning rates in use."""
         return self._last_lr
 
+    @_noted
     def step(self) -> None:
         """Go to the next epoch."""
         self._step_count += 1

@@ -1,5 +1,7 @@
 """A compiled function sees names that appear, change their meaning or go: on objects, classes, modules and globals."""
 
+import operator
+
 import pytest
 
 import brasa
@@ -80,9 +82,29 @@ def _forward_of_a_layer():
     ]  # fmt: skip
 
 
+class Pair:
+    __match_args__ = ("first",)
+
+    def __init__(self):
+        self.first = self.second = 2.0
+
+
+def _pattern_of_a_class(by_position):
+    holder = Pair()
+
+    def function(x):
+        match holder:
+            case Pair(first) if by_position:
+                return x * first
+            case Pair(second=second):
+                return x * second
+
+    return function, [lambda: setattr(holder, "first", 5.0), lambda: setattr(holder, "second", 7.0)]
+
+
 @pytest.mark.parametrize("make", [
     _class_chain, _class_of_an_object, _set, _attribute_that_is_missing, _global_that_is_missing, _function_of_brasa,
-    _method_of_tensors, _forward_of_a_layer,
+    _method_of_tensors, _forward_of_a_layer, lambda: _pattern_of_a_class(False), lambda: _pattern_of_a_class(True),
 ])  # fmt: skip
 def test_what_appears_changes_or_goes_is_seen(make):
     function, changes = make()
@@ -92,6 +114,24 @@ def test_what_appears_changes_or_goes_is_seen(make):
     for change in changes:
         change()
         assert run(compiled) == run(function)
+
+
+LOOK = {"up": getattr}
+
+
+@pytest.mark.parametrize("read", [
+    lambda holder: max(map(getattr, [holder], ["first"])),
+    lambda holder: max(map(LOOK["up"], [holder], ["first"])),
+    lambda holder: operator.attrgetter("first")(holder),
+    lambda holder: holder.__dict__["first"],
+    lambda holder: object.__getattribute__(holder, "first"),
+])  # fmt: skip
+def test_attributes_whose_names_are_computed(read):
+    holder = Pair()
+    compiled = brasa.compile(lambda x: x * read(holder))
+    assert run(compiled) == [6.0] * 6
+    holder.first = 5.0
+    assert run(compiled) == [15.0] * 6
 
 
 def test_a_hook_added_to_a_sealed_step_is_run():

@@ -1,0 +1,80 @@
+"""Gradients inside a captured program: nodes like others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from brasa.autograd.engine import seed_of
+from brasa.autograd.modes import no_grad
+from brasa.capture.reach import leaves_of, used_of
+from brasa.capture.undoing import Effect
+from brasa.execution.tape import run_accumulation_hooks, through_leaf_hooks
+from brasa.functions.pointwise import add
+from brasa.ir import dim
+from brasa.ir.graph import Node, topological
+from brasa.ir.ops import control
+from brasa.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
+
+
+def backward(
+    capture: Capture, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Any, keep: bool,
+    create_graph: bool,
+) -> None:  # fmt: skip
+    """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
+    seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
+    nodes = tuple(capture.node_of(root) for root in roots)
+    found = capture.step(("leaves", nodes), lambda: leaves_of(nodes, capture.leaves, capture.bindings))
+    given = [inputs] if isinstance(inputs, Tensor) else inputs
+    wanted = found if inputs is None else tuple(map(capture.node_of, given))
+    for leaf, grad in zip(wanted, _gradients(capture, nodes, seeds, wanted, create_graph), strict=True):
+        tensor = capture.leaves[leaf]
+        with no_grad():
+            final, before = through_leaf_hooks(tensor, grad), tensor._grad
+            tensor._grad = final if before is None else add(before, final)
+            _note_set(capture, tensor, before, capture.node_of(tensor._grad))
+            run_accumulation_hooks(tensor)
+    if not keep:
+        capture.freed.update(topological(nodes))
+
+
+def _note_set(capture: Capture, tensor: Tensor, before: Tensor | None, node: Node) -> None:
+    """Note an effect. A gradient that an effect noted before has set is told by that one, and need not live on."""
+    told = None if before is None else capture.gradients.get(id(tensor))
+    known = told is not None and told == capture.node_of(before)
+    capture.effects.append(Effect(capture.here, "gradient", tensor, None if known else before, node))
+    capture.gradients[id(tensor)] = node
+
+
+def grad(
+    capture: Capture, roots: Sequence[Tensor], weights: Sequence[Tensor | None], inputs: Sequence[Tensor],
+    create_graph: bool,
+) -> Any:  # fmt: skip
+    """autograd.grad() inside the program."""
+    seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
+    nodes, wanted = (tuple(map(capture.node_of, tensors)) for tensors in (roots, inputs))
+    used = capture.step(("used", nodes, wanted), lambda: used_of(nodes, wanted, capture.leaves, capture.bindings))
+    by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
+    grads = map(through_leaf_hooks, by.values(), _gradients(capture, nodes, seeds, tuple(by), create_graph))
+    found = dict(zip(by, grads, strict=True))
+    return tuple(found.get(node) for node in wanted)
+
+
+def _gradients(
+    capture: Capture, nodes: tuple[Node, ...], seeds: list[Tensor], wanted: tuple[Node, ...], create_graph: bool
+) -> list[Tensor]:
+    seed_nodes = tuple(capture.node_of(seed) for seed in seeds)
+
+    def make() -> tuple[Node, ...]:
+        with dim.solving(capture.scope):
+            made = control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))
+        return capture.items(capture.record(made))
+
+    if not wanted:
+        return []
+    found = capture.step(("gradient", nodes, seed_nodes, wanted), make)
+    return [capture.fresh(node, create_graph) for node in found]
