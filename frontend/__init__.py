@@ -168,12 +168,14 @@ _show_in_notebooks()
 globals().update({name: getattr(Tensor, name) for name in _methods.FUNCTIONS_IN_PLACE})
 
 # Imported when their names are first read.
-_LATE = ("accelerator", "cuda", "distributions", "library", "multiprocessing", "text", "vision")
+_LATE = ("accelerator", "cuda", "distributions", "library", "multiprocessing", "profiler", "text", "vision")
 
 
 def __getattr__(name: str) -> _Any:
     if name in _LATE:
         return _import_module(f"brasa.{name}")
+    if name == "profile":
+        return _import_module("brasa.profiler").profile
     if name == "__version__":
         return _import_module("importlib.metadata").version("brasa")
     raise AttributeError(f"module 'brasa' has no attribute '{name}'")

@@ -26,12 +26,13 @@ counts as a failed check.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.graph import Graph
 from brasa.ir.kernel import Buffer, Kernel
 from brasa.ir.packing import Life, Packing, pack
 from brasa.ir.parsing import parse_size, parse_type
@@ -139,13 +140,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Launch:
-    """One run of a kernel or host step. checks: the program's number for each of its check codes 0, 1, ..."""
+    """One run of a kernel or host step. checks: the program's number for each of its check codes 0, 1, ...
+
+    region: what the kernel computes, for those who count; it is no part of what is to be done.
+    """
 
     kernel: Kernel | HostStep
     buffers: tuple[Place, ...]
     sizes: tuple[SizeValue, ...]
     checks: tuple[int, ...] = ()
     where: str = ""
+    region: Graph | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

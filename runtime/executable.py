@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -76,9 +77,17 @@ class Executable:
         return self.signature.checks[(status & 0xFFFF) - 1], status >> 16
 
 
-def load(signature: Signature, object_files: Iterable[bytes], numbers: Collection[int] = ()) -> Executable:
-    """Link the object files of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers."""
-    return Executable(signature, link(object_files, ("entry",)), numbers)
+def load(
+    signature: Signature, object_files: Iterable[bytes], numbers: Collection[int] = (), log: int = 0
+) -> Executable:  # fmt: skip
+    """Link the object files of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers.
+
+    log: where a program that was compiled with clocks notes when its launches begin and end.
+    """
+    code = link(object_files, ("entry", "clocks") if log else ("entry",))
+    if log:
+        ctypes.c_void_p.from_address(code.addresses["clocks"]).value = log
+    return Executable(signature, code, numbers)
 
 
 def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:

@@ -11,7 +11,7 @@ _held: list[tuple[int, Any]] = []  # by depth: locks of a greater depth are take
 def hold_while_forking(lock: Any, depth: int) -> None:
     """Let a fork wait until no other thread holds the lock. depth: its place in the order in which locks are taken.
 
-    0: the compiler; 1: support code; 2: the linker; 3: llvmlite; 4: what is held for moments.
+    -1: a profile; 0: the compiler; 1: support code; 2: the linker; 3: llvmlite; 4: what is held for moments.
     """
     _held.append((depth, lock))
     _held.sort(key=lambda pair: pair[0])

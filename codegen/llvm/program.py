@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 
+from brasa.codegen.llvm.clocks import TEXT
 from brasa.codegen.llvm.emitter import emit_kernel
 from brasa.codegen.llvm.memory import address
 from brasa.codegen.llvm.module import Module
@@ -32,9 +35,9 @@ _NO_POSITION = (1 << 63) - 1
 _FAILED_OFFSET, _HOST_OFFSET = 8, 16
 
 
-def emit_program(program: Program, target: Target) -> str:
-    """The text of one LLVM module that runs the program."""
-    modules = Modules(target, math.inf)
+def emit_program(program: Program, target: Target, clocks: bool = False) -> str:
+    """The text of one LLVM module that runs the program. clocks: it notes when launches begin and end."""
+    modules = Modules(target, math.inf, clocks)
     for kernel in program.kernels:
         modules.add(kernel)
     return modules.finish(program)
@@ -43,12 +46,13 @@ def emit_program(program: Program, target: Target) -> str:
 class Modules:
     """The text of a program in modules of some size, so that one is compiled while the next is being written.
 
-    They are linked together: kernels are called from the last one, which has `entry`. most: lines, about.
+    They are linked together: kernels are called from the last one, which has `entry`. most: lines, about. clocks:
+    the program notes when launches begin and end (clocks.py).
     """
 
-    def __init__(self, target: Target, most: float) -> None:
+    def __init__(self, target: Target, most: float, clocks: bool = False) -> None:
         self.names: dict[Kernel, str] = {}
-        self._most = most
+        self._most, self._clocks = most, clocks
         self._module = Module(target)
         self._lines = 0
         self._elsewhere: list[str] = []  # declarations of the kernels in modules that are complete
@@ -79,9 +83,11 @@ class Modules:
     def finish(self, program: Program) -> str:
         """The last module."""
         module = self._module
-        parts = _parts(program.launches)
+        parts, numbers = _parts(program.launches), count() if self._clocks else None
+        module.functions += [TEXT] if self._clocks else []
         bodies = [
-            _Entry(program, steps, self.names, Writer(module.target, module.declarations)).text() for steps in parts
+            _Entry(program, steps, self.names, Writer(module.target, module.declarations), numbers).text()
+            for steps in parts
         ]
         if len(bodies) > 1:
             called = [f"entry.part{number}" for number in range(1, len(bodies) + 1)]
@@ -148,13 +154,17 @@ def _names(kernel: Kernel) -> str:
 
 
 class _Entry:
-    """Writes `entry`: addresses of all values, then the launches in order, each followed by its checks."""
+    """Writes `entry`: addresses of all values, then the launches in order, each followed by its checks.
 
-    def __init__(self, program: Program, steps: Sequence[Step], names: dict[Kernel, str], writer: Writer) -> None:
-        self.program = program
-        self.steps = steps
-        self.names = names
-        self.writer = writer
+    numbers: of the launches to come, if there is to be a note of each.
+    """
+
+    def __init__(
+        self, program: Program, steps: Sequence[Step], names: dict[Kernel, str], writer: Writer,
+        numbers: Iterator[int] | None,
+    ) -> None:  # fmt: skip
+        self.program, self.steps, self.names = program, steps, names
+        self.writer, self.numbers = writer, numbers
         self.places = {str(size): number for number, size in enumerate(program.signature.sizes)}
         most = max((len(launch.checks) for launch in all_launches(steps)), default=0)
         self.checks = writer.allocate(f"[{most} x i64]", 8) if most else Value("null", "ptr")
@@ -239,7 +249,8 @@ class _Entry:
         place = writer.fresh("%host_at")
         writer.effect(f"{place} = getelementptr i8, ptr %context, i64 {_HOST_OFFSET}")
         writer.effect(f"%host{label} = load ptr, ptr {place}, align 8")
-        writer.effect(f"%status{label} = call i64 %host{label}(ptr %context, i64 {number}, {pointers}, {sizes})")
+        with self._noted():
+            writer.effect(f"%status{label} = call i64 %host{label}(ptr %context, i64 {number}, {pointers}, {sizes})")
         writer.effect(f"%failed{label} = icmp ne i64 %status{label}, 0")
         self._return_if_failed(label, constant_of(0, "i64"), launch.checks[0])
 
@@ -258,9 +269,21 @@ class _Entry:
         pointers = [self._pointer(place) for place in launch.buffers]
         sizes = [self._size(size) for size in launch.sizes]
         arguments = [Value("%context", "ptr"), self.checks, *pointers, *sizes]
-        writer.effect(f'call void @"{name}"({", ".join(map(str, arguments))})')
+        with self._noted():
+            writer.effect(f'call void @"{name}"({", ".join(map(str, arguments))})')
         for slot, number in zip(slots, launch.checks, strict=True):
             self._test(slot, number)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Around the call of a kernel or the host: when it began and ended, where that is asked for."""
+        if self.numbers is None:
+            yield
+            return
+        begin = self.writer.fresh("%begin")
+        self.writer.effect(f"{begin} = call i64 @clocks.now()")
+        yield
+        self.writer.effect(f"call void @clocks.note(i64 {next(self.numbers)}, i64 {begin})")
 
     def _test(self, slot: Value, number: int) -> None:
         """Return the check's number if it has failed."""

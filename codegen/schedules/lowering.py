@@ -297,7 +297,7 @@ class _Lowering:
         notes += [self.note(region.nodes[number], region, sources) for number in lowered.checks]
         self.launches.append(Launch(
             lowered.kernel, tuple(at[place.role][place.index] for place in lowered.buffers),
-            tuple(map(size_value, lowered.sizes)), tuple(range(first, len(notes))), where,
+            tuple(map(size_value, lowered.sizes)), tuple(range(first, len(notes))), where, region,
         ))  # fmt: skip
 
     def note(self, node: Node, region: Graph, sources: Sequence[Location]) -> CheckNote:

@@ -21,7 +21,7 @@ _ROOTS = {"torch": "brasa", "torchvision": "brasa.vision"}
 _HOMES = {
     "torch.nn.modules": "brasa.nn", "torch.functional": "brasa",
     "torch.utils.data._utils.collate": "brasa.utils.data.collate", "torch.utils.data._utils": "brasa.utils.data",
-    "torchvision.transforms.transforms": "brasa.vision.transforms",
+    "torch.autograd.profiler": "brasa.profiler", "torchvision.transforms.transforms": "brasa.vision.transforms",
 }  # fmt: skip
 
 

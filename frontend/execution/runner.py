@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from weakref import WeakSet
 
 from brasa import runtime
 from brasa.execution.checking import checked_code, checked_pipeline, numbers_of
@@ -25,7 +26,7 @@ from brasa.ir.program import CheckNote, Signature, signature_from_json, signatur
 from brasa.ir.target import Target
 from brasa.passes import PIPELINE
 from brasa.passes.pipeline import Pass
-from brasa.runtime import Executable, allocate
+from brasa.runtime import Executable, Frame, allocate
 from brasa.runtime.forking import hold_while_forking
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make
@@ -35,6 +36,8 @@ _executables: dict[tuple[str, tuple[str, ...]], Executable] = {}
 _lock = RLock()
 hold_while_forking(_lock, 0)
 LOGGER = logging.getLogger("brasa")
+RUNNERS: WeakSet[Runner] = WeakSet()
+WATCHING: list[Callable[[Runner, tuple[Spec | None, ...], Bound], None]] = []  # told of what is made ready
 LOADED: list[str] = []  # names of the graphs that executables were made of, in order: what tests count
 
 
@@ -130,6 +133,14 @@ def _dump(name: str, texts: dict[str, str], folder: Path | None) -> None:
         (place / stage).write_text(text + "\n")
 
 
+def frame_for(code: Executable, specs: tuple[Spec | None, ...]) -> Frame:
+    """Machine code made ready for operands of given specs."""
+    return code.prepare(
+        tuple(() if spec is None else spec.stored_shape for spec in specs),
+        tuple(() if spec is None else spec.stored_strides for spec in specs),
+    )
+
+
 class Bound:
     """A runner made ready for operands of given specs."""
 
@@ -156,26 +167,35 @@ class Runner:
         self._bound: dict[tuple[Any, ...], Bound] = {}
         self._executable: Executable | None = None
         self._simple = not self._updates and all(given is None for given in self._given)
+        RUNNERS.add(self)
 
     def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
         """The executable ready for operands of these specs, None for numbers; nothing where nothing is computed."""
         bound = self._bound.get(specs)
         if bound is None:
             bound = self._bound[specs] = self._make_bound(specs)
+            for watch in WATCHING:
+                watch(self, specs, bound)
         return bound
+
+    @property
+    def bounds(self) -> Mapping[tuple[Spec | None, ...], Bound]:
+        """What has been made ready, by the operands' specs."""
+        return self._bound
+
+    def program(self) -> Graph:
+        """The graph that machine code is made of."""
+        return passed(self._run, self._passes)
 
     def _machine_code(self) -> Executable:
         if self._executable is None:
-            self._executable = executable(passed(self._run, self._passes))
+            self._executable = executable(self.program())
         return self._executable
 
     def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
         if not self._run.outputs:
             return Bound(None, (), ())
-        frame = self._machine_code().prepare(
-            tuple(() if spec is None else spec.stored_shape for spec in specs),
-            tuple(() if spec is None else spec.stored_strides for spec in specs),
-        )
+        frame = frame_for(self._machine_code(), specs)
         types = [node.tensor for node in self._run.outputs]
         outputs = [
             spec_of(type.dtype, shape[: type.rank], None, type.device)

@@ -33,15 +33,17 @@ _MODULE_LINES = 4000  # of LLVM text, which take a tenth of a second to compile
 class Stages:
     """A program at all its stages, each made when it is asked for. times: the seconds that each step took.
 
-    pipeline: the passes, under the names that they have in PIPELINE.
+    pipeline: the passes, under the names that they have in PIPELINE. clocks: machine code notes the times of launches.
     """
 
     def __init__(
-        self, traced: Graph, processor: str = "", check: bool = True, pipeline: Sequence[tuple[str, Pass]] = PIPELINE
+        self, traced: Graph, processor: str = "", check: bool = True,
+        pipeline: Sequence[tuple[str, Pass]] = PIPELINE, clocks: bool = False,
     ) -> None:  # fmt: skip
         self.times: dict[str, float] = {}
         self._traced, self._processor, self._check, self._pipeline = traced, processor, check, pipeline
         self._graphs: list[tuple[str, Graph]] = []
+        self._clocks = clocks
         self._lowered: Program | None = None
 
     # graphs
@@ -92,7 +94,7 @@ class Stages:
         """The machine code of the program: LLVM compiles kernels while later ones are being made."""
         from brasa.codegen.llvm import Compilation, Modules
 
-        modules = Modules(self._target, _MODULE_LINES)
+        modules = Modules(self._target, _MODULE_LINES, self._clocks)
         with Compilation(self._target, 3) as compilation:
 
             def take(kernel: Kernel) -> None:

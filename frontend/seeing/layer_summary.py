@@ -9,6 +9,7 @@ from typing import Any
 
 from brasa._state import STATE, get_default_dtype
 from brasa.capture.outline import outline, tensors_in
+from brasa.ir import dim
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError
 from brasa.ir.types import TensorType
@@ -143,7 +144,7 @@ def _noting(model: Module, layers: dict[str, Layer]) -> Iterator[None]:
             assert trace is not None
             layer.outputs = tuple(tuple(tensor.shape) for tensor in tensors)
             layer.output_bytes += sum(tensor.nbytes for tensor in tensors)
-            layer.flops += count_flops(trace.nodes[starts.pop() :], trace.scope.known)
+            layer.flops += dim.evaluate(count_flops(trace.nodes[starts.pop() :], trace.scope.known), {})
             layer.calls += 1
 
         handles += [module.register_forward_pre_hook(begin), module.register_forward_hook(end, prepend=True)]
