@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from brasa.codegen.schedules.indices import Index
-from brasa.codegen.schedules.row_folding import At, Rows, Strip
+from brasa.codegen.schedules.row_folding import At, Position, Read, Rows, Strip, reader
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
@@ -14,13 +14,14 @@ from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, Local, Number
 
 _CHEAP = 4.0  # nanoseconds per vector
+_AT_ONCE = 8  # elements that are added to what is in memory
 _MANY, _MOST = 64, 256  # vectors that are done in memory
 
 
 class Columns(Rows):
     """Rows side by side in the lanes, several vectors of them at a time where a pass does little.
 
-    Rows that are many and known are done in long strips, so that memory is read from end to end.
+    Rows that are many, or of unknown number, are done in long strips, so that memory is read from end to end.
     """
 
     def write(self) -> None:
@@ -47,12 +48,12 @@ class Columns(Rows):
     def _vectors(self, extent: Size) -> int:
         if self.plan.passes > 1 or len(self.plan.combiners) > 1 or self.plan.cost > _CHEAP:
             return 1
-        if isinstance(extent, int) and extent >= _MANY * LANES:
-            return min(_MOST, -(-extent // LANES))
+        if not isinstance(extent, int) or extent >= _MANY * LANES:
+            return _MOST if not isinstance(extent, int) else min(_MOST, -(-extent // LANES))
         target, (combiner,) = self.writer.target, self.plan.combiners.values()
         bits = LANES * sum(dtype.bits for dtype in combiner.dtypes)
         most = max(1, target.vector_registers * target.vector_bits // (2 * bits))
-        return min(most, max(1, -(-extent // LANES)) if isinstance(extent, int) else 4)
+        return min(most, max(1, -(-extent // LANES)))
 
     @property
     def in_memory(self) -> bool:
@@ -70,10 +71,35 @@ class Columns(Rows):
         if not self.registers:
             yield ()
             return
-        with self.writer.over("v", self.registers[0], "serial" if self.in_memory else "unrolled") as v:
+        count: Size = self.registers[0]
+        if not isinstance(self._extent, int):
+            count = dim.smallest(count, dim.ceil_divide(self._extent - self._start, LANES))
+        with self.writer.over("v", count, "serial" if self.in_memory else "unrolled") as v:
             self._move_to(v)
             self._at = (self.writer.expr(v),)
             yield self._at
+
+    def fold_chunk(self, number: int, index: Position, pass_: int, start: Size, length: Size) -> list[Read]:
+        """The states over a part of a reduced group; those in memory take several elements at each visit."""
+        if not self.in_memory or number < len(self.plan.groups) - 1:
+            return super().fold_chunk(number, index, pass_, start, length)
+        states = self.states(pass_, self.lanes)
+
+        def at_place(r: Size) -> Position:
+            return {**index, **self.plan.spread_group(self.writer.ranges, number, start + r)}
+
+        with self.writer.over("r", length // _AT_ONCE) as r, self.each_vector() as at:
+            strips = [strip for state in states for strip in state if isinstance(strip, Strip)]
+            held = tuple(self.writer.local(strip.name, strip.buffer.dtype, strip[at], lanes=LANES) for strip in strips)
+            with self.writer.over("e", _AT_ONCE, "unrolled") as e:
+                self.element_at((), at_place(r * _AT_ONCE + e), pass_, [held])
+            for strip, local in zip(strips, held, strict=True):
+                self.writer.store(strip.buffer, strip.place(at), local.value)
+        if length % _AT_ONCE != 0:
+            done = length // _AT_ONCE * _AT_ONCE
+            with self.writer.over("r", length - done) as r:
+                self.element(at_place(done + r), pass_, states)
+        return [reader(state) for state in states]
 
     def register(self, name: str, dtype: DType, init: Number, lanes: int) -> Local | Strip:
         """A scalar of a state for each vector of rows, at its beginning; in memory if there are many."""

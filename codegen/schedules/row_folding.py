@@ -130,17 +130,21 @@ class Rows:
 
     def element(self, index: Position, pass_: int, states: Sequence[Registers]) -> None:
         """Fold one element (of each vector of rows) into the states, and store the pass's outputs there."""
-        plan = self.plan
         with self.each_vector() as at:
-            whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
-            position = self.writer.expr(plan.position(index))
-            lifted = [
-                plan.combiners[node].lift(self.values.at(node.operands[0], whole, self.mask), position)
-                for node in plan.reductions_of(pass_)
-            ]
-            stores = [self.values.store(output, node, whole, self.mask) for node, output in plan.stores_of(pass_)]
-            parts = iter(self.values.put(stores, [part for state in lifted for part in state]))
-            self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])
+            self.element_at(at, index, pass_, states)
+
+    def element_at(self, at: At, index: Position, pass_: int, states: Sequence[Registers]) -> None:
+        """Fold one element (of the vector of rows at hand)."""
+        plan = self.plan
+        whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
+        position = self.writer.expr(plan.position(index))
+        lifted = [
+            plan.combiners[node].lift(self.values.at(node.operands[0], whole, self.mask), position)
+            for node in plan.reductions_of(pass_)
+        ]
+        stores = [self.values.store(output, node, whole, self.mask) for node, output in plan.stores_of(pass_)]
+        parts = iter(self.values.put(stores, [part for state in lifted for part in state]))
+        self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])
 
     def combine(self, pass_: int, states: Sequence[Registers], reads: Sequence[Read]) -> None:
         """Combine states, the later ones, into registers."""
