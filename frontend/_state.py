@@ -19,7 +19,8 @@ class _ThreadState(threading.local):
     anomaly: bool | None = None  # while anomalies are looked for: whether nan is one
     saving: Hooks | None = None  # who takes what is kept for backward
     autocast: DType | None = None  # the lower precision, where autocast is on
-    detour: bool = False  # whether functions may have more to do than to run: for a trace, anomalies or autocast
+    # Whether functions may have more to do than to run: a trace, if there is nothing but that, True for whatever else.
+    detour: Any = None
     autocast_cache: dict[Any, Any] | None = None  # parameters in lower precision, where their casts are kept
 
 
@@ -45,7 +46,8 @@ def set_autocast(lower: DType | None) -> None:
 
 
 def _note_detour() -> None:
-    STATE.detour = STATE.trace is not None or STATE.anomaly is not None or STATE.autocast is not None
+    more = STATE.anomaly is not None or STATE.autocast is not None
+    STATE.detour = True if more else STATE.trace
 
 
 class _Defaults:

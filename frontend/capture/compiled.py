@@ -61,7 +61,7 @@ class CompiledFunction:
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour and (STATE.trace is not None or STATE.anomaly is not None):
+        if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
             return self.function(*args, **kwargs)  # anomalies are looked for op by op
         tensors: list[Tensor] = []
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)

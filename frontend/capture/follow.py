@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from brasa.capture.purity import Observation
 
 _T = TypeVar("_T")
+_INT, _FLOAT = ("number", int64), ("number", float64)
 
 
 class Capture(Trace):
@@ -60,6 +61,9 @@ class Capture(Trace):
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
         self.buffers: dict[int, list[Cell]] = {}
+        self.adopted: dict[
+            int, tuple[Any, int, Any, Cell]
+        ] = {}  # by a tensor's id: where it lies, what stands for that
         self.written: dict[Cell, Tensor] = {}
         self.states: dict[Cell, tuple[bool, Edge | None]] = {}  # on the tape or not, of what is written, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
@@ -95,6 +99,15 @@ class Capture(Trace):
             self.scope.known, self.scope.facts = child.learnt
         return child.value  # type: ignore[no-any-return]
 
+    def known(self, key: tuple[Any, ...]) -> Any:
+        usual = self.here.usual
+        if usual is None or self.making or usual[0] != key:
+            return None
+        self.here = child = usual[1]
+        if child.learnt is not None:
+            self.scope.known, self.scope.facts = child.learnt
+        return child.value
+
     def _holds(self, guards: tuple[Guard, ...]) -> bool:
         return all(guard.check(self.scope.hints) for guard in guards)
 
@@ -113,7 +126,7 @@ class Capture(Trace):
         child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
         learnt = (self.scope.known, self.scope.facts)
         child.learnt = None if learnt == before else learnt
-        self.here.children.setdefault(key, []).append(child)
+        self.here.add(key, child)
         return child
 
     def apply(self, op: Op, *operands: Node, **attrs: Any) -> Node:
@@ -129,17 +142,18 @@ class Capture(Trace):
     # values from outside
 
     def number(self, value: bool | int | float | complex | Held) -> Node:
-        if isinstance(value, bool | complex):
+        kind = value.__class__
+        if kind is bool or kind is complex:
             return super().number(value)
-        dtype = int64 if isinstance(value, int) else float64
-        node = self.step(
-            ("number", dtype),
-            lambda: make_input(f"number{self.here.depth}", TensorType((), dtype), role="number"),
-        )
-        if isinstance(value, Draw | Held):
+        key = _INT if isinstance(value, int) else _FLOAT
+        node: Node = self.known(key) or self._new_number(key)
+        if kind is Draw or kind is Held:
             self.anew[node] = value
-        self.bindings[node] = value.value if isinstance(value, Held) else int(value) if dtype is int64 else value
+        self.bindings[node] = value.value if kind is Held else int(value) if key is _INT else value
         return node
+
+    def _new_number(self, key: tuple[Any, ...]) -> Node:
+        return self.step(key, lambda: make_input(f"number{self.here.depth}", TensorType((), key[1]), role="number"))
 
     def value_of(self, node: Node) -> Any:
         bound = self.bindings.get(node)
@@ -156,10 +170,18 @@ class Capture(Trace):
         return super().draw(generator)
 
     def adopt(self, tensor: Tensor) -> Node:
-        shown = self.shown.get(id(tensor))
-        if shown is not None and shown.view() is tensor and shown.cell.version == shown.version:
-            return shown.node
-        return self.cell_of(tensor).node
+        if self.shown:
+            shown = self.shown.get(id(tensor))
+            if shown is not None and shown.view() is tensor and shown.cell.version == shown.version:
+                return shown.node
+        adopted = self.adopted.get(id(tensor))
+        if adopted is not None:
+            buffer, pointer, spec, cell = adopted
+            if buffer is tensor._buffer and pointer == tensor._ptr and spec is tensor._spec:
+                return cell.node
+        cell = self.cell_of(tensor)
+        self.adopted[id(tensor)] = (tensor._buffer, tensor._ptr, tensor._spec, cell)
+        return cell.node
 
     def cell_of(self, tensor: Tensor) -> Cell:
         if tensor._cell is not None:
@@ -170,7 +192,7 @@ class Capture(Trace):
         cell = self.cells.get(key)
         if cell is None:
             aliases = self.buffers.setdefault(id(tensor._buffer), [])
-            if any_overlap(tensor, (self.written.get(alias) for alias in aliases)):
+            if self.written and any_overlap(tensor, (self.written.get(alias) for alias in aliases)):
                 self._cut("memory that was written is read through another tensor")
             cell = self._adopt(tensor)
             self.cells[key] = cell
@@ -184,14 +206,16 @@ class Capture(Trace):
         leaf = tensor._requires_grad and tensor.is_leaf
         shape = None if symbolic else spec.shape
         key = ("tensor", spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._requires_grad)
-        node = self.step(key, lambda: self._external(tensor, symbolic))
-        for size, actual in zip(node.tensor.shape, spec.shape, strict=True):
-            if not isinstance(size, int):
-                self.scope.hints[str(size)] = actual
+        node: Node = self.known(key) or self._new_external(key, tensor, symbolic)
+        if symbolic:
+            self.scope.hints.update(zip(map(str, node.tensor.shape), spec.shape, strict=True))
         self.bindings[node] = tensor
         if leaf:
             self.leaves[node] = tensor
         return Cell(self, node)
+
+    def _new_external(self, key: tuple[Any, ...], tensor: Tensor, symbolic: bool) -> Node:
+        return self.step(key, lambda: self._external(tensor, symbolic))
 
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
         spec, name = tensor._spec, self.names().get(id(tensor), "")
@@ -228,6 +252,7 @@ class Capture(Trace):
         ]
         if others:
             self._cut("memory is written that is read through another tensor")
+            self.adopted = {}
             self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
             self.cells = {key: each for key, each in self.cells.items() if each not in others}
             self.shown = {key: each for key, each in self.shown.items() if each.cell not in others}

@@ -34,7 +34,7 @@ class Retraced(CompiledFunction):
     latest: RetracedCapture
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour and (STATE.trace is not None or STATE.anomaly is not None):
+        if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
@@ -76,6 +76,9 @@ class RetracedCapture(Capture):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._new: set[Step] = set()
+
+    def known(self, key: tuple[Any, ...]) -> Any:
+        return None  # each step is made again
 
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         if self.making:

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """One step: what it gave, the nodes that it recorded, and the steps that were seen after it."""
+    """One step: what it gave, the nodes that it recorded, and the steps that were seen after it.
 
-    __slots__ = ("children", "depth", "guards", "learnt", "nodes", "parent", "segments", "value")
+    usual: the first of these with its key, if it needs no guard: it is looked at first.
+    """
+
+    __slots__ = ("children", "depth", "guards", "learnt", "nodes", "parent", "segments", "usual", "value")
 
     def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
         self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
@@ -29,6 +32,13 @@ class Step:
         self.learnt: tuple[dict[str, Size], dict[Atom, Size]] | None = None  # of sizes, if this step learnt anything
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
+        self.usual: tuple[tuple[Any, ...], Step] | None = None
+
+    def add(self, key: tuple[Any, ...], child: Step) -> None:
+        """Note a step that was seen after this one."""
+        if not self.children and not child.guards:
+            self.usual = (key, child)
+        self.children.setdefault(key, []).append(child)
 
     def path(self) -> list[Step]:
         """The steps from the root to here."""

@@ -16,33 +16,67 @@ from brasa.tracing.trace import CaptureError, Trace
 
 
 def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
-    """A call in a trace: of tensors, numbers, and other arguments that are ints, strings or None."""
-    statics: list[Any] = []
-    operands: list[Any] = []
-    for value, is_operand, accepts in zip(args, made.operand, made.accepts, strict=True):
-        kind = value.__class__
-        if is_operand and (
-            isinstance(value, Tensor) or ((kind is float or kind is int or kind is Held) and "number" in accepts)
-        ):
-            statics.append("operand")
-            operands.append(value)
-        elif (value is None and "none" in accepts) if is_operand else (value is None or kind is int or kind is str):
-            statics.append(value)
-        else:
-            return made(*args)
+    """A call in a trace."""
     try:
+        if made.all_operands is None:
+            return _of_all_kinds(made, trace, args)
         nodes = []
-        for value in operands:
-            if isinstance(value, Tensor):
-                cell = value._cell
-                here = cell is not None and cell.trace is trace and not value._path
-                nodes.append(cell.node if here else trace.node_of(value))
-            else:
+        differentiable, weak, numbers = False, True, made.all_numbers
+        for value in args:
+            kind = value.__class__
+            if kind is not Tensor and not isinstance(value, Tensor):
+                if not numbers or (kind is not float and kind is not int):
+                    return _of_all_kinds(made, trace, args)
                 nodes.append(trace.number(value))
-        return made.stepped(trace, tuple(nodes), tuple(statics), args, operands)
+                continue
+            cell = value._cell
+            here = cell is not None and not value._path and cell.trace is trace
+            nodes.append(cell.node if here else trace.node_of(value))
+            if value._requires_grad:
+                differentiable = True
+            if not value._weak:
+                weak = False
+        return made.stepped(trace, tuple(nodes), made.all_operands, args, args, differentiable, weak)
     except CaptureError as error:
         trace.leave(error)
         return made(*args)
+
+
+def _of_all_kinds(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
+    """A call of tensors, numbers, and other arguments that are plain values or sizes."""
+    statics: list[Any] = []
+    operands: list[Any] = []
+    for value, (is_operand, takes_numbers, takes_none) in zip(args, made.takes, strict=True):
+        kind = value.__class__
+        if not is_operand:
+            if kind is bool or kind is float:
+                statics.append((kind, value))
+            elif kind is int or kind is str or value is None or (kind is tuple and set(map(type, value)) <= {int}):
+                statics.append(value)
+            else:
+                return made(*args)
+        elif isinstance(value, Tensor) or (takes_numbers and (kind is float or kind is int or kind is Held)):
+            statics.append("operand")
+            operands.append(value)
+        elif takes_none and value is None:
+            statics.append(None)
+        else:
+            return made(*args)
+    nodes = []
+    differentiable, weak = False, True
+    for value in operands:
+        kind = value.__class__
+        if kind is float or kind is int or kind is Held:
+            nodes.append(trace.number(value))
+            continue
+        cell = value._cell
+        here = cell is not None and not value._path and cell.trace is trace
+        nodes.append(cell.node if here else trace.node_of(value))
+        if value._requires_grad:
+            differentiable = True
+        if not value._weak:
+            weak = False
+    return made.stepped(trace, tuple(nodes), tuple(statics), args, operands, differentiable, weak)
 
 
 def way_in(made: Any) -> Callable[..., Any]:
@@ -57,8 +91,9 @@ def way_in(made: Any) -> Callable[..., Any]:
             return made(*args, **kwargs)
         if given < arity:
             args = (*args, *defaults[given:])
-        if STATE.detour:
-            return _in_trace(made, STATE.trace, args) if STATE.autocast is None is not STATE.trace else made(*args)
+        detour = STATE.detour
+        if detour is not None:
+            return made(*args) if detour is True else _in_trace(made, detour, args)
         key: list[Any] = []
         operands: list[Any] = []
         pointers: list[Any] = []

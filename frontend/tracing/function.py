@@ -74,6 +74,11 @@ class Function:
         self.parameters = parameters_of(build)
         self.operand = tuple(takes_tensors(parameter.annotation) for parameter in self.parameters)
         self.accepts = tuple(accepted_kinds(parameter.annotation) for parameter in self.parameters)
+        self.takes = tuple(
+            (flag, "number" in kinds, "none" in kinds) for flag, kinds in zip(self.operand, self.accepts, strict=True)
+        )
+        self.all_numbers = all("number" in kinds and "none" not in kinds for kinds in self.accepts)
+        self.all_operands = ("operand",) * len(self.operand) if all(self.operand) else None
         self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
         self.bound: dict[tuple[Any, ...], tuple[Specialization, Bound | None]] = {}
@@ -254,34 +259,40 @@ class Function:
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
         ])  # fmt: skip
-        return self.stepped(trace, nodes, statics, values, operands)
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        differentiable, weak = any(t._requires_grad for t in tensors), all(t._weak for t in tensors)
+        return self.stepped(trace, nodes, statics, values, operands, differentiable, weak)
 
     def stepped(
         self, trace: Trace, nodes: tuple[Node, ...], statics: tuple[Any, ...], values: Sequence[Any],
-        operands: Sequence[Any],
+        operands: Sequence[Any], differentiable: bool, weak: bool,
     ) -> Any:  # fmt: skip
-        """The results of a call in a trace, where these are the nodes of its operands and its other arguments."""
-        differentiable, weak = False, True
-        for operand in operands:
-            if isinstance(operand, Tensor):
-                differentiable = differentiable or operand._requires_grad
-                weak = weak and operand._weak
+        """The results of a call in a trace, where these are the nodes of its operands and its other arguments.
+
+        differentiable: whether one of the operands requires gradients; weak: whether all of them are numbers.
+        """
         stops = differentiable and not STATE.grad_enabled
-        specialization, results = trace.step(
-            (self, nodes, statics, DEFAULTS.dtype, stops), lambda: self._record(trace, values, operands, nodes, stops)
-        )
-        differentiable = differentiable and not stops
-        tensors = [
-            trace.fresh(node, differentiable and node.tensor.dtype.kind in ("float", "complex")) for node in results
-        ]
+        key = (self, nodes, statics, DEFAULTS.dtype, stops)
+        form, results = trace.known(key) or self._recorded(trace, key, values, operands)
+        if stops:
+            differentiable = False
+        if form is None:
+            tensor = trace.fresh(results[0][0], differentiable and results[0][1])
+            if weak:
+                _note_weak((tensor,), results)
+            return tensor
+        tensors = [trace.fresh(node, differentiable and has_gradient) for node, has_gradient in results]
         if weak:
-            for tensor, node in zip(tensors, results, strict=True):
-                tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
-        return tensors[0] if specialization.form is None else specialization.form(tensors)
+            _note_weak(tensors, results)
+        return form(tensors)
+
+    def _recorded(self, trace: Trace, key: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any]) -> Any:
+        return trace.step(key, lambda: self._record(trace, values, operands, key[1], key[-1]))
 
     def _record(
         self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...], stops: bool
-    ) -> tuple[Specialization, tuple[Node, ...]]:
+    ) -> tuple[Any, tuple[tuple[Node, bool], ...]]:
+        """(what makes its results one, each result and whether it can have a gradient)."""
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
         marks = [trace.marks_of(node) for node in nodes]
@@ -303,7 +314,7 @@ class Function:
                 results = trace.items(call)
         if stops:
             results = tuple(trace.record(control.stop_gradient(result)) for result in results)
-        return specialization, results
+        return specialization.form, tuple((node, node.tensor.dtype.kind in ("float", "complex")) for node in results)
 
     def _located_specialize(
         self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...],
@@ -332,6 +343,12 @@ class Function:
 
     def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
         return any(fixed and value is operand for value, fixed in zip(values, self.fixed, strict=True))
+
+
+def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) -> None:
+    """Note that results of numbers alone are numbers again."""
+    for tensor, (node, _) in zip(tensors, results, strict=True):
+        tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
 
 
 def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:

@@ -24,11 +24,14 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+_OPERANDS = (Tensor, int, float, complex)
+
+
 def _operator(function: Callable[..., Any], swap: bool = False) -> Callable[[Tensor, Any], Any]:
     """An operator that leaves operands which are no numbers to the other side."""
 
     def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Tensor | int | float | complex) and not hasattr(other, "__index__") and not hasattr(
+        if not isinstance(other, _OPERANDS) and not hasattr(other, "__index__") and not hasattr(
             other, "dtype"):  # fmt: skip
             return NotImplemented
         other = over_array(other) if isinstance(other, np.ndarray) else other

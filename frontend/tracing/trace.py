@@ -22,6 +22,7 @@ from brasa.tensors.tensor import Tensor, remember_view
 from brasa.tracing.sizes import SizeScope, python_size
 
 _T = TypeVar("_T")
+_new: Any = object.__new__
 # From a function's results and their gradients to the gradients of its values.
 Backward: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor | None]]
 
@@ -66,8 +67,10 @@ class Trace:
 
     def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
         """A tensor with memory of its own that holds the node's value."""
-        tensor = object.__new__(Tensor)
-        tensor._cell, tensor._path, tensor._requires_grad = Cell(self, node), (), requires_grad
+        tensor, cell = _new(Tensor), _new(Cell)
+        tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
+        if requires_grad:
+            tensor._requires_grad = True
         if self.tensors is not None:
             self.tensors.append(tensor)
         return tensor
@@ -187,6 +190,10 @@ class Trace:
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         """One step of the program, known by its key: a trace that has seen it before need not make it again."""
         return make()
+
+    def known(self, key: tuple[Any, ...]) -> Any:
+        """What the next step gives, if it is known to be the one with this key, and is then made; else None."""
+        return None
 
     def record(self, node: Node) -> Node:
         """Add a node at the end of the program."""
