@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +14,14 @@ from brasa import BrasaError, Tensor
 from brasa.execution.checking import executable_difference
 from brasa.tracing.trace import CaptureError
 from tests.fuzz.program import Program
+from tests.fuzz.shadows import Compiler, first_difference
 from tests.fuzz.supply import leaves
-from tests.fuzz.variants import UNFUSED, VARIANTS, WHOLE, Compiler
+from tests.fuzz.variants import UNFUSED
 from tests.passes.checks import same_bits
 
 ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError)
 FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
+_WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
 
 class Outcome(NamedTuple):
@@ -74,7 +75,7 @@ def _compare(wanted: list[Outcome], found: list[Outcome]) -> str:
                     f"call {call}, value {number}: {one[0].dtype}{one[0].shape} became {other[0].dtype}{other[0].shape}"
                 )
             if not _same(one[0], other[0]):
-                return f"call {call}, value {number}: {_first_difference(one[0], other[0])}"
+                return f"call {call}, value {number}: {first_difference(one[0], other[0])}"
             if one[1] != other[1]:
                 return f"call {call}, value {number}: requires_grad {one[1]} became {other[1]}"
     return ""
@@ -88,12 +89,6 @@ def _same(one: Any, other: Any) -> bool:
     return same_bits(one, other)
 
 
-def _first_difference(one: Any, other: Any) -> str:
-    """The first element that differs, in both forms."""
-    differs = [place for place in np.ndindex(one.shape) if not _same(one[place], other[place])]
-    return f"{one[differs[0]]!r} at {differs[0]} became {other[differs[0]]!r}; {len(differs)} of {one.size} differ"
-
-
 class Judge:
     """Judges programs one after the other; counts how they ran."""
 
@@ -101,15 +96,17 @@ class Judge:
         self.compiler = Compiler()
         self.counts = dict.fromkeys(("programs", "statements", "whole", "graphs", "variants"), 0)
 
-    def judge(self, program: Program) -> Difference | None:
-        """How the program's ways differ, None if they give one answer."""
-        way = "eager"
+    def judge(self, program: Program, only: str = "") -> Difference | None:
+        """How the program's ways differ, None if they give one answer. only: the way of a difference that is known."""
+        self.compiler.variants_too = only not in _WAYS
         with warnings.catch_warnings(), np.errstate(all="ignore"), self.compiler.working():
             warnings.simplefilter("ignore")
             try:
                 for way, fact in self._ways(program):
                     if fact:
                         return Difference(way, fact)
+                    if way == only:
+                        break
             except FAILURES as error:
                 return Difference("crash", f"{_place(error)}: {type(error).__name__}: {error}")
         return None
@@ -122,25 +119,21 @@ class Judge:
         if any(outcome.error for outcome in eager):  # perhaps of what is never read
             program = program.with_all_results()
             eager = outcomes(program)
-        self.compiler.start(WHOLE)
+        self.compiler.start()
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
             self.counts["whole"] += 1
             yield "fullgraph", _compare(eager, found)
         except CaptureError:
-            self.compiler.start(WHOLE)
+            self.compiler.start()
         yield "compiled", _compare(eager, outcomes(program, brasa.compile))
-        self.counts["graphs"] += len(self.compiler.graphs)
+        self.counts["graphs"] += len(self.compiler.loaded)
         for graph, executable in self.compiler.loaded:
             yield "oracle", executable_difference(graph, executable)
-        short = replace(program, sizes=(program.sizes[0], program.sizes[-2 if len(program.sizes) > 1 else 0]))
-        eager = outcomes(short)
-        for variant in VARIANTS[1:]:
-            if variant in self.compiler.useful:
-                self.compiler.start(variant)
-                self.counts["variants"] += 1
-                way = "unfused" if variant is UNFUSED else f"without {variant}"
-                yield way, _compare(eager, outcomes(short, brasa.compile))
+        may_fail = any(outcome.error for outcome in eager)
+        for variant, fact, is_error in self.compiler.found:
+            if not (is_error and may_fail):  # which of several checks is looked at
+                yield "unfused" if variant == UNFUSED else f"without {variant}", fact
 
 
 def _place(error: BaseException) -> str:

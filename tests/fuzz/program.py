@@ -119,7 +119,7 @@ class Program:
     def with_all_results(self) -> Program:
         """The program that also returns all that its plain statements make: a compiler leaves out what nobody reads."""
         plain = (each for each in self.body if not re.match(r"(if|for|while|with|try)\b", each))
-        made = {name: None for each in plain for line in each.splitlines() for name in sorted(names(line)[0])}
+        made = {name: None for each in plain for name in sorted(names(each)[0])}
         return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, *made))))
 
     def test(self) -> str:

@@ -43,7 +43,7 @@ def _judge_program(seed: int) -> Finding | None:
         return None
 
     def fails(candidate: Program) -> bool:
-        found = judge.judge(candidate)
+        found = judge.judge(candidate, difference.way)
         return found is not None and found.way == difference.way
 
     small = shrink(program, fails)

@@ -1,0 +1,87 @@
+"""Compiles graphs for the fuzzer, each kind of region once: each program is new, most of its kernels are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from brasa import runtime
+from brasa.codegen.llvm import Modules, compile_text, program
+from brasa.codegen.llvm.module import Module
+from brasa.codegen.schedules import lower, lowering
+from brasa.codegen.schedules.regions import region_key, region_symbols
+from brasa.codegen.schedules.writer import Layouts, Lowered, OperandStride
+from brasa.execution import runner
+from brasa.execution.checking import numbers_of
+from brasa.ir import dim
+from brasa.ir.graph import Graph
+from brasa.ir.kernel import Kernel
+from brasa.passes import plan_memory
+from brasa.runtime import Executable
+
+_MOST = 20_000  # of each kind of thing that are remembered
+_SPEED = 0  # LLVM's: eager mode is compiled with the other one
+
+
+class Kernels:
+    """What has been compiled: kernels by their regions, LLVM text by kernels, machine code by LLVM text."""
+
+    def __init__(self) -> None:
+        self._lowered: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
+        self._emitted: dict[int, tuple[list[str], set[str], Any]] = {}  # by the body's address: it stays alive
+        self._code: dict[str, bytes] = {}
+
+    def compile(self, graph: Graph) -> Executable:
+        """The machine code of a graph after the pipeline. Each kernel is a module of its own."""
+        target = runner.target()
+        with _replaced(lowering, "lower_region", self._lower), _replaced(program, "emit_kernel", self._emit):
+            made = plan_memory(lower(graph, target))
+            modules = Modules(target, 0)
+            texts = [text for kernel in made.kernels if (text := modules.add(kernel)) is not None]
+            texts.append(modules.finish(made))
+        for text in texts:
+            if text not in self._code:
+                _remember(self._code, text, compile_text(text, target, _SPEED))
+        return runtime.load(made.signature, [self._code[text] for text in texts], numbers_of(graph))
+
+    def _lower(self, usual: Callable[..., Lowered], region: Graph, layouts: Layouts, *rest: Any) -> Lowered:
+        key, symbols = region_key(region, layouts), region_symbols(region)
+        if key not in self._lowered:
+            _remember(self._lowered, key, (usual(region, layouts, *rest), symbols))
+        lowered, its_symbols = self._lowered[key]
+        names = {its: dim.symbol(mine) for its, mine in zip(its_symbols, symbols, strict=True)}
+        return replace(
+            lowered,
+            sizes=tuple(n if isinstance(n, OperandStride) else dim.substitute(n, names) for n in lowered.sizes),
+            scratch=tuple(dim.substitute(n, names) for n in lowered.scratch),
+        )
+
+    def _emit(self, usual: Callable[..., None], module: Module, kernel: Kernel, name: str) -> None:
+        key = id(kernel.body)
+        if key not in self._emitted:
+            own = Module(module.target)
+            usual(own, kernel, name)
+            _remember(self._emitted, key, (own.functions, own.declarations, kernel.body))
+        functions, declarations, _ = self._emitted[key]
+        module.functions += functions
+        module.declarations |= declarations
+
+
+def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(known) >= _MOST:
+        known.clear()
+    known[key] = value
+
+
+@contextmanager
+def _replaced(module: Any, name: str, stand_in: Callable[..., Any]) -> Iterator[None]:
+    """Inside the block, a function of a module is the stand-in, which is given the usual one first."""
+    usual = getattr(module, name)
+    setattr(module, name, wraps(usual)(lambda *given: stand_in(usual, *given)))
+    try:
+        yield
+    finally:
+        setattr(module, name, usual)
