@@ -151,7 +151,9 @@ def _contributions(
         types = item_types(node.type)
         given = [full(type, 0) if g is None else g for type, g in zip(types, gradients, strict=True)]
         seeds = [g for type, g in zip(types, given, strict=True) if is_differentiable(type)]
-        results = iter(items(call(*node.operands, *seeds, graph=vjp_graph(held, wanted))))
+        graph = vjp_graph(held, wanted)
+        operands = _those_read(node.operands, graph) if whole else node.operands
+        results = iter(items(call(*operands, *seeds, graph=graph)))
         return [next(results) if each else None for each in wanted]
     if node.op.kind is Kind.NESTED:
         return nested_gradients(node, gradients, wanted, vjp_graph)
@@ -160,6 +162,15 @@ def _contributions(
             f"has no gradient: {node.op.no_vjp}", op=node.op.name, operands=node.op.describe(node.operands)
         )
     return node.op.vjp(node, gradients if isinstance(node.type, TupleType) else gradients[0])
+
+
+def _those_read(operands: Sequence[Node], graph: Graph) -> list[Node]:
+    """The operands, but for those that the graph does not read, whose gradients by it are none, not 0: -0.0 + 0 is 0.
+
+    Eager mode does not keep them for a backward, so no gradient of the backward comes to them.
+    """
+    read = {operand for node in graph.nodes for operand in node.operands} | set(graph.outputs)
+    return [x if input in read else full_like(x, 0) for x, input in zip(operands, graph.inputs, strict=False)]
 
 
 def written_out(

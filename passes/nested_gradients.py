@@ -12,7 +12,7 @@ from brasa.ir.ops.control import call, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.move import concat, slice_
 from brasa.ir.ops.nested import cond, scan
-from brasa.ir.ops.reduce import sum_
+from brasa.ir.ops.reduce import sum_, sum_copies
 from brasa.ir.ops.source import full, full_like, make_input
 from brasa.ir.ops.view import permute, reshape
 from brasa.ir.types import TensorType
@@ -208,7 +208,7 @@ def _product(node: Node, constants: Sequence[Node]) -> _Product | None:
         left, right = node.operands
         left = left.operands[0] if left.op is permute else permute(left, axes=(1, 0))
         found = _Product((left, right), turned)
-    elif node.op is sum_ and node.attrs["axes"] == (0,) and node.tensor.rank:
+    elif node.op in (sum_, sum_copies) and node.attrs["axes"] == (0,) and node.tensor.rank:
         found = _Product(node.operands)
     else:
         return None

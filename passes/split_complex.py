@@ -29,7 +29,7 @@ from brasa.passes.inline import inline
 
 # What is done to each part alone; operands that are not complex (indices, conditions) are shared.
 _PARTWISE_KINDS = (Kind.VIEW, Kind.MOVE, Kind.INDEX, Kind.SCATTER)
-_PARTWISE = ("later", "add", "sub", "neg", "select", "sum", "cumsum", "window_sum", "window_spread")
+_PARTWISE = ("later", "add", "sub", "neg", "select", "sum", "sum_copies", "cumsum", "window_sum", "window_spread")
 _FORMULAS: dict[str, Callable[..., Pair]] = {
     "div": quotient, "exp": exponential, "log": logarithm, "sqrt": square_root, "tanh": hyperbolic_tangent,
 }  # fmt: skip

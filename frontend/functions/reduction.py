@@ -40,6 +40,12 @@ def reduced(op: Op, input: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tens
     return reshape(result, [1 if a in axes else n for a, n in enumerate(shape)]) if keepdim else result
 
 
+@function
+def summed_by(input: Tensor, axes: tuple[int, ...], op: Op) -> Tensor:
+    """The sum over some axes, by one of the ops that are sums."""
+    return reduced(op, input, axes, keepdim=False)
+
+
 def element_count(input: Tensor, axes: tuple[int, ...], dtype: DType) -> Tensor:
     """How many elements are reduced, as a scalar."""
     shape = type_of(input).shape

@@ -213,9 +213,8 @@ def expand(input: Tensor, *sizes: Any, **given: Any) -> Tensor:
 
 def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
     """A gradient summed over the axes that expanding had added or repeated."""
-    missing = grad.ndim - len(shape)
-    axes = tuple(a for a, n in enumerate(grad.shape) if a < missing or (shape[a - missing] == 1 and n != 1))
-    total = reduction.sum(grad, axes) if axes else grad
+    axes, op = reduce.repeated_axes(shape, grad.shape)
+    total = reduction.summed_by(grad, axes, op) if axes else grad
     return reshape(total, shape) if tuple(total.shape) != tuple(shape) else total
 
 

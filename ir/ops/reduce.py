@@ -59,12 +59,18 @@ def _expand_body(index: Index, source: TensorType, result: TensorType, size: Siz
     return tuple(as_expr(0, int64) if have == 1 else i for i, have in zip(kept, source.shape, strict=True))
 
 
-def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
-    source, shape = node.operands[0].tensor.shape, node.tensor.shape
+def repeated_axes(source: Sequence[Size], shape: Sequence[Size]) -> tuple[tuple[int, ...], Op]:
+    """The axes that an expand adds or repeats, and the sum over them that its gradient is."""
     missing = len(shape) - len(source)
     axes = tuple(a for a, want in enumerate(shape) if a < missing or (source[a - missing] == 1 and want != 1))
-    total = sum_(g, axes=axes) if axes else g
-    return (reshape(total, shape=source) if total.tensor.shape != source else total,)
+    return axes, sum_ if missing else sum_copies
+
+
+def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
+    source = node.operands[0].tensor.shape
+    axes, total = repeated_axes(source, node.tensor.shape)
+    summed = total(g, axes=axes) if axes else g
+    return (reshape(summed, shape=source) if summed.tensor.shape != source else summed,)
 
 
 def _expand_batch(node: Node, operands: tuple[Node], which: Any, size: Size) -> Node:
@@ -136,6 +142,17 @@ def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=simple(0, lambda a, b: a + b))
+
+
+def _copies_value(x: Any, *, axes: tuple[int, ...]) -> Any:
+    wide = np.float32 if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x.dtype
+    return np.sum(x, axis=axes, dtype=wide, initial=-np.zeros((), wide)).astype(x.dtype)
+
+
+# The sum over copies of an element: if there is but one copy, it is that, as where nothing is copied. So it must not
+# begin with +0.0, which makes +0.0 of -0.0: an unknown size may be 1.
+sum_copies = Op("sum_copies", Kind.REDUCE, ("x",), _numeric, _copies_value, _sum_vjp,
+                body=lambda dtype: simple(-0.0 if dtype.kind == "float" else 0, lambda a, b: a + b)(dtype))  # fmt: skip
 
 
 def check_real(x: TensorType) -> None:
