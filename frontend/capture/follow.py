@@ -234,8 +234,9 @@ class Capture(Trace):
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
-        if owner is not None and len(self.buffers[id(owner._buffer)]) > 1:
-            self._part_from_aliases(owner, cell)
+        if owner is not None and self._part_from_aliases(owner):
+            self.write(tensor, value)  # which stands for memory of its own since the cut
+            return
         super().write(tensor, value)
         if owner is not None:
             self.written[cell] = owner
@@ -244,8 +245,11 @@ class Capture(Trace):
             if owner._requires_grad and owner.is_leaf:
                 self.leaves[cell.node] = owner
 
-    def _part_from_aliases(self, owner: Tensor, cell: Cell) -> None:
-        """Before memory is written that is known through other tensors: what they are read as later is read anew."""
+    def _part_from_aliases(self, owner: Tensor) -> bool:
+        """Before memory is written that is known through other tensors: what they are read as later is read anew.
+
+        Whether there were some.
+        """
         aliases = self.buffers[id(owner._buffer)]
         others = [
             each for each in aliases if any_overlap(owner, (self.owners.get(each, self.bindings.get(each.node)),))
@@ -256,6 +260,7 @@ class Capture(Trace):
             self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
             self.cells = {key: each for key, each in self.cells.items() if each not in others}
             self.shown = {key: each for key, each in self.shown.items() if each.cell not in others}
+        return bool(others)
 
     def _cut(self, fact: str) -> None:
         """End a segment here, so that memory holds what has been written."""

@@ -297,8 +297,8 @@ class Trace:
             )
         if op is reduce.expand and self._same_shape(under, value):
             return value
-        raise BrasaError("several elements of this view are the same memory; it cannot be written to",
-                         op="in-place write", hint="use .clone() first")  # fmt: skip
+        raise CaptureError("memory is written through a view that repeats some of it", op="in-place write",
+                           hint="use .clone() first")  # fmt: skip
 
     def _same_shape(self, one: Node, other: Node) -> bool:
         shapes = one.tensor.shape, other.tensor.shape

@@ -214,3 +214,61 @@ def test_a_product_over_one_row_of_strided_memory() -> None:
             seed=3006,
         )
     )
+
+
+def test_a_copy_of_one_that_is_minus_zero() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 4), "float32", True, "", True), Input("x1", (1,), "float32", True)),
+            setup=(),
+            body=("total(nn.functional.l1_loss(fit(x0, 2, 3), fit(x1, 2, 3)), x1).backward()\nv1 = x0.grad",),
+            outputs=("v1",),
+            sizes=({"n": 1}, {"n": 3}),
+            seed=5028,
+        )
+    )
+
+
+def test_gradients_of_a_gradient_by_what_it_does_not_read() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 3), "float32", True),),
+            setup=(),
+            body=(
+                "v1, = brasa.autograd.grad(total(x1), (x1,), create_graph=True)",
+                "total(v1).backward()\nv2 = x1.grad",
+            ),
+            outputs=("v2",),
+            sizes=({"n": 0}, {"n": 500}),
+            seed=1467,
+        )
+    )
+
+
+def test_a_view_of_a_view_is_written_after_values_were_looked_at() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32"),),
+            setup=(),
+            body=(
+                "v1 = x0.split(2, 0)[0]", "v2 = x0[x0 > 0]", "v1.flatten()[0] = 1", "v3 = v1 + 1", "v1 *= 2",
+                "v4 = x0 * 3",
+            ),
+            outputs=("v2", "v3", "v4"),
+            sizes=({"m": 4},),
+            seed=1456,
+        )
+    )  # fmt: skip
+
+
+def test_a_row_of_a_view_that_repeats_rows_is_written() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m", 4), "float32"),),
+            setup=(),
+            body=("v1 = x0.sum(0)", "v5 = brasa.broadcast_to(v1, x0.shape)", "v5[0] = 1"),
+            outputs=("v1", "v5"),
+            sizes=({"m": 3},),
+            seed=1216,
+        )
+    )
