@@ -99,6 +99,8 @@ def _reads_in_place(
     beneath = set() if core is None else set(topological(core.operands))
     if len(readers) > 1 or form(region) in ("rows", "scatter") or readers[0] in beneath:
         return False
+    if marks[update.input] and readers[0].tensor.shape != region.outputs[update.index].tensor.shape:
+        return False
     layouts = Layouts(
         tuple(marks[graph.inputs.index(source)] if source in graph.inputs else () for source in sources),
         tuple(marks[update.input] if number == update.index else () for number in range(len(region.outputs))),

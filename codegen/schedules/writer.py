@@ -114,10 +114,10 @@ class Writer(KernelBuilder):
 
     def offset(self, place: Place, index: Index) -> Size:
         """Where the element at that index of a region input or output lies in its buffer."""
-        place = self._shared(place)
-        role = self.layouts.inputs if place.role == "input" else self.layouts.outputs
         nodes = self.region.inputs if place.role == "input" else self.region.outputs
-        shape, marks = nodes[place.index].tensor.shape, role[place.index]
+        shape = nodes[place.index].tensor.shape  # an output's own: the input's may be another, where both lie in rows
+        place = self._shared(place)
+        marks = (self.layouts.inputs if place.role == "input" else self.layouts.outputs)[place.index]
         strides: Sequence[Size] = row_major(shape)
         if marks:
             strides = [self._stride(place, axis) if mark == "s" else int(mark) for axis, mark in enumerate(marks)]

@@ -272,3 +272,20 @@ def test_a_row_of_a_view_that_repeats_rows_is_written() -> None:
             seed=1216,
         )
     )
+
+
+def test_a_written_argument_that_a_kernel_reads_in_another_shape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 1), "float32"),),
+            setup=(),
+            body=(
+                "x0[1:] = x0[:-1]",
+                "v2 = brasa.poisson(x0.abs())",
+                "v4 = brasa.addcmul(x0, v2, v2, value=0.5)",
+            ),
+            outputs=("v4",),
+            sizes=({"n": 5},),
+            seed=5056,
+        )
+    )
