@@ -92,7 +92,10 @@ def match(pattern: Pattern, node: Node, found: Bindings) -> bool:
     if isinstance(pattern, Name):
         return found.setdefault(pattern.name, node) is node
     if isinstance(pattern, Number):
-        return node.op.name == "constant" and _same_value(node.attrs["value"], pattern.value)
+        is_truth = isinstance(pattern.value, bool)  # which an integer's constant may be made of, too
+        if node.op.name != "constant" or is_truth != (node.tensor.dtype.kind == "bool"):
+            return False
+        return _same_value(node.attrs["value"], pattern.value)
     if node.op.name != pattern.op or len(node.operands) != len(pattern.operands):
         return False
     for inner, operand in zip(pattern.operands, node.operands, strict=True):

@@ -209,6 +209,8 @@ def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> lis
     strides = tuple(tuple(s // a.itemsize for s in a.strides) if a is not None else () for a in strided)
     frame = loaded.prepare(tuple(array.shape for array in given), strides)
     landing, outputs = dict(graph.updates), []
+    if any(given[input].shape != frame.shapes[output] for output, input in graph.updates):
+        return None  # the program was made for sizes at which they are equal
     for number, (node, shape) in enumerate(zip(graph.outputs, frame.shapes, strict=True)):
         made = np.zeros(shape[: node.tensor.rank], node.tensor.dtype.numpy)
         outputs.append(given[landing[number]] if number in landing else made)

@@ -84,3 +84,8 @@ def test_a_repeated_name_is_one_value() -> None:
     (same,) = read_patterns("maximum(x, x)")
     assert match(same, one, {})
     assert not match(same, two, {})
+
+
+def test_a_truth_value_among_integers_is_a_number() -> None:
+    before = "graph f(x: i32[n]) { %0: i32[n] = constant(value=true) %1: i32[n] = or(x, %0) return %1 }"
+    assert_pass(simplify, before, before)
