@@ -86,7 +86,9 @@ class Dim:
         return -self + other
 
     def __mul__(self, other: Size) -> Size:
-        return _product_of(self, other)
+        return sum_of(
+            (tuple(sorted(left + right, key=str)), a * b) for left, a in self.terms for right, b in _terms(other)
+        )
 
     __rmul__ = __mul__
 
@@ -124,11 +126,6 @@ class Dim:
 
 def _terms(size: Size) -> Iterable[tuple[Monomial, int]]:
     return size.terms if isinstance(size, Dim) else (((), size),)
-
-
-@lru_cache(maxsize=1 << 14)
-def _product_of(lhs: Dim, rhs: Size) -> Size:
-    return sum_of((tuple(sorted(left + right, key=str)), a * b) for left, a in lhs.terms for right, b in _terms(rhs))
 
 
 def sum_of(terms: Iterable[tuple[Monomial, int]]) -> Size:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -145,8 +146,8 @@ sum_ = Op("sum", Kind.REDUCE, ("x",), _numeric, _wide(np.sum), _sum_vjp, body=si
 
 
 def _copies_value(x: Any, *, axes: tuple[int, ...]) -> Any:
-    wide = np.float32 if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x.dtype
-    return np.sum(x, axis=axes, dtype=wide, initial=-np.zeros((), wide)).astype(x.dtype)
+    none = complex(-0.0, -0.0) if x.dtype.kind == "c" else 0 if x.dtype.kind in "iu" else -0.0
+    return _wide(partial(np.sum, initial=none))(x, axes=axes)
 
 
 # The sum over copies of an element: if there is but one copy, it is that, as where nothing is copied. So it must not

@@ -143,6 +143,7 @@ ERRORS = [
     ErrorSample("x: f32[2]", "concat(axis=0)", "concat: needs one tensor or more"),
     ErrorSample("x: f32[2], y: f32[2]", "stop_gradient(x, y)", "stop_gradient: takes (x), not 2 operands"),
     ErrorSample("x: bool[2]", "sum(x, axes=[0])", "sum: is not defined for bool"),
+    ErrorSample("x: bool[2]", "sum_copies(x, axes=[0])", "sum_copies: is not defined for bool"),
     ErrorSample("x: bool[2]", "prod(x, axes=[0])", "prod: is not defined for bool"),
     ErrorSample("x: c64[2]", "prod(x, axes=[0])", "prod: is not defined for c64"),
     ErrorSample("x: c64[2]", "max(x, axes=[0])", "max: is not defined for c64"),

@@ -24,7 +24,7 @@ def reduction(op: str, dtypes: Sequence[str], draw: Draw = usual, result: str = 
         one(first, "3,4", "0, 1", "", {}),
         one(first, "3,4", "", "3,4", {}),
         one(first, "", "", "", {}),
-        one(first, "2,0", "1", "2", {}, smooth=op in ("sum", "prod")),
+        one(first, "2,0", "1", "2", {}, smooth=op in ("sum", "sum_copies", "prod")),
         one(first, "0,2", "1", "0", {}),
         one(first, "1,5,1", "0, 2", "5", {}),
         one(first, "n,m,3", "0, 2", "m", {"n": 2, "m": 3}),
@@ -135,6 +135,8 @@ def _searches() -> list[Sample]:
 
 SAMPLES = [
     *reduction("sum", (*_ARITHMETIC, "c64")),
+    *reduction("sum_copies", ("f32", "f64", "bf16", "i32", "c64")),
+    Sample("x: f32[2,1]", "f32[2] = sum_copies(x, axes=[1])", {}, {"x": [-0.0, 0.0]}),
     *reduction("prod", _ARITHMETIC),
     Sample("x: f32[2,3]", "f32[2] = prod(x, axes=[1])", {}, {"x": [2, 0, 3, 1.5, -2, 4]}),
     Sample("x: f32[2,3]", "f32[2] = prod(x, axes=[1])", {}, {"x": [0, 0, 3, 0, 0, 0]}),

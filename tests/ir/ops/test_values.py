@@ -263,6 +263,7 @@ LOOPS: dict[str, Callable[..., Array]] = {
     "expand": lambda x, shape: x + np.zeros(shape, x.dtype),
     "matmul": lambda x, y, order: (wide(x)[..., :, :, None] * wide(y)[..., None, :, :]).sum(-2),
     "sum": total(np.add),
+    "sum_copies": total(np.add),
     "prod": total(np.multiply),
     "argmax": argument(max),
     "argmin": argument(min),
