@@ -246,7 +246,7 @@ class Capture(Trace):
                 self.leaves[cell.node] = owner
 
     def _part_from_aliases(self, owner: Tensor) -> bool:
-        """Whether memory that will be written was known through other tensors: what is read of them later is read anew."""
+        """Whether memory that will be written was known through other tensors, which then are read anew later."""
         aliases = self.buffers[id(owner._buffer)]
         others = [
             each for each in aliases if any_overlap(owner, (self.owners.get(each, self.bindings.get(each.node)),))
