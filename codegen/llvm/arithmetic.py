@@ -37,7 +37,7 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
         case "shifted":
             return _shift_lanes(writer, args[0], expr.attr)
         case "evens" | "odds":
-            return _every_other_group(writer, *args, expr.attr, expr.op == "odds")
+            return _every_other_group(writer, args[0], args[1], expr.attr, expr.op == "odds")
         case "select":
             return _select(writer, *args)
     if dtype.kind == "float" and dtype.bits == 16:

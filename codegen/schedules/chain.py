@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from brasa.codegen.schedules.indices import Index, flatten
@@ -10,7 +10,7 @@ from brasa.codegen.schedules.products import Blocks, Panel, Product, Tiles, bloc
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, fma
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, fma
 
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
@@ -52,7 +52,7 @@ class Chain:
         rows = self.row_blocks.size
         cost = rows * self.column_blocks.size * self.depth / _FLOPS_PER_NANOSECOND
         with writer.cells(axes, cost, product.chunks) as (*cell, row_block, column_block):
-            self.cell = tuple(cell)
+            self.cell = product.enter(tuple(cell))
             self.first_row, self.first_column = self.row_blocks.start(row_block), self.column_blocks.start(column_block)
             self.rows = writer.let_index("rows", self.row_blocks.length(row_block), rows + 1)
             self.columns = writer.let_index("columns", self.column_blocks.length(column_block), self.pitch + 1)
@@ -133,25 +133,27 @@ class Chain:
         across = self._across(self.height)
         width = across[0].size * LANES
         number = -(-self.pitch // width)
-        line, tile = (width, self.depth * width) if self.product.copies_left else (self.pitch, width)
-        extent = self.depth * max(self.pitch, number * width if self.product.copies_left else 0)
+        line, tile = (width, self.depth * width) if self.product.panel_in_tiles else (self.pitch, width)
+        extent = self.depth * max(self.pitch, number * width if self.product.panel_in_tiles else 0)
         buffer = self.writer.buffer("panel", self.product.dtype, "stack", extent)
         return Panel(buffer, number, width, line, tile)
 
     def _copy_left(self, chunk: Size, row: Size, height: int) -> None:
         """Copy a tile's part of lhs next to each other, for where its lines lie they may share places of the cache."""
         writer, product = self.writer, self.product
-        ((name, extent),) = product.steps(chunk)
-        across, along = self.left_strides = (1, height) if product.left_is_turned else (self.depth + LANES, 1)
+        steps = product.steps(chunk)
+        across, along = self.left_strides = (1, height) if product.left_lines == "columns" else (self.depth + LANES, 1)
         self.left = writer.buffer("left_rows", product.dtype, "stack", max(height * across, self.depth * along))
-        with ExitStack() as loops:
-            if product.left_is_turned:
-                k = loops.enter_context(writer.over(name, extent))
-                i = loops.enter_context(writer.over("i", height, "vector"))
-            else:
-                i = loops.enter_context(writer.over("i", height))
-                k = loops.enter_context(writer.over(name, extent, "vector"))
-            value = product.lhs(self.cell, self.first_row + row + i, chunk, (k,))
+        loops: list[tuple[str, Size, LoopKind]] = [("i", height, "serial"), *((*step, "serial") for step in steps)]
+        if product.left_lines == "columns":
+            loops = [*loops[1:], loops[0]]
+        if product.left_lines:
+            loops[-1] = (*loops[-1][:2], "vector")
+        with ExitStack() as stack:
+            index = [stack.enter_context(writer.over(*loop)) for loop in loops]
+            i = index.pop(-1 if product.left_lines == "columns" else 0)
+            value = product.lhs(self.cell, self.first_row + row + i, chunk, tuple(index))
+            k = flatten(index, [extent for _, extent in steps])
             product.values.put([(self.left, i * across + k * along, value, None)])
 
     def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
@@ -161,7 +163,7 @@ class Chain:
         right = Local(writer.unique("right"), product.dtype, (vectors,), LANES)
         masks = self._masks(column, vectors)
         with ExitStack() as loops:
-            step = tuple(loops.enter_context(writer.over(*each)) for each in product.steps(chunk))
+            step = tuple(loops.enter_context(writer.over(*each)) for each in self._steps(chunk))
             with writer.over("v", vectors, "unrolled") as v:
                 at = writer.expr(v)
                 mask = masks[at] if masks is not None and self.panel is None else None
@@ -194,6 +196,11 @@ class Chain:
             writer.assign(masks, inside, (writer.expr(v),))
         return masks
 
+    def _steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+        """The loops over k: a single one where both operands have been copied."""
+        steps = self.product.steps(chunk)
+        return steps if self.left is None else [("k", dim.product(extent for _, extent in steps))]
+
     def _left(self, chunk: Size, step: Index, row: Size, i: Size) -> Expr:
         if self.left is None:
             return self.product.lhs(self.cell, self.first_row + row + i, chunk, step)
@@ -203,7 +210,7 @@ class Chain:
     def _right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
         if self.panel is None:
             return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, mask)
-        panel, row = self.panel, flatten(step, [extent for _, extent in self.product.steps(chunk)])
+        panel, row = self.panel, flatten(step, [extent for _, extent in self._steps(chunk)])
         tile = dim.floor_divide(column, panel.width)
         return panel.buffer.load(self.writer.expr(tile * panel.tile + row * panel.line + inside))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.convolution import Convolution, LineConvolution
 from brasa.codegen.schedules.dot import Dot
+from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
 from brasa.codegen.schedules.products import MatrixProduct, blocks, pieces
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
@@ -29,10 +30,10 @@ def write_contract(writer: Writer) -> None:
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
     else:
-        convolution = Convolution(writer, node)
-        depth = convolution.per_chunk * convolution.taps
+        convolution = (PhaseConvolution if has_phases(node) else Convolution)(writer, node)
+        depth = convolution.per_chunk * convolution.most_taps
         if isinstance(convolution.channels, int):
-            depth = max(1, min(depth, convolution.channels * convolution.taps))
+            depth = max(1, min(depth, convolution.channels * convolution.most_taps))
         if convolution.reads_lines:
             Chain(LineConvolution(writer, node), depth).write()
             return

@@ -91,7 +91,7 @@ class Convolution(Product):
         forward = node.op.name == "conv"
         groups: int = node.attrs["groups"]
         self.window = window_of(weight[2:])
-        self.taps = prod(self.window)
+        self.taps = self.most_taps = prod(self.window)
         self.spatial = node.tensor.shape[2:]
         self.batch = [("sample", node.tensor.shape[0]), ("group", groups)]
         self.rows = dim.floor_divide(node.tensor.shape[1], groups)
@@ -134,16 +134,21 @@ class Convolution(Product):
         """Copy the patches of a block of positions, +0 where a window reaches over the edge."""
         writer = self.writer
         channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
+        window = self.window_of(cell)
         with ExitStack() as loops:
             channel = loops.enter_context(writer.over("channel", channels))
-            tap = [loops.enter_context(writer.over("tap", size)) for size in self.window]
-            line = (channel * self.taps + flatten(tuple(tap), self.window)) * panel.line
+            tap = [loops.enter_context(writer.over("tap", size)) for size in window]
+            line = flatten((channel, *tap), (channels, *window)) * panel.line
             here = (cell[0], cell[1] * self.channels + chunk * self.per_chunk + channel)
 
             def load(index: Index, mask: Expr | None) -> Expr:
                 return self.operand(0, (*here, *index), mask)
 
             self.patches.copy(self.values, load, tuple(tap), first, columns, panel.buffer, line)
+
+    def window_of(self, cell: Index) -> Sequence[Size]:
+        """How many taps a window has in each direction."""
+        return self.window
 
     def position_blocks(self, limit: int) -> Blocks:
         """Blocks of about `limit` positions: whole lines where their length is known and not beyond that."""

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Literal
 
 from brasa.codegen.schedules.indices import Index, coefficient
 from brasa.codegen.schedules.map import Trial, output_parts, output_stores, unflatten
@@ -95,7 +96,7 @@ def blocks(extent: Size, limit: int, unit: int = 1, least: int = 0) -> Blocks:
         each = dim.ceil_divide(dim.ceil_divide(extent, dim.largest(count, 1)), unit) * unit
         return Blocks(extent, count, limit, each)
     if least and 2 * least <= extent <= limit:
-        limit = dim.ceil_divide(-(-extent // 2), unit) * unit
+        limit = -(-extent // (2 * unit)) * unit
     if extent <= limit:
         return Blocks(extent, min(extent, 1), max(extent, 1), max(extent, 1))
     size = next((n for n in range(limit, limit // 2, -1) if extent % n == 0), limit)
@@ -118,7 +119,8 @@ class Product(ABC):
     """A contraction seen as products of matrices, one for each index of `batch`.
 
     k is walked in `chunks`, each summed by itself. row_block: the most rows of a block; least_rows: of twice as many
-    there are two blocks. copies_left: lhs can be copied tile by tile, where rhs is; left_is_turned: in columns.
+    there are two blocks. copies_left: lhs is copied tile by tile, where rhs is; left_lines: what of it lies together in
+    memory. panel_in_tiles: `pack` puts one tile of columns after the other.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
@@ -138,7 +140,12 @@ class Product(ABC):
     row_block = 252
     least_rows = 0
     copies_left = False
-    left_is_turned = False
+    left_lines: Literal["rows", "columns", ""] = "rows"
+    panel_in_tiles = False
+
+    def enter(self, cell: Index) -> Index:
+        """Where in the batch a cell is, as the other methods are told it."""
+        return cell
 
     @abstractmethod
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
@@ -209,6 +216,7 @@ class MatrixProduct(Product):
     row_block = 504
     least_rows = 48
     copies_left = True
+    panel_in_tiles = True
 
     def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
         super().__init__(writer, node)
@@ -218,7 +226,7 @@ class MatrixProduct(Product):
         self.depth = node.operands[0].tensor.shape[-1]
         self.chunk = chunk
         self.chunks = dim.largest(dim.ceil_divide(self.depth, chunk), 1)
-        self.left_is_turned = self.stride(0, -1) != 1 and self.stride(0, -2) == 1
+        self.left_lines = "columns" if self.stride(0, -1) != 1 and self.stride(0, -2) == 1 else "rows"
 
     @property
     def most_steps(self) -> int:

@@ -93,7 +93,7 @@ CASES = [
     Case(3, 16, 8, 8, 32, 3, 1, 1), Case(2, 3, 32, 33, 6, 5), Case(2, 4, 9, 11, 5, 3, 2, 1), Case(2, 6, 9, 7, 9, 1),
     Case(2, 4, 9, 11, 6, 3, 1, 2, 2, 2), Case(9, 2, 5, 5, 3, 3, 1, 1), Case(2, 8, 7, 7, 8, 3, 1, 1, 1, 8),
     Case(2, 130, 6, 6, 4, 3, 1, 1), Case(1, 3, 40, 40, 20, 7, 2, 3), Case(2, 5, 8, 8, 7, 2, 3), Case(1, 2, 1, 1, 3, 1),
-    Case(0, 3, 8, 8, 4, 3, 1, 1), Case(2, 0, 8, 8, 4, 3, 1, 1), Case(1, 2, 2, 40, 3, 3, 1, 1),
+    Case(2, 3, 10, 13, 4, 2, 3), Case(1, 4, 9, 9, 6, 3, 2, 1, 1, 2), Case(0, 3, 8, 8, 4, 3, 1, 1), Case(2, 0, 8, 8, 4, 3, 1, 1), Case(1, 2, 2, 40, 3, 3, 1, 1),
 ]  # fmt: skip
 
 
@@ -172,6 +172,17 @@ def test_input_gradient_order() -> None:
             for start in (0, 56)
         ]  # fmt: skip
         same_bits(found[0, c, i, j], chained(chunks))
+
+
+def test_taps_that_an_element_does_not_see_are_no_part_of_its_gradient() -> None:
+    case = Case(1, 2, 7, 8, 3, 3, 2, 1)
+    _, w, g = case.arrays()
+    w[:, :, 1, 1] = np.inf
+    found = machine(case.input_gradient()).run(g, w).outputs[0]
+    sees = np.zeros((7, 8), bool)
+    sees[::2, ::2] = True
+    assert not np.isfinite(found[:, :, sees]).any()
+    assert np.isfinite(found[:, :, ~sees]).all()
 
 
 @pytest.mark.parametrize("size", [5, 40])
