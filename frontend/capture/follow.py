@@ -32,7 +32,7 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
 from brasa.tracing.held import Held
 from brasa.tracing.places import user_location
-from brasa.tracing.sizes import Guard
+from brasa.tracing.sizes import Guard, SymbolicSize
 from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ class Capture(Trace):
 
     # values from outside
 
-    def number(self, value: bool | int | float | complex | Held) -> Node:
+    def number(self, value: Any) -> Node:
         kind = value.__class__
-        if kind is bool or kind is complex:
+        if kind is bool or kind is complex or kind is SymbolicSize:
             return super().number(value)
         key = _INT if isinstance(value, int) else _FLOAT
         node: Node = self.known(key) or self._new_number(key)

@@ -83,6 +83,8 @@ def _describe_step(key: tuple[Any, ...]) -> str:
             return f"a tensor {dtype.name}[{sizes}]" + (" that requires a gradient" if requires_grad else "")
         case ("number", dtype):
             return f"a Python {'int' if dtype.kind == 'int' else 'float'}"
+        case ("size", size):
+            return readable(f"the number {size}")
         case ("decide", lhs, relation, rhs, holds):
             return readable(str(Guard(lhs, relation, rhs, holds)))
         case ("fix", size, value):

@@ -33,6 +33,7 @@ from brasa.tracing.primitive import (
     resolved,
     type_of,
 )
+from brasa.tracing.sizes import SymbolicSize
 
 __all__ = [
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
@@ -141,7 +142,7 @@ def randint(
 
 def whole_numbers(like: Tensor, low: Any, high: Any, generator: Generator | None, op: str) -> Tensor:
     """Whole numbers from low to high - 1 in the shape and dtype of a carrier."""
-    low, high = int(low), int(high)
+    low, high = (bound if isinstance(bound, SymbolicSize) else int(bound) for bound in (low, high))
     if high <= low:
         raise ValueError(f"no number is at least {low} and below {high}", op=op)
     return _integers(like, *next_draw(generator), low, min(high - low, (1 << 63) - 1))  # type: ignore[no-any-return]

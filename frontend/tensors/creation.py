@@ -20,7 +20,7 @@ from brasa.tensors.tensor import Tensor, copied, empty_of, over_array
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import Number, apply, carrier, constant, expand, type_of
-from brasa.tracing.sizes import NOTHING_GIVEN, flatten_sizes
+from brasa.tracing.sizes import NOTHING_GIVEN, SymbolicSize, flatten_sizes
 
 __all__ = [
     "as_tensor", "empty", "empty_like", "from_numpy", "full", "full_like", "ones", "ones_like", "scalar_tensor",
@@ -50,7 +50,7 @@ def tensor(
 
 def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     """Data in any form as an array of a dtype that brasa has."""
-    if isinstance(data, list | tuple):
+    if isinstance(data, list | tuple | SymbolicSize):
         data = _plain(data)
     try:
         array = np.asarray(data)
@@ -109,9 +109,11 @@ def _check_range(array: np.ndarray[Any, Any], dtype: DType) -> None:
 
 
 def _plain(data: Any) -> Any:
-    """Nested lists with the tensors in them turned into arrays."""
+    """Nested lists with the tensors in them turned into arrays, sizes into numbers."""
     if isinstance(data, list | tuple):
         return [_plain(item) for item in data]
+    if isinstance(data, SymbolicSize):
+        return data.now()
     return data.detach().numpy() if isinstance(data, Tensor) else data  # type: ignore[attr-defined]
 
 
@@ -175,7 +177,7 @@ def _dtype_of(value: Any) -> DType:
         return complex_dtype(DEFAULTS.dtype)
     if isinstance(value, bool | np.bool_):
         return dtypes.bool_
-    return dtypes.int64 if isinstance(value, int | np.integer) else DEFAULTS.dtype
+    return dtypes.int64 if isinstance(value, int | np.integer | SymbolicSize) else DEFAULTS.dtype
 
 
 @operator(out=True, creates=True)

@@ -86,7 +86,7 @@ def as_number(value: Any, name: str) -> Any:
     if value.__class__ in (float, int, bool, complex) or (value.__class__ in (Draw, Held) and STATE.trace is not None):
         return value
     if isinstance(value, SymbolicSize):
-        return int(value)
+        return value if STATE.trace is not None else int(value)
     if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return value.item()
     if isinstance(value, Held):

@@ -84,11 +84,21 @@ class SizeScope:
                 self.fix(dim.symbol(name))
 
     def _rename(self, lhs: Size, rhs: Size) -> bool:
-        """Take a name for the other size, if one of the two is a name that the other does not speak of."""
+        """Take a name for what it has to be, if one of the two is a name that the other does not speak of.
+
+        Or if there is one in a sum: past+1 == length+1 makes length another name for past.
+        """
         for name_side, other in ((rhs, lhs), (lhs, rhs)):
             if isinstance(name_side, Dim) and name_side.is_symbol and str(name_side) not in dim.symbols(other):
                 self._learn(str(name_side), other)
                 return True
+        gap = rhs - lhs
+        for monomial, factor in gap.terms if isinstance(gap, Dim) else ():
+            if len(monomial) == 1 and isinstance(monomial[0], str) and abs(factor) == 1:
+                rest = gap - dim.symbol(monomial[0]) * factor
+                if monomial[0] not in dim.symbols(rest):
+                    self._learn(monomial[0], rest * -factor)
+                    return True
         return False
 
     def _agree(self, lhs: Size, rhs: Size) -> None:
@@ -105,6 +115,9 @@ class SizeScope:
             if left is not None and right is not None and self.hint(left) == self.hint(right):
                 self.decide(left, "==", right, narrows=True)
                 return
+        if self._rename(lhs, rhs):
+            self.guards.append(Guard(lhs, "==", rhs, True))
+            return
         for atom in dict.fromkeys((*dim.atoms(lhs), *dim.atoms(rhs))):
             self.fix(dim.symbol(atom), narrows=True)
 
@@ -187,6 +200,10 @@ class SymbolicSize:
     def __index__(self) -> int:
         return self.scope.fix(self.size)
 
+    def now(self) -> int:
+        """The size at this call, for what is made anew at each call."""
+        return self.scope.hint(self.scope.resolve(self.size))
+
     __int__ = __index__
 
     def __float__(self) -> float:
@@ -223,13 +240,19 @@ class SymbolicSize:
         return python_size(-self.size, self.scope)
 
     def __truediv__(self, other: Any) -> float:
-        return self.__index__() / other
+        return self.__index__() / other if isinstance(other, _NUMBERS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> float:
-        return float(other / self.__index__())
+        return other / self.__index__() if isinstance(other, _NUMBERS) else NotImplemented
 
     def __pow__(self, other: Any) -> Any:
-        return self.__index__() ** other
+        return self.__index__() ** other if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        return other ** self.__index__() if isinstance(other, _NUMBERS) else NotImplemented
+
+
+_NUMBERS = (int, float, complex, SymbolicSize)
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], swap: bool) -> Callable[[SymbolicSize, Any], Any]:

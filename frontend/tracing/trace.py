@@ -19,7 +19,7 @@ from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
 from brasa.tensors.tensor import Tensor, remember_view
-from brasa.tracing.sizes import SizeScope, python_size
+from brasa.tracing.sizes import SizeScope, SymbolicSize, plain_size, python_size
 
 _T = TypeVar("_T")
 _new: Any = object.__new__
@@ -106,8 +106,11 @@ class Trace:
         """The value of a node as what it may be used as later, in a trace inside of this one or after it."""
         return self.fresh(node)
 
-    def number(self, value: bool | int | float | complex) -> Node:
-        """The node of a Python number: a scalar of f64, i64, bool or c128."""
+    def number(self, value: Any) -> Node:
+        """The node of a Python number, which may be a size: a scalar of f64, i64, bool or c128."""
+        if value.__class__ is SymbolicSize:
+            size = plain_size(value)
+            return self.step(("size", size), lambda: self.record(full(TensorType((), int64), size)))
         dtypes = {bool: bool_, int: int64, complex: complex128}
         return self.record(full(TensorType((), dtypes.get(type(value), float64)), value))
 

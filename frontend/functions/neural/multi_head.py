@@ -70,7 +70,7 @@ def _check(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads: int
                          op=_OP)  # fmt: skip
     if key.shape[:-1] != value.shape[:-1]:
         raise ShapeError(f"key {list(key.shape)} and value {list(value.shape)} differ in length or batch", op=_OP)
-    batch = 1 if rank == 2 else int(query.shape[1])
+    batch = 1 if rank == 2 else query.shape[1]
     want = (query.shape[0], key.shape[0])
     if mask is not None and tuple(mask.shape) not in (want, (batch * heads, *want)):
         raise ShapeError(f"attn_mask is {list(mask.shape)}, neither {list(want)} nor {[batch * heads, *want]}", op=_OP)
