@@ -49,6 +49,6 @@ def _jax_adam(jax: Any) -> Callable[[], Any]:
     def step() -> Any:
         count[0] += 1
         state[:] = compiled(count[0], *state, gradients)
-        return state[0]
+        return jax.block_until_ready(state)[0]
 
     return step
