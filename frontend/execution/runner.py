@@ -166,7 +166,7 @@ class Runner:
         self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
         self._bound: dict[tuple[Any, ...], Bound] = {}
         self._executable: Executable | None = None
-        self._simple = not self._updates and all(given is None for given in self._given)
+        self.simple = not self._updates and all(given is None for given in self._given)
         RUNNERS.add(self)
 
     def bind(self, specs: tuple[Spec | None, ...]) -> Bound:
@@ -213,7 +213,7 @@ class Runner:
 
     def execute(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
         """As a call, bound already."""
-        if self._simple:
+        if self.simple:
             return self.launch(bound, operands)
         computed: list[Tensor] = []
         if self._run.outputs:

@@ -105,15 +105,18 @@ class FunctionNode(TapeNode):
     specs: of the operands, None for numbers.
     """
 
+    plan: GradientPlan | None
+    kept: Sequence[Any] = ()
+    again: Sequence[Any] = ()
+
     def __init__(
         self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...]
     ) -> None:
         self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
-        self.plan: GradientPlan | None = plan
+        self.plan = plan
         self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
         self.specs, self.output_specs = specs, [output._spec for output in outputs]
         if not plan.keeps:
-            self.kept, self.again = [], []
             return
         values = [
             operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
@@ -165,7 +168,7 @@ class FunctionNode(TapeNode):
         return grad.contiguous()  # type: ignore[attr-defined, no-any-return]
 
     def release(self) -> None:
-        self.plan, self.kept, self.again = None, [], []
+        self.plan, self.kept, self.again = None, (), ()
 
 
 def _alias(source: Tensor) -> Tensor:
@@ -204,6 +207,7 @@ class GradientPlan:
         self.cut, self._partial = parts, dict[tuple[bool, ...], PartialPlan]()
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
         self.forward = Runner(parts.forward, passes=passes)
+        self.launch = self.forward.launch if self.forward.simple else self.forward.execute
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
         self.again = vjp_graph(graph, wanted)
         read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
@@ -213,6 +217,17 @@ class GradientPlan:
         )
         self.keeps = bool(self.places or self.again_places)
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
+
+    def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
+        """Run the graph on eager operands of these specs (None for numbers) and put it on the tape; its outputs."""
+        outputs = self.launch(self.forward.bind(specs), operands)
+        node = FunctionNode(self, name, operands, outputs, specs)
+        for index, differentiable in enumerate(self.differentiable):
+            if differentiable:
+                output = outputs[index]
+                output._requires_grad = True
+                output._edge = Edge(node, index)
+        return outputs if len(outputs) == self.outputs else outputs[: self.outputs]
 
     def partial(self, coming: tuple[bool, ...]) -> PartialPlan:
         """How gradients are computed when they come for some outputs only."""
@@ -265,26 +280,23 @@ def run_graph(
     if STATE.grad_enabled:
         wanted = tuple([o.__class__ is not float and o.__class__ is not int and o._requires_grad for o in operands])
         if True in wanted:
-            plan = _plans.get((graph, wanted))
-            if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
-                plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes)
+            plan = plan_for(graph, wanted, passes)
             if plan is not None:
-                return _record(plan, name, operands)
+                return plan.record(
+                    name, operands, tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
+                )
     runner = runner or _runners.get(graph)
     if runner is None:
         runner = _runners[graph] = Runner(graph, passes=passes)
     return runner(operands)
 
 
-def _record(plan: GradientPlan, name: str, operands: Sequence[Any]) -> list[Tensor]:
-    specs = tuple([None if o.__class__ is float or o.__class__ is int else o._spec for o in operands])
-    outputs = plan.forward.run(operands, specs)
-    node = FunctionNode(plan, name, operands, outputs, specs)
-    for index, differentiable in enumerate(plan.differentiable):
-        if differentiable:
-            outputs[index]._requires_grad = True
-            outputs[index]._edge = Edge(node, index)
-    return outputs[: plan.outputs]
+def plan_for(graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> GradientPlan | None:
+    """How a graph runs on the tape; None where no result of it can have a gradient."""
+    plan = _plans.get((graph, wanted))
+    if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
+        plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes)
+    return plan
 
 
 def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:

@@ -8,7 +8,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.execution.tape import Edge, ViewNode
 from brasa.ir.dtype import DType
-from brasa.tensors.spec import spec_of
+from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make, remember_view
 
 
@@ -18,9 +18,14 @@ def eager_view(
 ) -> Tensor:  # fmt: skip
     """A view of an eager tensor. back: what its gradient becomes, None where there is none."""
     spec = source._spec
-    assert source._buffer is not None
     new = spec_of(dtype or spec.dtype, tuple(shape), tuple(strides), spec.device)
-    made = make(source._buffer, new, source._ptr + offset * spec.dtype.itemsize)
+    return view_as_spec(source, new, source._ptr + offset * spec.dtype.itemsize, name, back)
+
+
+def view_as_spec(source: Tensor, spec: Spec, ptr: int, name: str, back: Callable[[Tensor], Tensor] | None) -> Tensor:
+    """As eager_view, with what is fixed about the view, and where it begins."""
+    assert source._buffer is not None
+    made = make(source._buffer, spec, ptr)
     root = made._base = source if source._base is None else source._base
     if STATE.grad_enabled and back is not None:
         remember_view(root, made)

@@ -22,7 +22,8 @@ from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import view as ops
 from brasa.tensors.copies import contiguous
-from brasa.tensors.sharing import eager_view
+from brasa.tensors.sharing import eager_view, view_as_spec
+from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor, make, type_text
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
@@ -87,15 +88,33 @@ def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     dtype = given.get("dtype", shape[0] if shape else None)
     if isinstance(dtype, DType):
         return _of_dtype(input, dtype)
-    sizes = flatten_sizes(shape, "view", given, "size")
-    return reshaped(input, _inferred(input, sizes, "view"), "view", copy=False)
+    return _in_sizes(input, flatten_sizes(shape, "view", given, "size"), "view", copy=False)
 
 
 @operator(method=True)
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
-    sizes = flatten_sizes(shape, "reshape", given, "shape")
-    return reshaped(input, _inferred(input, sizes, "reshape"), "reshape", copy=True)
+    return _in_sizes(input, flatten_sizes(shape, "reshape", given, "shape"), "reshape", copy=True)
+
+
+def _in_sizes(source: Tensor, sizes: tuple[Any, ...], op: str, copy: bool) -> Tensor:
+    """The tensor in these sizes, of which one may be -1; what was found for an equal tensor is not worked out anew."""
+    if STATE.trace is not None:
+        return reshaped(source, _inferred(source, sizes, op), op, copy)
+    spec = source._spec
+    found = _reshaped.get((spec, sizes))
+    if found is not None:
+        return view_as_spec(source, found, source._ptr, op, lambda g: reshape(g, spec.shape))
+    made = reshaped(source, _inferred(source, sizes, op), op, copy)
+    if made._buffer is source._buffer and STATE.trace is None:
+        if len(_reshaped) >= _REMEMBERED:
+            _reshaped.clear()
+        _reshaped[spec, sizes] = made._spec
+    return made
+
+
+_reshaped: dict[tuple[Spec, tuple[Any, ...]], Spec] = {}
+_REMEMBERED = 1 << 16
 
 
 def _of_dtype(source: Tensor, dtype: DType) -> Tensor:

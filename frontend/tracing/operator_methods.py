@@ -10,6 +10,7 @@ import numpy as np
 from brasa.functions import matrix, pointwise
 from brasa.tensors.inplace import in_place
 from brasa.tensors.tensor import Tensor, over_array
+from brasa.tracing.operators import inner
 
 # Of each the function, whose in-place form has the same name with an underscore.
 _BINARY: dict[str, Callable[..., Any]] = {
@@ -29,8 +30,12 @@ _OPERANDS = (Tensor, int, float, complex)
 
 def _operator(function: Callable[..., Any], swap: bool = False) -> Callable[[Tensor, Any], Any]:
     """An operator that leaves operands which are no numbers to the other side."""
+    quick = inner(function)
 
     def method(self: Tensor, other: Any) -> Any:
+        kind = other.__class__
+        if kind is Tensor or kind is float or kind is int:
+            return quick(other, self) if swap else quick(self, other)
         if not isinstance(other, _OPERANDS) and not hasattr(other, "__index__") and not hasattr(
             other, "dtype"):  # fmt: skip
             return NotImplemented

@@ -47,17 +47,23 @@ def operator(
 
     def register(call: _C) -> _C:
         known = call in _INNER  # a function in two namespaces has one public face
-        inner = _INNER[call] if known else autocasting(call, namespace)
+        below = _INNER[call] if known else autocasting(call, namespace)
         for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
-            OPERATORS[qualified] = Operator(qualified, inner, method, in_place, out)
+            OPERATORS[qualified] = Operator(qualified, below, method, in_place, out)
         if known:
             return call
-        if not out and hasattr(inner, "function"):  # compiled ones look at their arguments themselves
-            return inner
-        return _public(inner, "linalg." if namespace == "linalg" else "", out, creates)
+        if not out and hasattr(below, "function"):  # compiled ones look at their arguments themselves
+            return below
+        return _public(below, "linalg." if namespace == "linalg" else "", out, creates)
 
     return register
+
+
+def inner(call: Callable[..., Any]) -> Callable[..., Any]:
+    """What a public function calls when `out` is not given and every argument is known to be right."""
+    found: Callable[..., Any] = _INNER.get(call, call)
+    return found
 
 
 def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:

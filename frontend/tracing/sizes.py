@@ -295,13 +295,13 @@ def flatten_sizes(
     sizes: Sequence[Any], op: str, given: Mapping[str, Any] = NOTHING_GIVEN, name: str = ""
 ) -> tuple[Any, ...]:
     """Sizes given as several arguments, as one sequence, or as the one keyword that there is."""
-    for key, value in given.items():
+    for key, value in given.items() if given else ():
         if key != name:
             raise ArgumentError(f"got an unexpected keyword argument '{key}'", op=op)
         sizes = (value,)
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = sizes[0]
     for size in sizes:
-        if not isinstance(size, int | SymbolicSize) and not hasattr(size, "__index__"):
+        if size.__class__ is not int and not isinstance(size, int | SymbolicSize) and not hasattr(size, "__index__"):
             raise ArgumentError(f"a size must be an int, not {type(size).__name__}", op=op)
     return tuple(sizes)
