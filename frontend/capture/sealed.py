@@ -115,8 +115,12 @@ class Sealed:
             if any(is_hooked(tensor) for tensor, _ in self.grads) or not all(held.holds() for held in self.held):
                 return False
             self._note_epoch()
-        for tensor, spec in (*self.grads, *((tensors[place], spec) for place, spec in self.argument_grads)):
+        for tensor, spec in self.grads:
             grad = tensor._grad
+            if (None if grad is None else grad._spec) is not spec:
+                return False
+        for place, spec in self.argument_grads:
+            grad = tensors[place]._grad
             if (None if grad is None else grad._spec) is not spec:
                 return False
         if self.landings and share_memory(tensors, self.buffers):
