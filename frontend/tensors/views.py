@@ -28,7 +28,7 @@ from brasa.tensors.tensor import Tensor, make, type_text
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import apply, axis_of, carrier, constant, current, type_of
-from brasa.tracing.sizes import flatten_sizes, plain_size
+from brasa.tracing.sizes import flatten_sizes, inferred_sizes, plain_size
 from brasa.tracing.trace import CaptureError
 
 
@@ -61,27 +61,6 @@ def _sizes(source: Tensor) -> tuple[Size, ...]:
     return tuple(map(plain_size, source.shape))
 
 
-def _inferred(source: Tensor, shape: tuple[Any, ...], op: str) -> tuple[Size, ...]:
-    """The shape with -1 worked out; equal factors are cancelled before anything is divided."""
-    sizes = [plain_size(size) for size in shape]
-    unknown = [i for i, size in enumerate(sizes) if size == -1]
-    if len(unknown) > 1:
-        raise ShapeError("only one size can be -1", op=op)
-    have = _sizes(source)
-    if unknown:
-        known = dims.product(size for size in sizes if size != -1)
-        total = dims.product(have)
-        if STATE.trace is not None:
-            total, known = STATE.trace.scope.divided(have, known)
-            if STATE.trace.scope.decide(known, "==", 0):
-                known = 0
-        quotient = None if known == 0 else dims.divide_exactly(total, known)
-        if quotient is None:
-            raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
-        sizes[unknown[0]] = quotient
-    return tuple(sizes)
-
-
 @operator(method=True)
 def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The same memory in another shape, ShapeError when its strides do not allow that; or as another dtype."""
@@ -100,12 +79,12 @@ def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
 def _in_sizes(source: Tensor, sizes: tuple[Any, ...], op: str, copy: bool) -> Tensor:
     """The tensor in these sizes, of which one may be -1; what was found for an equal tensor is not worked out anew."""
     if STATE.trace is not None:
-        return reshaped(source, _inferred(source, sizes, op), op, copy)
+        return reshaped(source, inferred_sizes(_sizes(source), sizes, op), op, copy)
     spec = source._spec
     found = _reshaped.get((spec, sizes))
     if found is not None:
         return view_as_spec(source, found, source._ptr, op, lambda g: reshape(g, spec.shape))
-    made = reshaped(source, _inferred(source, sizes, op), op, copy)
+    made = reshaped(source, inferred_sizes(_sizes(source), sizes, op), op, copy)
     if made._buffer is source._buffer and STATE.trace is None:
         if len(_reshaped) >= _REMEMBERED:
             _reshaped.clear()

@@ -82,34 +82,39 @@ def _of_all_kinds(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
 
 def way_in(made: Any) -> Callable[..., Any]:
     """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
-    table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
-    defaults = [parameter.default for parameter in made.parameters]
-    required = sum(default is inspect.Parameter.empty for default in defaults)
-    one, two = operand_flags[:1] == (True,) and required <= 1, operand_flags[:1] == (True,) and required <= 2 <= arity
-    second_is_operand = operand_flags[1:2] == (True,)
-    # Of calls with a tensor alone, or with one more tensor, number or static int: what runs, by spec and the second.
-    quick: dict[Any, Bound] = {}
-    plans: dict[Any, GradientPlan] = {}  # and of two tensors, by their specs and whether they want gradients
-    DEFAULTS.dependents += [quick, plans]
+    general = _general_way(made)
+    if made.operand[:1] == (True,) and _required(made) <= 2:
+        return _short_way(made, general)
+    return lambda *args, **kwargs: general(args, kwargs)
+
+
+def _required(made: Any) -> int:
+    return sum(parameter.default is inspect.Parameter.empty for parameter in made.parameters)
+
+
+def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
+    """The way of calls with a tensor alone, or with one more tensor, number or static int."""
+    one, two, second_is_operand = _required(made) <= 1, len(made.parameters) >= 2, made.operand[1:2] == (True,)
+    later = tuple(parameter.default for parameter in made.parameters[2:])
+    bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec and the second
+    plans: dict[Any, GradientPlan] = {}  # what runs on the tape, by both specs and who wants gradients
+    DEFAULTS.dependents += [bounds, plans]
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or STATE.detour:
-            return general(args, kwargs)
         given = len(args)
+        x = args[0] if given else None
+        if kwargs or STATE.detour is not None or x.__class__ is not Tensor:
+            return general(args, kwargs)
+        wanted = x._requires_grad
         if given == 2 and two:
-            x, y = args
+            y = args[1]
             kind = y.__class__
-            if x.__class__ is not Tensor:
-                return general(args, kwargs)
-            if kind is Tensor:
-                if not second_is_operand:
-                    return general(args, kwargs)
-                if (x._requires_grad or y._requires_grad) and STATE.grad_enabled:
-                    return recorded((x._spec, y._spec, x._requires_grad, y._requires_grad), args)
+            if kind is Tensor and second_is_operand:
                 key: Any = (x._spec, y._spec)
                 operands: Any = (x._ptr, y._ptr)
-            elif x._requires_grad:
-                return general(args, kwargs)
+                if (wanted or y._requires_grad) and STATE.grad_enabled:
+                    return recorded(key, (wanted, y._requires_grad), args)
+                wanted = False
             elif second_is_operand and (kind is float or kind is int):
                 key, operands = (x._spec, kind), (x._ptr, y)
             elif kind is int:
@@ -117,31 +122,36 @@ def way_in(made: Any) -> Callable[..., Any]:
             else:
                 return general(args, kwargs)
         elif given == 1 and one:
-            x = args[0]
-            if x.__class__ is not Tensor or x._requires_grad:
-                return general(args, kwargs)
             key, operands = x._spec, (x._ptr,)
         else:
             return general(args, kwargs)
-        bound = quick.get(key)
-        if bound is None:
-            return general(args, kwargs, key)
+        bound = bounds.get(key)
+        if bound is None or wanted:
+            return general(args, kwargs, None if wanted else (bounds, key))
         buffer = allocate(bound.nbytes[0])
         if bound.call(*operands, buffer.ptr) is not None:
             return made(*args)
         return make(buffer, bound.specs[0])
 
-    def recorded(key: tuple[Any, ...], args: tuple[Tensor, Tensor]) -> Any:
-        plan = plans.get(key)
+    def recorded(specs: tuple[Any, ...], wanted: tuple[bool, bool], args: tuple[Any, ...]) -> Any:
+        plan = plans.get((specs, wanted))
         if plan is not None:
-            return plan.record(made.name, args, key[:2])[0]
+            return plan.record(made.name, args, specs)[0]
         result = general(args, {})
-        found = table.get((*key[:2], *defaults[2:]))
-        if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, key[2:])) is not None:
-            plans[key] = plan
+        found = made.bound.get((*specs, *later))
+        if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, wanted)) is not None:
+            plans[specs, wanted] = plan
         return result
 
-    def general(args: tuple[Any, ...], kwargs: dict[str, Any], quick_key: Any = None) -> Any:
+    return call
+
+
+def _general_way(made: Any) -> Callable[..., Any]:
+    """The way of all calls. `note` is a table, and under which key to put what runs there."""
+    table, operand_flags, arity = made.bound, made.operand, len(made.parameters)
+    defaults, required = [parameter.default for parameter in made.parameters], _required(made)
+
+    def general(args: tuple[Any, ...], kwargs: dict[str, Any], note: Any = None) -> Any:
         given = len(args)
         if kwargs or not required <= given <= arity:
             return made(*args, **kwargs)
@@ -178,12 +188,12 @@ def way_in(made: Any) -> Callable[..., Any]:
         bound = found[1]
         if bound is None or not bound.specs:
             return made(*args)
-        if quick_key is not None:
-            quick[quick_key] = bound
+        if note is not None:
+            note[0][note[1]] = bound
         buffer = allocate(bound.nbytes[0])
         status = bound.call(*pointers, buffer.ptr)
         if status is not None:
             return made(*args)
         return make(buffer, bound.specs[0])
 
-    return call
+    return general

@@ -10,9 +10,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from brasa._state import STATE
 from brasa.ir import dim
 from brasa.ir.dim import Atom, Dim, Relation, Size
-from brasa.ir.errors import ArgumentError
+from brasa.ir.errors import ArgumentError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -280,6 +281,26 @@ def plain_size(size: Any) -> Size:
     if isinstance(size, SymbolicSize):
         return size.scope.resolve(size.size)
     return size if isinstance(size, Dim) else operator.index(size)
+
+
+def inferred_sizes(have: Sequence[Size], shape: tuple[Any, ...], op: str) -> tuple[Size, ...]:
+    """The shape, with -1 worked out, of a tensor in other sizes; equal factors are cancelled before one divides."""
+    sizes = [plain_size(size) for size in shape]
+    unknown = [i for i, size in enumerate(sizes) if size == -1]
+    if len(unknown) > 1:
+        raise ShapeError("only one size can be -1", op=op)
+    if unknown:
+        known = dim.product(size for size in sizes if size != -1)
+        total = dim.product(have)
+        if STATE.trace is not None:
+            total, known = STATE.trace.scope.divided(have, known)
+            if STATE.trace.scope.decide(known, "==", 0):
+                known = 0
+        quotient = None if known == 0 else dim.divide_exactly(total, known)
+        if quotient is None:
+            raise ShapeError(f"{total} elements do not divide into [{','.join(map(str, shape))}]", op=op)
+        sizes[unknown[0]] = quotient
+    return tuple(sizes)
 
 
 def python_size(size: Size, scope: SizeScope) -> Any:
