@@ -94,8 +94,10 @@ def _required(made: Any) -> int:
 
 def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     """The way of calls with a tensor alone, or with one more tensor, number or static int."""
-    one, two, second_is_operand = _required(made) <= 1, len(made.parameters) >= 2, made.operand[1:2] == (True,)
-    later = tuple(parameter.default for parameter in made.parameters[2:])
+    defaults = tuple(parameter.default for parameter in made.parameters)
+    numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
+    one = _required(made) <= 1 and not any(numbers[1:])
+    two, second_is_operand = len(defaults) >= 2 and not any(numbers[2:]), made.operand[1:2] == (True,)
     bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec and the second
     plans: dict[Any, GradientPlan] = {}  # what runs on the tape, by both specs and who wants gradients
     DEFAULTS.dependents += [bounds, plans]
@@ -138,7 +140,7 @@ def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
         if plan is not None:
             return plan.record(made.name, args, specs)[0]
         result = general(args, {})
-        found = made.bound.get((*specs, *later))
+        found = made.bound.get((*specs, *defaults[2:]))
         if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, wanted)) is not None:
             plans[specs, wanted] = plan
         return result
