@@ -25,8 +25,10 @@ class Chain:
 
     depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. pack: how rhs is copied to
     a panel in fast memory first, where there are at least `pack_from` rows to use it; it is read where it lies for
-    fewer rows, or where there is no pack.
+    fewer rows, or where there is no pack. has_gaps: not all sums of a block are elements of the result.
     """
+
+    has_gaps = False
 
     def __init__(
         self, product: Product, depth: int, columns: Blocks | None = None, pack: Pack | None = None, pack_from: int = 0
@@ -55,18 +57,27 @@ class Chain:
             self.cell = product.enter(tuple(cell))
             self.first_row, self.first_column = self.row_blocks.start(row_block), self.column_blocks.start(column_block)
             self.rows = writer.let_index("rows", self.row_blocks.length(row_block), rows + 1)
-            self.columns = writer.let_index("columns", self.column_blocks.length(column_block), self.pitch + 1)
-            if product.chunks == 1 and not product.is_heavy:
-                self._chunk(0)
+            self.columns = self.block_columns(column_block)
+            if product.chunks == 1 and not product.is_heavy and not self.has_gaps:
+                self.add_chunk(0)
                 return
             self.total = writer.buffer("total", product.dtype, "stack", rows * self.pitch)
-            with self._elements() as (row, column):
-                writer.store(self.total, self._place(row, column), zero(product.dtype))
+            if product.chunks != 1:
+                with self._elements() as (row, column):
+                    writer.store(self.total, self.place(row, column), zero(product.dtype))
             with writer.over("chunk", product.chunks) as chunk:
-                self._chunk(chunk)
-            with self._elements() as (row, column):
-                value = self.total.load(self._place(row, column))
-                product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
+                self.add_chunk(chunk)
+            self.put_total(self.total)
+
+    def block_columns(self, block: Size) -> Size:
+        """How many columns a block has."""
+        return self.writer.let_index("columns", self.column_blocks.length(block), self.pitch + 1)
+
+    def put_total(self, total: Buffer) -> None:
+        """Store the outputs, given the sums of a block."""
+        with self._elements() as (row, column):
+            value = total.load(self.place(row, column))
+            self.product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
 
     def _tile_shape(self) -> tuple[int, int]:
         """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
@@ -86,26 +97,26 @@ class Chain:
         with self.writer.over("row", self.rows) as row, self.writer.over("column", self.columns, "vector") as column:
             yield row, column
 
-    def _place(self, row: Size, column: Size) -> Expr:
+    def place(self, row: Size, column: Size) -> Expr:
         return self.writer.expr(row * self.pitch + column)
 
-    def _chunk(self, chunk: Size) -> None:
+    def add_chunk(self, chunk: Size) -> None:
         """Add a chunk's sums to the total, or store them where there is no total."""
         if self.pack is None or (isinstance(self.rows, int) and self.rows < self.pack_from):
-            self._tiles(chunk)
+            self.each_tile(chunk)
             return
         with ExitStack() as arm:
             if not isinstance(self.rows, int) and self.pack_from > 0:
                 arm.enter_context(self.writer.when(self.writer.expr(self.rows) >= self.pack_from))
             self.panel = self._make_panel()
             self.pack(self.cell, chunk, self.first_column, self.columns, self.panel)
-            self._tiles(chunk)
+            self.each_tile(chunk)
             self.panel = None
         if not isinstance(self.rows, int) and self.pack_from > 0:
             with self.writer.when(self.writer.expr(self.rows) < self.pack_from):
-                self._tiles(chunk)
+                self.each_tile(chunk)
 
-    def _tiles(self, chunk: Size) -> None:
+    def each_tile(self, chunk: Size) -> None:
         for down in tiles(self.rows, self.height, (4, 1)):
             with self.writer.over("tile_row", down.count) as below:
                 row = down.start + below * down.size
@@ -161,13 +172,13 @@ class Chain:
         writer, product = self.writer, self.product
         sums = writer.local("sum", product.dtype, 0, lanes=LANES, shape=(height, vectors))
         right = Local(writer.unique("right"), product.dtype, (vectors,), LANES)
-        masks = self._masks(column, vectors)
+        masks = self.masks(column, vectors)
         with ExitStack() as loops:
-            step = tuple(loops.enter_context(writer.over(*each)) for each in self._steps(chunk))
+            step = tuple(loops.enter_context(writer.over(*each)) for each in self.loops(chunk))
             with writer.over("v", vectors, "unrolled") as v:
                 at = writer.expr(v)
                 mask = masks[at] if masks is not None and self.panel is None else None
-                value = self._right(chunk, step, column, v * LANES + writer.lane, mask)
+                value = self.right(chunk, step, column, v * LANES + writer.lane, mask)
                 (value,) = product.values.settle([value])
                 writer.assign(right, value, (at,))
             with writer.over("i", height, "unrolled") as i:
@@ -182,10 +193,10 @@ class Chain:
                 mask = masks[writer.expr(v)] if masks is not None else None
                 product.put(self.cell, self.first_row + row + i, self.first_column + here, value, mask)
             else:
-                at = self._place(row + i, here)
-                writer.store(self.total, at, self.total.load(at) + value)
+                at = self.place(row + i, here)
+                writer.store(self.total, at, value if product.chunks == 1 else self.total.load(at) + value)
 
-    def _masks(self, column: Size, vectors: int) -> Local | None:
+    def masks(self, column: Size, vectors: int) -> Local | None:
         """Which lanes of each vector of a tile are columns; None when all are."""
         writer = self.writer
         if writer.below(column + (vectors - 1) * LANES + writer.lane, self.columns) is None:
@@ -196,10 +207,12 @@ class Chain:
             writer.assign(masks, inside, (writer.expr(v),))
         return masks
 
-    def _steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+    def loops(self, chunk: Size) -> Sequence[tuple[str, Size, LoopKind]]:
         """The loops over k: a single one where both operands have been copied."""
         steps = self.product.steps(chunk)
-        return steps if self.left is None else [("k", dim.product(extent for _, extent in steps))]
+        if self.left is not None:
+            return [("k", dim.product(extent for _, extent in steps), "serial")]
+        return [(name, extent, "serial") for name, extent in steps]
 
     def _left(self, chunk: Size, step: Index, row: Size, i: Size) -> Expr:
         if self.left is None:
@@ -207,10 +220,10 @@ class Chain:
         across, along = self.left_strides
         return self.left.load(self.writer.expr(i * across + step[0] * along))
 
-    def _right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
+    def right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
         if self.panel is None:
             return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, mask)
-        panel, row = self.panel, flatten(step, [extent for _, extent in self._steps(chunk)])
+        panel, row = self.panel, flatten(step, [extent for _, extent, _ in self.loops(chunk)])
         tile = dim.floor_divide(column, panel.width)
         return panel.buffer.load(self.writer.expr(tile * panel.tile + row * panel.line + inside))
 

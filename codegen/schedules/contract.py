@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from brasa.codegen.schedules.chain import Chain
-from brasa.codegen.schedules.convolution import Convolution, LineConvolution
+from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
+from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution, reads_planes
 from brasa.codegen.schedules.products import MatrixProduct, blocks, pieces
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
@@ -34,8 +35,8 @@ def write_contract(writer: Writer) -> None:
         depth = convolution.per_chunk * convolution.most_taps
         if isinstance(convolution.channels, int):
             depth = max(1, min(depth, convolution.channels * convolution.most_taps))
-        if convolution.reads_lines:
-            Chain(LineConvolution(writer, node), depth).write()
+        if not has_phases(node) and reads_planes(convolution):
+            PlaneChain(PlaneConvolution(writer, node), depth).write()
             return
         panel = min(writer.target.l2_bytes // 2, _PANEL_BYTES) // convolution.dtype.itemsize
         height = blocks(convolution.rows, convolution.row_block).size

@@ -9,7 +9,7 @@ from math import prod
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.products import Blocks, Panel, Product
-from brasa.codegen.schedules.values import Values, both
+from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -18,8 +18,6 @@ from brasa.ir.kernel import Buffer, Expr, eq
 
 # A chunk of k holds about this many steps: whole windows of as many channels as fit.
 _CHUNK = 512
-# Up to so many rows, and from such lines of positions on, patches are not worth copying.
-_FEW_ROWS, _SHORT_LINE = 12, 12
 
 
 class Patches:
@@ -40,10 +38,11 @@ class Patches:
         self.options = tuple(zip(*(node.attrs[name] for name in names), strict=True))
 
     def source(self, position: Index, tap: Index) -> tuple[Index, Expr | None]:
-        """The source's index, and where it is inside; None where it always is."""
+        """The source's index, and where it is inside, None where it always is; perhaps along the first axes alone."""
         index: list[Size] = []
         inside: Expr | None = None
-        for i, k, size, (stride, padding, dilation) in zip(position, tap, self.sizes, self.options, strict=True):
+        axes = zip(position, tap, self.sizes, self.options, strict=False)
+        for i, k, size, (stride, padding, dilation) in axes:
             place = i * stride + k * dilation - padding if self.forward else i + padding - k * dilation
             condition = leaf(0) <= leaf(place)
             if not self.forward and stride > 1:
@@ -160,42 +159,5 @@ class Convolution(Product):
         size = max(1, -(-lines // count)) * length
         return Blocks(self.columns, -(-lines * length // size), size, size)
 
-    @property
-    def reads_lines(self) -> bool:
-        """Whether patches are better read where they lie: few rows use them, and lanes find their elements together."""
-        line = self.spatial[-1]
-        few = isinstance(self.rows, int) and self.rows <= _FEW_ROWS
-        return few and self.node.attrs["stride"][-1] == 1 and not (isinstance(line, int) and line < _SHORT_LINE)
-
     def _unflatten_tap(self, tap: Size) -> Index:
         return unflatten(self.writer.ranges, tap, self.window)
-
-
-class LineConvolution(Convolution):
-    """The same with a product for each line of positions, whose patches are read where they lie."""
-
-    def __init__(self, writer: Writer, node: Node) -> None:
-        super().__init__(writer, node)
-        self.batch = [*self.batch, ("line", dim.product(self.spatial[:-1]))]
-        self.columns = self.spatial[-1]
-
-    def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
-        channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
-        return [("channel", channels), *(("tap", size) for size in self.window)]
-
-    def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
-        channel, *tap = chunk * self.per_chunk + step[0], *step[1:]
-        if self.forward:
-            return self.operand(1, (cell[1] * self.rows + row, channel, *tap))
-        return self.operand(1, (cell[1] * self.channels + channel, row, *tap))
-
-    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        index, inside = self.patches.source(self._position(cell, column), step[1:])
-        channel = cell[1] * self.channels + chunk * self.per_chunk + step[0]
-        return self.operand(0, (cell[0], channel, *index), both(mask, inside))
-
-    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
-        return (cell[0], cell[1] * self.rows + row, *self._position(cell, column))
-
-    def _position(self, cell: Index, column: Size) -> Index:
-        return (*unflatten(self.writer.ranges, cell[2], self.spatial[:-1]), column)
