@@ -20,7 +20,7 @@ NO_CODE = {"input", "call", "fused", "item", "gradient"}
 # NumPy rounds these otherwise than brasa: the units in the last place between them, and where numbers cancel.
 FUNCTIONS = {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow"}
 SUMS = {
-    "trellis", "cumsum", "cumprod", "logcumsumexp", "sum", "prod", "matmul", "conv", "conv_input_grad",
+    "trellis", "cumsum", "cumprod", "logcumsumexp", "sum", "sum_copies", "prod", "matmul", "conv", "conv_input_grad",
     "conv_weight_grad",
 }  # fmt: skip
 ATTENTION = {"attention", "attention_query_gradient", "attention_key_gradient"}
