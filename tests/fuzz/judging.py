@@ -12,6 +12,7 @@ import numpy as np
 import brasa
 from brasa import BrasaError, Tensor
 from brasa.tracing.trace import CaptureError
+from tests.fuzz.growing import grow_program
 from tests.fuzz.program import Program
 from tests.fuzz.shadows import Compiler, first_difference
 from tests.fuzz.supply import leaves
@@ -93,7 +94,12 @@ class Judge:
 
     def __init__(self) -> None:
         self.compiler = Compiler()
-        self.counts = dict.fromkeys(("programs", "statements", "whole", "graphs", "variants"), 0)
+        self.counts = dict.fromkeys(("programs", "statements", "whole", "graphs"), 0)
+
+    def grow(self, seed: int) -> Program:
+        """The program of a seed; the kernels that it needs while it grows serve to judge it, too."""
+        with self.compiler.working():
+            return grow_program(seed)
 
     def judge(self, program: Program, only: str = "") -> Difference | None:
         """How the program's ways differ, None if they give one answer. only: the way of a difference that is known."""

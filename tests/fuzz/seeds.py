@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.fuzz.growing import grow_program
 from tests.fuzz.judging import FAILURES, Judge
 from tests.fuzz.judging_graphs import JUDGES
 from tests.fuzz.program import Program
@@ -38,7 +37,8 @@ def judge_seed(seed: int) -> Finding | None:
 
 
 def _judge_program(seed: int) -> Finding | None:
-    judge, program = _judge(), grow_program(seed)
+    judge = _judge()
+    program = judge.grow(seed)
     difference = judge.judge(program)
     if difference is None:
         return None
