@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from math import prod
+from typing import NamedTuple
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
@@ -18,6 +19,16 @@ from brasa.ir.kernel import Buffer, Expr, eq
 
 # A chunk of k holds about this many steps: whole windows of as many channels as fit.
 _CHUNK = 512
+
+
+class Lines(NamedTuple):
+    """Positions from `first` on, which lie in `number` lines; whether they are whole lines."""
+
+    first: Size
+    count: Size
+    begin: Size
+    number: Size
+    are_whole: bool
 
 
 class Patches:
@@ -54,26 +65,35 @@ class Patches:
             index.append(place)
         return tuple(index), inside
 
+    def lines(self, first: Size, count: Size) -> Lines:
+        """The lines of positions that `count` positions from `first` on lie in."""
+        length = self.positions[-1]
+        if length == 0:
+            return Lines(first, count, 0, 0, True)
+        whole = dim.divide_exactly(first, length)
+        if whole is not None:
+            return Lines(first, count, whole, dim.floor_divide(count, length), True)
+        let = self.writer.let_index
+        begin = let("first_line", dim.floor_divide(first, length))
+        end = let("end_line", dim.floor_divide(first + count - 1, length) + 1)
+        return Lines(first, count, begin, end - begin, False)
+
     def copy(
-        self, values: Values, load: Callable[[Index, Expr | None], Expr], tap: Index,
-        first: Size, count: Size, panel: Buffer, start: Size,
+        self, values: Values, load: Callable[[Index, Expr | None], Expr], tap: Index, lines: Lines, panel: Buffer,
+        start: Size,
     ) -> None:  # fmt: skip
-        """Copy what the tap sees at `count` positions from `first` on, a row of positions at a time."""
+        """Copy what the tap sees, a line of positions at a time."""
         writer, length = self.writer, self.positions[-1]
-        whole = dim.divide_exactly(first, length) if length != 0 else 0
-        begin = writer.let_index("first_line", dim.floor_divide(first, length)) if whole is None else whole
-        end = dim.floor_divide(first + count - 1, length) + 1
-        lines = end - begin if whole is None else dim.floor_divide(count, length) if length != 0 else 0
-        with writer.over("line", lines) as number:
-            line = begin + number
+        with writer.over("line", lines.number) as number:
+            line = lines.begin + number
             low, here = line * length, length
-            if whole is None:
-                low = writer.let_index("low", dim.largest(first, low))
-                here = dim.smallest(first + count, line * length + length) - low
+            if not lines.are_whole:
+                low = writer.let_index("low", dim.largest(lines.first, low))
+                here = dim.smallest(lines.first + lines.count, line * length + length) - low
             with writer.over("column", here, "vector") as column:
                 position = (*unflatten(writer.ranges, line, self.positions[:-1]), low - line * length + column)
                 index, inside = self.source(position, tap)
-                values.put([(panel, start + low - first + column, load(index, inside), None)])
+                values.put([(panel, start + low - lines.first + column, load(index, inside), None)])
 
 
 def window_of(shape: Sequence[Size]) -> tuple[int, ...]:
@@ -133,7 +153,7 @@ class Convolution(Product):
         """Copy the patches of a block of positions, +0 where a window reaches over the edge."""
         writer = self.writer
         channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
-        window = self.window_of(cell)
+        window, lines = self.window_of(cell), self.patches.lines(first, columns)
         with ExitStack() as loops:
             channel = loops.enter_context(writer.over("channel", channels))
             tap = [loops.enter_context(writer.over("tap", size)) for size in window]
@@ -143,7 +163,7 @@ class Convolution(Product):
             def load(index: Index, mask: Expr | None) -> Expr:
                 return self.operand(0, (*here, *index), mask)
 
-            self.patches.copy(self.values, load, tuple(tap), first, columns, panel.buffer, line)
+            self.patches.copy(self.values, load, tuple(tap), lines, panel.buffer, line)
 
     def window_of(self, cell: Index) -> Sequence[Size]:
         """How many taps a window has in each direction."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brasa.codegen.schedules.convolution import Patches, window_of
+from brasa.codegen.schedules.convolution import Lines, Patches, window_of
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import unflatten
@@ -60,17 +60,15 @@ class WeightProduct(Product):
         axes = range(1, self.node.tensor.rank)
         return (cell[0] * self.rows + row, *self.spread_columns(column, axes))
 
-    def pack(
-        self, cell: Index, sample: Size, column: Size, first: Size, count: Size, panel: Buffer, start: Size
-    ) -> None:
-        """Copy what a column of the product sees in a sample at `count` positions from `first` on."""
+    def pack(self, cell: Index, sample: Size, column: Size, lines: Lines, panel: Buffer, start: Size) -> None:
+        """Copy what a column of the product sees in a sample at some positions."""
         channel, *tap = unflatten(self.writer.ranges, column, (self.channels, *self.window))
         here = (sample, cell[0] * self.channels + channel)
 
         def load(index: Index, mask: Expr | None) -> Expr:
             return self.operand(0, (*here, *index), mask)
 
-        self.patches.copy(self.values, load, tuple(tap), first, count, panel, start)
+        self.patches.copy(self.values, load, tuple(tap), lines, panel, start)
 
 
 class WeightGradient(Dot):
@@ -82,7 +80,6 @@ class WeightGradient(Dot):
         self.together = isinstance(positions, int) and positions * SAMPLES <= _POSITIONS
         super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK)
         self.step = (SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS) + LANES
-        self.offset: Size = 0
 
     def chunk(self, chunk: Size) -> None:
         """Add a partial sum to the total."""
@@ -90,9 +87,10 @@ class WeightGradient(Dot):
         self.panel = writer.buffer("panel", product.dtype, "stack", self.column_blocks.size * self.step)
         (_, samples), _ = product.steps(chunk)
         if self.together:
+            lines = product.patches.lines(0, product.positions)
             with writer.over("column", self.columns) as column, writer.over("sample", samples) as sample:
                 start = column * self.step + sample * product.positions
-                self._pack(chunk, sample, column, 0, product.positions, start)
+                self._pack(chunk, sample, column, lines, start)
             super().chunk(chunk)
             return
         extent = self.row_blocks.size * self.column_blocks.size * LANES
@@ -103,8 +101,9 @@ class WeightGradient(Dot):
         with writer.over("sample", samples) as sample, writer.over("part", parts) as part:
             first = part * _POSITIONS
             count = writer.let_index("count", dim.smallest(_POSITIONS, product.positions - first))
+            lines = product.patches.lines(first, count)
             with writer.over("column", self.columns) as column:
-                self._pack(chunk, sample, column, first, count, column * self.step)
+                self._pack(chunk, sample, column, lines, column * self.step)
             self._sample, self._first = sample, first
             for tile in self.each_tile():
                 self.tile(tile, chunk, [("position", count)])
@@ -139,9 +138,9 @@ class WeightGradient(Dot):
         inside = step[0] * self.weights.positions + step[1] if self.together else step[0]
         return self.panel.load(self.writer.expr(column * self.step + inside))
 
-    def _pack(self, chunk: Size, sample: Size, column: Size, first: Size, count: Size, start: Size) -> None:
+    def _pack(self, chunk: Size, sample: Size, column: Size, lines: Lines, start: Size) -> None:
         where = chunk * SAMPLES + sample
-        self.weights.pack(self.cell, where, self.first_column + column, first, count, self.panel, start)
+        self.weights.pack(self.cell, where, self.first_column + column, lines, self.panel, start)
 
     def _lanes(self, row: Size, column: Size) -> Expr:
         place = (row * self.column_blocks.size + column) * LANES
