@@ -45,24 +45,40 @@ class Window:
         """Write the kernel."""
         writer, shape, lead = self.writer, self.shape, self.lead
         trial = Trial(writer, shape, self._evaluate)
-        groups = trial.joint_groups(range(lead))
-        axes = [(AXIS_NAMES[group[0]], dim.product(shape[axis] for axis in group)) for group in groups]
-        spatial = [(AXIS_NAMES[axis], shape[axis]) for axis in range(lead, len(shape))]
+        self.groups = trial.joint_groups(range(lead))
         taps = dim.product(count for _, count in self._taps())
         cost = trial.cost * (taps if isinstance(taps, int) else 1)
-        short = isinstance(shape[-1], int) and shape[-1] < _SHORT
-        if groups and short:
-            *outer, (_, extent) = axes
-            blocks = [*outer, ("block", dim.ceil_divide(extent, LANES))]
-            with writer.cells(blocks, cost, dim.product(shape[lead:])) as (*cell, block), ExitStack() as loops:
-                place = block * LANES + writer.lane
-                at = [loops.enter_context(writer.over(*axis)) for axis in spatial]
-                index = (*spread(groups, [*cell, place], lead), *at)
-                self.element(index, writer.below(place, extent), LANES)
-            return
-        *rest, last = spatial
-        with writer.cells([*axes, *rest], cost / LANES, shape[-1]) as cell, writer.over(*last, "vector") as place:
-            index = (*spread(groups, cell[: len(groups)], lead), *cell[len(groups) :], place)
+        is_short = writer.condition(leaf(shape[-1]) < leaf(_SHORT))
+        if not self.groups or is_short.attr is False:
+            self._along_rows(cost)
+        elif is_short.attr is True:
+            self._along_leading(cost)
+        else:
+            with writer.when(is_short):
+                self._along_leading(cost)
+            with writer.when(~is_short):
+                self._along_rows(cost)
+
+    def _axes(self) -> tuple[list[tuple[str, Size]], list[tuple[str, Size]]]:
+        """The loops over the leading axes, and those over the others."""
+        groups = [(AXIS_NAMES[group[0]], dim.product(self.shape[axis] for axis in group)) for group in self.groups]
+        return groups, [(AXIS_NAMES[axis], self.shape[axis]) for axis in range(self.lead, len(self.shape))]
+
+    def _along_leading(self, cost: float) -> None:
+        """Lanes take the same place of neighbours along the last of the leading axes."""
+        writer, ((*outer, (_, extent)), spatial) = self.writer, self._axes()
+        blocks = [*outer, ("block", dim.ceil_divide(extent, LANES))]
+        with writer.cells(blocks, cost, dim.product(self.shape[self.lead :])) as (*cell, block), ExitStack() as loops:
+            place = block * LANES + writer.lane
+            at = [loops.enter_context(writer.over(*axis)) for axis in spatial]
+            index = (*spread(self.groups, [*cell, place], self.lead), *at)
+            self.element(index, writer.below(place, extent), LANES)
+
+    def _along_rows(self, cost: float) -> None:
+        """Lanes take neighbours along a row."""
+        writer, (axes, (*rest, last)) = self.writer, self._axes()
+        with writer.cells([*axes, *rest], cost / LANES, last[1]) as cell, writer.over(*last, "vector") as place:
+            index = (*spread(self.groups, cell[: len(axes)], self.lead), *cell[len(axes) :], place)
             self.element(index, None, LANES)
 
     def _evaluate(self, values: Values, index: Index) -> list[Expr]:
