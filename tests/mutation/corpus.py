@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from tests.mutation.mutants import install
+
+_MEMORY = 8 << 30  # bytes that a mutant may ask for
 
 
 def programs() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any], list[Any]]]:
@@ -159,20 +162,22 @@ def texts() -> str:
 
 
 def main() -> None:
-    """PATH NUMBER TEXTS: run the corpus on a mutant; TEXTS alone: write down the texts that are right."""
-    *mutant, right = sys.argv[1:]
-    if not mutant:
-        Path(right).write_text(texts())
-        return
-    install(mutant[0], int(mutant[1]))
+    """PATH NUMBER TEXTS SECONDS: run the corpus on a mutant; TEXTS alone: on none, and write the right texts down."""
+    if len(sys.argv) == 2:
+        Path(sys.argv[1]).write_text(texts())
+    else:
+        path, number, right, seconds = sys.argv[1:]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        install(path, int(number))
+        if texts() != Path(right).read_text():
+            raise AssertionError("text differs")
     from brasa.execution.checking import CheckWarning
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", CheckWarning)
-    run_programs()
     run_graphs()
-    if texts() != Path(right).read_text():
-        raise AssertionError("text differs")
+    run_programs()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.machinery
-import random
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,16 +17,20 @@ _OPERATORS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
+ROOMS = ("passes", "codegen")
 _ORDERED = (ast.Sub, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift)
 
 
 class Mutant(NamedTuple):
-    """The `number`-th mistake that can be made in a file. text: what becomes of what."""
+    """The `number`-th mistake that can be made in a file.
+
+    key: the file, the function, the text of the line and what is mistaken there: what stays when lines move.
+    """
 
     path: str
     line: int
     number: int
-    text: str
+    key: str
 
 
 class _Mutator(ast.NodeTransformer):
@@ -111,23 +115,43 @@ class _Mutator(ast.NodeTransformer):
 
 def mutants_of(path: str) -> list[Mutant]:
     """All mistakes that can be made in a file, given from the repository's root."""
-    mutator = _Mutator()
-    mutator.visit(ast.parse((ROOT / path).read_text()))
-    return [Mutant(path, line, number, text) for number, (line, text) in enumerate(mutator.found)]
+    source = (ROOT / path).read_text()
+    tree, mutator, lines = ast.parse(source), _Mutator(), source.splitlines()
+    functions = _functions(tree)
+    mutator.visit(tree)
+    seen: Counter[str] = Counter()
+    made = []
+    for number, (line, text) in enumerate(mutator.found):
+        key = f"{path} {functions.get(line, '')} | {lines[line - 1].strip()} | {text}"
+        seen[key] += 1
+        made.append(Mutant(path, line, number, f"{key} | {seen[key]}" if seen[key] > 1 else key))
+    return made
 
 
-def drawn(count: int, seed: int) -> Iterator[Mutant]:
-    """Mutants over all lines of passes/ and codegen/: a line first, then one of its mistakes."""
-    paths = sorted(
-        p.relative_to(ROOT).as_posix() for room in ("passes", "codegen") for p in (ROOT / room).rglob("*.py")
-    )
+def _functions(tree: ast.Module) -> dict[int, str]:
+    """The innermost function or class that each line is in."""
+    found: dict[int, str] = {}
+    for node in ast.walk(tree):  # outer ones come first
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found |= dict.fromkeys(range(node.lineno, (node.end_lineno or 0) + 1), node.name)
+    return found
+
+
+def drawn(count: int, seed: int) -> list[Mutant]:
+    """Mutants over all lines of passes/ and codegen/: a line first, then one of its mistakes.
+
+    Lots are hashes of what a line says, so that a change of the code leaves nearly all of them as they were.
+    """
     lines: dict[tuple[str, int], list[Mutant]] = {}
-    for path in paths:
+    for path in sorted(p.relative_to(ROOT).as_posix() for room in ROOMS for p in (ROOT / room).rglob("*.py")):
         for mutant in mutants_of(path):
             lines.setdefault((path, mutant.line), []).append(mutant)
-    chooser = random.Random(seed)
-    for place in chooser.sample(sorted(lines), count):
-        yield chooser.choice(lines[place])
+
+    def lot(mutant: Mutant) -> str:
+        return hashlib.sha256(f"{seed} {mutant.key}".encode()).hexdigest()
+
+    places = sorted(lines.values(), key=lambda mutants: lot(mutants[0]))[:count]
+    return [min(mutants, key=lot) for mutants in places]
 
 
 def install(path: str, number: int) -> None:
