@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tests.mutation.mutants import Mutant, drawn
 
@@ -34,7 +35,8 @@ def run_corpus(*arguments: str) -> tuple[int, str, float]:
                 seconds, since = latest, time.monotonic()
             if time.monotonic() - since > _STILL:
                 process.kill()
-                return process.wait(), "waits for ever", seconds
+                errors.seek(0)
+                return process.wait(), errors.read() + "\nwaits for ever", seconds
         errors.seek(0)
         return process.returncode, errors.read(), seconds
 
@@ -48,17 +50,31 @@ def _computed(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def judge(mutant: Mutant, right: Path, limit: float) -> str:
-    """Who has caught the mutant, "" if nobody."""
-    code, errors, seconds = run_corpus(mutant.path, str(mutant.number), str(right), str(int(limit)))
+def chosen_parts(mutant: Mutant, facts: dict[str, Any]) -> list[str]:
+    """The parts of the corpus that run the mutant's statement, the quickest first: the others cannot tell."""
+    reached = [
+        name for name, fact in facts.items()
+        if not mutant.statement or not set(mutant.statement).isdisjoint(fact["lines"].get(mutant.path, ()))
+    ]  # fmt: skip
+    return sorted(reached, key=lambda name: facts[name]["seconds"])
+
+
+def judge(mutant: Mutant, path: Path, facts: dict[str, Any], parts: list[str]) -> str:
+    """Who has caught the mutant in these parts, "" if nobody."""
+    if not parts:
+        return ""
+    limit = int(20 + _PATIENCE * sum(facts[name]["seconds"] for name in parts))
+    code, errors, seconds = run_corpus(mutant.path, str(mutant.number), str(path), str(limit), *parts)
     if code == 0:
         return ""
+    lines = errors.strip().splitlines()
+    part = next((line[5:] for line in reversed(lines) if line.startswith("part ")), "import")
     if any(fact in errors for fact in _CHECKS):
-        return "check"
-    last = (errors.strip().splitlines() or ["?"])[-1]
+        return f"check ({part})"
+    last = (lines or ["?"])[-1]
     if code < 0:
-        return "time" if seconds >= limit - 1 or last == "waits for ever" else "the process died"
-    return last[:100]
+        last = "time" if seconds >= limit - 1 or last == "waits for ever" else "the process died"
+    return f"{last[:100]} ({part})"
 
 
 def main() -> None:
@@ -67,25 +83,29 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=200, help="mutants (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="processes at a time (default: %(default)s)")
-    parser.add_argument("--again", action="store_true", help="also run those again that survived before")
     parser.add_argument("--results", type=Path, default=Path(".fuzz/mutants.json"), help="where results are kept")
     given = parser.parse_args()
     given.results.parent.mkdir(exist_ok=True)
-    right = given.results.with_suffix(".texts").absolute()
-    code, errors, seconds = run_corpus(str(right))
-    if code:
-        sys.exit(f"the corpus fails without a mutant:\n{errors}")
-    print(f"the corpus takes {seconds:.0f} s", flush=True)
+    path = given.results.with_suffix(".facts").absolute()
+    if not path.is_file():
+        code, errors, _ = run_corpus(str(path))
+        if code:
+            sys.exit(f"the corpus fails without a mutant:\n{errors}")
+    facts = json.loads(path.read_text())
+    print(f"the corpus takes {sum(fact['seconds'] for fact in facts.values()):.0f} s", flush=True)
     known = json.loads(given.results.read_text()) if given.results.is_file() else {}
     mutants = drawn(given.count, given.seed)
     counts: Counter[str] = Counter()
 
     def look(mutant: Mutant) -> None:
         start = time.monotonic()
-        if mutant.key not in known or (given.again and not known[mutant.key]):
-            known[mutant.key] = judge(mutant, right, _PATIENCE * seconds)
+        who, survived = known.get(mutant.key, ["", []])
+        parts = [] if who else [name for name in chosen_parts(mutant, facts) if name not in survived]
+        if parts:
+            who = judge(mutant, path, facts, parts)
+            known[mutant.key] = [who, [*survived, *parts]]
             given.results.write_text(json.dumps(known, indent=1))
-        who, place = known[mutant.key], f"{mutant.path}:{mutant.line} #{mutant.number} {mutant.key.partition(' | ')[2]}"
+        place = f"{mutant.path}:{mutant.line} #{mutant.number} {mutant.key.partition(' | ')[2]}"
         counts["caught" if who else "survived"] += 1
         print(f"{who or 'SURVIVED':40.40} {place} ({time.monotonic() - start:.0f} s)", flush=True)
 

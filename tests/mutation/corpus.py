@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import resource
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.mutation.mutants import install
+from tests.mutation.mutants import install, tracer
 
 _MEMORY = 8 << 30  # bytes that a mutant may ask for
 
@@ -97,21 +102,25 @@ def _loop(a: Any) -> Any:
     return h
 
 
-def run_programs() -> None:
-    """Each program eagerly and compiled, with gradients, against NumPy."""
+def _run_program(program: Callable[..., Any], meaning: Callable[..., Any], arrays: list[Any]) -> None:
+    """A program eagerly and compiled, with gradients, against NumPy."""
+    import brasa
+
+    wanted = meaning(*(array.astype(np.float64) for array in arrays))
+    for call in (program, brasa.compile(program)):
+        inputs = [brasa.tensor(array, requires_grad=True) for array in arrays]
+        found = call(*inputs)
+        pairs = zip(*(value if isinstance(value, tuple) else (value,) for value in (found, wanted)), strict=True)
+        for have, want in pairs:
+            np.testing.assert_allclose(have.detach().numpy(), want, 2e-4, 2e-4)
+        first = found[0] if isinstance(found, tuple) else found
+        (first * first).sum().backward()
+
+
+def _train() -> None:
     import brasa
     from brasa.nn import functional as F
 
-    for name, program, meaning, arrays in programs():
-        wanted = meaning(*(array.astype(np.float64) for array in arrays))
-        for call in (program, brasa.compile(program)):
-            inputs = [brasa.tensor(array, requires_grad=True) for array in arrays]
-            found = call(*inputs)
-            pairs = zip(*(value if isinstance(value, tuple) else (value,) for value in (found, wanted)), strict=True)
-            for have, want in pairs:
-                np.testing.assert_allclose(have.detach().numpy(), want, 2e-4, 2e-4, err_msg=name)
-            first = found[0] if isinstance(found, tuple) else found
-            (first * first).sum().backward()
     layers = brasa.nn.Sequential(brasa.nn.Conv2d(2, 3, 3), brasa.nn.BatchNorm2d(3), brasa.nn.ReLU(), brasa.nn.Flatten(),
                                  brasa.nn.Linear(48, 5), brasa.nn.Dropout(0.2))  # fmt: skip
     optimizer = brasa.optim.Adam(layers.parameters())
@@ -126,58 +135,104 @@ def run_programs() -> None:
     compiled = brasa.compile(step)
     for _ in range(2):
         compiled(brasa.randn(4, 2, 6, 6), brasa.tensor([0, 1, 4, 2]))
+
+
+def _attend() -> None:
+    import brasa
+    from brasa.nn import functional as F
+
     q = brasa.randn(1, 2, 70, 8, requires_grad=True)
     F.scaled_dot_product_attention(q, q, q, is_causal=True).sum().backward()
 
 
-def run_graphs() -> None:
-    """Random graphs, from text to machine code."""
-    from tests.fuzz.judging_graphs import TWO_VARIANTS, judge_machine_code, judge_nesting, judge_passes
-
-    for seed in range(8):
-        judge_passes(seed)
-        judge_machine_code(seed, TWO_VARIANTS)
-    for seed in range(3):
-        judge_nesting(seed)
-
-
-def texts() -> str:
-    """What is only text here: programs for a GPU, and drawings."""
+def _text(seed: int) -> str:
+    """What is only text here: a program for a GPU, and drawings."""
     from brasa.codegen.cuda import emit_cuda
     from brasa.codegen.schedules.cuda import lower_for_gpu
     from brasa.ir.errors import BrasaError
-    from brasa.passes import PIPELINE, plan_memory, report_memory, run, to_dot, to_svg
+    from brasa.passes import PIPELINE, run, to_dot, to_svg
     from tests.fuzz.graphs import random_graph
 
-    made = []
+    graph = random_graph(seed, differentiate=False, ordered=False)
+    try:
+        return "\n".join([emit_cuda(lower_for_gpu(run(graph, PIPELINE))), to_dot(graph), to_svg(graph)])
+    except BrasaError as error:
+        return str(error)
+
+
+def parts() -> dict[str, Callable[[], str | None]]:
+    """All that is run, by name. What a part gives is a text that must be as it is without a mutant."""
+    from tests.fuzz.judging_graphs import TWO_VARIANTS, judge_machine_code, judge_nesting, judge_passes
+
+    made: dict[str, Callable[[], str | None]] = {}
     for seed in range(12):
-        graph = random_graph(seed, differentiate=False, ordered=False)
-        try:
-            fused = run(graph, PIPELINE)
-            made += [emit_cuda(lower_for_gpu(fused)), to_dot(graph), to_svg(graph)]
-        except BrasaError as error:
-            made.append(str(error))
-    assert plan_memory and report_memory
-    return "\n".join(made)
+        made[f"text {seed}"] = partial(_text, seed)
+    for seed in range(8):
+        made[f"passes {seed}"] = partial(judge_passes, seed)
+        made[f"code {seed}"] = partial(judge_machine_code, seed, TWO_VARIANTS)
+    for seed in range(3):
+        made[f"nesting {seed}"] = partial(judge_nesting, seed)
+    for name, program, meaning, arrays in programs():
+        made[name] = partial(_run_program, program, meaning, arrays)
+    return made | {"training": _train, "attention": _attend}
 
 
-def main() -> None:
-    """PATH NUMBER TEXTS SECONDS: run the corpus on a mutant; TEXTS alone: on none, and write the right texts down."""
-    if len(sys.argv) == 2:
-        Path(sys.argv[1]).write_text(texts())
-    else:
-        path, number, right, seconds = sys.argv[1:]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        install(path, int(number))
-        if texts() != Path(right).read_text():
-            raise AssertionError("text differs")
+def run_part(name: str) -> str | None:
+    """Run one part: CheckWarning or another exception where something is wrong."""
+    import brasa
     from brasa.execution.checking import CheckWarning
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", CheckWarning)
-    run_graphs()
-    run_programs()
+    brasa.manual_seed(0)
+    return parts()[name]()
+
+
+def measure() -> dict[str, Any]:
+    """Of each part, in a process of its own: the seconds that it computes, its text, and the lines it runs."""
+    imported: dict[str, set[int]] = {}
+    sys.settrace(tracer(imported))
+    names = list(parts())
+    sys.settrace(None)
+    found: dict[str, Any] = {}
+    for name in names:
+        found[name] = {}
+        for observe in (False, True):
+            source, sink = os.pipe()
+            child = os.fork()
+            if child == 0:
+                lines = {path: set(each) for path, each in imported.items()}
+                if observe:
+                    threading.settrace(tracer(lines))
+                    sys.settrace(tracer(lines))
+                start = time.process_time()
+                text = run_part(name)
+                facts = {"lines": {path: sorted(each) for path, each in lines.items()}} if observe else {
+                    "seconds": time.process_time() - start, "text": text}  # fmt: skip
+                with open(sink, "w") as pipe:
+                    json.dump(facts, pipe)
+                os._exit(0)
+            os.close(sink)
+            with open(source) as pipe:
+                found[name] |= json.loads(pipe.read())
+            os.waitpid(child, 0)
+    return found
+
+
+def main() -> None:
+    """FACTS: measure the parts. PATH NUMBER FACTS SECONDS PART...: run these parts on a mutant."""
+    if len(sys.argv) == 2:
+        Path(sys.argv[1]).write_text(json.dumps(measure()))
+        return
+    path, number, facts, seconds, *chosen = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    install(path, int(number))
+    known = json.loads(Path(facts).read_text())
+    for name in chosen:
+        print(f"part {name}", file=sys.stderr, flush=True)
+        if run_part(name) != known[name]["text"]:
+            raise AssertionError("text differs")
 
 
 if __name__ == "__main__":

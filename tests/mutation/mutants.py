@@ -25,12 +25,14 @@ class Mutant(NamedTuple):
     """The `number`-th mistake that can be made in a file.
 
     key: the file, the function, the text of the line and what is mistaken there: what stays when lines move.
+    statement: the lines of which one runs wherever the mistake matters; empty where that is on import.
     """
 
     path: str
     line: int
     number: int
     key: str
+    statement: range
 
 
 class _Mutator(ast.NodeTransformer):
@@ -117,15 +119,31 @@ def mutants_of(path: str) -> list[Mutant]:
     """All mistakes that can be made in a file, given from the repository's root."""
     source = (ROOT / path).read_text()
     tree, mutator, lines = ast.parse(source), _Mutator(), source.splitlines()
-    functions = _functions(tree)
+    functions, statements = _functions(tree), _statements(tree)
     mutator.visit(tree)
     seen: Counter[str] = Counter()
     made = []
     for number, (line, text) in enumerate(mutator.found):
         key = f"{path} {functions.get(line, '')} | {lines[line - 1].strip()} | {text}"
         seen[key] += 1
-        made.append(Mutant(path, line, number, f"{key} | {seen[key]}" if seen[key] > 1 else key))
+        key = f"{key} | {seen[key]}" if seen[key] > 1 else key
+        made.append(Mutant(path, line, number, key, statements.get(line, range(0))))
     return made
+
+
+def _statements(tree: ast.Module) -> dict[int, range]:
+    """The innermost statement inside a function that each line is of; of what holds others, its head."""
+    found: dict[int, range] = {}
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                inside = getattr(node, "body", None)
+                end = inside[0].lineno if inside else (node.end_lineno or node.lineno) + 1
+                lines = range(node.lineno, max(end, node.lineno + 1))
+                found |= dict.fromkeys(lines, lines)
+    return found
 
 
 def _functions(tree: ast.Module) -> dict[int, str]:
@@ -165,3 +183,22 @@ def install(path: str, number: int) -> None:
         return compile(ast.fix_missing_locations(tree), target, "exec")
 
     importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+
+def tracer(lines: dict[str, set[int]]) -> Any:
+    """For sys.settrace: notes the lines of ROOMS that run, by file."""
+    starts = tuple(str(ROOT / room) + "/" for room in ROOMS)
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not name.startswith(starts):
+            return None
+        ran = lines.setdefault(Path(name).relative_to(ROOT).as_posix(), set())
+
+        def note(frame: Any, event: str, arg: Any) -> Any:
+            ran.add(frame.f_lineno)
+            return note
+
+        return note(frame, event, arg)
+
+    return trace
