@@ -30,8 +30,6 @@ _MOVED: Mapping[str, Callable[[Any, Size], Any]] = {
     "starts": lambda starts, size: (0, *starts),
     "sizes": lambda sizes, size: (size, *sizes),
     "steps": lambda steps, size: (1, *steps),
-    "low": lambda low, size: (0, *low),
-    "high": lambda high, size: (0, *high),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,10 +15,22 @@ import numpy as np
 from brasa import passes, runtime
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph
+from brasa.ir.ops import OPS
 from brasa.ir.ops.window import window_scatter
+from brasa.ir.parsing import parse
 from brasa.ir.printing import held_graphs
 from brasa.ir.program import Signature
-from brasa.passes.check_meaning import PLAIN, Doubt, checked_passes, evaluate, same_bits, samples, smallest
+from brasa.passes.check_meaning import (
+    PLAIN,
+    Doubt,
+    checked_passes,
+    difference,
+    evaluate,
+    is_exact,
+    same_bits,
+    samples,
+    smallest,
+)
 from brasa.passes.pipeline import Pass
 from brasa.passes.split import JOINT, Kept, Split, split
 
@@ -38,29 +51,78 @@ def checked_pipeline(name: str) -> tuple[tuple[str, Pass], ...]:
     return checked_passes(lambda doubt: _warn_of_pass(name, doubt))
 
 
+def checked_user_passes(name: str, steps: Sequence[tuple[str, Pass]]) -> list[tuple[str, Pass]]:
+    """Passes of the user's for a program of that name, each left out where it is wrong, with a warning."""
+
+    def report(doubt: Doubt, function: Pass) -> None:
+        path = _reproducer(doubt.name, doubt.fact, doubt.before, "graph_difference(PASS, ", _place_of(function))
+        _warn(f"{doubt.name} changes what {name} means, {doubt.fact}; it is left out", path)
+
+    made: list[tuple[str, Pass]] = []
+    for own, function in steps:
+        made += checked_passes(partial(report, function=function), [(f"the pass {own}", function)])
+    return made
+
+
+def _place_of(function: Any) -> str:
+    """A line of Python that gets a pass of the user's under the name PASS: an import, if it can be imported."""
+    module, name = getattr(function, "__module__", "__main__"), getattr(function, "__qualname__", "<")
+    if module != "__main__" and "<" not in name and "." not in name:
+        return f"from {module} import {name} as PASS\n"
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "yours"
+    return f"PASS = ...  # put the pass here that stands at {where}\n"
+
+
 def _warn_of_pass(name: str, doubt: Doubt) -> None:
     rule = f" (rule: {doubt.rule})" if doubt.rule else ""
-    call = f'dict(PIPELINE)["{doubt.name}"](graph)'
-    path = _reproducer(doubt.name, doubt.fact, doubt.before, "from brasa.passes import PIPELINE\n"
-                       "from brasa.passes.check_meaning import difference", f"difference(graph, {call})")  # fmt: skip
+    path = _reproducer(doubt.name, doubt.fact, doubt.before, f'pass_difference("{doubt.name}", ')
     _warn(f"{doubt.name}{rule} changes what {name} means, {doubt.fact}; it is left out", path)
+
+
+def pass_difference(name: str, text: str) -> str:
+    """Where a pass of the pipeline changes what a graph in text means; empty if nowhere."""
+    return graph_difference(dict(passes.PIPELINE)[name], text, is_exact(name))
+
+
+def graph_difference(change: Pass, text: str, exact: bool = True) -> str:
+    """Where a function from graph to graph changes what a graph in text means; empty if nowhere."""
+    graph = parse(text, OPS)
+    return difference(graph, change(graph), exact)
+
+
+def cut_difference(wanted: tuple[bool, ...], text: str) -> str:
+    """Where forward and backward do not give what a graph in text and its gradients do; empty if nowhere."""
+    graph = parse(text, OPS)
+    return split_difference(graph, wanted, split(graph, wanted))
+
+
+def kernel_difference(text: str) -> str:
+    """Where the machine code of a graph in text gives other results than it means; empty if nowhere."""
+    from brasa.execution.runner import compile_graph  # which imports this file
+
+    graph = parse(text, OPS)
+    return code_difference(graph, compile_graph(graph))
 
 
 def _warn(fact: str, path: Path) -> None:
     warnings.warn(f"{fact}. Reproduce: python {path}", CheckWarning, stacklevel=3)
 
 
-def _reproducer(part: str, fact: str, graph: Graph, imports: str, call: str) -> Path:
-    """A program of some ten lines that shows a fact, as a file beside the cache."""
+def _reproducer(part: str, fact: str, graph: Graph, call: str, first: str = "") -> Path:
+    """A program of ten lines, or a few more, that shows a fact, as a file beside the cache.
+
+    call: its beginning. first: a line before it.
+    """
     text = "\n".join(line.split("  #")[0].rstrip() for line in str(graph).splitlines())
+    name = call.partition("(")[0]
     source = (
-        f"# {part}: {fact.splitlines()[0]}\n"
-        f"from brasa.ir.ops import OPS\nfrom brasa.ir.parsing import parse\n{imports}\n\n"
-        f'graph = parse("""\n{text}\n""", OPS)\nprint({call})\n'
+        f"# {part}: {fact.splitlines()[0]}\nfrom brasa.execution.checking import {name}\n{first}"
+        f'print({call}"""\n{text}\n"""))\n'
     )
     folder = runtime.settings().cache / "check"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{part}-{hashlib.sha256(source.encode()).hexdigest()[:8]}.py"
+    path = folder / f"{part.replace(' ', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}.py"
     path.write_text(source)
     return path
 
@@ -72,9 +134,7 @@ def checked_split(graph: Graph, wanted: tuple[bool, ...]) -> Split:
     if not fact:
         return cut
     small = smallest(graph, lambda each: bool(split_difference(each, wanted, split(each, wanted))), keep_inputs=True)
-    path = _reproducer("split", fact, small, "from brasa.execution.checking import split_difference\n"
-                       "from brasa.passes import split",
-                       f"split_difference(graph, {wanted}, split(graph, {wanted}))")  # fmt: skip
+    path = _reproducer("split", fact, small, f"cut_difference({wanted}, ")
     _warn(f"split changes what {graph.name} means, {fact}; it is left out", path)
     kept = tuple(Kept("input", i) for i in range(len(graph.inputs)))
     return Split(passes.autodiff(graph), passes.autodiff(passes.vjp_graph(graph, wanted)), kept)
@@ -108,9 +168,7 @@ def checked_code(graph: Graph, code: Code, again: Callable[[Graph, Sequence[tupl
     if left:
         raise BrasaError(f"the machine code of {graph.name} is not what it means, {left}\n{graph}")
     small = smallest(graph, lambda each: bool(code_difference(each, again(each, passes.PIPELINE))))
-    path = _reproducer("kernels", fact, small, "from brasa.execution.checking import code_difference\n"
-                       "from brasa.execution.runner import compile_graph",
-                       "code_difference(graph, compile_graph(graph))")  # fmt: skip
+    path = _reproducer("kernels", fact, small, "kernel_difference(")
     _warn(f"the kernels of {graph.name} do not compute what it means, {fact}; each op has one of its own instead", path)
     return plain
 
@@ -124,8 +182,6 @@ def executable_difference(graph: Graph, loaded: runtime.Executable) -> str:
     """As code_difference, of code that is loaded. Results that change much when inputs change little do not count."""
     if any(node.op is window_scatter and node.operands[1] in graph.inputs for node in graph.nodes):
         return ""  # only places that window_argmax gives have a meaning
-    if any(node.tensor.dtype.is_complex for node in (*graph.inputs, *graph.outputs)):
-        return ""
     meaning = passes.run(graph, [step for step in passes.PIPELINE if step[0] == "autodiff"])
     random = np.random.default_rng(0)
     for sizes, arrays, wanted in samples(meaning, special=False):
@@ -206,10 +262,10 @@ def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> lis
         return None
     given = [_laid_out(np.array(array), each) for array, each in zip(arrays, marks, strict=True)]
     strided = [given[i] if node.attrs.get("strides") else None for i, node in enumerate(graph.inputs)]
-    strides = tuple(tuple(s // a.itemsize for s in a.strides) if a is not None else () for a in strided)
-    frame = loaded.prepare(tuple(array.shape for array in given), strides)
+    strides = tuple(() if a is None else tuple(s // a.itemsize for s in a.strides) for a in map(_parts_of, strided))
+    frame = loaded.prepare(tuple(_parts_of(array).shape for array in given), strides)
     landing, outputs = dict(graph.updates), []
-    if any(given[input].shape != frame.shapes[output] for output, input in graph.updates):
+    if any(_parts_of(given[input]).shape != frame.shapes[output] for output, input in graph.updates):
         return None  # the program was made for sizes at which they are equal
     for number, (node, shape) in enumerate(zip(graph.outputs, frame.shapes, strict=True)):
         made = np.zeros(shape[: node.tensor.rank], node.tensor.dtype.numpy)
@@ -218,6 +274,14 @@ def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> lis
     passed = [array.item() if i in numbers else array.ctypes.data for i, array in enumerate(given)]
     status = frame.call(*passed, *(array.ctypes.data for array in outputs))
     return outputs if status is None else None
+
+
+def _parts_of(array: Any) -> Any:
+    """The same memory as kernels see it: pairs of parts, where it holds complex numbers."""
+    if array is None or array.dtype.kind != "c":
+        return array
+    parts = array.real
+    return np.lib.stride_tricks.as_strided(parts, (*parts.shape, 2), (*parts.strides, parts.itemsize))
 
 
 def _far(have: Any, want: Any, near: Any) -> Any:

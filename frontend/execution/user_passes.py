@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TypeAlias
 
+from brasa.execution.checking import checked_user_passes
 from brasa.ir.errors import ArgumentError, GraphError
 from brasa.ir.graph import Graph
 from brasa.passes import PIPELINE, run
+from brasa.runtime import settings
 
 Passes: TypeAlias = tuple[tuple[str, Callable[[Graph], Graph]], ...]
 _FIRST = PIPELINE[: [name for name, _ in PIPELINE].index("inline") + 1]
@@ -22,13 +25,20 @@ def named_passes(passes: Sequence[Callable[[Graph], Graph]]) -> Passes:
 
 
 def passed(graph: Graph, passes: Passes) -> Graph:
-    """The graph after the user's passes; GraphError names the one that made a graph which cannot stand for its own."""
+    """The graph after the user's passes; GraphError names the one that made a graph which cannot stand for its own.
+
+    Under `BRASA=check` one that changes what the graph means is left out, with a warning.
+    """
     if not passes:
         return graph
-    return run(graph, [*_FIRST, *((name, _checked(name, function)) for name, function in passes)], check=True)
+    steps = [(name, _checked(name, function)) for name, function in passes]
+    if settings().check:
+        steps = checked_user_passes(graph.name, steps)
+    return run(graph, [*_FIRST, *steps], check=True)
 
 
 def _checked(name: str, function: Callable[[Graph], Graph]) -> Callable[[Graph], Graph]:
+    @wraps(function)
     def change(graph: Graph) -> Graph:
         made = function(graph)
         if not isinstance(made, Graph):

@@ -10,10 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from brasa.execution.checking import CheckWarning, checked_code, code_difference, split_difference
+from brasa.execution.checking import (
+    CheckWarning,
+    checked_code,
+    code_difference,
+    cut_difference,
+    graph_difference,
+    kernel_difference,
+    pass_difference,
+    split_difference,
+)
 from brasa.execution.runner import compile_graph
 from brasa.ir.errors import BrasaError
 from brasa.passes import split
+from brasa.passes.split_complex import split_complex
 from tests.passes.checks import graph
 
 SINE = "graph f(x: f32[n]) {\n %0: f32[n] = sin(x)\n %1: f32[n] = mul(%0, x)\n return %1\n}"
@@ -43,7 +53,7 @@ def test_a_program_is_right_though_a_rule_is_wrong(tmp_path: Path) -> None:
     path = warning.partition("Reproduce: python ")[2]
     reproducer = Path(path).read_text()
     assert "tanh" in reproducer
-    assert len(reproducer.splitlines()) <= 16
+    assert len(reproducer.splitlines()) <= 10
     shown = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == ""  # the rule is not wrong any more
 
@@ -68,3 +78,47 @@ def test_a_wrong_cut_is_seen() -> None:
     assert split_difference(whole, (True,), cut) == ""
     x, one, other = cut.kept
     assert "output 1" in split_difference(whole, (True,), replace(cut, kept=(x, other, one)))
+
+
+def test_a_wrong_pass_of_the_users_is_left_out(tmp_path: Path) -> None:
+    program = """
+import warnings
+import brasa
+from brasa.ir.graph import Graph, rewrite
+from brasa.ir.ops import OPS
+
+def forget_the_sine(graph: Graph) -> Graph:
+    return rewrite(graph, lambda node: node.operands[0] if node.op is OPS["sin"] else node)
+
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    for f in (forget_the_sine, lambda graph: graph):
+        print(brasa.compile(lambda x: x.sin(), passes=[f])(brasa.tensor([0.5]))[0].item())
+print(said[0].message, len(said))
+"""
+    environment = {**os.environ, "BRASA": "check", "BRASA_CACHE": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    *values, warning = run.stdout.splitlines()
+    assert [round(float(value), 4) for value in values] == [0.4794, 0.4794]
+    assert warning.startswith("the pass forget_the_sine changes what compiled means, output 0 at")
+    assert warning.endswith(" 1")
+    reproducer = Path(warning.partition("Reproduce: python ")[2].removesuffix(" 1")).read_text()
+    assert "PASS = ...  # put the pass here that stands at <string>:7\n" in reproducer
+    assert len(reproducer.splitlines()) <= 10
+
+
+def test_complex_numbers_are_checked() -> None:
+    """split-complex before and after, and machine code, of graphs that take and give complex numbers."""
+    text = "graph f(x: c64[n], y: c64[n]) {\n %0: c64[n] = mul(x, y)\n %1: c64[n] = exp(%0)\n return %1\n}"
+    right, wrong = graph(text), graph(text.replace("exp", "tanh"))
+    assert pass_difference("split-complex", text) == ""
+    assert "output 0 at" in graph_difference(lambda _: split_complex(wrong), text, exact=False)
+    assert code_difference(right, compile_graph(right)) == ""
+    assert "output 0 at" in code_difference(right, compile_graph(wrong))
+    turned = graph("graph f(x: c128[n,m] strides(1,s)) {\n %0: c128[n,m] = mul(x, x)\n return %0\n}")
+    assert code_difference(turned, compile_graph(turned)) == ""
+
+
+def test_reproducers_have_ten_lines() -> None:
+    assert kernel_difference(SINE) == ""
+    assert cut_difference((True,), SINE) == ""
