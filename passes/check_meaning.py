@@ -226,7 +226,7 @@ def smallest(graph: Graph, fails: Callable[[Graph], bool], keep_inputs: bool = F
 
     results = [node for node in (*graph.nodes, *graph.outputs) if isinstance(node.type, TensorType)]
     graph = next(filter(holds, (graph_of(graph.name, graph.inputs, (node,)) for node in results)), graph)
-    for node in () if keep_inputs else graph.nodes:
+    for node in () if keep_inputs else reversed(graph.nodes):
         if isinstance(node.type, TensorType) and node not in graph.outputs and node in graph.nodes:
             made = make_input(f"v{len(graph.inputs)}", node.tensor)
             candidate = _with_input(graph, node, made)

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -103,18 +104,22 @@ def _loop(a: Any) -> Any:
 
 
 def _run_program(program: Callable[..., Any], meaning: Callable[..., Any], arrays: list[Any]) -> None:
-    """A program eagerly and compiled, with gradients, against NumPy."""
+    """A program eagerly and compiled, with gradients, to the same bits, and against NumPy."""
     import brasa
+    from tests.passes.checks import same_bits
 
     wanted = meaning(*(array.astype(np.float64) for array in arrays))
+    left = []
     for call in (program, brasa.compile(program)):
         inputs = [brasa.tensor(array, requires_grad=True) for array in arrays]
         found = call(*inputs)
-        pairs = zip(*(value if isinstance(value, tuple) else (value,) for value in (found, wanted)), strict=True)
+        pairs = list(zip(*(value if isinstance(value, tuple) else (value,) for value in (found, wanted)), strict=True))
         for have, want in pairs:
             np.testing.assert_allclose(have.detach().numpy(), want, 2e-4, 2e-4)
-        first = found[0] if isinstance(found, tuple) else found
-        (first * first).sum().backward()
+        (pairs[0][0] * pairs[0][0]).sum().backward()
+        left.append([*(have for have, _ in pairs), *(each.grad for each in inputs if each.grad is not None)])
+    for one, other in zip(*left, strict=True):
+        assert same_bits(one.detach().numpy(), other.detach().numpy()), f"eager {one}\ncompiled {other}"
 
 
 def _train() -> None:
@@ -162,7 +167,12 @@ def _text(seed: int) -> str:
 
 def parts() -> dict[str, Callable[[], str | None]]:
     """All that is run, by name. What a part gives is a text that must be as it is without a mutant."""
+    from brasa.passes.rules import RULES
+    from tests.codegen.test_samples import NO_CODE, test_machine_code
     from tests.fuzz.judging_graphs import TWO_VARIANTS, judge_machine_code, judge_nesting, judge_passes
+    from tests.mutation import features, kernels
+    from tests.passes.test_rules import test_rule_fires_and_keeps_every_bit
+    from tests.samples import SAMPLES
 
     made: dict[str, Callable[[], str | None]] = {}
     for seed in range(12):
@@ -174,7 +184,26 @@ def parts() -> dict[str, Callable[[], str | None]]:
         made[f"nesting {seed}"] = partial(judge_nesting, seed)
     for name, program, meaning, arrays in programs():
         made[name] = partial(_run_program, program, meaning, arrays)
-    return made | {"training": _train, "attention": _attend}
+    made |= {"training": _train, "attention": _attend}
+    for seed in range(8, 24):
+        made[f"code {seed}"] = partial(judge_machine_code, seed, TWO_VARIANTS)
+    for name in SAMPLES:
+        if name not in NO_CODE:
+            made[f"samples of {name}"] = partial(test_machine_code, name)
+    for rule in RULES:
+        made[f"rule: {rule.sentence}"] = partial(test_rule_fires_and_keeps_every_bit, rule)
+    made["no rule"] = _left_alone
+    for module in (features, kernels):
+        made |= {name: part for name, part in vars(module).items()
+                 if getattr(part, "__module__", "") == module.__name__ and not signature(part).parameters}  # fmt: skip
+    return made
+
+
+def _left_alone() -> None:
+    from tests.passes.test_rules import KEPT, test_what_would_change_bits_stays
+
+    for inputs, lines in KEPT:
+        test_what_would_change_bits_stays(inputs, lines)
 
 
 def run_part(name: str) -> str | None:
@@ -188,7 +217,7 @@ def run_part(name: str) -> str | None:
     return parts()[name]()
 
 
-def measure() -> dict[str, Any]:
+def measure(known: dict[str, Any]) -> dict[str, Any]:
     """Of each part, in a process of its own: the seconds that it computes, its text, and the lines it runs."""
     imported: dict[str, set[int]] = {}
     sys.settrace(tracer(imported))
@@ -196,33 +225,37 @@ def measure() -> dict[str, Any]:
     sys.settrace(None)
     found: dict[str, Any] = {}
     for name in names:
-        found[name] = {}
-        for observe in (False, True):
-            source, sink = os.pipe()
-            child = os.fork()
-            if child == 0:
-                lines = {path: set(each) for path, each in imported.items()}
-                if observe:
-                    threading.settrace(tracer(lines))
-                    sys.settrace(tracer(lines))
-                start = time.process_time()
-                text = run_part(name)
-                facts = {"lines": {path: sorted(each) for path, each in lines.items()}} if observe else {
-                    "seconds": time.process_time() - start, "text": text}  # fmt: skip
-                with open(sink, "w") as pipe:
-                    json.dump(facts, pipe)
-                os._exit(0)
-            os.close(sink)
-            with open(source) as pipe:
-                found[name] |= json.loads(pipe.read())
-            os.waitpid(child, 0)
+        found[name] = known.get(name) or _observed(name, {}, None) | _observed(name, imported, tracer)
     return found
 
 
+def _observed(name: str, imported: dict[str, set[int]], observe: Callable[[dict[str, set[int]]], Any] | None) -> Any:
+    """What a part gives in a copy of this process, or which lines it runs."""
+    source, sink = os.pipe()
+    if os.fork() == 0:
+        lines = {path: set(each) for path, each in imported.items()}
+        if observe is not None:
+            threading.settrace(observe(lines))
+            sys.settrace(observe(lines))
+        start = time.process_time()
+        text = run_part(name)
+        facts = {"lines": {path: sorted(each) for path, each in lines.items()}} if observe is not None else {
+            "seconds": time.process_time() - start, "text": text}  # fmt: skip
+        with open(sink, "w") as pipe:
+            json.dump(facts, pipe)
+        os._exit(0)
+    os.close(sink)
+    with open(source) as pipe:
+        found = pipe.read()
+    os.wait()
+    return json.loads(found)
+
+
 def main() -> None:
-    """FACTS: measure the parts. PATH NUMBER FACTS SECONDS PART...: run these parts on a mutant."""
+    """FACTS: measure the parts that are not there yet. PATH NUMBER FACTS SECONDS PART...: run these parts on a mutant."""
     if len(sys.argv) == 2:
-        Path(sys.argv[1]).write_text(json.dumps(measure()))
+        path = Path(sys.argv[1])
+        path.write_text(json.dumps(measure(json.loads(path.read_text()) if path.is_file() else {})))
         return
     path, number, facts, seconds, *chosen = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
