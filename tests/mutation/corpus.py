@@ -167,11 +167,9 @@ def _text(seed: int) -> str:
 
 def parts() -> dict[str, Callable[[], str | None]]:
     """All that is run, by name. What a part gives is a text that must be as it is without a mutant."""
-    from brasa.passes.rules import RULES
     from tests.codegen.test_samples import NO_CODE, test_machine_code
     from tests.fuzz.judging_graphs import TWO_VARIANTS, judge_machine_code, judge_nesting, judge_passes
     from tests.mutation import features, kernels
-    from tests.passes.test_rules import test_rule_fires_and_keeps_every_bit
     from tests.samples import SAMPLES
 
     made: dict[str, Callable[[], str | None]] = {}
@@ -190,18 +188,20 @@ def parts() -> dict[str, Callable[[], str | None]]:
     for name in SAMPLES:
         if name not in NO_CODE:
             made[f"samples of {name}"] = partial(test_machine_code, name)
-    for rule in RULES:
-        made[f"rule: {rule.sentence}"] = partial(test_rule_fires_and_keeps_every_bit, rule)
-    made["no rule"] = _left_alone
+    made["rules"] = _rules
     for module in (features, kernels):
         made |= {name: part for name, part in vars(module).items()
                  if getattr(part, "__module__", "") == module.__name__ and not signature(part).parameters}  # fmt: skip
     return made
 
 
-def _left_alone() -> None:
-    from tests.passes.test_rules import KEPT, test_what_would_change_bits_stays
+def _rules() -> None:
+    """Every rule on graphs in which it applies, and graphs that all must leave as they are."""
+    from brasa.passes.rules import RULES
+    from tests.passes.test_rules import KEPT, test_rule_fires_and_keeps_every_bit, test_what_would_change_bits_stays
 
+    for rule in RULES:
+        test_rule_fires_and_keeps_every_bit(rule)
     for inputs, lines in KEPT:
         test_what_would_change_bits_stays(inputs, lines)
 
@@ -217,19 +217,23 @@ def run_part(name: str) -> str | None:
     return parts()[name]()
 
 
-def measure(known: dict[str, Any]) -> dict[str, Any]:
-    """Of each part, in a process of its own: the seconds that it computes, its text, and the lines it runs."""
+def measure(path: Path) -> None:
+    """Write down of each part, in a process of its own: the seconds that it takes, its text, and the lines it runs.
+
+    Those that are there already stay, so that a long measurement can be taken up again.
+    """
     imported: dict[str, set[int]] = {}
     sys.settrace(tracer(imported))
     names = list(parts())
     sys.settrace(None)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     for name in names:
-        found[name] = known.get(name) or _observed(name, {}, None) | _observed(name, imported, tracer)
-    return found
+        if name not in found:
+            found[name] = _observed(name, {}, None) | _observed(name, imported, tracer)
+            path.write_text(json.dumps(found))
 
 
-def _observed(name: str, imported: dict[str, set[int]], observe: Callable[[dict[str, set[int]]], Any] | None) -> Any:
+def _observed(name: str, imported: dict[str, set[int]], observe: Callable[..., Any] | None) -> Any:
     """What a part gives in a copy of this process, or which lines it runs."""
     source, sink = os.pipe()
     if os.fork() == 0:
@@ -252,10 +256,9 @@ def _observed(name: str, imported: dict[str, set[int]], observe: Callable[[dict[
 
 
 def main() -> None:
-    """FACTS: measure the parts that are not there yet. PATH NUMBER FACTS SECONDS PART...: run these parts on a mutant."""
+    """FACTS: measure the parts that are not in it. PATH NUMBER FACTS SECONDS PART...: run these parts on a mutant."""
     if len(sys.argv) == 2:
-        path = Path(sys.argv[1])
-        path.write_text(json.dumps(measure(json.loads(path.read_text()) if path.is_file() else {})))
+        measure(Path(sys.argv[1]))
         return
     path, number, facts, seconds, *chosen = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
