@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutation.mutants import Mutant, drawn
+from tests.mutation.page import write_page
 
 _PATIENCE = 3  # a mutant is caught that computes so many times as long as the right compiler
 _STILL = 90  # seconds without computing, after which a mutant waits for ever
@@ -87,12 +88,12 @@ def main() -> None:
     given = parser.parse_args()
     given.results.parent.mkdir(exist_ok=True)
     path = given.results.with_suffix(".facts").absolute()
-    if not path.is_file():
-        code, errors, _ = run_corpus(str(path))
-        if code:
-            sys.exit(f"the corpus fails without a mutant:\n{errors}")
+    code, errors, _ = run_corpus(str(path))
+    if code:
+        sys.exit(f"the corpus fails without a mutant:\n{errors}")
     facts = json.loads(path.read_text())
-    print(f"the corpus takes {sum(fact['seconds'] for fact in facts.values()):.0f} s", flush=True)
+    seconds = sum(fact["seconds"] for fact in facts.values())
+    print(f"the corpus takes {seconds:.0f} s", flush=True)
     known = json.loads(given.results.read_text()) if given.results.is_file() else {}
     mutants = drawn(given.count, given.seed)
     counts: Counter[str] = Counter()
@@ -111,7 +112,8 @@ def main() -> None:
 
     with ThreadPoolExecutor(given.workers) as workers:
         list(workers.map(look, mutants))
-    print(f"{counts['caught']} of {sum(counts.values())} caught; the others are equivalent, or are to be looked at")
+    print(f"{counts['caught']} of {sum(counts.values())} caught")
+    print(write_page(mutants, {key: who for key, (who, _) in known.items()}, seconds))
 
 
 if __name__ == "__main__":
