@@ -248,3 +248,31 @@ def wrong_passes() -> None:
     assert [node.op.name for node in smallest(sound, lambda graph: any(
         node.op.name == "mul" for node in graph.nodes), keep_inputs=True).nodes] == ["sin", "mul"]  # fmt: skip
     assert "sin" in _reproducer("part", "a fact", sound, "f(").read_text()
+
+
+def counted_and_empty() -> None:
+    """Numbers made of sizes, also in gradients; tensors without elements; loops that move; parts of complex numbers."""
+    import brasa
+    from brasa import func
+
+    close(
+        both(lambda x: (-brasa.arange(x.shape[0]) * 3, x - brasa.arange(x.shape[0])), numbers(9))[0], -3 * np.arange(9)
+    )
+    scaled = brasa.compile(lambda x, y: x.sin() * y.shape[0] + y.sum())
+    for rows in (5, 8):
+        x = numbers(4).requires_grad_()
+        scaled(x, numbers(rows)).sum().backward()
+        close(x.grad, np.cos(x.detach().numpy()) * rows)
+    for shape in ((0, 4), (3, 0), (0, 0)):
+        found = both(lambda x: (x.T.reshape(-1), x.flip(0), x.sum(1), x.cumsum(1), x.reshape(4, -1), x.repeat(2, 1),
+                                x[None].expand(3, *x.shape).reshape(-1, 2)), brasa.zeros(shape))  # fmt: skip
+        assert [each.numel() for each in found] == [0, 0, shape[0], 0, 0, 0, 0]
+    z = np.array([1 + 2j, -3 + 0.5j])
+    close(both(lambda z: z.to(brasa.float64), brasa.tensor(z))[0], z.real)
+    x, t = numbers(4, dtype=np.float64), numbers(4, dtype=np.float64, seed=2)
+
+    def until(a: Any) -> Any:
+        return brasa.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, h * a.sin()), (brasa.tensor(0), a))[1]
+
+    ends = [until(x + sign * 1e-6 * t).numpy() for sign in (1, -1)]
+    close(func.jvp(until, (x,), (t,))[1], (ends[0] - ends[1]) / 2e-6, 1e-6)
