@@ -187,13 +187,13 @@ def user_steps() -> None:
 
 def wrong_passes() -> None:
     """The check says what is wrong with rules and passes, shows it small, and keeps the program right."""
-    from brasa.execution.checking import CheckWarning, _reproducer, checked_pipeline
+    from brasa.execution.checking import CheckWarning, checked_pipeline
     from brasa.ir.errors import GraphError
     from brasa.ir.graph import Graph, rewrite
     from brasa.ir.ops import OPS
     from brasa.ir.parsing import parse
     from brasa.passes import PIPELINE, check_meaning, fuse, rules, run
-    from brasa.passes.check_meaning import checked_passes, difference, same_bits, smallest
+    from brasa.passes.check_meaning import checked_passes, difference
 
     def parsed(lines: str, inputs: str = "x: f32[n,3], y: f32[n,3]", last: str = "%2") -> Graph:
         return parse(f"graph f({inputs}) {{\n{lines}\nreturn {last}\n}}", OPS)
@@ -238,6 +238,17 @@ def wrong_passes() -> None:
     finally:
         check_meaning.PLAINER["fuse"] = plainer
     assert difference(run(sound, [("fuse", fuse)]), sound) == ""
+
+
+def what_is_compared() -> None:
+    """Bits, and the smallest graph that shows something."""
+    from brasa.execution.checking import _reproducer
+    from brasa.ir.ops import OPS
+    from brasa.ir.parsing import parse
+    from brasa.passes.check_meaning import same_bits, smallest
+
+    lines = "%0: f32[n,3] = sin(x)\n%1: f32[n,3] = mul(%0, y)\n%2: f32[n,3] = exp(%1)\nreturn %2"
+    sound = parse(f"graph f(x: f32[n,3], y: f32[n,3]) {{\n{lines}\n}}", OPS)
     for one, other, same in ((1.0, 1.0, True), (np.nan, -np.nan, True), (0.0, -0.0, False), (1.0, 1.5, False)):
         for dtype in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.complex64):
             assert same_bits(np.array([one], dtype), np.array([other], dtype)) is same, (one, other, dtype)
