@@ -150,7 +150,7 @@ def halves() -> None:
             a = near.astype(dtype)
             found = both(lambda x: (x.half().float(), x.bfloat16().float()), brasa.tensor(a))
             close(found[0], a.astype(np.float16).astype(np.float32), 0)
-            close(found[1], _bfloat16(a), 0)
+            close(found[1], rounded_once(a), 0)
         close(both(lambda x: x.float(), brasa.tensor(whole))[0], whole.astype(np.float32), 0)
         small = whole[np.abs(whole) < 60000]
         close(both(lambda x: x.half().float(), brasa.tensor(small))[0], small.astype(np.float16).astype(np.float32), 0)
@@ -160,7 +160,7 @@ def halves() -> None:
             close(have, want, 0)
 
 
-def _bfloat16(a: Any) -> Any:
+def rounded_once(a: Any) -> Any:
     """Rounded to bfloat16 once: through a float whose last bit says that bits were lost."""
     near = a.astype(np.float32)
     if a.dtype == np.float64:

@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from tests.mutation.features import both, close, numbers, slope
+from tests.mutation.features import both, close, numbers, rounded_once, slope
 
 
 def products() -> None:
@@ -287,3 +287,26 @@ def counted_and_empty() -> None:
 
     ends = [until(x + sign * 1e-6 * t).numpy() for sign in (1, -1)]
     close(func.jvp(until, (x,), (t,))[1], (ends[0] - ends[1]) / 2e-6, 1e-6)
+    three = both(lambda a: brasa.while_loop(lambda i, h, k: i < 3, lambda i, h, k: (i + 1, h * 2, k + h),
+                                            (brasa.tensor(0), a, a))[1], x)[0]  # fmt: skip
+    close(three, 8 * x.numpy())
+    whole = np.random.default_rng(3).integers(-(2**52), 2**52, 200)
+    close(both(lambda x: x.bfloat16().float(), brasa.tensor(whole))[0], rounded_once(whole.astype(np.float64)), 0)
+
+
+def recurrent_layers() -> None:
+    """Gradients of weights, which are one product over all steps."""
+    import brasa
+
+    layer, x = brasa.nn.GRU(4, 5).double(), numbers(6, 3, 4, dtype=np.float64)
+    layer(x)[0].square().sum().backward()
+    for weight in layer.parameters():
+        way = np.random.default_rng(4).standard_normal(weight.shape)
+        ends = []
+        for sign in (1, -1):
+            with brasa.no_grad():
+                weight += sign * 1e-6 * brasa.tensor(way)
+                ends.append(layer(x)[0].square().sum().item())
+                weight -= sign * 1e-6 * brasa.tensor(way)
+        want = (ends[0] - ends[1]) / 2e-6
+        assert abs((weight.grad.numpy() * way).sum() - want) <= 1e-5 * max(1.0, abs(want))
