@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 
 from brasa.codegen.llvm.conversions import convert, suffix
 from brasa.codegen.llvm.halves import convert_lanes
@@ -155,6 +156,10 @@ def _binary(writer: Writer, expr: Expr, dtype: DType, lhs: Result, rhs: Result) 
         kept = _index_arithmetic(writer, op, lhs, rhs)
         if kept is not None:
             return kept
+    if op in ("quotient", "modulo") and expr.attr == "index" and isinstance(lhs, Linear):
+        kept = _divide_neighbours(writer, op, lhs, writer.linear(rhs).number if is_uniform(rhs) else None)
+        if kept is not None:
+            return kept
     x, y = level(writer, [lhs, rhs])
     if op in ("shl", "shr"):
         return _shift(writer, op, dtype, x, y)
@@ -237,6 +242,18 @@ def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
         return result
     negated = writer.pure(x.type, x.lanes, f"sub {zero}, {x.text}", x)
     return _choose(writer, is_minus, negated, result)
+
+
+def _divide_neighbours(writer: Writer, op: str, x: Linear, divisor: int | None) -> Linear | None:
+    """The result where lanes hold neighbours with no multiple of the divisor between them: one division serves all."""
+    if x.fixed_step != 1 or not divisor or divisor % LANES or not x.multiple_of(LANES):
+        return None
+    base = writer.scalar(x.base)
+    code = {"quotient": "udiv", "modulo": "urem"}[op]
+    made = writer.pure("i64", 1, f"{code} {base}, {divisor}", base)
+    return linear(
+        {replace(made, multiple=1 if op == "quotient" else LANES): 1}, 0, None if op == "quotient" else x.step
+    )
 
 
 def _divide_indices(writer: Writer, op: str, x: Value, y: Value) -> Value:

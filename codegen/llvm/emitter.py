@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from brasa.codegen.llvm import memory
 from brasa.codegen.llvm.expressions import Expressions, Register
@@ -220,7 +221,7 @@ class Emitter(Expressions):
         else:
             end = self.writer.scalar(extent)
             full_end = self.writer.pure("i64", 1, f"and {end}, {-LANES}", end)
-            full = Linear({full_end: 1})
+            full = Linear({replace(full_end, multiple=LANES): 1})
             self._counted(loop, full, LANES, round_from)
             rest = self.writer.pure("i1", 1, f"icmp slt {full_end}, {end.text}", full_end, end)
             self._branch(rest, loop.body, lambda: masked_round(full, is_last=True), (), lambda: None)

@@ -103,9 +103,10 @@ class Expressions:
 
     def _load(self, expr: Expr) -> Value:
         buffer: Buffer = expr.attr
-        mask = self.active_lanes(expr.args[1] if len(expr.args) > 1 else None, expr.args[0].lanes > 1)
-        version = str(self._memory.get(_family(buffer), 0))
-        return memory.load(self.writer, self.pointer(buffer), buffer.dtype, self.value(expr.args[0]), mask, version)
+        own = expr.args[1] if len(expr.args) > 1 else None
+        mask, place = self.active_lanes(own, expr.args[0].lanes > 1), self.value(expr.args[0])
+        version, pointer = str(self._memory.get(_family(buffer), 0)), self.pointer(buffer)
+        return memory.load(self.writer, pointer, buffer.dtype, place, mask, version, is_own=own is not None)
 
     def foreign_value(self, expr: Expr) -> Result:
         """A variable that this function has not bound."""

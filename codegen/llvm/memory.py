@@ -22,15 +22,20 @@ def address(writer: Writer, pointer: Value, type: str, index: Linear) -> Value:
     return pointer
 
 
-def load(writer: Writer, pointer: Value, dtype: DType, index: Result, mask: Value | None, version: str) -> Value:
-    """The elements at `index`, 0 where the mask is false; equal loads of one `version` of the memory happen once."""
+def load(
+    writer: Writer, pointer: Value, dtype: DType, index: Result, mask: Value | None, version: str, *, is_own: bool
+) -> Value:
+    """The elements at `index`, 0 where the mask is false; equal loads of one `version` of the memory happen once.
+
+    is_own: whether the mask is the load's own, so that it may be false for all lanes.
+    """
     type = memory_type(dtype)
     if isinstance(index, Value) and index.lanes == 1:
         index = writer.linear(index)
     if isinstance(index, Linear) and index.step is None:
         raw = _load_one(writer, pointer, type, index, mask, version)
     elif isinstance(index, Linear) and index.fixed_step == 1:
-        raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version)
+        raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version, is_own=is_own)
     elif isinstance(index, Linear) and index.fixed_step in (-1, 2) and mask is None:
         raw = _load_spaced(writer, pointer, type, index, version)
     else:
@@ -67,11 +72,15 @@ def _choose_place(writer: Writer, wanted: Value, place: Value) -> Value:
     return writer.pure("ptr", 1, f"select {wanted}, {place}, {safe}", wanted, place, safe)
 
 
-def _load_neighbours(writer: Writer, place: Value, type: str, mask: Value | None, version: str) -> Value:
+def _load_neighbours(
+    writer: Writer, place: Value, type: str, mask: Value | None, version: str, *, is_own: bool = False
+) -> Value:
     full = f"<{LANES} x {type}>"
     if mask is None:
         text = f"load {full}, {place}, align {_bytes(type)}"
         return writer.read(type, LANES, text, f"{version} {full} {place.text}")
+    if is_own and not any(mask.constants):  # memory that is not there makes a load slow, though it loads nothing
+        place = _choose_place(writer, mask if mask.lanes == 1 else any_lane(writer, mask), place)
     mask = writer.vector(mask)
     name = f"llvm.masked.load.{suffix(type, LANES)}.p0"
     writer.declare(f"declare {full} @{name}(ptr, <{LANES} x i1>, {full})")

@@ -21,7 +21,7 @@ class Value:
     """One LLVM value of one or LANES lanes.
 
     type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's;
-    numbers: those of a constant whose lanes differ.
+    numbers: those of a constant whose lanes differ. multiple: what the value is known to be a multiple of.
     """
 
     text: str
@@ -30,6 +30,7 @@ class Value:
     depth: int = 0
     number: Number | None = None
     numbers: tuple[Number, ...] | None = None
+    multiple: int = 1
 
     @property
     def full_type(self) -> str:
@@ -91,8 +92,9 @@ class Linear:
         return ZERO.plus(self, factor)
 
     def multiple_of(self, divisor: int) -> bool:
-        """Whether the form shows that the value is a multiple of the divisor."""
-        return self.constant % divisor == 0 and all(count % divisor == 0 for count in self.terms.values())
+        """Whether the form shows that the value (of lane 0) is a multiple of the divisor."""
+        terms = self.terms.items()
+        return self.constant % divisor == 0 and all(count * term.multiple % divisor == 0 for term, count in terms)
 
 
 def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None) -> Linear:

@@ -223,7 +223,7 @@ class Writer:
         """A loop from start to end; the body sets `results`, and after the loop `carried` holds the last ones."""
         name = self.fresh(f"{name}.")
         before, depth = self.block, self.depth + 1
-        counter = Value(f"%{name}", "i64", 1, depth)
+        counter = Value(f"%{name}", "i64", 1, depth, multiple=step if start.number == 0 else 1)
         inside = [Value(f"%{own}.{name}", value.type, value.lanes, depth) for own, value in carried.items()]
         loop = Loop(counter, inside, list(inside))
         with self.region(f"{name}.body", is_arm=False) as body:

@@ -7,12 +7,12 @@ from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
 from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution, reads_planes
-from brasa.codegen.schedules.products import MatrixProduct, blocks, pieces
+from brasa.codegen.schedules.products import MatrixProduct, blocks
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
 CHAIN_CHUNK, DOT_CHUNK = 512, 4096
-_WIDE = 256
+_WIDE, _NARROW = 256, 128  # columns of a panel that many rows use, and of a block of few rows
 _PANEL_BYTES = 512 << 10  # of a panel of patches
 _SUMS = 4  # times as many bytes are the most that the sums of a block take: like the panel, they are on the stack
 _TILE = 32  # columns of a tile
@@ -26,7 +26,7 @@ def write_contract(writer: Writer) -> None:
         Dot(product, product.most_steps).write()
     elif node.op.name == "matmul":
         product = MatrixProduct(writer, node, CHAIN_CHUNK)
-        wide = pieces(product.columns, _WIDE) if product.pack_from < 1 << 30 else None
+        wide = product.column_pieces(_WIDE, _NARROW) if product.pack_from < 1 << 30 else None
         Chain(product, product.most_steps, wide, product.pack, product.pack_from).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()

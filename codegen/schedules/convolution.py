@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
@@ -21,8 +21,9 @@ from brasa.ir.kernel import Buffer, Expr, eq
 _CHUNK = 512
 
 
-class Lines(NamedTuple):
-    """Positions from `first` on, which lie in `number` lines; whether they are whole lines."""
+@dataclass(frozen=True)
+class Lines:
+    """`count` positions from `first` on, which lie in `number` lines; whether they are whole lines."""
 
     first: Size
     count: Size

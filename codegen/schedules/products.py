@@ -257,6 +257,14 @@ class MatrixProduct(Product):
         far = not isinstance(line, int) or line * rhs.dtype.itemsize >= _FAR_BYTES
         return 48 if far or self._left_collides() else 1 << 30
 
+    def column_pieces(self, wide: int, narrow: int) -> Blocks:
+        """Columns in pieces: narrow ones, for threads to share, where rows are too few to be shared."""
+        many = 2 * self.least_rows
+        if isinstance(self.rows, int):
+            return pieces(self.columns, wide if self.rows >= many else narrow)
+        each = narrow + dim.smallest(dim.floor_divide(self.rows, many), 1) * (wide - narrow)
+        return Blocks(self.columns, dim.ceil_divide(self.columns, each), wide, each)
+
     def _left_collides(self) -> bool:
         """Whether rows of lhs lie so that they fall on the same place of a cache."""
         lhs = self.node.operands[0].tensor

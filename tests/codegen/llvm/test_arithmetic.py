@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brasa.codegen.llvm import emit_program, host_target
 from brasa.ir import kernel
 from brasa.ir.dtype import (
     DType,
@@ -24,7 +25,7 @@ from brasa.ir.dtype import (
 from brasa.ir.kernel import Expr
 from brasa.ir.kernel_builder import KernelBuilder
 from tests.codegen.llvm.kernels import apply_elementwise, assert_agrees, edge_values, elementwise, pairs
-from tests.codegen.llvm.native import native
+from tests.codegen.llvm.native import native, program_of
 
 FLOATS = (float16, bfloat16, float32, float64)
 INTEGERS = (int8, int16, int32, int64, uint8, uint32, uint64)
@@ -140,6 +141,25 @@ def test_division_of_indices(size: int, constant: bool) -> None:
     for start_value in (0, 5, 720720, max(0, (1 << 51) // size * size - 48)):
         arrays = {"quotient": np.zeros(48, np.int64), "rest": np.zeros(48, np.int64)}
         assert_agrees(made, arrays, start=start_value, by=size)
+
+
+@name("scale", (1, 16, 24))
+@name("size", (16, 48, 40))
+@name("extent", (48, 75))
+def test_division_of_neighbours(scale: int, size: int, extent: int) -> None:
+    """One division for all lanes, where no multiple of the divisor lies between them."""
+    builder = KernelBuilder("neighbours")
+    quotient, rest = builder.buffer("quotient", int64, "out"), builder.buffer("rest", int64, "out")
+    start = builder.size("start")
+    with builder.loop("i", extent, "vector") as i:
+        builder.store(quotient, i, (start * scale + i) // size)
+        builder.store(rest, i, (start * scale + i) % size)
+    made = builder.finish()
+    whole = scale % 16 == 0 and size % 16 == 0
+    assert ("udiv i64" in emit_program(program_of(made), host_target())) == whole
+    for start_value in (0, 1, 7):
+        arrays = {"quotient": np.zeros(extent, np.int64), "rest": np.zeros(extent, np.int64)}
+        assert_agrees(made, arrays, start=start_value)
 
 
 def test_loose_ends_are_refused() -> None:
