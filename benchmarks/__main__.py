@@ -46,7 +46,7 @@ def main() -> int:
     failed = [row.key for row in rows if not show(row, results, rounds, chosen)]
     if failed:
         print("failed:", *failed, sep="\n  ")
-    elif len(rows) == len(ROWS):
+    if len(rows) == len(ROWS):
         facts = {"rounds": rounds, "commit": commit, "date": date.today().isoformat(), "machine": describe()}
         page.PAGE.write_text(page.text(ROWS, results.rows, limits={n: limits(n) for n in (1, 2)}, **facts))
         write_history({name: facts[name] for name in ("commit", "date", "machine")}, results.rows)

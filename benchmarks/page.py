@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ table are of these.
 
 
 def text(
-    rows: Iterable[Row | Fresh], results: Mapping[str, dict[str, Any]], limits: Mapping[int, Limits], **facts: Any
+    rows: Sequence[Row | Fresh], results: Mapping[str, dict[str, Any]], limits: Mapping[int, Limits], **facts: Any
 ) -> str:
     """The page; facts are the rounds, the date, the commit and the machine."""
     found = [(row, results[row.key]) for row in rows if row.key in results]
@@ -60,6 +60,8 @@ def text(
         )
     left_out = {(name, why) for _, kept in found for name, why in kept["left out"].items()}
     parts += [f"{name} is left out: {why}.\n" for name, why in sorted(left_out)]
+    missing = [f"`{row.key}`" for row in rows if row.key not in results]
+    parts += [f"Not measured: {', '.join(missing)}.\n"] if missing else []
     return "\n".join(parts)
 
 

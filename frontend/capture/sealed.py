@@ -169,8 +169,14 @@ class Sealed:
 
     def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run the machine code; outputs that update an operand are not among the results."""
-        results: list[Tensor] = []
         landings = self.landings
+        if not landings and len(bound.specs) == 1:
+            buffer = allocate(bound.nbytes[0])
+            status = bound.call(*pointers, buffer.ptr)
+            if status is not None:
+                raise self.runner.failure(status, self.operands(tensors))
+            return [make(buffer, bound.specs[0])]
+        results: list[Tensor] = []
         for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
             if index in landings:
                 pointers.append(pointers[landings[index]])

@@ -52,6 +52,7 @@ def test_the_page_lists_short_rows_first() -> None:
         Row("products", "big", lambda _: program, flops=5e9),
         Row("training", "net", lambda _: program, bytes=1e9),
         Fresh("processes", "import", {}, "MB"),
+        Fresh("processes", "failed", {}),
     ]
     kept = {
         "products: big": {"samples": {"brasa": [0.1], "torch": [0.05]}, "left out": {"jax": "not installed"}},
@@ -66,3 +67,4 @@ def test_the_page_lists_short_rows_first() -> None:
     assert ["big", "100 ms", "", "50.0 ms", "torch", "0.50", "50% of FMA"] in lines
     assert ["net", "100 ms", "50.0 ms", "200 ms", "torch", "2.00", "50% of copy"] in lines
     assert ["import", "7.0 MB", "", "", "", "", ""] in lines and "jax is left out: not installed." in text
+    assert text.endswith("Not measured: `processes: failed`.\n")
