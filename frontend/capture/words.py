@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from brasa.ir import dim
@@ -19,24 +19,64 @@ def readable(text: str) -> str:
 
 
 def constraints(guards: Iterable[Guard]) -> tuple[str, ...]:
-    """What the guards ask of sizes: those on one size solved for it, the others as they are."""
+    """What the guards ask of sizes: those on one size solved for it, two that are equal as squares, others as said."""
     alone: dict[str, list[Guard]] = {}
     together: dict[str, None] = {}
+    squares: dict[
+        str, str
+    ] = {}  # the second of two sizes that are equal to the first, which is that of the axis before
     for guard in guards:
         match set(dim.symbols(guard.lhs)) | set(dim.symbols(guard.rhs)):
             case names if len(names) == 1:
                 alone.setdefault(names.pop(), []).append(guard)
+            case names if (pair := _square(guard)) is not None:
+                squares[pair[1]] = pair[0]
             case _:
                 together[readable(str(guard))] = None
-    return tuple(filter(None, [*(_solved(name, its) for name, its in alone.items()), *together]))
+    shown = [
+        _said_of_square(side, [*alone.pop(side, ()), *alone.pop(other, ())], {side, other})
+        for other, side in squares.items()
+    ]
+    return tuple(filter(None, [*(_solved(name, its) for name, its in alone.items()), *shown, *together]))
+
+
+def _square(guard: Guard) -> tuple[str, str] | None:
+    """The names of height and width where the guard says that they are equal, or those of a matrix's sides."""
+    if not guard.holds or guard.relation != "==":
+        return None
+    (first, axis), (second, other) = sorted(str(size).rpartition("_")[::2] for size in (guard.lhs, guard.rhs))
+    return (f"{first}_{axis}", f"{second}_{other}") if first == second and (axis, other) in _SQUARES else None
+
+
+_SQUARES = {("0", "1"): "matrices", ("2", "3"): "images"}
+
+
+def _said_of_square(side: str, guards: Sequence[Guard], names: Collection[str]) -> str:
+    """`x takes square images of 32..35`."""
+    argument, _, axis = side.rpartition("_")
+    text = f"{argument} takes square {next(what for (first, _), what in _SQUARES.items() if first == axis)}"
+    fitting = _fitting(names, guards)
+    if not fitting:
+        return readable(" and ".join(dict.fromkeys((text, *map(str, guards)))))
+    first, last = fitting
+    if last == _SIZES_TRIED - 1:
+        return f"{text} of {first} or more" if first else text
+    return f"{text} of {first}..{last}" if first < last else f"{text} of {first}"
+
+
+def _fitting(names: Collection[str], guards: Sequence[Guard]) -> tuple[int, int] | None:
+    """The first and the last of the sizes that are tried at which all guards hold; None if there are gaps."""
+    fitting = [size for size in range(_SIZES_TRIED) if all(guard.check(dict.fromkeys(names, size)) for guard in guards)]
+    gaps = not fitting or len(fitting) != fitting[-1] - fitting[0] + 1
+    return None if gaps else (fitting[0], fitting[-1])
 
 
 def _solved(name: str, guards: Sequence[Guard]) -> str:
-    """The sizes, of those that are tried, at which all guards hold."""
-    fitting = [size for size in range(_SIZES_TRIED) if all(guard.check({name: size}) for guard in guards)]
-    if not fitting or len(fitting) != fitting[-1] - fitting[0] + 1:
+    """The sizes at which all guards hold."""
+    fitting = _fitting([name], guards)
+    if fitting is None:
         return readable(" and ".join(dict.fromkeys(map(str, guards))))
-    first, last, size = fitting[0], fitting[-1], readable(name)
+    (first, last), size = fitting, readable(name)
     if first == last:
         return f"{size} == {first}"
     if last == _SIZES_TRIED - 1:

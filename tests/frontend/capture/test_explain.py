@@ -139,3 +139,20 @@ def test_what_is_not_compiled() -> None:
     with pytest.raises(brasa.BrasaError) as caught:
         brasa.explain(Network())
     assert str(caught.value) == "explain: a Network is not compiled\n  hint: pass what brasa.compile gave"
+
+
+def pooled_square(x):
+    small = nn.functional.max_pool2d(x + x.transpose(2, 3), 4)
+    return small.reshape(-1, 64) if small.shape[0] else small
+
+
+@pytest.mark.parametrize(("program", "shape", "constraint"), [
+    (pooled_square, (2, 1, 34, 34), "x takes square images of 32..35"),
+    (lambda x: x + x.T, (4, 4), "x takes square matrices"),
+    (lambda x: x + x.T if x.shape[1] >= 3 else x, (4, 4), "x takes square matrices of 3 or more"),
+    (lambda x: x + x.transpose(1, 2), (2, 4, 4), "x.shape[1] == x.shape[2]"),
+])  # fmt: skip
+def test_two_sides_that_must_be_equal_make_a_square(program, shape, constraint):
+    compiled = brasa.compile(program)
+    compiled(brasa.ones(*shape))
+    assert constraint in brasa.explain(compiled).constraints
