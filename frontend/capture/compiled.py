@@ -64,7 +64,7 @@ class CompiledFunction:
         if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
             return self.function(*args, **kwargs)  # anomalies are looked for op by op
         tensors: list[Tensor] = []
-        key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
+        key = signature_of(args, kwargs, tensors)
         for sealed in self.sealed:
             if sealed.fits(key, tensors):
                 try:
@@ -172,8 +172,18 @@ def _note(notes: list[str], text: str) -> None:
         del notes[:-_FORMS]
 
 
+def signature_of(args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+    """What a call's arguments are but for the tensors' contents; the tensors are gathered on the way.
+
+    Tensors that lie at the same place are one value of the program.
+    """
+    key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
+    places = [tensor._ptr for tensor in tensors]
+    return key if len(set(places)) == len(places) else (*key, ("at", *map(places.index, places)))
+
+
 def signature(value: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
-    """What a call's arguments are but for the tensors' contents; the tensors are gathered on the way."""
+    """What values are but for the contents of the tensors in them, which are gathered on the way."""
     key: list[Any] = []
     for item in value:
         if isinstance(item, Tensor):

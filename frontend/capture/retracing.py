@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any, TypeVar
 
 from brasa._state import STATE
-from brasa.capture.compiled import CompiledFunction, signature
+from brasa.capture.compiled import CompiledFunction, signature_of
 from brasa.capture.facts import same
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Observation
@@ -37,7 +37,7 @@ class Retraced(CompiledFunction):
         if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
+        key = signature_of(args, kwargs, tensors)
         form = next((form for form in self.sealed if form.fits(key, tensors)), None)
         expected, changes = [] if form is None else form.operands(tensors), list(self.changes)
         result = self._followed(args, kwargs, key, tensors)

@@ -40,8 +40,11 @@ class Candidate:
         if observation.fault or moving.fault:
             raise Impure(observation.fault or moving.fault)
         walk, self.moving, self.calls_users = Walk(observation, moving), moving, observation.called
-        for value, what in roots_of(function, (args, kwargs)):
-            walk.value(value, what)
+        *outer, arguments = roots_of(function, (args, kwargs))
+        for root in outer:
+            walk.value(*root)
+        self.elsewhere = {tensor._ptr for tensor in walk.tensors}  # where tensors lie that are not only arguments
+        walk.value(*arguments)
         self.facts, self.tensors, self.objects, self.free = walk.finish(), walk.tensors, objects, walk.free
         self.reads_gradients = not observation.names.isdisjoint(("grad", "_grad", "backward"))
 
@@ -123,7 +126,7 @@ class Sealed:
             grad = tensors[place]._grad
             if (None if grad is None else grad._spec) is not spec:
                 return False
-        if self.landings and share_memory(tensors, self.buffers):
+        if (self.landings or self.argument_grads) and share_memory(tensors, self.buffers):
             return False
         return self.facts.hold()
 
@@ -259,6 +262,8 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     moving = capture.moving
     if moving.fault or list(map(id, moving.schedules)) != list(map(id, candidate.moving.schedules)):
         raise Impure(moving.fault or "it makes steps of other schedules")
+    if any(tensor._ptr in candidate.elsewhere for tensor in arguments):
+        raise Impure("an argument is a tensor that it also reads from elsewhere")
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
     tensors = candidate.tensors
     sources = [

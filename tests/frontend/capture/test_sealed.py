@@ -153,3 +153,31 @@ def test_a_mode_that_decorates_a_function_is_set_in_it_alone():
         assert not decorated(x).requires_grad
     finally:
         brasa.set_grad_enabled(True)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_arguments_that_are_one_tensor_and_then_two():
+    compiled = brasa.compile(lambda a, b: a * 2.0 + b)
+    one, other = numbers(3), numbers(3, seed=1)
+    for a, b in ((one, one), (one, one.view(3)), (one, other), (other, one), (other, other)):
+        for _ in range(6):
+            assert bits([compiled(a, b)]) == bits([a * 2.0 + b])
+
+
+@pytest.mark.usefixtures("either_way")
+def test_an_argument_that_is_what_the_program_reads_anyway():
+    weight, other = numbers(3, requires_grad=True), numbers(3, seed=1, requires_grad=True)
+
+    def function(x):
+        weight.grad = x.grad = None
+        (x * 3.0 + weight).sum().backward()
+        return x * 2.0 + weight
+
+    compiled = brasa.compile(function)
+    for order in ((weight, other, weight), (other, weight, other)):
+        for x in order:
+            for _ in range(6):
+                with brasa.no_grad():
+                    expected = x * 2.0 + weight
+                assert bits([compiled(x)]) == bits([expected])
+                assert weight.grad.tolist() == ([4.0] * 3 if x is weight else [1.0] * 3)
