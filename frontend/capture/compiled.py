@@ -25,7 +25,6 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError, tracing
 
 _PATIENCE = 1024  # followed calls between two that are observed in the hope of sealing, at most
-_SIGNATURES = 4096  # argument signatures that a sealed form remembers
 _FORMS = 16  # sealed forms of one function
 
 
@@ -137,8 +136,8 @@ class CompiledFunction:
             elif end in holding:
                 if not holding[end].holds(objects):
                     raise Impure(f"it changes what it reads: {change_of(holding[end].facts)}")
-                made = seal(holding[end], entry, capture, tensors, result)
-                made.bounds[key] = None
+                made = seal(holding[end], entry, capture, key, tensors, result)
+                made.note(key)
                 self._keep(made, key)
                 self._wait = self._pause = 1
         except Impure as reason:
@@ -147,9 +146,9 @@ class CompiledFunction:
 
     def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
         for sealed in self.sealed:
-            if sealed.same_numbers(made) and sealed.facts is made.facts and sealed.grads == made.grads:
-                if len(sealed.bounds) < _SIGNATURES:
-                    sealed.bounds.setdefault(key, None)
+            same = sealed.same_numbers(made) and sealed.facts is made.facts and sealed.grads == made.grads
+            if same and sealed.draws == made.draws:
+                sealed.note(key)
                 return
         self.sealed.insert(0, made)
         del self.sealed[_FORMS:]

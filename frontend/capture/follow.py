@@ -55,6 +55,7 @@ class Capture(Trace):
         self.scope = TreeScope(self)
         self.here = root
         self.making = self.failed = self.looked = self.recorded = False
+        self.raised = False  # whether a step could not be made: what it asked of sizes is in no guard
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.names, self.turn, self.passes = names, "", passes
         self.symbolic = {id(tensor) for tensor in arguments}
@@ -121,6 +122,9 @@ class Capture(Trace):
         try:
             with located(self.location()):
                 value = make()
+        except BaseException:
+            self.raised = True
+            raise
         finally:
             self.making = False
         child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))

@@ -34,7 +34,8 @@ from brasa.tracing.places import FRONTEND, OWN_FOLDERS
 _STATEFUL = tuple(FRONTEND + name + os.sep for name in ("nn", "optim", "autograd"))
 _SCHEDULES = os.path.join(FRONTEND, "optim", "lr_scheduler") + os.sep
 # Whose functions close over those of users.
-_AROUND_USERS = (FRONTEND + "func" + os.sep, FRONTEND + os.path.join("autograd", "modes.py"))
+_TRANSFORMS = FRONTEND + "func" + os.sep
+_AROUND_USERS = (_TRANSFORMS, FRONTEND + os.path.join("autograd", "modes.py"))
 _STANDARD, _NUMPY = os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), DType, Device, range, slice)
 _MATH = ("math", "builtins", "functools", "operator", "collections", "_operator", "itertools")
@@ -49,10 +50,11 @@ class Observation:
 
     stepping: whether a schedule of learning rates makes its step; consulted, called: whether code that is not brasa's
     ran in one, and whether one was asked for its state. watched, touched: tables that were, and which of their items.
+    transforms: whether some of brasa.func ran.
     """
 
     def __init__(self) -> None:
-        self.stepping = self.called = self.consulted = False
+        self.stepping = self.called = self.consulted = self.transforms = False
         self.watched, self.touched = set[int](), set[tuple[int, str]]()
         self.codes: set[CodeType] = set()
         self.names: set[str] = set()
@@ -66,6 +68,7 @@ class Observation:
         if self.stepping:
             self.called = self.called or not inside
         elif event == "call":
+            self.transforms = self.transforms or code.co_filename.startswith(_TRANSFORMS)
             self.consulted = self.consulted or (code.co_filename.startswith(_SCHEDULES) and code.co_name != "step")
             if not inside:
                 self.codes.add(code)

@@ -105,6 +105,9 @@ class RetracedCapture(Capture):
             with located(self.location()):
                 value = make()
             return value, self.nodes[first_node:]
+        except BaseException:
+            self.raised = True
+            raise
         finally:
             self.making = False
             del self.nodes[first_node:], scope.guards[first_guard:]

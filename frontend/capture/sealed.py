@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import DEFAULTS, STATE
+from brasa.capture.any_size import AnySize, any_size
 from brasa.capture.facts import Facts
 from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
@@ -22,6 +23,7 @@ from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.arguments import Draw
 from brasa.tracing.held import Held
 
+_SIGNATURES = 4096  # argument signatures that a sealed form remembers
 # ("argument", number), ("fixed", tensor or number), ("grad", tensor), ("held", a number read anew), or
 # ("seed" or "call", (generator, calls before))
 Source = tuple[str, Any]
@@ -40,6 +42,7 @@ class Candidate:
         if observation.fault or moving.fault:
             raise Impure(observation.fault or moving.fault)
         walk, self.moving, self.calls_users = Walk(observation, moving), moving, observation.called
+        self.transforms = observation.transforms
         *outer, arguments = roots_of(function, (args, kwargs))
         for root in outer:
             walk.value(*root)
@@ -65,14 +68,14 @@ class Sealed:
 
     bounds: for each signature of arguments under which it was seen, the executable once it was used.
     draws: each random generator that it draws from, and how often. held: the numbers that it reads anew. schedules:
-    those that make their steps after it.
+    those that make their steps after it. sizes: other sizes of arguments for which it is right, too.
     """
 
     def __init__(
         self, graph: Graph, sources: Sequence[Source], template: Template, outputs: Sequence[OutputNote],
         facts: Facts, grads: Sequence[tuple[Tensor, Any]], argument_grads: Sequence[tuple[int, Any]],
         draws: Sequence[tuple[Generator, int]], held: Sequence[Held], schedules: tuple[Any, ...],
-        passes: Passes,
+        sizes: AnySize | None, passes: Passes,
     ) -> None:  # fmt: skip
         self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
@@ -80,6 +83,7 @@ class Sealed:
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
         self.runner, self.passes = Runner(graph, passes=passes), passes
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
+        self.sizes = sizes
         self.grad_enabled, self.autocast, self.dtype = STATE.grad_enabled, STATE.autocast, DEFAULTS.dtype
         self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
         self.has_notes = any(note is not None for note in self.notable)
@@ -108,9 +112,10 @@ class Sealed:
 
     def fits(self, key: tuple[Any, ...], tensors: Sequence[Tensor]) -> bool:
         """Whether a call with arguments of this signature would do the same."""
-        if key not in self.bounds or self.grad_enabled is not STATE.grad_enabled or self.dtype is not DEFAULTS.dtype:
+        if self.grad_enabled is not STATE.grad_enabled or self.dtype is not DEFAULTS.dtype:
             return False
-        if self.autocast is not STATE.autocast:
+        known = key in self.bounds
+        if self.autocast is not STATE.autocast or not (known or (self.sizes and self.sizes.includes(key, tensors))):
             return False
         if self.epoch != DEFAULTS.epoch:
             if not self.facts.steady_hold() or not all(map(_is_as_noted, self.tensors)):
@@ -128,7 +133,17 @@ class Sealed:
                 return False
         if (self.landings or self.argument_grads) and share_memory(tensors, self.buffers):
             return False
-        return self.facts.hold()
+        if not self.facts.hold():
+            return False
+        if not known:
+            self.note(key)
+        return True
+
+    def note(self, key: tuple[Any, ...]) -> None:
+        """Remember a signature of arguments, and not more than so many."""
+        if len(self.bounds) >= _SIGNATURES:
+            del self.bounds[next(iter(self.bounds))]
+        self.bounds.setdefault(key, None)
 
     def change(self) -> str:
         """Why a call with a known signature does not fit, in words."""
@@ -246,7 +261,9 @@ def _is_as_noted(note: tuple[Tensor, Any, bool]) -> bool:
     return tensor._spec is spec and tensor._requires_grad is requires_grad
 
 
-def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequence[Tensor], result: Any) -> Sealed:
+def seal(
+    candidate: Candidate, entry: Entry, capture: Capture, key: tuple[Any, ...], arguments: Sequence[Tensor], result: Any
+) -> Sealed:
     """The sealed form of a call that has just been followed; Impure says why there is none."""
     run = capture.last
     if capture.flushes != 1 or run is None:
@@ -283,8 +300,9 @@ def seal(candidate: Candidate, entry: Entry, capture: Capture, arguments: Sequen
     given = [note.grad_of for note in notes if isinstance(note.grad_of, int)]
     before = [(place, entry.grads[id(arguments[place])]) for place in given]
     specs = [(place, None if grad is None else grad._spec) for place, grad in before]
+    sizes = None if candidate.transforms else any_size(capture, key, arguments, run.graph)
     return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws,
-                  moving.distinct(candidate.free), tuple(moving.schedules), capture.passes)  # fmt: skip
+                  moving.distinct(candidate.free), tuple(moving.schedules), sizes, capture.passes)  # fmt: skip
 
 
 def _source(
