@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from brasa.codegen.schedules.convolution import Lines, Patches, window_of
 from brasa.codegen.schedules.dot import Dot
-from brasa.codegen.schedules.indices import Index
+from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.products import Product, tiles
 from brasa.codegen.schedules.writer import Writer
@@ -19,7 +19,8 @@ from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
 SAMPLES = 8
-_ROW_BLOCK, _COLUMN_BLOCK = 32, 24
+# Rows of a block, and its columns: fewer where there are few rows, for threads to share.
+_ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS = 128, 48, 32
 _TOGETHER = 8  # elements whose lanes are added up at a time
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
 _POSITIONS = 1024
@@ -72,27 +73,43 @@ class WeightProduct(Product):
 
 
 class WeightGradient(Dot):
-    """Writes the loops: patches are copied to a panel, for a whole partial sum where it is small, else bit by bit."""
+    """Writes the loops: patches are copied to a panel, for a whole partial sum where it is small, else part by part.
+
+    together: whether a whole partial sum is being written.
+    """
 
     def __init__(self, product: WeightProduct) -> None:
-        positions = product.positions
         self.weights = product
-        self.together = isinstance(positions, int) and positions * SAMPLES <= _POSITIONS
-        super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK)
-        self.step = (SAMPLES * positions if self.together and isinstance(positions, int) else _POSITIONS) + LANES
+        few = isinstance(product.rows, int) and product.rows <= _FEW_ROWS
+        super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK // 2 if few else _COLUMN_BLOCK)
+        most = product.positions * SAMPLES
+        self.is_small = self.writer.condition(leaf(most) <= leaf(_POSITIONS))
+        self.step = (most if isinstance(most, int) and most <= _POSITIONS else _POSITIONS) + LANES
+        self.together = False
 
     def chunk(self, chunk: Size) -> None:
         """Add a partial sum to the total."""
-        writer, product = self.writer, self.weights
-        self.panel = writer.buffer("panel", product.dtype, "stack", self.column_blocks.size * self.step)
+        self.panel = self.writer.buffer("panel", self.product.dtype, "stack", self.column_blocks.size * self.step)
+        if self.is_small.attr is not False:
+            with self.writer.when(self.is_small):
+                self._whole_chunk(chunk)
+        if self.is_small.attr is not True:
+            with self.writer.when(~self.is_small):
+                self._parted_chunk(chunk)
+
+    def _whole_chunk(self, chunk: Size) -> None:
+        writer, product, self.together = self.writer, self.weights, True
         (_, samples), _ = product.steps(chunk)
-        if self.together:
-            lines = product.patches.lines(0, product.positions)
-            with writer.over("column", self.columns) as column, writer.over("sample", samples) as sample:
-                start = column * self.step + sample * product.positions
-                self._pack(chunk, sample, column, lines, start)
-            super().chunk(chunk)
-            return
+        lines = product.patches.lines(0, product.positions)
+        with writer.over("column", self.columns) as column, writer.over("sample", samples) as sample:
+            start = column * self.step + sample * product.positions
+            self._pack(chunk, sample, column, lines, start)
+        super().chunk(chunk)
+        self.together = False
+
+    def _parted_chunk(self, chunk: Size) -> None:
+        writer, product = self.writer, self.weights
+        (_, samples), _ = product.steps(chunk)
         extent = self.row_blocks.size * self.column_blocks.size * LANES
         self.lanes = writer.buffer("lanes", product.dtype, "stack", extent)
         with writer.over("row", self.rows) as row, writer.over("column", self.columns) as column:
