@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from brasa.capture.tree import Segment, known_without_gradients
@@ -32,9 +32,12 @@ class Shown(NamedTuple):
     node: Node
 
 
-def formal(node: Node, index: int) -> Node:
-    """The input of a segment that stands for a value from outside or from an earlier segment."""
-    return node if node.op.name == "input" else make_input(f"value{index}", node.tensor, where=node.where)
+def formal(node: Node, index: int, bound: Any = None) -> Node:
+    """The input of a segment that stands for a value from outside or from an earlier segment, as it lies in memory."""
+    if node.op.name == "input":
+        return node
+    marks = bound._spec.marks if isinstance(bound, Tensor) else ()
+    return make_input(f"value{index}", node.tensor, strides=marks, where=node.where)
 
 
 def size_givers(scope: SizeScope, read: set[Node], nodes: Sequence[Node], at_hand: Iterable[Node]) -> set[Node]:
@@ -89,7 +92,7 @@ def segment_of(capture: Capture, wanted: tuple[Node, ...], ends: list[Node], tar
     read |= size_givers(capture.scope, {*read, *homes}, nodes, at_hand)
     landed = set(homes)
     inputs = tuple(node for node in capture.bindings if node in landed or (node in read and node in at_hand))
-    formals = tuple(formal(node, i) for i, node in enumerate(inputs))
+    formals = tuple(formal(node, i, capture.bindings[node]) for i, node in enumerate(inputs))
     new = dict(zip(inputs, formals, strict=True))
     for node in nodes:
         new[node] = node.replace(tuple(new[operand] for operand in node.operands))

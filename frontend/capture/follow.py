@@ -26,6 +26,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Node, Op, located
+from brasa.ir.layout import Strides, row_major
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
@@ -231,6 +232,12 @@ class Capture(Trace):
         )
         type = TensorType(sizes, spec.dtype, spec.device)
         return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
+
+    def strides_of(self, tensor: Tensor) -> Strides:
+        """Of what has got memory in an earlier segment, that memory's, not those of how it was computed."""
+        if tensor._cell is None and tensor._spec.row_major:
+            return row_major(self.type_of(tensor).shape)
+        return super().strides_of(tensor)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
         return merges(self, tensor, shape)

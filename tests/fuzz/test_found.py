@@ -289,3 +289,34 @@ def test_a_written_argument_that_a_kernel_reads_in_another_shape() -> None:
             seed=5056,
         )
     )
+
+
+def test_a_strided_argument_that_was_written_is_read_after_a_value_was_looked_at() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 4), "float32", False, "strided"),),
+            setup=(),
+            body=("x0[2:] = 0", "v1 = x0 * round(x0.sum().item(), 2)", "v2 = fit(x0, 5, 6)"),
+            outputs=("v1", "v2"),
+            sizes=({"n": 5},),
+            seed=3103,
+        )
+    )
+
+
+def test_what_was_written_through_a_turned_view_is_seen_in_another_shape_later() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3, 2), "float32"),),
+            setup=(),
+            body=(
+                "v1 = x0 + 1",
+                "v1.transpose(2, 1).mul_(2)",
+                "if v1.sum() > 0:\n    v2 = v1 + 1\nelse:\n    v2 = v1",
+                "v3 = v1.reshape(-1)",
+            ),
+            outputs=("v1", "v2", "v3"),
+            sizes=({"n": 2},),
+            seed=3085,
+        )
+    )
