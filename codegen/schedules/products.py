@@ -137,7 +137,7 @@ class Product(ABC):
     rows: Size
     columns: Size
     chunks: Size
-    row_block = 252
+    row_block = 256
     least_rows = 0
     copies_left = False
     left_lines: Literal["rows", "columns", ""] = "rows"
