@@ -305,8 +305,8 @@ def recurrent_layers() -> None:
         ends = []
         for sign in (1, -1):
             with brasa.no_grad():
-                weight += sign * 1e-6 * brasa.tensor(way)
+                weight.add_(brasa.tensor(way), alpha=sign * 1e-6)
                 ends.append(layer(x)[0].square().sum().item())
-                weight -= sign * 1e-6 * brasa.tensor(way)
+                weight.sub_(brasa.tensor(way), alpha=sign * 1e-6)
         want = (ends[0] - ends[1]) / 2e-6
         assert abs((weight.grad.numpy() * way).sum() - want) <= 1e-5 * max(1.0, abs(want))
