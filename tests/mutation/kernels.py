@@ -278,6 +278,8 @@ def counted_and_empty() -> None:
         found = both(lambda x: (x.T.reshape(-1), x.flip(0), x.sum(1), x.cumsum(1), x.reshape(4, -1), x.repeat(2, 1),
                                 x[None].expand(3, *x.shape).reshape(-1, 2)), brasa.zeros(shape))  # fmt: skip
         assert [each.numel() for each in found] == [0, 0, shape[0], 0, 0, 0, 0]
+    for copies in (1, 2, 3):
+        close(both(lambda x, c=copies: x.expand(c, 9).reshape(-1) + 1, numbers(9))[0], np.tile(numbers(9), copies) + 1)
     z = np.array([1 + 2j, -3 + 0.5j])
     close(both(lambda z: z.to(brasa.float64), brasa.tensor(z))[0], z.real)
     x, t = numbers(4, dtype=np.float64), numbers(4, dtype=np.float64, seed=2)
