@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from tests.mutation.page import write_page
 
 _PATIENCE = 3  # a mutant is caught that computes so many times as long as the right compiler
 _STILL = 90  # seconds without computing, after which a mutant waits for ever
+_ERROR = re.compile(r"[\w.]*(Error|Exception)\b")  # the line of a traceback that says what it was
 _CHECKS = ("CheckWarning", "changes what", "is not what it means")
 
 
@@ -72,9 +74,9 @@ def judge(mutant: Mutant, path: Path, facts: dict[str, Any], parts: list[str]) -
     part = next((line[5:] for line in reversed(lines) if line.startswith("part ")), "import")
     if any(fact in errors for fact in _CHECKS):
         return f"check ({part})"
-    last = (lines or ["?"])[-1]
+    last = next((line for line in reversed(lines) if _ERROR.match(line)), "?")
     if code < 0:
-        last = "time" if seconds >= limit - 1 or last == "waits for ever" else "the process died"
+        last = "time" if seconds >= limit - 1 or lines[-1:] == ["waits for ever"] else "the process died"
     return f"{last[:100]} ({part})"
 
 

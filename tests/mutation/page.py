@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 from tests.house.source import ROOT
 from tests.mutation.mutants import Mutant
@@ -20,7 +21,7 @@ _HEAD = """\
 `make mutate` makes {count} small mistakes, one at a time, in lines of `passes/` and `codegen/` that are drawn by a
 fixed seed: another operator, a bound one off, a condition negated, two operands exchanged. Each mutant compiles those
 programs of `tests/mutation/` that reach its line, under `BRASA=check`; all of them take {seconds:.0f} seconds of one
-core. This page is what it wrote at commit {commit}.
+core. Its last run to the end was on commit {commit}, and wrote this page.
 
 | | mutants |
 | --- | --- |
@@ -61,7 +62,7 @@ def write_page(mutants: Sequence[Mutant], caught: Mapping[str, str], seconds: fl
                                                                        total - counts["same"])]  # fmt: skip
     sentence = (f"Of the mutants that give another result {rates[0]} are caught; of all that are not equivalent, also "
                 f"those that only cost time or memory, {rates[1]}.")  # fmt: skip
-    lines.append(f"\n{sentence}\n")
+    lines.append(f"\n{fill(sentence, 120)}\n")
     for kind, name in _KINDS.items():
         own = [each for each in left if kinds[each.key][0] == kind]
         if own:
