@@ -97,27 +97,19 @@ def cut_difference(wanted: tuple[bool, ...], text: str) -> str:
     return split_difference(graph, wanted, split(graph, wanted))
 
 
-def kernel_difference(text: str) -> str:
-    """Where the machine code of a graph in text gives other results than it means; empty if nowhere."""
-    from brasa.execution.runner import compile_graph  # which imports this file
-
-    graph = parse(text, OPS)
-    return code_difference(graph, compile_graph(graph))
-
-
 def _warn(fact: str, path: Path) -> None:
     warnings.warn(f"{fact}. Reproduce: python {path}", CheckWarning, stacklevel=3)
 
 
-def _reproducer(part: str, fact: str, graph: Graph, call: str, first: str = "") -> Path:
+def _reproducer(part: str, fact: str, graph: Graph, call: str, first: str = "", home: str = "checking") -> Path:
     """A program of ten lines, or a few more, that shows a fact, as a file beside the cache.
 
-    call: its beginning. first: a line before it.
+    call: its beginning. first: a line before it. home: the file that has the function it calls.
     """
     text = "\n".join(line.split("  #")[0].rstrip() for line in str(graph).splitlines())
     name = call.partition("(")[0]
     source = (
-        f"# {part}: {fact.splitlines()[0]}\nfrom brasa.execution.checking import {name}\n{first}"
+        f"# {part}: {fact.splitlines()[0]}\nfrom brasa.execution.{home} import {name}\n{first}"
         f'print({call}"""\n{text}\n"""))\n'
     )
     folder = runtime.settings().cache / "check"
@@ -168,7 +160,7 @@ def checked_code(graph: Graph, code: Code, again: Callable[[Graph, Sequence[tupl
     if left:
         raise BrasaError(f"the machine code of {graph.name} is not what it means, {left}\n{graph}")
     small = smallest(graph, lambda each: bool(code_difference(each, again(each, passes.PIPELINE))))
-    path = _reproducer("kernels", fact, small, "kernel_difference(")
+    path = _reproducer("kernels", fact, small, "kernel_difference(", home="runner")
     _warn(f"the kernels of {graph.name} do not compute what it means, {fact}; each op has one of its own instead", path)
     return plain
 

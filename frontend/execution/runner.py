@@ -14,13 +14,15 @@ from typing import Any
 from weakref import WeakSet
 
 from brasa import runtime
-from brasa.execution.checking import checked_code, checked_pipeline, numbers_of
+from brasa.execution.checking import checked_code, checked_pipeline, code_difference, numbers_of
 from brasa.execution.failing import failing_index
 from brasa.execution.stages import Stages
 from brasa.execution.user_passes import Passes, passed
 from brasa.ir.dim import evaluate
 from brasa.ir.errors import BrasaError, IndexError, Operand
 from brasa.ir.graph import Graph
+from brasa.ir.ops import OPS
+from brasa.ir.parsing import parse
 from brasa.ir.printing import places_of, print_graph
 from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
 from brasa.ir.target import Target
@@ -108,6 +110,12 @@ def compile_graph(graph: Graph) -> tuple[Signature, tuple[bytes, ...]]:
     if not runtime.settings().check:
         return _compile(graph, PIPELINE)
     return checked_code(graph, _compile(graph, checked_pipeline(graph.name)), _compile)
+
+
+def kernel_difference(text: str) -> str:
+    """Where the machine code of a graph in text gives other results than it means; empty if nowhere."""
+    graph = parse(text, OPS)
+    return code_difference(graph, compile_graph(graph))
 
 
 def _compile(graph: Graph, pipeline: Sequence[tuple[str, Pass]]) -> tuple[Signature, tuple[bytes, ...]]:

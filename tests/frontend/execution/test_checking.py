@@ -16,11 +16,10 @@ from brasa.execution.checking import (
     code_difference,
     cut_difference,
     graph_difference,
-    kernel_difference,
     pass_difference,
     split_difference,
 )
-from brasa.execution.runner import compile_graph
+from brasa.execution.runner import compile_graph, kernel_difference
 from brasa.ir.errors import BrasaError
 from brasa.passes import split
 from brasa.passes.split_complex import split_complex
