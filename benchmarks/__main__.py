@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -48,7 +49,8 @@ def main() -> int:
         print("failed:", *failed, sep="\n  ")
     if len(rows) == len(ROWS):
         facts = {"rounds": rounds, "commit": commit, "date": date.today().isoformat(), "machine": describe()}
-        page.PAGE.write_text(page.text(ROWS, results.rows, limits={n: limits(n) for n in (1, 2)}, **facts))
+        ends = {"load": os.getloadavg()[1], "limits": {threads: limits(threads) for threads in (1, 2)}}
+        page.PAGE.write_text(page.text(ROWS, results.rows, **facts, **ends))
         write_history({name: facts[name] for name in ("commit", "date", "machine")}, results.rows)
     worse = slower(before, ratios(results.rows)) if before else {}
     for key, (then, now) in worse.items():

@@ -29,14 +29,15 @@ eager.
 
 {date}, commit {commit}: {machine}.
 Copying reaches {bandwidth:.0f} GB/s on two threads, fused multiply-adds in registers {flops:.0f} GFLOP/s; shares in the
-table are of these.
+table are of these. When the page was written, {load:.0f} processes wanted to run on the machine: what shares it makes
+peers slower that split their work evenly and then wait.
 """
 
 
 def text(
     rows: Sequence[Row | Fresh], results: Mapping[str, dict[str, Any]], limits: Mapping[int, Limits], **facts: Any
 ) -> str:
-    """The page; facts are the rounds, the date, the commit and the machine."""
+    """The page; facts are the rounds, the date, the commit, the machine and its load."""
     found = [(row, results[row.key]) for row in rows if row.key in results]
     quotients = ratios(results)
     training = [value for key, value in quotients.items() if key.startswith("training: ")]

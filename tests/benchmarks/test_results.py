@@ -60,7 +60,7 @@ def test_the_page_lists_short_rows_first() -> None:
         "processes: import": {"samples": {"brasa": [7.0]}, "left out": {}},
     }
     limits = {2: Limits(bandwidth=2e10, flops=1e11)}
-    text = page.text(rows, kept, limits, rounds=7, date="today", commit="abc", machine="one core")
+    text = page.text(rows, kept, limits, rounds=7, date="today", commit="abc", machine="one core", load=1.2)
     assert "mean over 2 rows: **1.00**, over 1 training steps: **2.00**" in text
     assert "1 rows are below 0.97:\n\n| row" in text and text.index("| `products: big` |") < text.index("## Products")
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
