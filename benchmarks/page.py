@@ -62,7 +62,7 @@ def text(
     left_out = {(name, why) for _, kept in found for name, why in kept["left out"].items()}
     parts += [f"{name} is left out: {why}.\n" for name, why in sorted(left_out)]
     missing = [f"`{row.key}`" for row in rows if row.key not in results]
-    parts += [f"Not measured: {', '.join(missing)}.\n"] if missing else []
+    parts += [f"There are no figures of {', '.join(missing)}.\n"] if missing else []
     return "\n".join(parts)
 
 

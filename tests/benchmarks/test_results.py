@@ -67,4 +67,4 @@ def test_the_page_lists_short_rows_first() -> None:
     assert ["big", "100 ms", "", "50.0 ms", "torch", "0.50", "50% of FMA"] in lines
     assert ["net", "100 ms", "50.0 ms", "200 ms", "torch", "2.00", "50% of copy"] in lines
     assert ["import", "7.0 MB", "", "", "", "", ""] in lines and "jax is left out: not installed." in text
-    assert text.endswith("Not measured: `processes: failed`.\n")
+    assert text.endswith("There are no figures of `processes: failed`.\n")
