@@ -98,6 +98,7 @@ class Chain:
             yield row, column
 
     def place(self, row: Size, column: Size) -> Expr:
+        """Where the total of an element of the block lies."""
         return self.writer.expr(row * self.pitch + column)
 
     def add_chunk(self, chunk: Size) -> None:
@@ -117,6 +118,7 @@ class Chain:
                 self.each_tile(chunk)
 
     def each_tile(self, chunk: Size) -> None:
+        """Add a chunk's sums of all tiles of a block."""
         for down in tiles(self.rows, self.height, (4, 1)):
             with self.writer.over("tile_row", down.count) as below:
                 row = down.start + below * down.size
