@@ -5,8 +5,8 @@ from __future__ import annotations
 from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.dot import Dot
-from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
-from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution, reads_planes
+from brasa.codegen.schedules.phases import PhaseConvolution, PhasePlanes, has_phases
+from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution
 from brasa.codegen.schedules.products import MatrixProduct, blocks
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
@@ -31,12 +31,14 @@ def write_contract(writer: Writer) -> None:
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
     else:
-        convolution = (PhaseConvolution if has_phases(node) else Convolution)(writer, node)
+        phased = has_phases(node)
+        convolution = (PhaseConvolution if phased else Convolution)(writer, node)
         depth = convolution.per_chunk * convolution.most_taps
         if isinstance(convolution.channels, int):
             depth = max(1, min(depth, convolution.channels * convolution.most_taps))
-        if not has_phases(node) and reads_planes(convolution):
-            PlaneChain(PlaneConvolution(writer, node), depth).write()
+        planes = (PhasePlanes if phased else PlaneConvolution)(writer, node)
+        if planes.pay:
+            PlaneChain(planes, depth).write()
             return
         panel = min(writer.target.l2_bytes // 2, _PANEL_BYTES) // convolution.dtype.itemsize
         height = blocks(convolution.rows, convolution.row_block).size

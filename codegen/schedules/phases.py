@@ -8,6 +8,7 @@ from math import prod
 from brasa.codegen.schedules.convolution import Convolution, Patches
 from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten
+from brasa.codegen.schedules.planes import PlaneConvolution
 from brasa.codegen.schedules.values import both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -47,31 +48,23 @@ class PhasePatches(Patches):
         return index, inside
 
 
-class PhaseConvolution(Convolution):
+class Phases(Convolution):
     """conv_input_grad as a product for each phase; taps that an element does not see are no part of its sum."""
 
-    copies_left = True
-    left_lines = ""
+    def _begin(self) -> None:
+        self.phase_patches = PhasePatches(self.writer, self.node, self.node.operands[0].tensor.shape[2:])
+        self.strides, self.spatial = self.phase_patches.strides, self.phase_patches.positions
+        self.most: tuple[int, ...] = tuple(-(-size // s) for size, s in zip(self.window, self.strides, strict=True))
+        self.most_taps = prod(self.most)
 
-    def __init__(self, writer: Writer, node: Node) -> None:
-        super().__init__(writer, node)
-        self.phases = PhasePatches(writer, node, node.operands[0].tensor.shape[2:])
-        self.patches, self.strides, self.spatial = self.phases, self.phases.strides, self.phases.positions
-        self.columns = dim.product(self.spatial)
-        self.batch = [*self.batch, ("phase", prod(self.strides))]
-        self.most_taps = prod(-(-size // stride) for size, stride in zip(self.window, self.strides, strict=True))
-
-    def enter(self, cell: Index) -> Index:
-        self.firsts, self.residues = self.phases.enter(cell[2])
+    def enter_phase(self, phase: Size) -> None:
+        """Name what is the same in a phase."""
+        self.firsts, self.residues = self.phase_patches.enter(phase)
         counts = []
         for size, residue, stride in zip(self.window, self.residues, self.strides, strict=True):
             rest = self.writer.let_index("rest", stride - 1 - residue, stride)
             counts.append(self.writer.let_index("taps", dim.floor_divide(size + rest, stride), -(-size // stride) + 1))
         self.tap_counts = tuple(counts)
-        return cell
-
-    def window_of(self, cell: Index) -> Sequence[Size]:
-        return self.tap_counts
 
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         channels = dim.smallest(self.per_chunk, self.channels - chunk * self.per_chunk)
@@ -82,17 +75,67 @@ class PhaseConvolution(Convolution):
         window = (r + j * stride for r, j, stride in zip(self.residues, taps, self.strides, strict=True))
         return self.operand(1, (cell[1] * self.channels + chunk * self.per_chunk + channel, row, *window))
 
-    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
-        return (cell[0], cell[1] * self.rows + row, *self._elements(column))
-
     def put(self, cell: Index, row: Size, column: Size, value: Expr, mask: Expr | None) -> None:
-        for place, size in zip(self._elements(column), self.node.tensor.shape[2:], strict=True):
+        for place, size in zip(self.result_index(cell, row, column)[2:], self.node.tensor.shape[2:], strict=True):
             mask = both(mask, self.writer.below(place, size))
         super().put(cell, row, column, value, mask)
 
-    def _elements(self, column: Size) -> Index:
-        positions = unflatten(self.writer.ranges, column, self.spatial)
+    def elements(self, positions: Sequence[Size]) -> Index:
+        """Where the elements at positions of a phase lie."""
         return tuple(first + t * s for first, t, s in zip(self.firsts, positions, self.strides, strict=True))
+
+
+class PhaseConvolution(Phases):
+    """The same over patches."""
+
+    copies_left = True
+    left_lines = ""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        super().__init__(writer, node)
+        self._begin()
+        self.patches = self.phase_patches
+        self.columns = dim.product(self.spatial)
+        self.batch = [*self.batch, ("phase", prod(self.strides))]
+
+    def enter(self, cell: Index) -> Index:
+        self.enter_phase(cell[2])
+        return cell
+
+    def window_of(self, cell: Index) -> Sequence[Size]:
+        return self.tap_counts
+
+    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
+        positions = unflatten(self.writer.ranges, column, self.spatial)
+        return (cell[0], cell[1] * self.rows + row, *self.elements(positions))
+
+
+class PhasePlanes(Phases, PlaneConvolution):
+    """The same over planes, along at most two axes."""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        super().__init__(writer, node)
+        sample, group, *blocks = self.batch
+        self.batch = [sample, group, ("phase", prod(self.strides)), *blocks]
+
+    def _look(self) -> None:
+        self._begin()
+        self.near, self.phases, self.dilations = (1, *self.most)[-2:], (1, 1), (1, 1)
+        self.spans = self.reach = tuple(size - 1 for size in self.near)
+
+    @property
+    def knows_taps(self) -> bool:
+        return len(self.window) <= 2
+
+    def enter(self, cell: Index) -> Index:
+        self.enter_phase(cell[2])
+        wholes = (0, *self.phase_patches.wholes)[-2:]
+        self.offsets = tuple(whole - span for whole, span in zip(wholes, self.spans, strict=True))
+        return super().enter(cell)
+
+    def result_index(self, cell: Index, row: Size, column: Size) -> Index:
+        positions = (self.first_line + cell[-1], self.first_column + column)[-len(self.spatial) :]
+        return (cell[0], cell[1] * self.rows + row, *self.elements(positions))
 
 
 def has_phases(node: Node) -> bool:

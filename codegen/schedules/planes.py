@@ -40,22 +40,41 @@ class PlaneConvolution(Convolution):
 
     def __init__(self, writer: Writer, node: Node) -> None:
         super().__init__(writer, node)
+        self._look()
         self.lines: Size = self.spatial[-2] if len(self.spatial) > 1 else 1
         self.width: Size = self.spatial[-1]
-        self.near: tuple[int, ...] = (1, *self.window)[-2:]
-        options = ((1, 0, 1), *self.patches.options)[-2:]
-        self.phases: tuple[int, ...] = tuple(stride for stride, _, _ in options) if self.forward else (1, 1)
-        self.dilations: tuple[int, ...] = tuple(dilation for _, _, dilation in options)
-        self.spans = tuple((size - 1) * dilation for size, dilation in zip(self.near, self.dilations, strict=True))
-        self.offsets = tuple(
-            -padding if self.forward else padding - span
-            for span, (_, padding, _) in zip(self.spans, options, strict=True)
-        )
-        self.reach = tuple(span // phase for span, phase in zip(self.spans, self.phases, strict=True))
         self._cut()
         outer = [(f"slice{axis}", size) for axis, size in enumerate(self.spatial[:-2])]
         self.batch = [*self.batch, *outer, ("lines", self.line_blocks.count), ("strip", self.strips.count)]
         self.columns = self.positions
+
+    def _look(self) -> None:
+        """Find out what windows see."""
+        options = ((1, 0, 1), *self.patches.options)[-2:]
+        self.near: tuple[int, ...] = (1, *self.window)[-2:]
+        self.phases: tuple[int, ...] = tuple(stride for stride, _, _ in options) if self.forward else (1, 1)
+        self.dilations: tuple[int, ...] = tuple(dilation for _, _, dilation in options)
+        self.spans = tuple((size - 1) * dilation for size, dilation in zip(self.near, self.dilations, strict=True))
+        self.offsets: Index = tuple(
+            -padding if self.forward else padding - span
+            for span, (_, padding, _) in zip(self.spans, options, strict=True)
+        )
+        self.reach = tuple(span // phase for span, phase in zip(self.spans, self.phases, strict=True))
+
+    @property
+    def pay(self) -> bool:
+        """Whether planes are better than patches, which are copied for every tap but have no overhang."""
+        if self.taps == 1 or not self.knows_taps or not isinstance(self.rows, int):
+            return False
+        if self.planes * self.plane * self.dtype.itemsize > _MOST_BYTES:
+            return False
+        overhang: int = self.reach[1]
+        return self.rows * overhang <= _GAIN * self.width if isinstance(self.width, int) else self.rows <= _UNKNOWN_ROWS
+
+    @property
+    def knows_taps(self) -> bool:
+        """Whether every position sees the same taps."""
+        return self.forward or max(self.node.attrs["stride"]) == 1
 
     def _cut(self) -> None:
         """Cut the positions into blocks: strips of columns, and as many lines as there is room for."""
@@ -185,23 +204,8 @@ class PlaneChain(Chain):
 
     def loops(self, chunk: Size) -> Sequence[tuple[str, Size, LoopKind]]:
         *outer, (name, extent) = self.product.steps(chunk)
+        is_short = isinstance(extent, int) and extent <= _UNROLLED
         return [
             *((*step, "serial") for step in outer),
-            (name, extent, "unrolled" if self.product.window[-1] <= _UNROLLED else "serial"),
+            (name, extent, "unrolled" if is_short else "serial"),
         ]
-
-
-def reads_planes(convolution: Convolution) -> bool:
-    """Whether planes are better than patches, which are copied for every tap but have no overhang."""
-    rows, width, node = convolution.rows, convolution.spatial[-1], convolution.node
-    if (
-        convolution.taps == 1
-        or not isinstance(rows, int)
-        or (not convolution.forward and max(node.attrs["stride"]) > 1)
-    ):
-        return False
-    planes = PlaneConvolution(convolution.writer, node)
-    if planes.planes * planes.plane * planes.dtype.itemsize > _MOST_BYTES:
-        return False
-    overhang: int = planes.reach[1]
-    return rows * overhang <= _GAIN * width if isinstance(width, int) else rows <= _UNKNOWN_ROWS
