@@ -186,7 +186,7 @@ def test_what_repeats_memory_cannot_be_written():
     x = brasa.ones(3).expand(2, 3)
     with pytest.raises(RuntimeError, match="one piece of memory"):
         x.add_(1.0)
-    with pytest.raises(RuntimeError, match="the same memory; it cannot be written"):
+    with pytest.raises(RuntimeError, match="one piece of memory"):
         brasa.compile(lambda x: x.clone().expand(2, 3).add_(1.0))(brasa.ones(3))
 
 
