@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from brasa.codegen.schedules.indices import Index, flatten
-from brasa.codegen.schedules.products import Blocks, Panel, Product, Tiles, blocks, pieces, registers_per_vector, tiles
+from brasa.codegen.schedules.products import (
+    Blocks,
+    Panel,
+    Product,
+    Tiles,
+    blocks,
+    pieces,
+    registers_per_vector,
+    tiles,
+)
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
@@ -39,7 +48,7 @@ class Chain:
         self.pack = pack
         self.pack_from = pack_from
         self.height, self.vectors = self._tile_shape()
-        self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows)
+        self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.total: Buffer | None = None

@@ -26,8 +26,8 @@ class Dot:
         self.writer = product.writer
         self.depth = depth
         self.height, self.width = self._tile_shape()
-        self.row_blocks = blocks(product.rows, row_block, self.height)
-        self.column_blocks = blocks(product.columns, column_block, self.width)
+        self.row_blocks = blocks(product.rows, row_block, self.height, 0, self.writer, "row")
+        self.column_blocks = blocks(product.columns, column_block, self.width, 0, self.writer, "column")
 
     def write(self) -> None:
         """Write the kernel."""

@@ -84,17 +84,23 @@ class Blocks:
         return self.extent if self.count == 1 else dim.smallest(self.each, self.extent - number * self.each)
 
 
-def blocks(extent: Size, limit: int, unit: int = 1, least: int = 0) -> Blocks:
+def blocks(
+    extent: Size, limit: int, unit: int = 1, least: int = 0, writer: Writer | None = None, name: str = ""
+) -> Blocks:
     """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two for two threads, of `least` at least.
 
-    Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size.
+    Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size,
+    which the kernel works out: the writer names their number and their size.
     """
     if not isinstance(extent, int):
-        count = dim.ceil_divide(extent, limit)
+        let = writer.let_index if writer is not None else lambda _, size: size
+        whole = let(f"all_{name}s", extent)
+        count = dim.ceil_divide(whole, limit)
         if least:
-            count = dim.largest(count, dim.smallest(2, dim.floor_divide(extent, least)))
-        each = dim.ceil_divide(dim.ceil_divide(extent, dim.largest(count, 1)), unit) * unit
-        return Blocks(extent, count, limit, each)
+            count = dim.largest(count, dim.smallest(2, dim.floor_divide(whole, least)))
+        count = let(f"{name}_blocks", count)
+        each = dim.ceil_divide(dim.ceil_divide(whole, dim.largest(count, 1)), unit) * unit
+        return Blocks(extent, count, limit, let(f"{name}s_each", each))
     if least and 2 * least <= extent <= limit:
         limit = -(-extent // (2 * unit)) * unit
     if extent <= limit:
@@ -262,8 +268,10 @@ class MatrixProduct(Product):
         many = 2 * self.least_rows
         if isinstance(self.rows, int):
             return pieces(self.columns, wide if self.rows >= many else narrow)
-        each = narrow + dim.smallest(dim.floor_divide(self.rows, many), 1) * (wide - narrow)
-        return Blocks(self.columns, dim.ceil_divide(self.columns, each), wide, each)
+        let, columns = self.writer.let_index, self.writer.let_index("all_columns", self.columns)
+        share = dim.smallest(dim.floor_divide(let("all_rows", self.rows), many), 1)
+        each = let("columns_each", narrow + share * (wide - narrow))
+        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), wide, each)
 
     def _left_collides(self) -> bool:
         """Whether rows of lhs lie so that they fall on the same place of a cache."""
