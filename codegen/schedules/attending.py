@@ -8,6 +8,7 @@ one tile after the other, so its order depends on the number of columns alone.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from brasa.codegen.schedules.indices import Index, flatten
@@ -42,7 +43,7 @@ class Sums(NamedTuple):
         return -(-self.width // LANES) * LANES
 
 
-class Attending:
+class Attending(ABC):
     """What the three have in common."""
 
     rows_are_queries = True
@@ -253,21 +254,21 @@ class Attending:
 
     # What the three do
 
+    @abstractmethod
     def prepare(self) -> None:
         """Copy what all rows share."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self) -> None:
         """Get ready for a block of rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def meet(self, tile: Size, group: Size) -> None:
         """Let a group of rows meet a tile of columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, row: Size) -> None:
         """Store what came out for a row of the block."""
-        raise NotImplementedError
 
     def put(self, sums: Sums, row: Size, column: int, scale: Expr | None = None) -> None:
         """Store a row's totals from that column of the result on."""

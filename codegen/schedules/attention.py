@@ -17,7 +17,10 @@ from brasa.ir.program import Place
 def write_attention(writer: Writer) -> None:
     """Write the kernel of an attend region."""
     side = body_of(writer.anchor)()
-    {"values": Forward, "queries": QueryGradient, "keys": KeyGradient}[side](writer).write()
+    kinds: dict[str, Callable[[Writer], Attending]] = {
+        "values": Forward, "queries": QueryGradient, "keys": KeyGradient
+    }  # fmt: skip
+    kinds[side](writer).write()
 
 
 class Forward(Attending):

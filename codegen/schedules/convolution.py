@@ -10,7 +10,7 @@ from math import prod
 from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.products import Blocks, Panel, Product
-from brasa.codegen.schedules.values import Values
+from brasa.codegen.schedules.values import Values, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -61,10 +61,16 @@ class Patches:
                 condition = condition & eq(leaf(place) % leaf(stride), 0)
                 place = dim.floor_divide(place, stride)
             holds = self.writer.condition(condition & (leaf(place) < leaf(size)))
-            if holds.op != "const":
-                inside = holds if inside is None else inside & holds
+            inside = both(inside, None if holds.op == "const" else holds)
             index.append(place)
         return tuple(index), inside
+
+    def within(self, index: Sequence[Size], inside: Expr | None = None) -> Expr | None:
+        """Whether a source, given by its last axes, is inside, and `inside` holds; None where that is certain."""
+        for place, size in zip(index, self.sizes[-len(index) :], strict=True):
+            holds = self.writer.condition((leaf(0) <= leaf(place)) & (leaf(place) < leaf(size)))
+            inside = both(inside, None if holds.op == "const" else holds)
+        return inside
 
     def lines(self, first: Size, count: Size) -> Lines:
         """The lines of positions that `count` positions from `first` on lie in."""
@@ -142,9 +148,6 @@ class Convolution(Product):
         if self.forward:
             return self.operand(1, (group * self.rows + row, channel, *tap))
         return self.operand(1, (group * self.channels + channel, row, *tap))
-
-    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        raise NotImplementedError
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         axes = range(2, self.node.tensor.rank)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from brasa.codegen.schedules.convolution import Convolution, Patches
-from brasa.codegen.schedules.indices import Index, leaf
+from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.planes import PlaneConvolution
 from brasa.codegen.schedules.values import both
@@ -41,11 +41,7 @@ class PhasePatches(Patches):
 
     def source(self, position: Index, tap: Index) -> tuple[Index, Expr | None]:
         index = tuple(whole + t - j for whole, t, j in zip(self.wholes, position, tap, strict=True))
-        inside: Expr | None = None
-        for place, size in zip(index, self.sizes, strict=True):
-            holds = self.writer.condition((leaf(0) <= leaf(place)) & (leaf(place) < leaf(size)))
-            inside = both(inside, None if holds.op == "const" else holds)
-        return index, inside
+        return index, self.within(index)
 
 
 class Phases(Convolution):

@@ -12,9 +12,8 @@ from math import prod
 
 from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.convolution import Convolution
-from brasa.codegen.schedules.indices import Index, flatten, leaf
+from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.products import Blocks
-from brasa.codegen.schedules.values import both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -161,13 +160,10 @@ class PlaneConvolution(Convolution):
             self.values.put([(planes, number * self.plane + down * self.pitch + column, value, None)])
 
     def _source(self, cell: Index, channel: Size, far: Index, near: Sequence[Size]) -> Expr:
-        sizes = self.patches.sizes
         index, inside = self.patches.source(cell[2:-2], far)
-        for place, size in zip(near[-min(2, len(sizes)) :], sizes[-2:], strict=True):
-            holds = self.writer.condition((leaf(0) <= leaf(place)) & (leaf(place) < leaf(size)))
-            inside = both(inside, None if holds.op == "const" else holds)
-            index = (*index, place)
-        return self.operand(0, (cell[0], cell[1] * self.channels + channel, *index), inside)
+        own = tuple(near[-min(2, len(self.spatial)) :])
+        inside = self.patches.within(own, inside)
+        return self.operand(0, (cell[0], cell[1] * self.channels + channel, *index, *own), inside)
 
 
 class PlaneChain(Chain):

@@ -161,9 +161,9 @@ class Product(ABC):
     def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
         """An element of lhs."""
 
-    @abstractmethod
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        """An element of rhs."""
+        """An element of rhs, where it is read as it lies."""
+        raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
 
     @abstractmethod
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:

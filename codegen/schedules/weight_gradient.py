@@ -54,9 +54,6 @@ class WeightProduct(Product):
         at = flat if self.is_flat else unflatten(self.writer.ranges, position, self.spatial)
         return self.operand(1, (chunk * SAMPLES + sample, cell[0] * self.rows + row, *at))
 
-    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        raise ValueError("patches are read from a panel")
-
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         axes = range(1, self.node.tensor.rank)
         return (cell[0] * self.rows + row, *self.spread_columns(column, axes))

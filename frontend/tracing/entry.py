@@ -19,15 +19,25 @@ from brasa.tracing.trace import CaptureError, Trace
 def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
     """A call in a trace."""
     try:
-        if made.all_operands is None:
-            return _of_all_kinds(made, trace, args)
+        statics, operands = made.all_operands, args
+        if statics is not None:
+            numbers = made.all_numbers
+            for value in args:
+                kind = value.__class__
+                is_number = numbers and (kind is float or kind is int)
+                if kind is not Tensor and not is_number and not isinstance(value, Tensor):
+                    statics = None
+                    break
+        if statics is None:
+            told_apart = _told_apart(made, args)
+            if told_apart is None:
+                return made(*args)
+            statics, operands = told_apart
         nodes = []
-        differentiable, weak, numbers = False, True, made.all_numbers
-        for value in args:
+        differentiable, weak = False, True
+        for value in operands:
             kind = value.__class__
-            if kind is not Tensor and not isinstance(value, Tensor):
-                if not numbers or (kind is not float and kind is not int):
-                    return _of_all_kinds(made, trace, args)
+            if kind is float or kind is int or kind is Held:
                 nodes.append(trace.number(value))
                 continue
             cell = value._cell
@@ -37,14 +47,14 @@ def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
                 differentiable = True
             if not value._weak:
                 weak = False
-        return made.stepped(trace, tuple(nodes), made.all_operands, args, args, differentiable, weak)
+        return made.stepped(trace, tuple(nodes), statics, args, operands, differentiable, weak)
     except CaptureError as error:
         trace.leave(error)
         return made(*args)
 
 
-def _of_all_kinds(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
-    """A call of tensors, numbers, and other arguments that are plain values or sizes."""
+def _told_apart(made: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """What is plain, and the tensors and numbers; None where there are other arguments."""
     statics: list[Any] = []
     operands: list[Any] = []
     for value, (is_operand, takes_numbers, takes_none) in zip(args, made.takes, strict=True):
@@ -55,29 +65,15 @@ def _of_all_kinds(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
             elif kind is int or kind is str or value is None or (kind is tuple and set(map(type, value)) <= {int}):
                 statics.append(value)
             else:
-                return made(*args)
+                return None
         elif isinstance(value, Tensor) or (takes_numbers and (kind is float or kind is int or kind is Held)):
             statics.append("operand")
             operands.append(value)
         elif takes_none and value is None:
             statics.append(None)
         else:
-            return made(*args)
-    nodes = []
-    differentiable, weak = False, True
-    for value in operands:
-        kind = value.__class__
-        if kind is float or kind is int or kind is Held:
-            nodes.append(trace.number(value))
-            continue
-        cell = value._cell
-        here = cell is not None and not value._path and cell.trace is trace
-        nodes.append(cell.node if here else trace.node_of(value))
-        if value._requires_grad:
-            differentiable = True
-        if not value._weak:
-            weak = False
-    return made.stepped(trace, tuple(nodes), tuple(statics), args, operands, differentiable, weak)
+            return None
+    return tuple(statics), tuple(operands)
 
 
 def way_in(made: Any) -> Callable[..., Any]:
