@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,15 +14,17 @@ from brasa.ir.graph import Graph, Kind, Node
 from brasa.ir.sizes import bind, substitute_attrs
 from brasa.ir.types import TensorType
 
+Change: TypeAlias = Callable[[Any], Any] | None
+
 
 def interpret(
     graph: Graph, arrays: Sequence[Any], known: Mapping[str, Size] = MappingProxyType({}),
-    change: Callable[[Any], Any] | None = None,
+    change: Change = None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The graph's outputs for these input arrays, by each op's `evaluate`; named sizes come from the arrays.
 
     known: sizes that the arrays do not tell, as a region's, whose names are those of the graph around it.
-    change: what becomes of each tensor that is computed.
+    change: what becomes of each tensor that is computed, in the graphs that nodes hold, too.
     Every value is made row-major, so that NumPy adds in the same order however a value came about.
     """
     arrays = [np.asarray(array, order="C") for array in arrays]
@@ -32,7 +34,7 @@ def interpret(
     for node in graph.nodes:
         attrs = substitute_attrs(node.attrs, sizes)
         if node.op.kind in (Kind.CONTROL, Kind.NESTED) and any(isinstance(value, Graph) for value in attrs.values()):
-            attrs["known"] = sizes
+            attrs |= {"known": sizes, "change": change}
         with np.errstate(all="ignore"):  # infinities and NaN are values like others
             result = node.op.evaluate(*(values[operand] for operand in node.operands), **attrs)
         if isinstance(node.type, TensorType):

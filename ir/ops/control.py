@@ -9,13 +9,15 @@ from typing import Any
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, Op
-from brasa.ir.interpret import interpret
+from brasa.ir.interpret import Change, interpret
 from brasa.ir.sizes import call_type, is_same
 from brasa.ir.types import TensorType, TupleType, Type
 
 
-def _call_value(*arrays: Any, graph: Graph, known: Mapping[str, Size] = MappingProxyType({})) -> Any:
-    results = interpret(graph, arrays, known)
+def _call_value(
+    *arrays: Any, graph: Graph, known: Mapping[str, Size] = MappingProxyType({}), change: Change = None
+) -> Any:  # fmt: skip
+    results = interpret(graph, arrays, known, change)
     return results[0] if len(results) == 1 else results
 
 

@@ -17,7 +17,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_, from_numpy
 from brasa.ir.errors import DTypeError, GraphError, ShapeError
 from brasa.ir.graph import Graph, Kind, Node, Op, item_types
-from brasa.ir.interpret import interpret
+from brasa.ir.interpret import Change, interpret
 from brasa.ir.sizes import bind, call_type, is_same, substitute_tensor
 from brasa.ir.types import TensorType, TupleType, Type
 
@@ -68,7 +68,7 @@ def _scan_arguments(
 
 def _scan_value(
     *arrays: Any, graph: Graph, carries: int, sequences: int, length: int, reverse: bool, grouped: bool = False,
-    known: Known = NO_SIZES,
+    known: Known = NO_SIZES, change: Change = None,
 ) -> Any:  # fmt: skip
     carry, over, rest = arrays[:carries], arrays[carries : carries + sequences], arrays[carries + sequences :]
     first = [*carry, *(np.empty(array.shape[1:], array.dtype) for array in over), *rest]
@@ -78,7 +78,7 @@ def _scan_value(
         for node, shape in zip(graph.outputs[carries:], shapes[carries:], strict=True)
     ]
     for step in range(length)[:: -1 if reverse else 1]:
-        results = interpret(graph, (*carry, *(array[step] for array in over), *rest), known)
+        results = interpret(graph, (*carry, *(array[step] for array in over), *rest), known, change)
         carry = results[:carries]
         for whole, made in zip(stacked, results[carries:], strict=True):
             whole[step] = made
@@ -117,10 +117,12 @@ def _check_truth(type: TensorType) -> None:
         raise DTypeError(f"is decided by a bool[], not by {type}")
 
 
-def _while_value(*arrays: Any, graph: Graph, carries: int, known: Known = NO_SIZES) -> Any:
+def _while_value(
+    *arrays: Any, graph: Graph, carries: int, known: Known = NO_SIZES, change: Change = None
+) -> Any:  # fmt: skip
     carry, rest = arrays[:carries], arrays[carries:]
     while carry[0]:
-        carry = interpret(graph, (*carry, *rest), known)
+        carry = interpret(graph, (*carry, *rest), known, change)
     return carry[1] if carries == 2 else carry[1:]
 
 
@@ -142,8 +144,10 @@ def _cond_type(choice: TensorType, *types: TensorType, then: Graph, otherwise: G
     return _results(first)
 
 
-def _cond_value(choice: Any, *arrays: Any, then: Graph, otherwise: Graph, known: Known = NO_SIZES) -> Any:
-    results = interpret(then if choice else otherwise, arrays, known)
+def _cond_value(
+    choice: Any, *arrays: Any, then: Graph, otherwise: Graph, known: Known = NO_SIZES, change: Change = None
+) -> Any:  # fmt: skip
+    results = interpret(then if choice else otherwise, arrays, known, change)
     return results[0] if len(results) == 1 else results
 
 

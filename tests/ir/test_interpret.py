@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,35 @@ def test_results_are_row_major() -> None:
     graph = parse("graph f(x: f32[2,3]) {\n  %0: f32[3,2] = permute(x, axes=[1, 0])\n  return %0\n}", OPS)
     (made,) = interpret(graph, [np.zeros((2, 3), np.float32)])
     assert made.flags.c_contiguous
+
+
+HELD = """
+graph tripled(x: f32[]) {
+  %0: f32[] = constant(value=3)
+  %1: f32[] = mul(%0, x)
+  return %1
+}
+
+graph same(x: f32[]) {
+  return x
+}
+
+graph f(x: f32[], b: bool[]) {
+  %0: f32[] = call(x, graph=@tripled)
+  %1: f32[] = cond(b, %0, then=@tripled, otherwise=@same)
+  return %1
+}
+"""
+
+
+def test_changes_reach_the_graphs_that_nodes_hold() -> None:
+    graph = parse(HELD, OPS)
+    seen: list[float] = []
+
+    def note(value: Any) -> Any:
+        seen.append(float(value))
+        return value * 2
+
+    (made,) = interpret(graph, [np.float32(1), np.array(True)], change=note)
+    assert seen == [3, 6, 12, 3, 6 * 24, 2 * 6 * 24]
+    assert made == 4 * 6 * 24
