@@ -29,6 +29,7 @@ _ROUND = ("split-complex", "transpose-products")  # NumPy rounds otherwise than 
 _SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-42)
 _SIZES = (2, 3, 7, 16, 40)  # larger ones for graphs whose windows fit into no smaller one
 _ENOUGH = 2  # sizes at which a graph has been evaluated
+_MOST = 1 << 20  # elements of a value
 _TRIES = 300  # graphs that are tried for a smaller one
 
 
@@ -145,6 +146,8 @@ def samples(graph: Graph, special: bool = True) -> Iterator[tuple[Mapping[str, i
         sizes = {name: least + i % 2 for i, name in enumerate(graph_symbols(graph))}
         arrays = random_arrays(graph, sizes, number, special and number % 2 == 1)
         try:
+            if not _is_small(graph, sizes):
+                return
             results = evaluate(graph, arrays)
         except (BrasaError, ValueError, IndexError):  # of NumPy: places or sizes that do not fit
             continue
@@ -152,6 +155,12 @@ def samples(graph: Graph, special: bool = True) -> Iterator[tuple[Mapping[str, i
         found += 1
         if found == _ENOUGH:
             return
+
+
+def _is_small(graph: Graph, sizes: Mapping[str, int]) -> bool:
+    """Whether no value of the graph is too much for NumPy at these sizes."""
+    shapes = [node.type.shape for node in graph.nodes if isinstance(node.type, TensorType)]
+    return all(dim.evaluate(dim.product(shape), sizes) <= _MOST for shape in shapes)
 
 
 def random_arrays(graph: Graph, sizes: Mapping[str, int], seed: int, special: bool) -> Arrays:

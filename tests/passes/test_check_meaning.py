@@ -7,7 +7,7 @@ import pytest
 from brasa.ir.graph import Graph, Node, rewrite
 from brasa.ir.types import TensorType
 from brasa.passes import PIPELINE, rules, run
-from brasa.passes.check_meaning import Doubt, checked_passes, difference
+from brasa.passes.check_meaning import Doubt, checked_passes, difference, samples
 from brasa.passes.rules import Rule
 from tests.passes.checks import assert_same_meaning, graph
 
@@ -75,3 +75,8 @@ def test_what_differs() -> None:
     text = "graph g(x: f32[n]) {\n %0: f32[n] = exp(x)\n return %0\n}"
     assert difference(graph(text), graph(text)) == ""
     assert "became" in difference(graph(text), graph(text.replace("exp", "neg")))
+
+
+def test_sizes_at_which_values_are_too_large_are_left_out() -> None:
+    text = "graph g(x: f32[n]) {\n %0: f32[524288,n] = expand(x, shape=[524288, n])\n return %0\n}"
+    assert [sizes for sizes, _, _ in samples(graph(text))] == [{"n": 2}]
