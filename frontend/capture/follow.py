@@ -54,18 +54,15 @@ class Capture(Trace):
     ) -> None:  # fmt: skip
         super().__init__()
         self.scope = TreeScope(self)
-        self.here = root
+        self.here, self.dynamic, self.fullgraph = root, dynamic, fullgraph
         self.making = self.failed = self.looked = self.recorded = False
         self.raised = False  # whether a step could not be made: what it asked of sizes is in no guard
-        self.dynamic, self.fullgraph = dynamic, fullgraph
         self.names, self.turn, self.passes = names, "", passes
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
         self.buffers: dict[int, list[Cell]] = {}
-        self.adopted: dict[
-            int, tuple[Any, int, Any, Cell]
-        ] = {}  # by a tensor's id: where it lies, what stands for that
+        self.adopted: dict[int, tuple[Any, int, Any, Cell]] = {}  # by a tensor's id: where it lies, its cell
         self.written: dict[Cell, Tensor] = {}
         self.states: dict[Cell, tuple[bool, Edge | None]] = {}  # on the tape or not, of what is written, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
@@ -174,6 +171,10 @@ class Capture(Trace):
         self.effects.append(Effect(self.here, "draw", generator, generator.offset))
         return super().draw(generator)
 
+    def open(self, tensor: Tensor) -> None:
+        self.symbolic.add(id(tensor))
+        self.adopt(tensor)
+
     def adopt(self, tensor: Tensor) -> Node:
         if self.shown:
             shown = self.shown.get(id(tensor))
@@ -225,8 +226,8 @@ class Capture(Trace):
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
         spec, name = tensor._spec, self.names().get(id(tensor), "")
         is_plain = name.isascii() and name.isidentifier()
-        if not is_plain or any(node.attrs.get("name") == name for node in self.bindings):
-            name = f"x_{self.here.depth}"
+        taken = any(node.attrs.get("name") == name for node in self.bindings)
+        name = name if is_plain and not taken else f"x_{self.here.depth}"
         sizes = tuple(
             self.scope.name(f"{name}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
         )

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from brasa.functions.gathering import index_select
+from brasa.functions.neural.packing import open_size
 from brasa.functions.neural.recurrent import gru, lstm, rnn_relu, rnn_tanh
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
 from brasa.nn import init
@@ -143,7 +144,7 @@ class RNNBase(Module):
     def _packed(self, input: PackedSequence, given: tuple[Any, ...] | None) -> tuple[Any, tuple[Any, ...]]:
         data, sizes, order, back = input
         self._check(data, 2)
-        initial = self._initial(data, int(sizes[0]), given, order)
+        initial = self._initial(data, open_size(sizes.tolist()[0]), given, order)
         output, states = self._run(data, sizes, initial)
         if back is not None:
             states = tuple(index_select(state, 1, back) for state in states)

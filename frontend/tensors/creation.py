@@ -45,7 +45,10 @@ def tensor(
         data = data.detach().numpy()  # type: ignore[attr-defined]
     made = copied(as_array(data, dtype))
     name = device_name(device)
-    return finished(made if name == "cpu" else made.to(name), requires_grad)  # type: ignore[attr-defined]
+    made = finished(made if name == "cpu" else made.to(name), requires_grad)  # type: ignore[attr-defined]
+    if STATE.trace is not None and made._cell is None:
+        STATE.trace.open(made)
+    return made
 
 
 def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:

@@ -102,6 +102,9 @@ class Trace:
         """The node of a tensor that was not made in this trace."""
         raise BrasaError("a function may only use the tensors that are passed to it")
 
+    def open(self, tensor: Tensor) -> None:
+        """Note that a tensor was made of what Python holds: at the next call it may have other sizes."""
+
     def value_of(self, node: Node) -> Any:
         """The value of a node as what it may be used as later, in a trace inside of this one or after it."""
         return self.fresh(node)

@@ -2,66 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from brasa.functions import pointwise
-from brasa.functions.control_flow import grouped_scan
 from brasa.functions.joining import cat, stack
 from brasa.functions.matrix import linear
 from brasa.functions.neural.dropout import dropout as drop
+from brasa.functions.neural.packing import States, padded_places, scanned
 from brasa.functions.neural.recurrent_cells import affine, gru_moment, lstm_moment
 from brasa.ir.errors import ArgumentError, ShapeError
 from brasa.tensors.tensor import Tensor
-from brasa.tensors.views import narrow, reshape
+from brasa.tensors.views import reshape
 from brasa.tracing.arguments import require_tensors
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 
 __all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
 
-States = tuple[Tensor, ...]
-
-
 # A layer over all its moments: sums[time, row, gate] over the input, states[row, size]. What a moment sums up is a
-# result too, so that backward need not multiply again.
+# result too, so that backward need not multiply again. Packed: sums[row of the data, gate], and the places of packing.
 
 
 @function(fixed=("w_hh", "w_hr"))
 def _lstm_layer(
-    sums: Tensor, hidden: Tensor, cell: Tensor, w_hh: Tensor, w_hr: Tensor | None, backwards: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+    sums: Tensor, hidden: Tensor, cell: Tensor, groups: Sequence[Tensor], order: Tensor | None, w_hh: Tensor,
+    w_hr: Tensor | None, backwards: bool,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     def step(states: States, moment: Tensor) -> tuple[States, States]:
         total = pointwise.add(affine(states[0], w_hh, None), moment)
         after, kept = lstm_moment(total, states[1])
         after = after if w_hr is None else affine(after, w_hr, None)
         return (after, kept), (after, total)
 
-    (hidden, cell), (seen, _) = grouped_scan(step, (hidden, cell), sums, reverse=backwards)
+    seen, hidden, cell = scanned(step, (hidden, cell), sums, groups, order, backwards)
     return seen, hidden, cell
 
 
 @function(fixed=("w_hh",))
 def _gru_layer(
-    sums: Tensor, hidden: Tensor, w_hh: Tensor, b_hh: Tensor | None, backwards: bool
-) -> tuple[Tensor, Tensor]:
-    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, States]:
-        total = affine(state, w_hh, b_hh)
-        after = gru_moment(moment, total, state)
-        return after, (after, total)
+    sums: Tensor, hidden: Tensor, groups: Sequence[Tensor], order: Tensor | None, w_hh: Tensor, b_hh: Tensor | None,
+    backwards: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    def step(states: States, moment: Tensor) -> tuple[States, States]:
+        total = affine(states[0], w_hh, b_hh)
+        after = gru_moment(moment, total, states[0])
+        return (after,), (after, total)
 
-    hidden, (seen, _) = grouped_scan(step, hidden, sums, reverse=backwards)
+    seen, hidden = scanned(step, (hidden,), sums, groups, order, backwards)
     return seen, hidden
 
 
 @function(fixed=("w_hh",))
-def _rnn_layer(sums: Tensor, hidden: Tensor, w_hh: Tensor, tanh: bool, backwards: bool) -> tuple[Tensor, Tensor]:
-    def step(state: Tensor, moment: Tensor) -> tuple[Tensor, States]:
-        total = pointwise.add(affine(state, w_hh, None), moment)
+def _rnn_layer(
+    sums: Tensor, hidden: Tensor, groups: Sequence[Tensor], order: Tensor | None, w_hh: Tensor, tanh: bool,
+    backwards: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    def step(states: States, moment: Tensor) -> tuple[States, States]:
+        total = pointwise.add(affine(states[0], w_hh, None), moment)
         after = pointwise.tanh(total) if tanh else pointwise.relu(total)
-        return after, (after, total)
+        return (after,), (after, total)
 
-    hidden, (seen, _) = grouped_scan(step, hidden, sums, reverse=backwards)
+    seen, hidden = scanned(step, (hidden,), sums, groups, order, backwards)
     return seen, hidden
 
 
@@ -76,7 +78,8 @@ class _Weights(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """A kind of network. layer: (sums over the input, *states, *of, backwards) -> hidden states, last states.
+    """A kind of network. layer: (sums over the input, *states, groups, order, *of, backwards) -> hidden states, last
+    states.
 
     of: what a layer needs besides. apart: whether the state's bias must stay apart from the input's.
     """
@@ -119,80 +122,41 @@ class _Network(NamedTuple):
         return found
 
 
-class _Segment(NamedTuple):
-    """Moments at which equally many sequences go on: `times` * `rows` rows of the data, from `start` on."""
+class _Moments(NamedTuple):
+    """The moments of the data: so many of all rows, or those of packed data in groups, and its order (`packing`)."""
 
-    start: Any
     times: Any
     rows: Any
-
-
-def _segments(batch_sizes: Sequence[int]) -> list[_Segment]:
-    segments: list[_Segment] = []
-    start = 0
-    for rows in batch_sizes:
-        if segments and segments[-1].rows == rows:
-            segments[-1] = segments[-1]._replace(times=segments[-1].times + 1)
-        else:
-            segments.append(_Segment(start, 1, rows))
-        start += rows
-    return segments
-
-
-def _rows(tensors: States, start: Any, end: Any) -> States:
-    return tuple(narrow(tensor, 0, start, end - start) for tensor in tensors)
-
-
-def _joined(parts: Iterable[States]) -> States:
-    """Rows of states below one another."""
-    return tuple(each[0] if len(each) == 1 else cat(each) for each in zip(*parts, strict=True))
+    groups: Sequence[Tensor] = ()
+    order: Tensor | None = None
 
 
 def _direction(
-    kind: _Kind, data: Tensor, segments: Sequence[_Segment], initial: States, weights: _Weights, backwards: bool
+    kind: _Kind, data: Tensor, moments: _Moments, initial: States, weights: _Weights, backwards: bool
 ) -> tuple[Tensor, States]:
-    """One layer in one direction over packed rows: hidden states as rows, and the states that each sequence ends in."""
+    """One layer in one direction over rows: hidden states as rows, and the states that each sequence ends in."""
     bias = weights.b_ih
     if bias is not None and weights.b_hh is not None and not kind.apart:
         bias = pointwise.add(bias, weights.b_hh)
     sums = linear(data, weights.w_ih, bias)
-    ordered = segments[::-1] if backwards else segments
-    states, present = initial, segments[0].rows
-    ended: list[States] = []
-    hidden: list[Tensor] = []
-    for segment in ordered:
-        rows, count = segment.rows, segment.times * segment.rows
-        if segment is ordered[0] and backwards and len(segments) > 1:
-            states = _rows(initial, 0, rows)
-        elif rows < present:
-            ended.insert(0, _rows(states, rows, present))
-            states = _rows(states, 0, rows)
-        elif rows > present:
-            states = _joined((states, _rows(initial, present, rows)))
-        part = sums if len(segments) == 1 else narrow(sums, 0, segment.start, count)
-        moments = reshape(part, (segment.times, rows, -1))
-        seen, *last = kind.layer(moments, *states, *kind.of(weights), backwards)
-        states = tuple(last)
-        hidden.append(reshape(seen, (count, -1)))
-        present = rows
-    (whole,) = _joined((each,) for each in (hidden[::-1] if backwards else hidden))
-    return whole, _joined((states, *ended))
+    if moments.order is None:
+        sums = reshape(sums, (moments.times, moments.rows, -1))
+    seen, *ends = kind.layer(sums, *initial, moments.groups, moments.order, *kind.of(weights), backwards)
+    return seen if moments.order is not None else reshape(seen, (moments.times * moments.rows, -1)), tuple(ends)
 
 
-def _network(
-    kind: _Kind, data: Tensor, segments: Sequence[_Segment], initial: States, network: _Network
-) -> tuple[Tensor, States]:
-    """All layers over packed rows."""
+def _network(kind: _Kind, data: Tensor, moments: _Moments, initial: States, network: _Network) -> tuple[Tensor, States]:
+    """All layers over rows."""
     projected = len(initial) == 2 and initial[0].shape[2] != initial[1].shape[2]
     weights, directions = network.weights(kind, projected), 1 + network.bidirectional
-    _check(kind, data, segments[0].rows, initial, weights)
+    _check(kind, data, moments.rows, initial, weights)
     ends: list[States] = []
     for layer in range(network.num_layers):
         seen = []
         for number in range(layer * directions, (layer + 1) * directions):
             states = tuple(state[number] for state in initial)
             backwards = number % directions == 1
-            hidden, end = _direction(kind, data, segments, states, weights[number], backwards)
+            hidden, end = _direction(kind, data, moments, states, weights[number], backwards)
             seen.append(hidden)
             ends.append(end)
         data = seen[0] if directions == 1 else cat(seen, 1)
@@ -224,14 +188,17 @@ def _called(kind: _Kind, states: Any, input: Any, hx: Any, rest: tuple[Any, ...]
         times, batch = rows.shape[0], rows.shape[1]
         if not times:
             raise ShapeError("Expected sequence length to be larger than 0 in RNN", op=kind.op)
-        segments = [_Segment(0, times, batch)]
         network = _Network(params, has_biases, num_layers, dropout, train, bidirectional)
-        data, ends = _network(kind, reshape(rows, (times * batch, rows.shape[2])), segments, initial, network)
+        data, ends = _network(
+            kind, reshape(rows, (times * batch, rows.shape[2])), _Moments(times, batch), initial, network
+        )
         output = reshape(data, (times, batch, data.shape[1]))
         return (output.transpose(0, 1) if batch_first else output), *ends  # type: ignore[attr-defined]
     initial, (params, *facts) = states(rest[0]), rest[1:]
     require_tensors(kind.op, data=input, batch_sizes=hx, **{f"hx[{i}]": each for i, each in enumerate(initial)})
-    data, ends = _network(kind, input, _segments(hx.tolist()), initial, _Network(params, *facts))
+    groups, order = padded_places(hx.tolist())
+    moments = _Moments(groups[0].shape[0], groups[0].shape[1], groups, order)
+    data, ends = _network(kind, input, moments, initial, _Network(params, *facts))
     return data, *ends
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from brasa.functions.gathering import index_select
 from brasa.functions.joining import cat
-from brasa.functions.scattering import index_copy
+from brasa.functions.neural.packing import padded
 from brasa.functions.sorting import argsort
 from brasa.ir import dtype as dtypes
 from brasa.ir.errors import ArgumentError, ShapeError, ValueError
-from brasa.tensors.creation import full, tensor
+from brasa.tensors.creation import tensor
 from brasa.tensors.tensor import Tensor, type_text
 from brasa.tensors.views import narrow, reshape, transpose
+from brasa.tracing.sizes import SymbolicSize
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence",
@@ -102,34 +105,22 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     return None if permutation is None else argsort(permutation)
 
 
-def _plain_lengths(lengths: Any) -> list[Any]:
-    return lengths.tolist() if isinstance(lengths, Tensor) else [int(length) for length in lengths]
+def _numbers(sizes: Any) -> list[int]:
+    """Lengths or sizes as they are at this call: what is made of them is made anew at each."""
+    if isinstance(sizes, Tensor):
+        return sizes.tolist()  # type: ignore[attr-defined, no-any-return]
+    return [size.now() if isinstance(size, SymbolicSize) else int(size) for size in sizes]
 
 
-def _places(lengths: Sequence[Any], batch_first: bool, total: Any, left: bool = False) -> list[list[Any]]:
-    """For each sequence, where its elements lie among the rows of a padded batch of `total` moments."""
-    count = len(lengths)
-    return [
-        [number * total + time if batch_first else time * count + number
-         for time in range(left * (total - length), left * (total - length) + length)]
-        for number, length in enumerate(lengths)
-    ]  # fmt: skip
+def _inside(lengths: Sequence[int], moments: int) -> np.ndarray[Any, Any]:
+    """[time, n]: whether a sequence of that length goes on at a moment."""
+    return np.arange(moments)[:, None] < np.asarray(lengths)
 
 
-def _moments(each: list[list[Any]]) -> list[Any]:
-    """The same places moment by moment."""
-    return [places[time] for time in range(max(map(len, each))) for places in each if time < len(places)]
-
-
-def _rows(batch: Tensor) -> Tensor:
-    """The first two axes as one."""
-    return reshape(batch, (batch.shape[0] * batch.shape[1], *batch.shape[2:]))
-
-
-def _spread(data: Tensor, places: list[Any], shape: tuple[Any, ...], padding: float) -> Tensor:
-    """A batch of this shape with the rows of data in these places, and padding in the others."""
-    empty = full((shape[0] * shape[1], *shape[2:]), padding, dtype=data.dtype, device=data.device)
-    return reshape(index_copy(empty, 0, tensor(places, dtype=dtypes.int64), data), shape)
+def _spread(data: Tensor, inside: np.ndarray[Any, Any], turned: bool, padding: float) -> Tensor:
+    """The rows of data, one after the other, where that holds, and padding elsewhere; with both axes turned or not."""
+    places = np.where(inside, np.cumsum(inside).reshape(inside.shape) - 1, -1)
+    return padded(data, tensor(places.T if turned else places), padding)
 
 
 def pack_padded_sequence(
@@ -142,8 +133,9 @@ def pack_padded_sequence(
     op = "pack_padded_sequence"
     if input.ndim < 2:
         raise ShapeError(f"input must have 2 axes or more, it is {type_text(input)}", op=op)
-    numbers, batch_axis = _plain_lengths(lengths), 0 if batch_first else 1
-    size, most = int(input.shape[batch_axis]), int(input.shape[1 - batch_axis])
+    numbers, batch_axis = _numbers(lengths), 0 if batch_first else 1
+    shape = _numbers(input.shape[:2])
+    size, most = shape[batch_axis], shape[1 - batch_axis]
     if len(numbers) != size:
         raise ShapeError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(numbers)} "
                          f"(batch_size={size})", op=op)  # fmt: skip
@@ -155,15 +147,15 @@ def pack_padded_sequence(
     order = None
     if not enforce_sorted:
         sequence = sorted(range(size), key=lambda number: -numbers[number])
-        order, numbers = tensor(sequence, dtype=dtypes.int64), [numbers[number] for number in sequence]
+        order, numbers = tensor(sequence), [numbers[number] for number in sequence]
         input = index_select(input, batch_axis, order)
     elif any(a < b for a, b in zip(numbers, numbers[1:], strict=False)):
         raise ValueError("`lengths` array must be sorted in decreasing order when `enforce_sorted` is True", op=op,
                          hint="pass enforce_sorted=False")  # fmt: skip
-    places = _moments(_places(numbers, batch_first, most))
-    data = index_select(_rows(input), 0, tensor(places, dtype=dtypes.int64))
-    sizes = [sum(length > time for length in numbers) for time in range(numbers[0])]
-    return PackedSequence(data, tensor(sizes, dtype=dtypes.int64), order)
+    inside, places = _inside(numbers, most), np.arange(size * most).reshape(shape)
+    rows = reshape(input, (input.shape[0] * input.shape[1], *input.shape[2:]))
+    data = index_select(rows, 0, tensor((places.T if batch_first else places)[inside]))
+    return PackedSequence(data, tensor(inside.sum(1)[: numbers[0]]), order)
 
 
 def pad_packed_sequence(
@@ -173,20 +165,18 @@ def pad_packed_sequence(
 
     total_length: how many moments the batch has, by default as many as the longest sequence.
     """
-    sizes = sequence.batch_sizes.tolist()  # type: ignore[attr-defined]
+    sizes = _numbers(sequence.batch_sizes)
     total = len(sizes) if total_length is None else total_length
     if total < len(sizes):
         raise ValueError("Expected total_length to be at least the length of the longest sequence in input, but got "
                          f"total_length={total} and max sequence length being {len(sizes)}",
                          op="pad_packed_sequence")  # fmt: skip
-    lengths = [sum(size > number for size in sizes) for number in range(sizes[0])]
-    shape = (sizes[0], total) if batch_first else (total, sizes[0])
-    places = _moments(_places(lengths, batch_first, total))
-    padded = _spread(sequence.data, places, (*shape, *sequence.data.shape[1:]), padding_value)
-    known, back = tensor(lengths, dtype=dtypes.int64), sequence.unsorted_indices
+    lengths = _inside(sizes, sizes[0]).sum(1)
+    batch = _spread(sequence.data, _inside(lengths, total), batch_first, padding_value)
+    known, back = tensor(lengths), sequence.unsorted_indices
     if back is None:
-        return padded, known
-    return index_select(padded, 0 if batch_first else 1, back), index_select(known, 0, back)
+        return batch, known
+    return index_select(batch, 0 if batch_first else 1, back), index_select(known, 0, back)
 
 
 def pad_sequence(
@@ -206,16 +196,15 @@ def pad_sequence(
         if each.ndim == 0 or tuple(each.shape[1:]) != tail:
             raise ShapeError(f"sequence {number} is {type_text(each)}, sequence 0 {type_text(given[0])}: they may "
                              "differ in length only", op=op)  # fmt: skip
-    lengths = [int(each.shape[0]) for each in given]
-    total, count = max(lengths), len(lengths)
-    places = [place for each in _places(lengths, batch_first, total, padding_side == "left") for place in each]
-    return _spread(cat(given), places, (*((count, total) if batch_first else (total, count)), *tail), padding_value)
+    lengths = _numbers([each.shape[0] for each in given])
+    inside = _inside(lengths, max(lengths)).T
+    return _spread(cat(given), inside[:, ::-1] if padding_side == "left" else inside, not batch_first, padding_value)
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
     """The sequences of a padded batch, each of its own length: views."""
     batch = padded_sequences if batch_first else transpose(padded_sequences, 0, 1)
-    numbers = _plain_lengths(lengths)
+    numbers = _numbers(lengths)
     if len(numbers) != batch.shape[0]:
         raise ShapeError(f"{len(numbers)} lengths were given for {batch.shape[0]} sequences", op="unpad_sequence")
     return [narrow(each, 0, 0, length) for each, length in zip(batch, numbers, strict=True)]  # type: ignore[call-overload]
@@ -223,7 +212,7 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = F
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Sequences [length, ...] packed; without enforce_sorted they may come in any order."""
-    lengths = [int(sequence.shape[0]) for sequence in sequences]
+    lengths = [sequence.shape[0] for sequence in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 

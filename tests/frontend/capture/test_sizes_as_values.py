@@ -104,3 +104,17 @@ def test_attention_trains_on_every_batch_and_length_in_one_program():
         brasa.manual_seed(length)
         same(result, eager(x))
     assert len(brasa.explain(compiled).programs) == 1
+
+
+def test_a_tensor_of_python_numbers_has_open_sizes():
+    def function(x, words):
+        places = brasa.tensor(words)
+        return x[places] * brasa.tensor([0.5, 2.0, 1.0]), places.sum(), places.shape[0]
+
+    compiled, x = brasa.compile(function), numbers(9, 3)
+    for words in ([1, 4], [0, 8, 3, 3], [2], [5, 6, 7], [4, 1]):
+        (rows, total, count), expected = compiled(x, words), function(x, words)
+        same(rows, expected[0])
+        same(total, expected[1])
+        assert count == len(words)
+    assert len(brasa.explain(compiled).programs) == 1

@@ -11,6 +11,7 @@ import pytest
 
 import brasa
 from brasa import nn
+from brasa.functions.neural.packing import padded_places
 from brasa.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from tests.compiling import assert_compiles
 from tests.frontend.functions.harness import flat, same_bits
@@ -197,19 +198,60 @@ def test_one_program_for_all_lengths_and_batches() -> None:
                 same_bits(one, other)
 
 
-def test_packed_training_compiles_to_the_same_bits() -> None:
-    module = nn.LSTM(3, 4, batch_first=True)
+LENGTHS = ([3, 1, 2, 2, 1, 3, 2], [4], [2, 2, 2], [1, 5], [6, 4, 4, 1, 2])
+
+
+def trained_on_packed(module: Any, batch: Any, lengths: list[int]) -> Any:
+    """What a step of training gives, padded again, the last states, and the gradients."""
+    output, ends = module(pack_padded_sequence(batch, lengths, enforce_sorted=False))
+    padded, _ = nn.utils.rnn.pad_packed_sequence(output)
+    (padded * padded).sum().backward()
+    gradients = [parameter.grad for parameter in module.parameters()]
+    module.zero_grad()
+    return [padded.detach(), *(end.detach() for end in flat(ends)), *gradients]
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_one_program_for_all_sets_of_lengths(kind: str) -> None:
+    module = getattr(nn, kind)(3, 4, bidirectional=kind == "RNN")
+    run = brasa.compile(trained_on_packed, fullgraph=True)
+    with assert_compiles(1):
+        for lengths in LENGTHS:
+            batch = brasa.tensor(RANDOM.standard_normal((max(lengths) + 1, len(lengths), 3)).astype(np.float32))
+            for one, other in zip(run(module, batch, lengths), trained_on_packed(module, batch, lengths), strict=True):
+                same_bits(one, other)
+
+
+def test_packed_arguments_share_a_program() -> None:
+    module = nn.GRU(3, 4, batch_first=True)
     run = brasa.compile(module)
-    for lengths in ([3, 1], [2, 4]):
-        left = []
-        for call in (module, run):
-            packed = pack_padded_sequence(brasa.tensor(np.ones((2, 4, 3), np.float32)), lengths, True, False)
-            output, ends = call(packed)
-            (output.data * output.data).sum().backward()
-            left.append([output.data, *flat(ends), *(parameter.grad for parameter in module.parameters())])
-            module.zero_grad()
-        for one, other in zip(*left, strict=True):
-            same_bits(one, other)
+    with assert_compiles(1):
+        for lengths in LENGTHS:
+            packed = pack_padded_sequence(brasa.ones(len(lengths), max(lengths), 3), lengths, True, False)
+            left = []
+            for call in (module, run):
+                output, ends = call(packed)
+                (output.data * output.data).sum().backward()
+                left.append([output.data, *flat(ends), *(parameter.grad for parameter in module.parameters())])
+                module.zero_grad()
+            for one, other in zip(*left, strict=True):
+                same_bits(one, other)
+
+
+@pytest.mark.parametrize("lengths", [*LENGTHS, [9], [1] * 5, list(range(1, 30)), [40, 2, 1]])
+def test_places_of_packed_rows(lengths: list[int]) -> None:
+    descending = sorted(lengths, reverse=True)
+    sizes = [sum(length > time for length in lengths) for time in range(max(lengths))]
+    groups, order = padded_places(sizes)
+    rows = [row for group in groups for time in group.tolist() for row in time]
+    assert [rows[place] for place in order.tolist()] == list(range(sum(lengths)))
+    assert sum(row >= 0 for row in rows) == sum(lengths)
+    moments = [time for group in groups for time in group.tolist()]
+    assert [len(each) >= size for each, size in zip(moments, sizes, strict=True)]
+    alive = [[moment[n] >= 0 for moment in moments if n < len(moment)] for n in range(len(lengths))]
+    assert [sum(each) for each in alive] == descending
+    if len(lengths) > 20:
+        assert len(rows) < 1.3 * sum(lengths)
 
 
 def test_texts_and_state() -> None:
