@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,8 +20,10 @@ from brasa.execution.checking import numbers_of
 from brasa.ir import dim
 from brasa.ir.graph import Graph
 from brasa.ir.kernel import Kernel
+from brasa.ir.target import Target
 from brasa.passes import plan_memory
 from brasa.runtime import Executable
+from brasa.runtime.cache import llvmlite_version
 
 _MOST = 20_000  # of each kind of thing that are remembered
 _SPEED = 0  # LLVM's: eager mode is compiled with the other one
@@ -44,13 +47,13 @@ class Kernels:
             texts.append(modules.finish(made))
         for text in texts:
             if text not in self._code:
-                _remember(self._code, text, compile_text(text, target, _SPEED))
+                remember(self._code, text, _machine_code(text, target))
         return runtime.load(made.signature, [self._code[text] for text in texts], numbers_of(graph))
 
     def _lower(self, usual: Callable[..., Lowered], region: Graph, layouts: Layouts, *rest: Any) -> Lowered:
         key, symbols = region_key(region, layouts), region_symbols(region)
         if key not in self._lowered:
-            _remember(self._lowered, key, (usual(region, layouts, *rest), symbols))
+            remember(self._lowered, key, (usual(region, layouts, *rest), symbols))
         lowered, its_symbols = self._lowered[key]
         names = {its: dim.symbol(mine) for its, mine in zip(its_symbols, symbols, strict=True)}
         return replace(
@@ -64,13 +67,26 @@ class Kernels:
         if key not in self._emitted:
             own = Module(module.target)
             usual(own, kernel, name)
-            _remember(self._emitted, key, (own.functions, own.declarations, kernel.body))
+            remember(self._emitted, key, (own.functions, own.declarations, kernel.body))
         functions, declarations, _ = self._emitted[key]
         module.functions += functions
         module.declarations |= declarations
 
 
-def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
+def _machine_code(text: str, target: Target) -> bytes:
+    """What LLVM makes of a text: from disk, whichever process or version of brasa wrote that text, or made now."""
+    parts = (text, target.key, llvmlite_version(), str(_SPEED))
+    key, disk = hashlib.sha256("\0".join(parts).encode()).hexdigest(), runtime.disk_cache()
+    entry = disk.read(key)
+    if entry is not None:
+        return entry.code[0]
+    made = compile_text(text, target, _SPEED)
+    disk.write(key, {}, [made])
+    return made
+
+
+def remember(known: dict[Any, Any], key: Any, value: Any) -> None:
+    """Note a value; all that was known is forgotten when it has become much."""
     if len(known) >= _MOST:
         known.clear()
     known[key] = value

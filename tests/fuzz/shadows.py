@@ -18,7 +18,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.program import CheckNote
 from brasa.passes import run
 from brasa.runtime import Buffer, Executable, Frame
-from tests.fuzz.kernels import Kernels
+from tests.fuzz.kernels import Kernels, remember
 from tests.fuzz.variants import WHOLE, variants_of
 from tests.passes.checks import same_bits
 
@@ -149,6 +149,7 @@ class Compiler:
     def __init__(self) -> None:
         self.kernels = Kernels()
         self.made: dict[tuple[str, bool], Shadowed] = {}
+        self.eager: dict[str, Executable] = {}  # places do not matter: they are what messages of checks say
         self.variants_too, self.variants = True, 0
         self.start()
 
@@ -160,8 +161,11 @@ class Compiler:
     def load(self, graph: Graph, text: str, places: tuple[str, ...]) -> Any:
         """The executable of a graph; of eager mode's every fourth is optimised as users have it, and goes to disk."""
         if not graph.name.startswith("compiled"):
-            usual = zlib.crc32(text.encode()) % _USUAL_EVERY == 0
-            return _usual(graph, text, places) if usual else self.kernels.compile(run(graph))
+            if text not in self.eager:
+                usual = zlib.crc32(text.encode()) % _USUAL_EVERY == 0
+                made = _usual(graph, text, places) if usual else self.kernels.compile(run(graph))
+                remember(self.eager, text, made)
+            return self.eager[text]
         key = text, self.variants_too
         if key not in self.made:
             if len(self.made) >= _MOST:
