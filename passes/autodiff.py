@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from threading import Lock
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -12,7 +12,7 @@ from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological, unseen
 from brasa.ir.ops.control import again, call, custom, items
 from brasa.ir.ops.elementwise import add
-from brasa.ir.ops.source import full, full_like, make_input
+from brasa.ir.ops.source import full_like, make_input
 from brasa.ir.types import TensorType, TupleType
 from brasa.passes.nested_gradients import nested_gradients
 from brasa.passes.recompute import Twins
@@ -32,7 +32,11 @@ def autodiff(graph: Graph) -> Graph:
     if not _speaks_of_gradients(graph):
         return graph
     gradients = [node for node in graph.nodes if node.op.name == "gradient"]
-    again = set(topological(operand for node in gradients for operand in node.operands))
+    return _expanded(graph, set(topological(operand for node in gradients for operand in node.operands)))
+
+
+def _expanded(graph: Graph, again: Container[Node]) -> Graph:
+    """The graph with its gradients written out. again: those that will themselves be differentiated, among others."""
     program = Growing(graph.inputs)
     new: dict[Node, Node] = {node: node for node in graph.inputs}
     expanded: dict[Node, list[Node]] = {}
@@ -52,6 +56,16 @@ def autodiff(graph: Graph) -> Graph:
         new[node] = program.append(node.replace(operands, **held))
     outputs = tuple(new[node] for node in graph.outputs)
     return Graph(graph.name, graph.inputs, tuple(program.nodes), outputs, graph.updates)
+
+
+def are_reached(outputs: Sequence[Node], values: Sequence[Node]) -> tuple[bool, ...]:
+    """Whether a gradient of the outputs reaches each of the values: what has none on a tape has no gradient, not 0."""
+    together = (*outputs, *values)
+    inputs = [node for node in topological(together) if node.op.name == "input"]
+    graph = _expanded(held := graph_of("reach", inputs, together), held.nodes)
+    ends, by = graph.outputs[: len(outputs)], graph.outputs[len(outputs) :]
+    found = differentiate(Growing(graph.inputs, graph.nodes), ends, [full_like(end, 1) for end in ends], by, whole=True)
+    return tuple(gradient is not None for gradient in found)
 
 
 def _speaks_of_gradients(graph: Graph) -> bool:
@@ -149,12 +163,12 @@ def _contributions(
     held = node.attrs["graph"] if node.op.name == "call" else _graph_of_one(node) if whole else None
     if held is not None:
         types = item_types(node.type)
-        given = [full(type, 0) if g is None else g for type, g in zip(types, gradients, strict=True)]
-        seeds = [g for type, g in zip(types, given, strict=True) if is_differentiable(type)]
-        graph = vjp_graph(held, wanted)
+        seeds = [g for type, g in zip(types, gradients, strict=True) if g is not None and is_differentiable(type)]
+        coming = tuple(g is not None or not is_differentiable(type) for type, g in zip(types, gradients, strict=True))
+        graph, reached = (vjp_graph(held, wanted), wanted) if all(coming) else partial_vjp_graph(held, wanted, coming)
         operands = _those_read(node.operands, graph) if whole else node.operands
-        results = iter(items(call(*operands, *seeds, graph=graph)))
-        return [next(results) if each else None for each in wanted]
+        results = iter(items(call(*operands, *seeds, graph=graph)) if any(reached) else ())
+        return [next(results) if each else None for each in reached]
     if node.op.kind is Kind.NESTED:
         return nested_gradients(node, gradients, wanted, vjp_graph)
     if node.op.vjp is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from brasa.execution.tape import Edge, edge_of
 from brasa.ir.graph import Node, topological
 from brasa.ir.ops import control
 from brasa.ir.types import TensorType
+from brasa.passes.autodiff import are_reached
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError
 
@@ -19,23 +21,32 @@ def leaves_of(
     """Those of the leaves that gradients of the nodes get to; CaptureError where these go on outside the program."""
     if any(_comes_from_tape(node, bindings) for node in topological(nodes)):
         raise CaptureError("a backward that goes on outside the compiled function")
-    reached = _behind(nodes, leaves)
-    return tuple(leaf for leaf in leaves if leaf in reached)
+    return tuple(compress(leaves, _are_reached(nodes, tuple(leaves), leaves)))
 
 
 def used_of(
     nodes: tuple[Node, ...], wanted: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
 ) -> tuple[bool, ...]:  # fmt: skip
     """Of each wanted value whether gradients of the nodes get there; CaptureError where only the tape can tell."""
-    reached = _behind(nodes, leaves)
-    if any(node not in reached and _comes_from_tape(node, bindings) for node in wanted):
+    used = _are_reached(nodes, wanted, leaves)
+    if any(not each and _comes_from_tape(node, bindings) for node, each in zip(wanted, used, strict=True)):
         raise CaptureError("a gradient by a value that was computed outside the compiled function, or before a cut")
-    return tuple(node in reached for node in wanted)
+    return used
 
 
 def _comes_from_tape(node: Node, bindings: Mapping[Node, Any]) -> bool:
     bound = bindings.get(node)
     return isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input"
+
+
+def _are_reached(
+    nodes: tuple[Node, ...], values: tuple[Node, ...], leaves: Mapping[Node, Tensor]
+) -> tuple[bool, ...]:  # fmt: skip
+    """Whether gradients of the nodes get to each value. What reads another gradient need not depend on all it reads."""
+    behind = _behind(nodes, leaves)
+    if any(node.op.name == "gradient" for node in behind):
+        return are_reached(nodes, values)
+    return tuple(value in behind for value in values)
 
 
 def _behind(nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> set[Node]:

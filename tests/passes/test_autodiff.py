@@ -97,13 +97,12 @@ def test_a_call_is_differentiated_as_a_whole() -> None:
         graph(
             held
             + """
-        graph half_vjp(a: f32[m], g0: f32[m], g1: f32[m]) {
-          %0: f32[m] = add(g0, g1)
-          %1: f32[m] = mul(%0, a)
-          %2: f32[m] = add(g1, %1)
-          %3: f32[m] = mul(%0, a)
-          %4: f32[m] = add(%2, %3)
-          return %4
+        graph half_vjp(a: f32[m], g0: f32[m]) {
+          %0: f32[m] = mul(g0, a)
+          %1: f32[m] = add(g0, %0)
+          %2: f32[m] = mul(g0, a)
+          %3: f32[m] = add(%1, %2)
+          return %3
         }
         graph g(x: f32[n], g: f32[n]) {
           %0: (f32[n], f32[n]) = call(x, graph=@half)
@@ -111,10 +110,9 @@ def test_a_call_is_differentiated_as_a_whole() -> None:
           %2: f32[n] = mul(%1, x)
           %3: f32[n] = mul(g, x)
           %4: f32[n] = mul(g, %1)
-          %5: f32[n] = constant(value=0)
-          %6: f32[n] = call(x, %5, %3, graph=@half_vjp)
-          %7: f32[n] = add(%4, %6)
-          return %7
+          %5: f32[n] = call(x, %3, graph=@half_vjp)
+          %6: f32[n] = add(%4, %5)
+          return %6
         }
         """
         )
