@@ -117,6 +117,7 @@ class Signature:
     updates: pairs (output, input): that output's pointer is the input's own.
     sizes: the values that entry expects, in order. slots: the bytes of each part of the arena; lives: between which
     launches it is in use, so that parts may overlap, or () if all always are. steps: what the host runs, by number.
+    sure: the outputs whose memory is untouched when a check fails.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Signature:
     checks: tuple[CheckNote, ...] = ()
     steps: tuple[HostStep, ...] = ()
     lives: tuple[Life, ...] = ()
+    sure: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ def signature_to_json(signature: Signature) -> dict[str, Any]:
             [note.op, note.where, str(note.bound), note.input, str(note.least), note.fact] for note in signature.checks
         ],
         "steps": [_step_to_json(step) for step in signature.steps],
+        "sure": list(signature.sure),
     }
 
 
@@ -280,6 +283,7 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
         ),
         tuple(_step_from_json(*step) for step in data["steps"]),
         tuple((int(first), int(last)) for first, last in data["lives"]),
+        tuple(map(int, data["sure"])),
     )
 
 

@@ -9,7 +9,7 @@ from brasa.runtime.cpu import get_num_threads, set_num_threads
 from brasa.runtime.device import Device, get_device, register_device
 from brasa.runtime.executable import Executable, Frame, load
 from brasa.runtime.host import take_failure
-from brasa.runtime.memory import Buffer, allocate, release_unused
+from brasa.runtime.memory import Buffer, allocate, is_own, release_unused
 from brasa.runtime.settings import Settings, settings
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "disk_cache",
     "get_device",
     "get_num_threads",
+    "is_own",
     "load",
     "register_device",
     "release_unused",

@@ -39,6 +39,11 @@ class _OwnBuffer(Buffer):
         self.owner.append(self.ptr)
 
 
+def is_own(buffer: Buffer) -> bool:
+    """Whether the memory came from `allocate`, so that nobody has it who does not have the buffer."""
+    return buffer.__class__ is _OwnBuffer
+
+
 class _FreeList(list[int]):
     """Addresses of unused blocks of one size. Appending and popping are atomic, so threads need no lock."""
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import Trial, output_parts
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Layouts, Marks, Writer
-from brasa.ir.dim import Size
+from brasa.ir.dim import Size, substitute
 from brasa.ir.graph import CHECKED, Graph, Kind, Node, topological
 from brasa.ir.kernel import Expr, const
+from brasa.ir.ops.index import checked
 from brasa.ir.program import Place
 from brasa.ir.region import anchor, form
+from brasa.ir.sizes import bind
 from brasa.ir.target import Target
+
+Check: TypeAlias = "Node | tuple[tuple[Node, int], Size, Size]"
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,14 @@ def commit_order(
     resolve: Callable[[Node], tuple[Node, int]],
     updates: Sequence[Update],
     marks: Sequence[Marks],
-) -> tuple[list[Node], list[Update]]:
-    """An order of the calls, and the updates that their calls may write in place.
+) -> tuple[list[Node], list[Update], int]:
+    """An order of the calls, the updates that their calls may write in place, and after how many calls none may fail.
 
     In place: no call that runs later reads the input or may fail a check, and the call itself reads the input only at
     the element that it writes. A call that could not commit where it stands runs at the end, with all that need it.
     """
     reads = {call: {resolve(operand)[0] for operand in call.operands} for call in calls}
-    checks = {call for call in calls if may_fail(call)}
+    checks = {call: found for call in calls if (found := checks_of(call, resolve))}
     writers: dict[Node, list[Update]] = {}
     for update in updates:
         writers.setdefault(update.node, []).append(update)
@@ -52,7 +57,7 @@ def commit_order(
         """The updates after whose calls nothing reads what they overwrite, and nothing may fail."""
         place = {call: number for number, call in enumerate(order)}
         last_read = {read: place[call] for call in order for read in reads[call]}
-        last_check = max((place[call] for call in checks), default=-1)
+        last_check = last_to_fail(order, checks)
         return {
             update for update in updates
             if update.node.op.name == "fused" and not (update.renamed and marks[update.input])
@@ -74,15 +79,44 @@ def commit_order(
         if free and update in committed and _reads_in_place(graph, target, update, resolve, marks):
             in_place.append(update)
             taken.add(value)
-    return order, in_place
+    return order, in_place, last_to_fail(order, checks) + 1
 
 
-def may_fail(call: Node) -> bool:
-    """Whether the call has a check."""
+def checks_of(call: Node, resolve: Callable[[Node], tuple[Node, int]]) -> set[Check]:
+    """What the call checks: (a value, the least that may be there, the bound) where it checks all of what it is given.
+
+    Two checks that are equal fail together.
+    """
     if call.op.kind is Kind.HOST:
-        return True
-    held = (value for value in call.attrs.values() if isinstance(value, Graph))
-    return any(node.op.kind in CHECKED or may_fail(node) for graph in held for node in graph.nodes)
+        return {call}
+    found: set[Check] = set()
+    for held in call.attrs.values():
+        for node in held.nodes if isinstance(held, Graph) else ():
+            if node.op.kind in CHECKED and call.op.name == "fused":
+                number, *bounds = checked(node)
+                value = node.operands[number]
+                while value.op.name in ("reshape", "expand"):
+                    value = value.operands[0]
+                if value not in held.inputs:
+                    found.add(node)
+                    continue
+                sizes = bind([x.tensor for x in held.inputs], [x.tensor for x in call.operands])
+                least, bound = (substitute(size, sizes) for size in bounds)
+                found.add((resolve(call.operands[held.inputs.index(value)]), least, bound))
+            elif node.op.kind in CHECKED or checks_of(node, lambda operand: (operand, 0)):
+                found.add(node)
+    return found
+
+
+def last_to_fail(order: Sequence[Node], checks: Mapping[Node, set[Check]]) -> int:
+    """The place of the last call at which the program may end: one that checks what none before it has checked."""
+    seen, last = set[Check](), -1
+    for place, call in enumerate(order):
+        new = checks.get(call, set[Check]()) - seen
+        if new:
+            seen |= new
+            last = place
+    return last
 
 
 def _reads_in_place(

@@ -62,12 +62,16 @@ def lower(
     """
     shared = _Shared(target, schedules, made)
     inputs = [Location(Place("input", i), node.attrs.get("strides", ()), i) for i, node in enumerate(graph.inputs)]
-    launches = _Lowering(graph, shared, inputs, [Place("output", i) for i in range(len(graph.outputs))]).run()
+    outputs = [Place("output", i) for i in range(len(graph.outputs))]
+    lowering = _Lowering(graph, shared, inputs, outputs)
+    launches = lowering.run()
+    unsure = set(_touched(launches[: lowering.unsure]))
     signature = Signature(
         graph.name,
         tuple(Input(n.attrs["name"], n.tensor, n.attrs.get("strides", ())) for n in graph.inputs),
         tuple(output.tensor for output in graph.outputs),
         graph.updates, tuple(dict.fromkeys(_sizes(launches))), (), tuple(shared.notes), tuple(shared.steps),
+        sure=tuple(place.index for place in outputs if place not in unsure),
     )  # fmt: skip
     return Program(signature, tuple(launches), tuple(shared.temporaries))
 
@@ -79,6 +83,18 @@ def _sizes(steps: Iterable[Step]) -> Iterator[SizeValue]:
             yield from (size for size in step.sizes if not isinstance(size, int))
         if not isinstance(step, Launch):
             yield from _sizes(step.steps if isinstance(step, Loop) else (*step.then, *step.otherwise))
+
+
+def _touched(steps: Iterable[Step]) -> Iterator[Place]:
+    """All places that the steps read or write."""
+    for step in steps:
+        if isinstance(step, Launch):
+            yield from step.buffers
+        elif isinstance(step, Loop):
+            yield from (part.base for part in step.parts)
+            yield from _touched(step.steps)
+        else:
+            yield from _touched((*step.then, *step.otherwise))
 
 
 class _Shared:
@@ -141,6 +157,7 @@ class _Lowering:
             (node, 0): location for node, location in zip(graph.inputs, inputs, strict=True)
         }
         self.launches: list[Step] = []
+        self.unsure = 0  # how many of the steps run while checks may fail
 
     def run(self) -> list[Step]:
         """The steps that compute the graph's outputs from its inputs."""
@@ -151,7 +168,7 @@ class _Lowering:
             for output, input in self.graph.updates
             if results[output][0] is not self.graph.inputs[input]
         ]
-        order, in_place = commit_order(
+        order, in_place, unsure = commit_order(
             self.graph, self.shared.target, self.calls, self.resolve, updates, self.input_marks
         )
         done = set(in_place)
@@ -161,13 +178,15 @@ class _Lowering:
             writing.setdefault(update.node, []).append(update)
         self.place_outputs(results, in_place, late)
         self.copy_inputs(results, late)
-        for call in order:
+        for number, call in enumerate(order, 1):
             if call.op.kind is Kind.HOST:
                 self.launch_step(call)
             elif call.op.kind is Kind.NESTED:
                 self.launch_nested(call)
             else:
                 self.launch_call(call, writing.get(call, ()))
+            if number == unsure:
+                self.unsure = len(self.launches)
         self.copy_results(results, late)
         return self.launches
 

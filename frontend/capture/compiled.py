@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import STATE
+from brasa.capture.ends import forget
 from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, watching
@@ -108,13 +109,17 @@ class CompiledFunction:
         self._tables = tuple(capture.moving.tables.values())
         if self._settled:
             self._try_to_seal(capture, observation, holding, entry, (args, kwargs, key, tensors, result))
-        capture.scope.end()
+        self._end(capture)
         return in_numbers(result) if capture.scope.hints else result
 
     def _capture(
         self, tensors: list[Tensor], names: Callable[[], dict[int, str]], observation: Observation | None
     ) -> Capture:
         return Capture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes, observation)
+
+    def _end(self, capture: Capture) -> None:
+        capture.scope.end()
+        forget(capture)
 
     def _observation(self) -> Observation | None:
         self._wait -= 1

@@ -65,6 +65,16 @@ def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
         tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
 
 
+def forget(capture: Capture) -> None:
+    """Let go of all that a call that is over has seen, because much refers to its capture in cycles."""
+    capture.outcome, capture.settled, capture.effects, capture.last = [], [], [], None
+    for seen in (
+        capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
+        capture.leaves, capture.states, capture.shown, capture.gradients, capture.generators,
+    ):  # fmt: skip
+        seen.clear()
+
+
 def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
     """What a traced view shows of the tensor that stands for its memory, eagerly."""
     path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]

@@ -52,6 +52,9 @@ class Retraced(CompiledFunction):
         self.latest = RetracedCapture(self.root, tensors, self.dynamic, self.fullgraph, names, self.passes, observation)
         return self.latest
 
+    def _end(self, capture: Capture) -> None:
+        capture.scope.end()  # what it saw will be compared
+
     def _compare(self, form: Sealed, expected: Sequence[Any], tensors: Sequence[Tensor], result: Any) -> None:
         """Raise unless a call did what its sealed form would have done."""
         capture, fact = self.latest, f"{self.name} is not what it was sealed as"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
+from weakref import ref
 
 from brasa._state import DEFAULTS, STATE
 from brasa.capture.any_size import AnySize, any_size
@@ -18,7 +20,7 @@ from brasa.execution.tape import Edge, FreedNode, edge_of, is_hooked, run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
 from brasa.random import Generator
-from brasa.runtime import allocate
+from brasa.runtime import Buffer, allocate, is_own
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.arguments import Draw
 from brasa.tracing.held import Held
@@ -57,10 +59,20 @@ class Candidate:
 
 
 class Entry:
-    """The state at the beginning of a call that is not covered by facts: gradients."""
+    """The state at the beginning of a call that is not covered by facts: gradients, which may be dropped in it.
+
+    specs: by the ids of the tensors, those of their gradients.
+    """
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self.grads = {id(tensor): tensor._grad for tensor in tensors}
+        present = {id(tensor): tensor._grad for tensor in tensors}
+        self.specs = {number: None if grad is None else grad._spec for number, grad in present.items()}
+        self._grads = {number: None if grad is None else ref(grad) for number, grad in present.items()}
+
+    def had(self, tensor: Tensor, grad: Tensor | None) -> bool:
+        """Whether this was the tensor's gradient."""
+        known = self._grads.get(id(tensor))
+        return grad is None if known is None else grad is not None and grad is known()
 
 
 class Sealed:
@@ -86,6 +98,11 @@ class Sealed:
         self.sizes = sizes
         self.grad_enabled, self.autocast, self.dtype = STATE.grad_enabled, STATE.autocast, DEFAULTS.dtype
         self.notable = tuple(note if note.freed or note.grad_of is not None else None for note in outputs)
+        read = [value for kind, value in sources if kind == "grad"]
+        self.renewed = {  # outputs that take the place of gradients that the program does not read
+            number: note.grad_of for number, note in enumerate(outputs)
+            if note.grad_of is not None and not any(note.grad_of is tensor for tensor in read)
+        }  # fmt: skip
         self.has_notes = any(note is not None for note in self.notable)
         self.tracked = any(note.tracked for note in self.outputs)
         self.landings = dict(graph.updates)
@@ -167,10 +184,13 @@ class Sealed:
 
     def run(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> Any:
         """The result, everything written and every gradient set as the function would have."""
-        bound = self.bounds[key]
-        if bound is None or self.tracked:
-            results = self._run_slowly(tensors, key)
+        if self.tracked:
+            results = self._run_on_tape(tensors)
         else:
+            bound = self.bounds[key]
+            if bound is None:
+                specs = tuple(o._spec if isinstance(o, Tensor) else None for o in self.operands(tensors))
+                bound = self.bounds[key] = self.runner.bind(specs)
             pointers = self.pointers.copy()
             for index, place in self.places:
                 pointers[index] = tensors[place]._ptr
@@ -199,7 +219,8 @@ class Sealed:
             if index in landings:
                 pointers.append(pointers[landings[index]])
             else:
-                buffer = allocate(nbytes)
+                kept = self._replaced(index, spec, tensors) if index in self.renewed and index in bound.sure else None
+                buffer = kept or allocate(nbytes)
                 pointers.append(buffer.ptr)
                 results.append(make(buffer, spec))
         status = bound.call(*pointers)
@@ -210,6 +231,15 @@ class Sealed:
             (tensors[value] if kind == "argument" else value)._buffer.version += 1
         return results
 
+    def _replaced(self, index: int, spec: Any, tensors: Sequence[Tensor]) -> Buffer | None:
+        """The memory of the gradient that an output takes the place of, if nobody else refers to it."""
+        place = self.renewed[index]
+        owner: Any = tensors[place] if isinstance(place, int) else place
+        if getrefcount(owner._grad) != 2 or owner._grad._spec is not spec or getrefcount(owner._grad._buffer) != 2:
+            return None
+        old = owner._grad
+        return old._buffer if is_own(old._buffer) and old._ptr == old._buffer.ptr else None
+
     def operands(self, tensors: Sequence[Tensor]) -> list[Any]:
         """What the program reads when a call is given these tensors."""
         return [
@@ -218,13 +248,9 @@ class Sealed:
             for kind, value in self.sources
         ]  # fmt: skip
 
-    def _run_slowly(self, tensors: Sequence[Tensor], key: tuple[Any, ...]) -> list[Tensor]:
-        """The first call of a signature, and calls that the tape records."""
+    def _run_on_tape(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """A call that the tape records."""
         operands = self.operands(tensors)
-        if not self.tracked:
-            specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
-            bound = self.bounds[key] = self.runner.bind(specs)
-            return self.runner.execute(bound, operands)
         written = [(operands[i], operands[i]._requires_grad, edge_of(operands[i])) for i in self.landings.values()]
         results = run_graph(self.graph, "compiled", operands, passes=self.passes)
         for target, needs, edge in written:
@@ -284,31 +310,28 @@ def seal(
     places = {id(tensor): i for i, tensor in enumerate(arguments)}
     tensors = candidate.tensors
     sources = [
-        _source(capture.anew.get(node, capture.bound_before[node]), places, entry.grads, candidate, arguments)
+        _source(capture.anew.get(node, capture.bound_before[node]), places, entry, candidate, arguments)
         for node in run.inputs
     ]
-    notes, template = outcome(capture, result, places, tensors, entry.grads)
+    notes, template = outcome(capture, result, places, tensors, entry.had)
     if candidate.calls_users and (moving.last is not capture.here or template.has_numbers()):
         raise Impure("a schedule calls a function of yours, and its step is not the last thing that happens")
     holders = [tensor for tensor in tensors if tensor._requires_grad and candidate.reads_gradients]
-    present = [(tensor, entry.grads[id(tensor)]) for tensor in holders]
-    grads = [(tensor, None if grad is None else grad._spec) for tensor, grad in present]
+    grads = [(tensor, entry.specs[id(tensor)]) for tensor in holders]
     fixed = {id(value._buffer) for kind, value in sources if kind == "fixed" and isinstance(value, Tensor)}
     if run.graph.updates and share_memory(arguments, fixed):
         raise Impure("it writes memory that arguments share")
     draws = [(generator, generator.offset - first) for generator, first in capture.generators.items()]
     given = [note.grad_of for note in notes if isinstance(note.grad_of, int)]
-    before = [(place, entry.grads[id(arguments[place])]) for place in given]
-    specs = [(place, None if grad is None else grad._spec) for place, grad in before]
+    specs = [(place, entry.specs[id(arguments[place])]) for place in given]
     sizes = None if candidate.transforms else any_size(capture, key, arguments, run.graph)
     return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws,
                   moving.distinct(candidate.free), tuple(moving.schedules), sizes, capture.passes)  # fmt: skip
 
 
 def _source(
-    value: Any, places: dict[int, int], entry: dict[int, Tensor | None], candidate: Candidate,
-    arguments: Sequence[Tensor],
-) -> Source:  # fmt: skip
+    value: Any, places: dict[int, int], entry: Entry, candidate: Candidate, arguments: Sequence[Tensor]
+) -> Source:
     if isinstance(value, Draw):
         return value.kind, (value.generator, value.after)
     if isinstance(value, Held):
@@ -318,7 +341,7 @@ def _source(
     if id(value) in places:
         return "argument", places[id(value)]
     for tensor in (*candidate.tensors, *arguments):
-        if entry.get(id(tensor)) is value:
+        if entry.had(tensor, value):
             if id(tensor) in places:
                 raise Impure("it adds to the gradient of an argument")
             return "grad", tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from brasa.capture.facts import same
@@ -88,15 +88,15 @@ class Template:
 
 def outcome(
     capture: Capture, result: Any, places: Mapping[int, int], tensors: Sequence[Tensor],
-    entry: Mapping[int, Tensor | None],
+    had: Callable[[Tensor, Tensor | None], bool],
 ) -> tuple[list[OutputNote], Template]:  # fmt: skip
     """What becomes of the outputs of a call that has been followed, and the form of its result.
 
-    places: the numbers of its arguments, by their ids; tensors: those that its proof reached; entry: their gradients
-    before. Impure where a later call could not be given the same.
+    places: the numbers of its arguments, by their ids; tensors: those that its proof reached; had: whether one had a
+    gradient before. Impure where a later call could not be given the same.
     """
     made = _Outcome(capture, places, tensors)
-    made.note_gradients(entry)
+    made.note_gradients(had)
     pattern = made.pattern(result)
     made.check_all_used()
     named = {
@@ -117,7 +117,7 @@ class _Outcome:
         self.used: dict[int, Tensor] = {}
         self.names: set[str] = set()  # sizes that places of views depend on
 
-    def note_gradients(self, entry: Mapping[int, Tensor | None]) -> None:
+    def note_gradients(self, had: Callable[[Tensor, Tensor | None], bool]) -> None:
         """Which outputs are gradients now."""
         for tensor in dict.fromkeys((*self.tensors, *self.capture.leaves.values())):
             grad = tensor._grad
@@ -127,7 +127,7 @@ class _Outcome:
                     raise Impure("a gradient is a view")
                 self.notes[index].grad_of = self.places.get(id(tensor), tensor)
                 self.used[id(grad)] = grad
-            elif grad is not entry.get(id(tensor)):
+            elif not had(tensor, grad):
                 raise Impure("it drops gradients")
 
     def pattern(self, value: Any) -> Any:

@@ -150,12 +150,14 @@ def frame_for(code: Executable, specs: tuple[Spec | None, ...]) -> Frame:
 
 
 class Bound:
-    """A runner made ready for operands of given specs."""
+    """A runner made ready for operands of given specs. sure: outputs whose memory is untouched when the call fails."""
 
-    __slots__ = ("call", "nbytes", "specs")
+    __slots__ = ("call", "nbytes", "specs", "sure")
 
-    def __init__(self, call: Any, specs: tuple[Spec, ...], nbytes: tuple[int, ...]) -> None:
-        self.call, self.specs, self.nbytes = call, specs, nbytes
+    def __init__(
+        self, call: Any, specs: tuple[Spec, ...], nbytes: tuple[int, ...], sure: frozenset[int] = frozenset()
+    ) -> None:
+        self.call, self.specs, self.nbytes, self.sure = call, specs, nbytes, sure
 
 
 class Runner:
@@ -209,7 +211,7 @@ class Runner:
             spec_of(type.dtype, shape[: type.rank], None, type.device)
             for type, shape in zip(types, frame.shapes, strict=True)
         ]
-        return Bound(frame.call, tuple(outputs), frame.nbytes)
+        return Bound(frame.call, tuple(outputs), frame.nbytes, frozenset(self._machine_code().signature.sure))
 
     def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs; one that updates an input is that input."""

@@ -38,6 +38,7 @@ SIGNATURE = Signature(
     steps=(
         HostStep("resize", (TensorType((N, 2), float32),), (TensorType((M,), float32),), (("to", M), ("axes", (0, 1)))),
     ),
+    sure=(0,),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from brasa.functions.arithmetic import abs, add, mul, neg, sub, true_divide
 from brasa.functions.comparison import where
-from brasa.functions.elementwise import in_floats, widened
+from brasa.functions.elementwise import filled, in_floats, widened
 from brasa.functions.exponential import exp, expm1, log1p, minus_magnitude, sigmoid, softplus_of
 from brasa.functions.extrema import clamp
 from brasa.functions.extrema import relu as plain_relu
@@ -19,6 +19,7 @@ from brasa.functions.special import erf
 from brasa.functions.trigonometry import tanh
 from brasa.ir.errors import BrasaError, ValueError
 from brasa.ir.ops import elementwise as ops
+from brasa.ir.ops.control import custom
 from brasa.ir.ops.move import slice_
 from brasa.random import next_draw
 from brasa.tensors.inplace import in_place
@@ -174,11 +175,23 @@ def mish(input: Tensor) -> Tensor:
 @function
 @in_floats
 def _gelu(input: Tensor, approximate: str) -> Tensor:
+    half = mul(input, 0.5)
     if approximate == "tanh":
-        x = clamp(input, -50.0, 50.0)  # beyond, tanh is 1, and powers need not overflow
-        inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), math.sqrt(2 / math.pi))
-        return mul(mul(input, 0.5), add(tanh(inner), 1))
-    return mul(mul(input, 0.5), add(erf(mul(input, math.sqrt(0.5))), 1))
+        x, factor = clamp(input, -50.0, 50.0), math.sqrt(2 / math.pi)  # beyond, tanh is 1, and powers need not overflow
+        square = mul(x, x)
+        bent = tanh(mul(add(x, mul(mul(square, x), 0.044715)), factor))
+        twice = add(bent, 1)
+        steepness = mul(mul(sub(1, mul(bent, bent)), add(mul(square, 3 * 0.044715 * factor), factor)), half)
+    else:
+        twice = add(erf(mul(input, math.sqrt(0.5))), 1)
+        steepness = mul(input, mul(exp(neg(mul(input, half))), math.sqrt(0.5 / math.pi)))
+    return _sloping(mul(half, twice), input, add(mul(twice, 0.5), steepness))
+
+
+def _sloping(value: Tensor, input: Tensor, slope: Tensor) -> Tensor:
+    """The value, whose gradient by the input is the slope times its own: all that has to be kept for it."""
+    result, gradient = filled(input, 0), filled(input, 0)  # stand for what there is when gradients are made
+    return apply(custom, value, input, result, gradient, mul(gradient, slope), outputs=1, values=1, once=False)
 
 
 @operator(namespace="nn.functional", out=True)

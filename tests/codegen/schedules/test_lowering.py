@@ -226,6 +226,33 @@ graph main(p: f32[n], g: f32[n]) {
     np.testing.assert_array_equal(p, wanted)
 
 
+CHECKED = (
+    STEP.replace("SIZE", "n")
+    + """
+graph look(x: f32[n], i: i64[t]) {
+  %0: f32[t] = gather(x, i, axis=0)
+  return %0
+}
+graph main(p: f32[n], x: f32[n], y: f32[m], i: i64[t], j: i64[t]) {
+  %0: f32[t] = fused(x, i, graph=@look)
+  %1: f32[n] = fused(p, x, graph=@grow)
+  %2: f32[t] = fused(AGAIN, graph=@look)
+  return %1 into p, %0, %2
+}"""
+)
+
+
+@pytest.mark.parametrize(
+    ("again", "order", "sure"),
+    [("x, i", "look grow look", (0, 2)), ("x, j", "look look grow", (0,)), ("y, i", "look look grow", (0,))],
+)
+def test_what_has_been_checked_before_cannot_fail(again: str, order: str, sure: tuple[int, ...]) -> None:
+    """Another index, and the same in a tensor of another size, can."""
+    program = machine(CHECKED.replace("AGAIN", again)).program
+    assert " ".join(launch.kernel.name for launch in program.launches) == order
+    assert program.signature.sure == sure
+
+
 FLIPPED = """
 graph flip(p: f32[n]) {
   %0: f32[n] = slice(p, starts=[n-1], sizes=[n], steps=[-1])
