@@ -338,7 +338,15 @@ class Barrier:
     pass
 
 
-Statement: TypeAlias = Let | Assign | Store | For | If | Check | Barrier
+@dataclass(frozen=True)
+class Prefetch:
+    """Bring what an element of the buffer lies in nearer to the processor; the index may be outside of it."""
+
+    buffer: Buffer
+    index: Expr
+
+
+Statement: TypeAlias = Let | Assign | Store | For | If | Check | Barrier | Prefetch
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -22,6 +22,7 @@ from brasa.ir.kernel import (
     Local,
     LoopKind,
     Number,
+    Prefetch,
     Recurrence,
     Statement,
     Store,
@@ -86,6 +87,9 @@ class KernelBuilder:
 
     def check(self, ok: Expr, position: Number, code: int) -> None:
         self._add(Check(ok, as_expr(position, int64), code))
+
+    def prefetch(self, buffer: Buffer, index: Number) -> None:
+        self._add(Prefetch(buffer, as_expr(index, int64)))
 
     def barrier(self) -> None:
         self._add(Barrier())

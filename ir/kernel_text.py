@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Number, Statement, Store
+from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Number, Prefetch, Statement, Store
 
 _INFIX = {
     "add": ("+", 5), "sub": ("-", 5), "mul": ("*", 6), "div": ("/", 6), "quotient": ("//", 6), "modulo": ("%", 6),
@@ -55,6 +55,8 @@ def _statement(statement: Statement, indent: str) -> list[str]:
             return [f"{indent}check {print_expr(ok)} at {print_expr(position)}"]
         case Barrier():
             return [f"{indent}barrier"]
+        case Prefetch(buffer, index):
+            return [f"{indent}prefetch {buffer.name}[{print_expr(index)}]"]
 
 
 def print_expr(expr: Expr, outer: int = -1) -> str:

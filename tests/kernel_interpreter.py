@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from brasa.ir.dtype import DType
-from brasa.ir.kernel import LANES, Assign, Buffer, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+from brasa.ir.kernel import LANES, Assign, Buffer, Check, Expr, For, If, Kernel, Let, Local, Prefetch, Statement, Store
 
 Scalar = bool | int | float
 Lanes = list[Scalar]
@@ -71,6 +71,8 @@ class _Machine:
                     if not _lane(self.lanes(ok), lane):
                         place = int(_lane(self.lanes(position), lane))
                         self.failed[code] = min(place, self.failed.get(code, place))
+            case Prefetch():
+                pass
             case _:
                 raise ValueError(f"{statement} is not interpreted")
 

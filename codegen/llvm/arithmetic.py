@@ -46,7 +46,7 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
     if expr.op in UNARY:
         return _unary(writer, expr.op, dtype, args[0])
     if expr.op in COMPARE:
-        return _compare(writer, expr.op, dtype, *level(writer, args))
+        return _compare_lanes(writer, expr.op, *args) or _compare(writer, expr.op, dtype, *level(writer, args))
     if expr.op in BINARY:
         return _binary(writer, expr, dtype, args[0], args[1])
     if expr.op == "intrinsic" and expr.attr in _INTRINSICS:
@@ -138,6 +138,25 @@ def _unary(writer: Writer, op: str, dtype: DType, arg: Result) -> Result:
             return x
         return writer.call(f"llvm.abs.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, constant_of(False, "i1"))
     raise ValueError(f"no machine code for {op} of {dtype.name}")
+
+
+def _compare_lanes(writer: Writer, op: str, lhs: Result, rhs: Result) -> Value | None:
+    """Neighbours before or behind a bound: the number of each lane is compared, for which 32 bits are enough."""
+    if op not in ("lt", "le") or not (isinstance(lhs, Linear) and isinstance(rhs, Linear)):
+        return None
+    steps = lhs.fixed_step, rhs.fixed_step
+    if steps not in ((0, 1), (1, 0)):
+        return None
+    apart = rhs.base.plus(lhs.base, -1) if steps == (1, 0) else lhs.base.plus(rhs.base, -1)
+    if apart.number is not None:
+        return None
+    # lane < apart, or apart < lane; with `le`, of one more or less
+    count = apart.plus(linear({}, (op == "le") == (steps == (1, 0))))
+    below = writer.call("llvm.smin.i64", "i64", 1, writer.scalar(count), constant_of(LANES, "i64"))
+    below = writer.call("llvm.smax.i64", "i64", 1, below, constant_of(0, "i64"))
+    narrow = writer.vector(writer.pure("i32", 1, f"trunc {below} to i32", below))
+    lanes, code = numbers(list(range(LANES)), "i32"), "slt" if steps == (1, 0) else "sge"
+    return writer.pure("i1", LANES, f"icmp {code} {lanes}, {narrow.text}", narrow)
 
 
 def _compare(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:

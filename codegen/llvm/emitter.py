@@ -17,7 +17,22 @@ from brasa.codegen.llvm.parallel import Captures, run_in_pieces
 from brasa.codegen.llvm.reading import Reading
 from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
 from brasa.codegen.llvm.writer import Block, Writer
-from brasa.ir.kernel import LANES, Assign, Barrier, Buffer, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+from brasa.ir.kernel import (
+    LANES,
+    Assign,
+    Barrier,
+    Buffer,
+    Check,
+    Expr,
+    For,
+    If,
+    Kernel,
+    Let,
+    Local,
+    Prefetch,
+    Statement,
+    Store,
+)
 
 # A vector loop whose body has more expressions is written once, with a mask in every round.
 _LARGE_BODY = 60
@@ -99,6 +114,8 @@ class Emitter(Expressions):
                 self._loop(statement)
             case Check():
                 self._check(statement)
+            case Prefetch(buffer, index):
+                memory.prefetch(self.writer, self.pointer(buffer), buffer.dtype, self.index(index))
             case Barrier():
                 raise ValueError("a CPU has no barrier")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from brasa.ir.kernel import Assign, Buffer, Check, Expr, For, If, Let, Local, Statement, Store
+from brasa.ir.kernel import Assign, Buffer, Check, Expr, For, If, Let, Local, Prefetch, Statement, Store
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,6 @@ def _roots(statement: Statement) -> tuple[Expr, ...]:
             return (condition,)
         case Check(ok, position):
             return ok, position
+        case Prefetch(_, index):
+            return (index,)
     return ()

@@ -20,6 +20,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, fma
+from brasa.ir.target import Target
 
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
@@ -47,7 +48,7 @@ class Chain:
         self.depth = depth
         self.pack = pack
         self.pack_from = pack_from
-        self.height, self.vectors = self._tile_shape()
+        self.height, self.vectors = tile_shape(self.writer.target, product.dtype, product.rows, product.columns)
         self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
@@ -72,7 +73,7 @@ class Chain:
                 return
             self.total = writer.buffer("total", product.dtype, "stack", rows * self.pitch)
             if product.chunks != 1:
-                with self._elements() as (row, column):
+                with self.elements() as (row, column):
                     writer.store(self.total, self.place(row, column), zero(product.dtype))
             with writer.over("chunk", product.chunks) as chunk:
                 self.add_chunk(chunk)
@@ -84,24 +85,12 @@ class Chain:
 
     def put_total(self, total: Buffer) -> None:
         """Store the outputs, given the sums of a block."""
-        with self._elements() as (row, column):
+        with self.elements() as (row, column):
             value = total.load(self.place(row, column))
             self.product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
 
-    def _tile_shape(self) -> tuple[int, int]:
-        """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
-        registers = registers_per_vector(self.writer.target, self.product.dtype)
-        room = max(1, self.writer.target.vector_registers * 3 // 4 // registers)
-        rows, columns = self.product.rows, self.product.columns
-        vectors = 2 if registers == 1 else 1
-        if isinstance(rows, int) and rows * vectors < room:
-            vectors = min(8, room // max(rows, 1))
-        if isinstance(columns, int):
-            vectors = max(1, min(vectors, -(-columns // LANES)))
-        return max(1, min(12, room // vectors)), vectors
-
     @contextmanager
-    def _elements(self) -> Iterator[tuple[Size, Size]]:
+    def elements(self) -> Iterator[tuple[Size, Size]]:
         """Loops over the elements of the block."""
         with self.writer.over("row", self.rows) as row, self.writer.over("column", self.columns, "vector") as column:
             yield row, column
@@ -133,15 +122,25 @@ class Chain:
                 row = down.start + below * down.size
                 if self.panel is not None and self.product.copies_left:
                     self._copy_left(chunk, row, down.size)
-                for across in self._across(down.size):
-                    with self.writer.over("tile_column", self._filled(across)) as right:
-                        self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
+                with self.each_part():
+                    for across in self.across(down.size):
+                        with self.writer.over("tile_column", self._filled(across)) as right:
+                            self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
                 self.left = None
 
-    def _across(self, height: int) -> list[Tiles]:
-        """The tiles of a block from left to right, in vectors; flat ones are wider, where no panel has cut them."""
+    @contextmanager
+    def each_part(self) -> Iterator[None]:
+        """A loop over the parts of a block, if columns of one block do not all follow each other."""
+        yield
+
+    def across(self, height: int) -> list[Tiles]:
+        """The tiles of a part from left to right, in vectors."""
+        return self.wide_tiles(self.pitch // LANES, height)
+
+    def wide_tiles(self, vectors: int, height: int) -> list[Tiles]:
+        """Tiles of so many vectors: flat ones are wider, where no panel has cut them."""
         room = self.height * self.vectors // height
-        return tiles(self.pitch // LANES, self.vectors if self.panel else max(self.vectors, min(8, room)), ())
+        return tiles(vectors, self.vectors if self.panel else max(self.vectors, min(8, room)), ())
 
     def _filled(self, across: Tiles) -> Size:
         """How many of the tiles hold columns: a block may have room for more than there are."""
@@ -152,7 +151,7 @@ class Chain:
 
     def _make_panel(self) -> Panel:
         """A panel whose tiles follow each other if all of its columns are copied, else its lines."""
-        across = self._across(self.height)
+        across = self.across(self.height)
         width = across[0].size * LANES
         number = -(-self.pitch // width)
         line, tile = (width, self.depth * width) if self.product.panel_in_tiles else (self.pitch, width)
@@ -185,11 +184,13 @@ class Chain:
         right = Local(writer.unique("right"), product.dtype, (vectors,), LANES)
         masks = self.masks(column, vectors)
         with ExitStack() as loops:
-            step = tuple(loops.enter_context(writer.over(*each)) for each in self.loops(chunk))
+            steps = self.loops(chunk)
+            step = tuple(loops.enter_context(writer.over(*each)) for each in steps)
+            place = self.enter_step(step, [extent for _, extent in steps])
             with writer.over("v", vectors, "unrolled") as v:
                 at = writer.expr(v)
                 mask = masks[at] if masks is not None and self.panel is None else None
-                value = self.right(chunk, step, column, v * LANES + writer.lane, mask)
+                value = self.right(chunk, place, column, v * LANES + writer.lane, mask)
                 (value,) = product.values.settle([value])
                 writer.assign(right, value, (at,))
             with writer.over("i", height, "unrolled") as i:
@@ -218,12 +219,14 @@ class Chain:
             writer.assign(masks, inside, (writer.expr(v),))
         return masks
 
-    def loops(self, chunk: Size) -> Sequence[tuple[str, Size, LoopKind]]:
+    def loops(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         """The loops over k: a single one where both operands have been copied."""
         steps = self.product.steps(chunk)
-        if self.left is not None:
-            return [("k", dim.product(extent for _, extent in steps), "serial")]
-        return [(name, extent, "serial") for name, extent in steps]
+        return steps if self.left is None else [("k", dim.product(extent for _, extent in steps))]
+
+    def enter_step(self, step: Index, extents: Sequence[Size]) -> Index:
+        """Where `right` is at a step, as it is told it."""
+        return step if self.panel is None else (flatten(step, extents),)
 
     def _left(self, chunk: Size, step: Index, row: Size, i: Size) -> Expr:
         if self.left is None:
@@ -231,12 +234,24 @@ class Chain:
         across, along = self.left_strides
         return self.left.load(self.writer.expr(i * across + step[0] * along))
 
-    def right(self, chunk: Size, step: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
+    def right(self, chunk: Size, place: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
+        """An element of rhs, `inside` a tile that starts at a column."""
         if self.panel is None:
-            return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, mask)
-        panel, row = self.panel, flatten(step, [extent for _, extent, _ in self.loops(chunk)])
-        tile = dim.floor_divide(column, panel.width)
-        return panel.buffer.load(self.writer.expr(tile * panel.tile + row * panel.line + inside))
+            return self.product.rhs(self.cell, chunk, place, self.first_column + column + inside, mask)
+        panel, tile = self.panel, dim.floor_divide(column, self.panel.width)
+        return panel.buffer.load(self.writer.expr(tile * panel.tile + place[0] * panel.line + inside))
+
+
+def tile_shape(target: Target, dtype: DType, rows: Size, columns: Size) -> tuple[int, int]:
+    """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
+    registers = registers_per_vector(target, dtype)
+    room = max(1, target.vector_registers * 3 // 4 // registers)
+    vectors = 2 if registers == 1 else 1
+    if isinstance(rows, int) and rows * vectors < room:
+        vectors = min(8, room // max(rows, 1))
+    if isinstance(columns, int):
+        vectors = max(1, min(vectors, -(-columns // LANES)))
+    return max(1, min(12, room // vectors)), vectors
 
 
 def zero(dtype: DType) -> float | int:

@@ -176,7 +176,10 @@ class Product(ABC):
 
     def put(self, cell: Index, row: Size, column: Size, value: Expr, mask: Expr | None) -> None:
         """Store the outputs at an element of the result, given its sum."""
-        index = self.result_index(cell, row, column)
+        self.put_at(self.result_index(cell, row, column), value, mask)
+
+    def put_at(self, index: Index, value: Expr, mask: Expr | None) -> None:
+        """Store the outputs at that index, given their sum."""
         self._result = value
         self.values.forget()
         self.values.put(output_stores(self.values, lambda _: index, mask))

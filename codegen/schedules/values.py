@@ -62,6 +62,12 @@ class Values:
         """Compute everything anew from here on: where earlier values were named is out of reach."""
         self._known.clear()
 
+    def prefetch(self, node: Node, index: Index) -> None:
+        """Bring the element of a region input nearer; one that is computed is not."""
+        if node.op.name == "input":
+            place = Place("input", self.writer.region.inputs.index(node))
+            self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(self.writer.offset(place, index)))
+
     def settle(self, roots: Sequence[Expr], *, hold: bool = False) -> list[Expr]:
         """The values with names for their shared parts, after the checks that came up on the way to them.
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brasa.codegen.schedules.convolution import Lines, Patches, window_of
+from brasa.codegen.schedules.old_patches import Lines, Patches
+from brasa.codegen.schedules.patches import window_of
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.map import unflatten
+from brasa.codegen.schedules.patches import sources
 from brasa.codegen.schedules.weight_gradient import SAMPLES, WeightProduct
 from brasa.ir.dim import Size
 from brasa.ir.kernel import Expr
@@ -17,7 +18,7 @@ class GatheredConvolution(Convolution):
         ranges = self.writer.ranges
         place = flatten(step, [extent for _, extent in self.steps(chunk)])
         channel, *tap = unflatten(ranges, place, (self.per_chunk, *self.window))
-        index, inside = self.patches.source(unflatten(ranges, column, self.spatial), tuple(tap))
+        index, inside = sources(self.writer, self.directions, unflatten(ranges, column, self.spatial), tap)
         return self.operand(0, (cell[0], cell[1] * self.channels + chunk * self.per_chunk + channel, *index), inside)
 
 
