@@ -23,7 +23,7 @@ from brasa.codegen.cuda.scalars import (
     type_name,
 )
 from brasa.ir.grid import function_name, kernel_grid, loop_nests, total_extent
-from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Local, Statement, Store
+from brasa.ir.kernel import Assign, Barrier, Check, Expr, For, If, Kernel, Let, Local, Prefetch, Statement, Store
 from brasa.ir.kernel_text import print_expr
 from brasa.ir.program import Program
 from brasa.ir.program_text import print_program
@@ -162,8 +162,10 @@ class _Writer:
                 self.line(f"if (!{truth.inside(ATOM)}) atomicMin(&checks[{code}], {at.text});")
             case Barrier():
                 self.line("__syncthreads();")
-            case _:
+            case For():
                 raise NotImplementedError(f"a GPU has no {statement.kind} loops")
+            case Prefetch():
+                raise NotImplementedError("a GPU has no prefetches")
 
     def assign(self, statement: Assign) -> None:
         local = statement.local

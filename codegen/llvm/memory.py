@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brasa.codegen.llvm.conversions import suffix
 from brasa.codegen.llvm.halves import convert_lanes
-from brasa.codegen.llvm.values import ZERO, Linear, Result, Value, constant_of, is_uniform, memory_type
+from brasa.codegen.llvm.values import ZERO, Linear, Result, Value, constant_of, is_uniform, memory_type, numbers
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType
 from brasa.ir.kernel import LANES
@@ -36,8 +36,8 @@ def load(
         raw = _load_one(writer, pointer, type, index, mask, version)
     elif isinstance(index, Linear) and index.fixed_step == 1:
         raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version, is_own=is_own)
-    elif isinstance(index, Linear) and index.fixed_step in (-1, 2) and mask is None:
-        raw = _load_spaced(writer, pointer, type, index, version)
+    elif isinstance(index, Linear) and index.fixed_step in (-1, 2):
+        raw = _load_spaced(writer, pointer, type, index, mask, version, is_own=is_own)
     else:
         raw = _gather(writer, pointer, type, index, mask, version)
     if dtype.kind != "bool":
@@ -89,20 +89,38 @@ def _load_neighbours(
     return writer.read(type, LANES, text, f"{version} {full} {place.text} {mask.text}")
 
 
-def _load_spaced(writer: Writer, pointer: Value, type: str, index: Linear, version: str) -> Value:
+def _load_spaced(
+    writer: Writer, pointer: Value, type: str, index: Linear, mask: Value | None, version: str, *, is_own: bool
+) -> Value:
     """Neighbours backwards, or every second element: whole vectors with no element beyond the last, and a shuffle."""
+    base = address(writer, pointer, type, index.base)
+    if mask is not None and is_own and not any(mask.constants):
+        base = _choose_place(writer, mask if mask.lanes == 1 else any_lane(writer, mask), base)
     if index.fixed_step == -1:
-        starts, places = [-LANES + 1], list(reversed(range(LANES)))
+        starts, wanted = [1 - LANES], [list(reversed(range(LANES)))]
+        places = wanted[0]
+    elif mask is None:
+        starts, wanted = [0, LANES - 1], []
+        places = [*range(0, LANES, 2), *range(LANES + 1, 2 * LANES, 2)]
     else:
-        starts, places = [0, LANES - 1], [*range(0, LANES, 2), *range(LANES + 1, 2 * LANES, 2)]
-    parts = [
-        _load_neighbours(
-            writer, address(writer, pointer, type, index.base.plus(Linear({}, start))), type, None, version
-        )
-        for start in starts
-    ]
+        starts, places = [0, LANES], list(range(0, 2 * LANES, 2))
+        wanted = [[half + n // 2 if n % 2 == 0 else LANES for n in range(LANES)] for half in (0, LANES // 2)]
+    parts = []
+    for number, start in enumerate(starts):
+        place = address(writer, base, type, Linear({}, start))
+        part = None if mask is None else _spread_mask(writer, writer.vector(mask), wanted[number])
+        parts.append(_load_neighbours(writer, place, type, part, version))
     order = ", ".join(f"i32 {place}" for place in places)
     return writer.pure(type, LANES, f"shufflevector {parts[0]}, {parts[-1]}, <{LANES} x i32> <{order}>", *parts)
+
+
+def _spread_mask(writer: Writer, mask: Value, lanes: list[int]) -> Value:
+    """The mask whose lanes are those of another; one of its number is false."""
+    if mask.constants:
+        return numbers([lane < LANES and mask.constants[lane] for lane in lanes], "i1")
+    order = ", ".join(f"i32 {lane}" for lane in lanes)
+    none = constant_of(False, "i1", LANES)
+    return writer.pure("i1", LANES, f"shufflevector {mask}, {none}, <{LANES} x i32> <{order}>", mask)
 
 
 def _gather(writer: Writer, pointer: Value, type: str, index: Result, mask: Value | None, version: str) -> Value:

@@ -186,11 +186,11 @@ class Chain:
         with ExitStack() as loops:
             steps = self.loops(chunk)
             step = tuple(loops.enter_context(writer.over(*each)) for each in steps)
-            place = self.enter_step(step, [extent for _, extent in steps])
+            seen = self.enter_step(step, [extent for _, extent in steps])
             with writer.over("v", vectors, "unrolled") as v:
                 at = writer.expr(v)
                 mask = masks[at] if masks is not None and self.panel is None else None
-                value = self.right(chunk, place, column, v * LANES + writer.lane, mask)
+                value = self.right(chunk, seen, column, v * LANES + writer.lane, mask)
                 (value,) = product.values.settle([value])
                 writer.assign(right, value, (at,))
             with writer.over("i", height, "unrolled") as i:

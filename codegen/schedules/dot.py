@@ -66,6 +66,7 @@ class Dot:
         """The sums of one tile over some steps of k, the last of which runs along the lanes."""
         writer, (row, column, height, width) = self.writer, tile
         sums = self.begin_sums(tile)
+        self.enter_columns(column, width)
         left = Local(writer.unique("left"), self.product.dtype, (height,), LANES)
         with ExitStack() as loops:
             step = tuple(
@@ -76,7 +77,7 @@ class Dot:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))
             with writer.over("j", width, "unrolled") as j:
-                right = self.product.values.name("right", self.right(chunk, step, column + j))
+                right = self.product.values.name("right", self.right(chunk, step, column, j))
                 with writer.over("i", height, "unrolled") as i:
                     at = (writer.expr(i), writer.expr(j))
                     writer.assign(sums, multiply_add(left[at[0]], right, sums[at]), at)
@@ -113,9 +114,12 @@ class Dot:
         """An element of lhs in a row of the block."""
         return self.product.lhs(self.cell, self.first_row + row, chunk, step)
 
-    def right(self, chunk: Size, step: Index, column: Size) -> Expr:
-        """An element of rhs in a column of the block."""
-        return self.product.rhs(self.cell, chunk, step, self.first_column + column, None)
+    def enter_columns(self, column: Size, width: int) -> None:
+        """Note what is needed of the columns of a tile."""
+
+    def right(self, chunk: Size, step: Index, column: Size, inside: Size) -> Expr:
+        """An element of rhs, `inside` a tile that begins at a column of the block."""
+        return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, None)
 
     def place(self, row: Size, column: Size) -> Expr:
         """Where the total of an element of the block lies."""

@@ -93,9 +93,9 @@ class Direction:
 
 def directions_of(node: Node, sizes: Sequence[Size], window: Sequence[int], *, forward: bool) -> list[Direction]:
     """The axes of a convolution over a source of those sizes."""
-    options = zip(*(node.attrs[name] for name in ("stride", "padding", "dilation")), strict=True)
-    axes = zip(sizes, window, options, strict=True)
-    return [Direction(size, taps, *option, forward) for size, taps, option in axes]
+    options = (node.attrs[name] for name in ("stride", "padding", "dilation"))
+    axes = zip(sizes, window, *options, strict=True)
+    return [Direction(size, taps, stride, padding, step, forward) for size, taps, stride, padding, step in axes]
 
 
 def sources(

@@ -42,42 +42,52 @@ class PlaneConvolution(Convolution):
             directions[-2] = directions[-2].together()
         rows = self.rows if isinstance(self.rows, int) else _ROWS
         width = max(1, self.spatial[-1]) if isinstance(self.spatial[-1], int) else _COLUMNS
-        together = across.together()
-        overhang = rows * self.most_taps * together.reach / width
-        if across.is_regular and _COPY_COST * (across.copies - together.copies) > overhang:
-            directions[-1] = together
+        overhang = rows * self.most_taps * (across.span // across.stride) / width
+        if across.is_regular and _COPY_COST * (across.taps - across.stride) > overhang:
+            directions[-1] = across.together()
 
     def _cut(self) -> None:
         """Cut the positions into blocks: strips of columns, as many lines and then slices as there is room for."""
-        planes = self.planes
+        planes, let = self.planes, self.writer.let_index
         down, across, copies = (dim.evaluate(size, {}) for size in (*planes.reach, planes.copies))
         *outer, lines, width = (1, *self.spatial) if planes.is_line else self.spatial
         room = _PLANE_BYTES // self.dtype.itemsize // (self.most_channels * max(copies, 1))
         widest = max(LANES, min(_WIDTH, room // (down + 1) - across))
         widest = max(1, min(widest, width)) if isinstance(width, int) else widest
         most = max(widest + across, min(_POSITIONS, room - down * (widest + across)))
-        self.strips = Blocks(width, dim.ceil_divide(width, widest), widest, widest)
-        self.pitch = planes.pitch = dim.smallest(width, widest) + across
-        fitting = dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1)
-        count = dim.ceil_divide(lines, fitting)
-        each = dim.ceil_divide(lines, dim.largest(count, 1))
+        self.strips = Blocks(width, let("strips", dim.ceil_divide(width, widest)), widest, widest)
+        self.pitch = planes.pitch = let("pitch", dim.smallest(width, widest) + across, widest + across + 1)
+        fitting = let("fitting", dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1), most + 1)
+        count = let("line_blocks", dim.ceil_divide(lines, fitting))
+        each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
-        self.height, self.vectors = tile_shape(self.writer.target, self.dtype, self.rows, each * self.pitch)
-        unit = LANES if isinstance(each * self.pitch, int) else self.vectors * LANES
-        self.part_pitch = dim.ceil_divide(each * self.pitch, unit) * unit
-        self.part_plane = (each + down) * self.pitch
+        part = each * self.pitch
+        self.height, self.vectors = tile_shape(self.writer.target, self.dtype, self.rows, part)
+        unit = LANES if isinstance(part, int) else self.vectors * LANES
+        self.part_pitch = let("part_pitch", dim.ceil_divide(part, unit) * unit)
+        self.part_plane = let("part_plane", (each + down) * self.pitch)
         self.outer = (self.node.tensor.shape[0], *outer)
-        slices = dim.product(self.outer)
-        parts = dim.smallest(dim.floor_divide(fitting + down, dim.largest(each + down, 1)), slices)
-        parts = dim.largest(dim.smallest(parts, dim.floor_divide(most, dim.largest(self.part_pitch, 1))), 1)
-        self.parts = Blocks(slices, dim.ceil_divide(slices, parts), most, parts)
-        whole, copied = parts * self.part_pitch, parts * self.part_plane
+        fitting = dim.floor_divide(fitting + down, dim.largest(each + down, 1))
+        fitting = dim.smallest(fitting, dim.floor_divide(most, dim.largest(self.part_pitch, 1)))
+        self.parts = self._cut_slices(dim.largest(fitting, 1), most)
+        whole, copied = self.parts.size * self.part_pitch, self.parts.size * self.part_plane
         self.columns: int = whole if isinstance(whole, int) else -(-most // unit) * unit
-        planes.extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
-        planes.extent = -(-planes.extent // LANES) * LANES
+        extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
+        planes.extent = -(-extent // LANES) * LANES
+        self.copied = self.most_channels * copies * planes.extent + self.vectors * LANES
         self.has_gaps = across > 0 or self.strips.count != 1
-        blocks = ("lines", self.line_blocks.count), ("strip", self.strips.count)
+        blocks = ("lines", count), ("strip", self.strips.count)
         self.batch = [("slices", self.parts.count), ("group", self.groups), *blocks]
+
+    def _cut_slices(self, room: Size, most: int) -> Blocks:
+        """Cut the slices into blocks for which there is room, two at least for two threads."""
+        let, slices = self.writer.let_index, dim.product(self.outer)
+        if room == 1:
+            return Blocks(slices, slices, 1, 1)
+        count = let("slice_blocks", dim.largest(dim.ceil_divide(slices, room), dim.smallest(slices, 2)))
+        each = dim.ceil_divide(slices, dim.largest(count, 1))
+        size = min(each, most) if isinstance(each, int) else room if isinstance(room, int) else most
+        return Blocks(slices, count, size, let("slices_each", each, most + 1))
 
     def enter(self, cell: Index) -> Index:
         """Name the first slice, line and column of a block, and how many it has."""
@@ -95,7 +105,9 @@ class PlaneConvolution(Convolution):
         """A loop over the parts of a block; those of an index are of that slice from there on."""
         with self.writer.over("part", self.parts_here) as part:
             where = unflatten(self.writer.ranges, self.first_slice + part, self.outer)
-            self.sample, *self.far = (self.writer.let_index("at", i, n) for i, n in zip(where, self.outer, strict=True))
+            if len(where) > 1:
+                where = tuple(self.writer.let_index("at", i, n) for i, n in zip(where, self.outer, strict=True))
+            self.sample, *self.far = where
             yield part
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
@@ -126,16 +138,18 @@ class PlaneConvolution(Convolution):
 
             lines, columns = (self.first_line, self.height_here), (self.first_column, self.width_here)
             start = channel * per_channel + part * self.part_plane
-            self.planes.copy(load, ahead, planes, start, self.far, lines, columns)
+            self.planes.copy(load, ahead, planes, start, tuple(self.far), lines, columns)
 
 
 class PlaneChain(Chain):
-    """Writes the loops: all steps of a chunk follow each other, and a table says where in the planes each finds them."""
+    """Writes the loops: the steps of a chunk follow each other, and a table says where in the planes each is seen."""
 
     product: PlaneConvolution
 
     def __init__(self, product: PlaneConvolution) -> None:
-        super().__init__(product, product.most_channels * product.most_taps, Blocks(product.columns, 1, *[product.columns] * 2))
+        super().__init__(
+            product, product.most_channels * product.most_taps, Blocks(product.columns, 1, *[product.columns] * 2)
+        )
         self.height, self.vectors = product.height, product.vectors
         self.has_gaps = product.has_gaps
         self.part: Size = 0
@@ -157,9 +171,8 @@ class PlaneChain(Chain):
             writer.store(self.table, writer.expr(at), writer.expr(place))
 
     def add_chunk(self, chunk: Size) -> None:
-        product, planes = self.product, self.product.planes
-        extent = product.most_channels * planes.copies * planes.extent + self.vectors * LANES
-        self.planes = self.writer.buffer("planes", product.dtype, "stack", extent)
+        product = self.product
+        self.planes = self.writer.buffer("planes", product.dtype, "stack", product.copied)
         product.copy_planes(self.cell, chunk, self.planes)
         self.each_tile(chunk)
 
@@ -171,9 +184,9 @@ class PlaneChain(Chain):
 
     @contextmanager
     def elements(self) -> Iterator[tuple[Size, Size]]:
-        with self.writer.over("row", self.rows) as row, self.each_part():
-            with self.writer.over("column", self.columns, "vector") as column:
-                yield row, column
+        over = self.writer.over
+        with over("row", self.rows) as row, self.each_part(), over("column", self.columns, "vector") as column:
+            yield row, column
 
     def put_total(self, total: Buffer) -> None:
         if not self.has_gaps:

@@ -79,7 +79,7 @@ class Blocks:
 
     def length(self, number: Size) -> Size:
         """How much of the extent a block holds."""
-        if isinstance(self.extent, int) and isinstance(self.each, int) and self.extent % self.each == 0:
+        if isinstance(self.extent, int) and isinstance(self.each, int) and self.extent % max(self.each, 1) == 0:
             return self.each
         return self.extent if self.count == 1 else dim.smallest(self.each, self.extent - number * self.each)
 

@@ -6,25 +6,29 @@ One partial sum for each 8 samples; in it, lane l adds the positions l, l + 16, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from math import prod
 
-from brasa.codegen.schedules.old_patches import Lines, Patches
-from brasa.codegen.schedules.patches import window_of
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten
+from brasa.codegen.schedules.patches import Planes, directions_of, sources, window_of
 from brasa.codegen.schedules.products import Product, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.dtype import int64
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, Local
+from brasa.ir.kernel import LANES, Expr, Local
 
 SAMPLES = 8
 # Rows of a block, and its columns: fewer where there are few rows, for threads to share.
 _ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS = 128, 48, 32
 _TOGETHER = 8  # elements whose lanes are added up at a time
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
-_POSITIONS = 1024
+_POSITIONS = 2048
+_COPY_COST = 8  # what a copied element takes, in multiply-adds
+_MOST_TAPS = 64  # of windows whose columns share copies
 
 
 class WeightProduct(Product):
@@ -43,7 +47,7 @@ class WeightProduct(Product):
         self.chunks = dim.largest(dim.ceil_divide(self.samples, SAMPLES), 1)
         self.spatial = g[2:]
         self.positions = dim.product(self.spatial)
-        self.patches = Patches(writer, node, self.spatial, x[2:], forward=True)
+        self.directions = directions_of(node, x[2:], self.window, forward=True)
         self.is_flat = self.joint(1, range(2, len(g)))
 
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
@@ -59,35 +63,39 @@ class WeightProduct(Product):
         axes = range(1, self.node.tensor.rank)
         return (cell[0] * self.rows + row, *self.spread_columns(column, axes))
 
-    def pack(self, cell: Index, sample: Size, column: Size, lines: Lines, panel: Buffer, start: Size) -> None:
-        """Copy what a column of the product sees in a sample at some positions."""
-        channel, *tap = unflatten(self.writer.ranges, column, (self.channels, *self.window))
-        here = (sample, cell[0] * self.channels + channel)
-
-        def load(index: Index, mask: Expr | None) -> Expr:
-            return self.operand(0, (*here, *index), mask)
-
-        self.patches.copy(self.values, load, tuple(tap), lines, panel, start)
-
 
 class WeightGradient(Dot):
-    """Writes the loops: patches are copied to a panel, for a whole partial sum where it is small, else part by part.
+    """Writes the loops: what windows see is copied for a whole partial sum where that is small, else part by part.
 
-    together: whether a whole partial sum is being written.
+    Taps of different lines share copies, if there are two directions at most and lines are short; a table says where
+    each column finds its own. together: whether a whole partial sum is being written.
     """
 
     def __init__(self, product: WeightProduct) -> None:
         self.weights = product
-        few = isinstance(product.rows, int) and product.rows <= _FEW_ROWS
-        super().__init__(product, _POSITIONS, _ROW_BLOCK, _COLUMN_BLOCK // 2 if few else _COLUMN_BLOCK)
-        most = product.positions * SAMPLES
-        self.is_small = self.writer.condition(leaf(most) <= leaf(_POSITIONS))
-        self.step = (most if isinstance(most, int) and most <= _POSITIONS else _POSITIONS) + LANES
+        super().__init__(product, self._depth(), _ROW_BLOCK, self._column_block())
+        self.is_small = self.writer.condition(leaf(product.positions * SAMPLES) <= leaf(_POSITIONS))
         self.together = False
+        self.planes = Planes(product.values, product.directions)
+        self.planes.pitch = product.spatial[-1]
+        self.shares = len(product.spatial) <= 2 and 1 < prod(product.window) <= _MOST_TAPS
+
+    def _depth(self) -> int:
+        """About how many steps a partial sum has; few rows take less time than the copies that they use."""
+        samples, positions, rows = self.weights.samples, self.weights.positions, self.weights.rows
+        known = min(samples, SAMPLES) if isinstance(samples, int) else SAMPLES
+        known *= positions if isinstance(positions, int) else _POSITIONS // 2
+        return known * (rows + _COPY_COST) // rows if isinstance(rows, int) and rows else known
+
+    def _column_block(self) -> int:
+        """How many columns a block has: whole windows, if that leaves no small tiles."""
+        few = isinstance(self.weights.rows, int) and self.weights.rows <= _FEW_ROWS
+        limit, taps = _COLUMN_BLOCK // (2 if few else 1), max(prod(self.weights.window), 1)
+        whole = [n for n in range(limit * 2 // 3, limit * 7 // 6 + 1) if n % taps == n % 4 == 0]
+        return min(whole, key=lambda n: abs(n - limit), default=limit)
 
     def chunk(self, chunk: Size) -> None:
         """Add a partial sum to the total."""
-        self.panel = self.writer.buffer("panel", self.product.dtype, "stack", self.column_blocks.size * self.step)
         if self.is_small.attr is not False:
             with self.writer.when(self.is_small):
                 self._whole_chunk(chunk)
@@ -98,10 +106,9 @@ class WeightGradient(Dot):
     def _whole_chunk(self, chunk: Size) -> None:
         writer, product, self.together = self.writer, self.weights, True
         (_, samples), _ = product.steps(chunk)
-        lines = product.patches.lines(0, product.positions)
-        with writer.over("column", self.columns) as column, writer.over("sample", samples) as sample:
-            start = column * self.step + sample * product.positions
-            self._pack(chunk, sample, column, lines, start)
+        self._lay_out(SAMPLES, product.positions)
+        with writer.over("sample", samples) as sample:
+            self._copy(chunk, sample, None, product.positions, sample * self.pitch)
         super().chunk(chunk)
         self.together = False
 
@@ -113,12 +120,11 @@ class WeightGradient(Dot):
         with writer.over("row", self.rows) as row, writer.over("column", self.columns) as column:
             writer.store(self.lanes, self._lanes(row, column), 0)
         parts = dim.ceil_divide(product.positions, _POSITIONS)
+        self._lay_out(1, _POSITIONS)
         with writer.over("sample", samples) as sample, writer.over("part", parts) as part:
             first = part * _POSITIONS
             count = writer.let_index("count", dim.smallest(_POSITIONS, product.positions - first))
-            lines = product.patches.lines(first, count)
-            with writer.over("column", self.columns) as column:
-                self._pack(chunk, sample, column, lines, column * self.step)
+            self._copy(chunk, sample, first, count, 0)
             self._sample, self._first = sample, first
             for tile in self.each_tile():
                 self.tile(tile, chunk, [("position", count)])
@@ -128,6 +134,96 @@ class WeightGradient(Dot):
                     column = across.start + number * across.size
                     loads = [self.lanes.load(self._lanes(row, column + j)) for j in range(across.size)]
                     self.add(row, column, [writer.let("lanes", load) for load in loads])
+
+    # Copies
+
+    def _lay_out(self, samples: int, positions: Size) -> None:
+        """Decide how much is copied, and note where each column of the block finds what it sees."""
+        writer, product, planes = self.writer, self.weights, self.planes
+        let, taps = writer.let_index, prod(product.window)
+        self.reach: Size = 0
+        if self.shares and len(product.spatial) == 2:
+            lining = product.directions[0].together()
+            if lining.stride < lining.taps:
+                overhang = samples * lining.reach * planes.pitch
+                apart = let("apart", dim.smallest(dim.floor_divide(overhang, _POSITIONS + 1), 1), 2)
+                planes.directions[0] = lining.together(apart)
+                self.reach = planes.reach[0] * planes.pitch
+        self.pitch = let("pitch", positions + self.reach)
+        planes.extent = let("extent", dim.ceil_divide(samples * self.pitch, LANES) * LANES + LANES)
+        self.first_channel = let("first_channel", dim.floor_divide(self.first_column, taps))
+        self.table = writer.buffer("seen", int64, "stack", self.column_blocks.size)
+        with writer.over("column", self.columns) as column:
+            place = column * planes.extent
+            if self.shares:
+                channel, *tap = unflatten(
+                    writer.ranges, self.first_column + column, (product.channels, *product.window)
+                )
+                place = (channel - self.first_channel) * planes.copies * planes.extent + planes.seen(tuple(tap))
+            writer.store(self.table, writer.expr(column), writer.expr(place))
+        self.copied = writer.buffer("copied", product.dtype, "stack", self._room(samples * positions))
+
+    def _room(self, positions: Size) -> int:
+        """How many elements all copies of a block have at most."""
+        extent = (positions if isinstance(positions, int) else _POSITIONS) + 2 * LANES
+        columns, taps = self.column_blocks.size, prod(self.weights.window)
+        if not self.shares:
+            return columns * extent
+        channels = (columns + taps - 2) // taps + 1
+        lining = self.planes.directions[-2]
+        ways = [lining.taps * extent]
+        if self.reach != 0:
+            ways.append(lining.stride * (extent + _POSITIONS))
+        return channels * self.planes.directions[-1].taps * max(ways) + LANES
+
+    def _copy(self, chunk: Size, sample: Size, first: Size | None, count: Size, start: Size) -> None:
+        """Copy what some positions of a sample see: `count` from the first on; None: all lines."""
+        writer, product, planes = self.writer, self.weights, self.planes
+        where, taps = chunk * SAMPLES + sample, (product.channels, *product.window)
+        with ExitStack() as loops:
+            if self.shares:
+                last = dim.floor_divide(self.first_column + self.columns - 1, prod(product.window))
+                number = loops.enter_context(writer.over("channel", last - self.first_channel + 1))
+                channel, start = self.first_channel + number, start + number * planes.copies * planes.extent
+                copies = tuple(loops.enter_context(writer.over("copy", each.copies)) for each in planes.directions)
+                start = start + planes.number(copies) * planes.extent
+            else:
+                column = loops.enter_context(writer.over("column", self.columns))
+                channel, *tap = unflatten(writer.ranges, self.first_column + column, taps)
+                copies, start = (*[0] * planes.is_line, *tap), start + column * planes.extent
+            here = (where, self.cell[0] * product.channels + channel)
+            self._copy_lines(here, copies, first, count + self.reach, start)
+
+    def _copy_lines(self, here: Index, copies: Sequence[Size], first: Size | None, count: Size, start: Size) -> None:
+        """Copy what is seen at positions, a line at a time."""
+        writer, planes, length = self.writer, self.planes, self.planes.pitch
+        let = writer.let_index
+        begin: Size = 0
+        end = dim.product(self.weights.spatial[:-1]) + dim.floor_divide(self.reach, dim.largest(length, 1))
+        if first is not None:
+            begin = let("begin", dim.floor_divide(first, dim.largest(length, 1)))
+            end = dim.ceil_divide(first + count, dim.largest(length, 1))
+        with writer.over("line", end - begin) as number:
+            line = begin + number
+            low, columns = line * length, length
+            if first is None:
+                first = 0
+            else:
+                low = let("low", dim.largest(first, low))
+                columns = let("columns", dim.smallest(first + count, line * length + length) - low)
+            with writer.over("column", columns, "vector") as column:
+                far = (0,) if planes.is_line else unflatten(writer.ranges, line, self.weights.spatial[:-1])
+                index, inside = sources(writer, planes.directions, (*far, low - line * length + column), copies)
+                value = self.product.operand(0, (*here, *index[planes.is_line :]), inside)
+                self.product.values.put([(self.copied, start + low - first + column, value, None)])
+
+    # Tiles
+
+    def enter_columns(self, column: Size, width: int) -> None:
+        self.seen = Local(self.writer.unique("seen"), int64, (width,), 1)
+        with self.writer.over("j", width, "unrolled") as j:
+            at = self.writer.expr(j)
+            self.writer.assign(self.seen, self.table.load(self.writer.expr(column + j)), (at,))
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
         if self.together:
@@ -149,13 +245,10 @@ class WeightGradient(Dot):
             step = (self._sample, self._first + step[0])
         return super().left(chunk, step, row)
 
-    def right(self, chunk: Size, step: Index, column: Size) -> Expr:
-        inside = step[0] * self.weights.positions + step[1] if self.together else step[0]
-        return self.panel.load(self.writer.expr(column * self.step + inside))
-
-    def _pack(self, chunk: Size, sample: Size, column: Size, lines: Lines, start: Size) -> None:
-        where = chunk * SAMPLES + sample
-        self.weights.pack(self.cell, where, self.first_column + column, lines, self.panel, start)
+    def right(self, chunk: Size, step: Index, column: Size, inside: Size) -> Expr:
+        seen = self.writer.track(self.seen[self.writer.expr(inside)], None)
+        position = step[0] * self.pitch + step[1] if self.together else step[0]
+        return self.copied.load(self.writer.expr(seen + position))
 
     def _lanes(self, row: Size, column: Size) -> Expr:
         place = (row * self.column_blocks.size + column) * LANES

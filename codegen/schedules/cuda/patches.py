@@ -28,5 +28,5 @@ class GatheredWeights(WeightProduct):
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         ranges = self.writer.ranges
         channel, *tap = unflatten(ranges, column, (self.channels, *self.window))
-        index, inside = self.patches.source(unflatten(ranges, step[1], self.spatial), tuple(tap))
+        index, inside = sources(self.writer, self.directions, unflatten(ranges, step[1], self.spatial), tap)
         return self.operand(0, (chunk * SAMPLES + step[0], cell[0] * self.channels + channel, *index), inside)
