@@ -52,11 +52,13 @@ class PlaneConvolution(Convolution):
         down, across, copies = (dim.evaluate(size, {}) for size in (*planes.reach, planes.copies))
         *outer, lines, width = (1, *self.spatial) if planes.is_line else self.spatial
         room = _PLANE_BYTES // self.dtype.itemsize // (self.most_channels * max(copies, 1))
-        widest = max(LANES, min(_WIDTH, room // (down + 1) - across))
+        widest = max(LANES, min(_WIDTH, room // (2 * down + 1) - across))
         widest = max(1, min(widest, width)) if isinstance(width, int) else widest
-        most = max(widest + across, min(_POSITIONS, room - down * (widest + across)))
-        self.strips = Blocks(width, let("strips", dim.ceil_divide(width, widest)), widest, widest)
-        self.pitch = planes.pitch = let("pitch", dim.smallest(width, widest) + across, widest + across + 1)
+        positions = max(_POSITIONS, 2 * down * widest)  # so that most lines are seen, and not only overhang
+        most = max(widest + across, min(positions, room - down * (widest + across)))
+        strips = let("strips", dim.ceil_divide(width, widest))
+        self.strips = Blocks(width, strips, widest, dim.ceil_divide(width, dim.largest(strips, 1)))
+        self.pitch = planes.pitch = let("pitch", self.strips.each + across, widest + across + 1)
         fitting = let("fitting", dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1), most + 1)
         count = let("line_blocks", dim.ceil_divide(lines, fitting))
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
@@ -76,7 +78,7 @@ class PlaneConvolution(Convolution):
         planes.extent = -(-extent // LANES) * LANES
         self.copied = self.most_channels * copies * planes.extent + self.vectors * LANES
         self.has_gaps = across > 0 or self.strips.count != 1
-        blocks = ("lines", count), ("strip", self.strips.count)
+        blocks = ("lines", count), ("strip", strips)
         self.batch = [("slices", self.parts.count), ("group", self.groups), *blocks]
 
     def _cut_slices(self, room: Size, most: int) -> Blocks:

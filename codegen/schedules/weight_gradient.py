@@ -108,7 +108,7 @@ class WeightGradient(Dot):
         (_, samples), _ = product.steps(chunk)
         self._lay_out(SAMPLES, product.positions)
         with writer.over("sample", samples) as sample:
-            self._copy(chunk, sample, None, product.positions, sample * self.pitch)
+            self._copy(chunk, sample, 0, product.positions, sample * self.pitch)
         super().chunk(chunk)
         self.together = False
 
@@ -176,8 +176,8 @@ class WeightGradient(Dot):
             ways.append(lining.stride * (extent + _POSITIONS))
         return channels * self.planes.directions[-1].taps * max(ways) + LANES
 
-    def _copy(self, chunk: Size, sample: Size, first: Size | None, count: Size, start: Size) -> None:
-        """Copy what some positions of a sample see: `count` from the first on; None: all lines."""
+    def _copy(self, chunk: Size, sample: Size, first: Size, count: Size, start: Size) -> None:
+        """Copy what `count` positions of a sample see, from the first on."""
         writer, product, planes = self.writer, self.weights, self.planes
         where, taps = chunk * SAMPLES + sample, (product.channels, *product.window)
         with ExitStack() as loops:
@@ -194,26 +194,24 @@ class WeightGradient(Dot):
             here = (where, self.cell[0] * product.channels + channel)
             self._copy_lines(here, copies, first, count + self.reach, start)
 
-    def _copy_lines(self, here: Index, copies: Sequence[Size], first: Size | None, count: Size, start: Size) -> None:
-        """Copy what is seen at positions, a line at a time."""
-        writer, planes, length = self.writer, self.planes, self.planes.pitch
-        let = writer.let_index
-        begin: Size = 0
-        end = dim.product(self.weights.spatial[:-1]) + dim.floor_divide(self.reach, dim.largest(length, 1))
-        if first is not None:
-            begin = let("begin", dim.floor_divide(first, dim.largest(length, 1)))
-            end = dim.ceil_divide(first + count, dim.largest(length, 1))
+    def _copy_lines(self, here: Index, copies: Sequence[Size], first: Size, count: Size, start: Size) -> None:
+        """Copy what is seen at positions, a line at a time; all of them are whole if the first begins one."""
+        writer, planes, let = self.writer, self.planes, self.writer.let_index
+        length = dim.largest(planes.pitch, 1)
+        begin = dim.divide_exactly(first, length)
+        is_whole = begin is not None
+        if begin is None:
+            begin = let("begin", dim.floor_divide(first, length))
+        end = begin + dim.floor_divide(count, length) if is_whole else dim.ceil_divide(first + count, length)
         with writer.over("line", end - begin) as number:
             line = begin + number
-            low, columns = line * length, length
-            if first is None:
-                first = 0
-            else:
+            low, columns = line * planes.pitch, planes.pitch
+            if not is_whole:
                 low = let("low", dim.largest(first, low))
-                columns = let("columns", dim.smallest(first + count, line * length + length) - low)
+                columns = let("columns", dim.smallest(first + count, (line + 1) * planes.pitch) - low)
             with writer.over("column", columns, "vector") as column:
                 far = (0,) if planes.is_line else unflatten(writer.ranges, line, self.weights.spatial[:-1])
-                index, inside = sources(writer, planes.directions, (*far, low - line * length + column), copies)
+                index, inside = sources(writer, planes.directions, (*far, low - line * planes.pitch + column), copies)
                 value = self.product.operand(0, (*here, *index[planes.is_line :]), inside)
                 self.product.values.put([(self.copied, start + low - first + column, value, None)])
 
