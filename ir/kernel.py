@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from brasa.ir.dtype import DType, bool_, int64
+from brasa.ir.dtype import DType, bool_, float32, int32, int64
 
 LANES = 16
 
@@ -231,6 +231,15 @@ def fma(a: Number, b: Number, c: Expr) -> Expr:
     return intrinsic("fma", (x, y, c), c.dtype)
 
 
+def add_products(a: Expr, b: Expr, c: Expr) -> Expr:
+    """c plus the products of what a and b hold in the upper and lower halves of 32 bits, which are bfloat16.
+
+    That of the upper halves is added first; both additions are fused, and subnormal numbers count as zeros. For targets
+    that `adds_products`.
+    """
+    return intrinsic("add_products", (a, b, c), float32)
+
+
 def intrinsic(name: str, args: tuple[Expr, ...], dtype: DType) -> Expr:
     """A named operation that each emitter looks up in its own table (fma, mulhi, ...)."""
     return Expr("intrinsic", args, dtype, max((arg.lanes for arg in args), default=1), name)
@@ -259,6 +268,11 @@ def evens(x: Expr, y: Expr, width: int) -> Expr:
 def odds(x: Expr, y: Expr, width: int) -> Expr:
     """Of the groups of `width` lanes of two vectors, the 2nd, 4th, ... of x, then those of y."""
     return Expr("odds", (x, y), x.dtype, LANES, width)
+
+
+def joined(x: Expr, y: Expr) -> Expr:
+    """Two vectors of 16 bits end to end, neighbours as the lower and upper half of 32 bits."""
+    return Expr("joined", (x, y), int32, LANES)
 
 
 def first(x: Expr) -> Expr:

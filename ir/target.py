@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Target:
     """A CPU: its LLVM triple and features, the bits of its vector registers, and its caches in bytes.
 
+    adds_products: whether it has an instruction for the products of pairs of bfloat16 (`kernel.add_products`).
     The number of threads is not part of it: no code depends on that.
     """
 
@@ -19,6 +20,7 @@ class Target:
     vector_registers: int
     l1_bytes: int = 32 << 10
     l2_bytes: int = 1 << 20
+    adds_products: bool = False
 
     @property
     def key(self) -> str:

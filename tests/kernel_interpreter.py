@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from brasa.ir.dtype import DType
+from brasa.ir.dtype import DType, float32
 from brasa.ir.kernel import LANES, Assign, Buffer, Check, Expr, For, If, Kernel, Let, Local, Prefetch, Statement, Store
 
 Scalar = bool | int | float
@@ -147,6 +147,9 @@ class _Machine:
             case "evens" | "odds":
                 both = [value for arg in expr.args for value in self.lanes(arg) * (LANES // len(self.lanes(arg)))]
                 return [both[lane] for lane in range(2 * LANES) if lane // expr.attr % 2 == (expr.op == "odds")]
+            case "joined":
+                halves = [_lane(self.lanes(arg), lane) for arg in expr.args for lane in range(LANES)]
+                return list(np.array(halves, np.int16).view(np.int32).tolist())
         args = [self.lanes(arg) for arg in expr.args]
         count = max(map(len, args))
         return [scalar(expr, [_lane(arg, lane) for arg in args]) for lane in range(count)]
@@ -203,6 +206,8 @@ def scalar(expr: Expr, args: Sequence[Scalar]) -> Scalar:
             return args[0] <= args[1]
         case "intrinsic" if expr.attr == "fma":
             return _fma(*map(float, args), expr.dtype)
+        case "intrinsic" if expr.attr == "add_products":
+            return _add_products(*args)
     compute = _float if dtype.kind == "float" else _integer
     return bring(compute(expr.op, dtype, *args), expr.dtype)
 
@@ -233,6 +238,19 @@ def _fma(x: float, y: float, z: float, dtype: DType) -> Scalar:
     if exact == 0:
         return bring(x * y + z, dtype)
     return round_fraction(exact, dtype, 1.0)
+
+
+def _add_products(x: Scalar, y: Scalar, total: Scalar) -> float:
+    """The upper halves' product is added first; what is subnormal becomes zero before and after each addition."""
+
+    def flushed(value: float) -> float:
+        return math.copysign(0.0, value) if abs(value) < 2.0**-126 else value
+
+    result = float(total)
+    for cut in (0xFFFF0000, 0xFFFF):
+        a, b = (np.uint32((int(each) & cut) << (16 if cut == 0xFFFF else 0)).view(np.float32) for each in (x, y))
+        result = flushed(float(_fma(flushed(float(a)), flushed(float(b)), flushed(result), float32)))
+    return result
 
 
 def round_fraction(exact: Fraction, dtype: DType, zero_sign: float) -> float:

@@ -39,6 +39,8 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
             return _shift_lanes(writer, args[0], expr.attr)
         case "evens" | "odds":
             return _every_other_group(writer, args[0], args[1], expr.attr, expr.op == "odds")
+        case "joined":
+            return _join(writer, args[0], args[1])
         case "select":
             return _select(writer, *args)
     if dtype.kind == "float" and dtype.bits == 16:
@@ -55,6 +57,8 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
         return writer.call(
             f"llvm.{_INTRINSICS[expr.attr]}.{suffix(kind, values[0].lanes)}", kind, values[0].lanes, *values
         )
+    if expr.op == "intrinsic" and expr.attr == "add_products" and writer.target.adds_products:
+        return _add_products(writer, *map(writer.vector, args))
     raise ValueError(f"no machine code for {expr.op} {expr.attr or ''}")
 
 
@@ -91,6 +95,18 @@ def _every_other_group(writer: Writer, x: Result, y: Result, width: int, odd: bo
     a, b = writer.vector(x), writer.vector(y)
     lanes = ", ".join(f"i32 {lane}" for lane in range(2 * LANES) if lane // width % 2 == odd)
     return writer.pure(a.type, LANES, f"shufflevector {a}, {b}, <{LANES} x i32> <{lanes}>", a, b)
+
+
+def _join(writer: Writer, x: Result, y: Result) -> Value:
+    a, b = writer.vector(x), writer.vector(y)
+    lanes = ", ".join(f"i32 {lane}" for lane in range(2 * LANES))
+    both = writer.pure(a.type, 2 * LANES, f"shufflevector {a}, {b}, <{2 * LANES} x i32> <{lanes}>", a, b)
+    return writer.pure("i32", LANES, f"bitcast {both} to <{LANES} x i32>", both)
+
+
+def _add_products(writer: Writer, x: Value, y: Value, total: Value) -> Value:
+    sides = [writer.pure("bfloat", 2 * LANES, f"bitcast {side} to <{2 * LANES} x bfloat>", side) for side in (x, y)]
+    return writer.call("llvm.x86.avx512bf16.dpbf16ps.512", "float", LANES, total, *sides)
 
 
 def _shift_lanes(writer: Writer, arg: Result, by: int) -> Result:

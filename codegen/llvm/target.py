@@ -26,10 +26,11 @@ def host_target(override: str = "") -> Target:
     else:
         found = binding.get_host_cpu_features()
         features, processor = found.flatten(), _generation(found)
-    bits, converts_halves = _probe(triple, processor, features)
+    bits, converts_halves, adds_products = _probe(triple, processor, features)
     if not converts_halves and "-f16c" not in features:
         features = ",".join(filter(None, (features, "-f16c")))
-    return Target(triple, processor, features, bits, 32 if bits == 512 or "aarch64" in triple else 16, l1, l2)
+    registers = 32 if bits == 512 or "aarch64" in triple else 16
+    return Target(triple, processor, features, bits, registers, l1, l2, adds_products)
 
 
 def _generation(features: dict[str, bool]) -> str:
@@ -44,18 +45,24 @@ def _generation(features: dict[str, bool]) -> str:
     return "x86-64" if "sse2" in features else "generic"
 
 
-def _probe(triple: str, processor: str, features: str) -> tuple[int, bool]:
-    """The bits of the widest vectors, and whether instructions convert halves, seen in code made for the processor."""
+def _probe(triple: str, processor: str, features: str) -> tuple[int, bool, bool]:
+    """The bits of the widest vectors, and whether instructions convert halves and add products of pairs of bfloat16.
+
+    That is seen in code made for the processor: those that add such products (AVX512-BF16) convert to bfloat16, too.
+    """
     text = """
         define void @f(ptr %p) #0 {
           %x = load <16 x half>, ptr %p
           %y = fpext <16 x half> %x to <16 x float>
           store <16 x float> %y, ptr %p
+          %z = fptrunc <16 x float> %y to <16 x bfloat>
+          store <16 x bfloat> %z, ptr %p
           ret void
         }
         attributes #0 = { "prefer-vector-width"="512" }"""
     made = assembly(text, Target(triple, processor, features, 512, 32))
-    return 512 if "%zmm" in made else 256 if "%ymm" in made else 128, "__extendhfsf2" not in made
+    bits = 512 if "%zmm" in made else 256 if "%ymm" in made else 128
+    return bits, "__extendhfsf2" not in made, bits == 512 and "vcvtneps2bf16\t%zmm" in made
 
 
 def _cache_bytes(level: int, default: int) -> int:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.products import (
     Blocks,
+    Loop,
     Panel,
     Product,
     Tiles,
@@ -19,7 +20,7 @@ from brasa.codegen.schedules.products import (
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, fma
+from brasa.ir.kernel import LANES, Buffer, Expr, Local
 from brasa.ir.target import Target
 
 _COLUMN_BLOCK = 64
@@ -156,7 +157,7 @@ class Chain:
         number = -(-self.pitch // width)
         line, tile = (width, self.depth * width) if self.product.panel_in_tiles else (self.pitch, width)
         extent = self.depth * max(self.pitch, number * width if self.product.panel_in_tiles else 0)
-        buffer = self.writer.buffer("panel", self.product.dtype, "stack", extent)
+        buffer = self.writer.buffer("panel", self.product.factor, "stack", extent)
         return Panel(buffer, number, width, line, tile)
 
     def _copy_left(self, chunk: Size, row: Size, height: int) -> None:
@@ -164,28 +165,33 @@ class Chain:
         writer, product = self.writer, self.product
         steps = product.steps(chunk)
         across, along = self.left_strides = (1, height) if product.left_lines == "columns" else (self.depth + LANES, 1)
-        self.left = writer.buffer("left_rows", product.dtype, "stack", max(height * across, self.depth * along))
-        loops: list[tuple[str, Size, LoopKind]] = [("i", height, "serial"), *((*step, "serial") for step in steps)]
+        left = writer.buffer("left_rows", product.factor, "stack", max(height * across, self.depth * along))
+
+        def copy(i: Size, step: Index) -> None:
+            value = product.lhs(self.cell, self.first_row + row + i, chunk, step)
+            k = flatten(step, [extent for _, extent in steps])
+            product.values.put([(left, i * across + k * along, value, None)])
+
+        loops: list[Loop] = [(name, extent, "serial") for name, extent in steps]
         if product.left_lines == "columns":
-            loops = [*loops[1:], loops[0]]
-        if product.left_lines:
-            loops[-1] = (*loops[-1][:2], "vector")
-        with ExitStack() as stack:
-            index = [stack.enter_context(writer.over(*loop)) for loop in loops]
-            i = index.pop(-1 if product.left_lines == "columns" else 0)
-            value = product.lhs(self.cell, self.first_row + row + i, chunk, tuple(index))
-            k = flatten(index, [extent for _, extent in steps])
-            product.values.put([(self.left, i * across + k * along, value, None)])
+            with writer.nest([*loops, ("i", height, "vector")]) as (*step, i):
+                copy(i, tuple(step))
+        else:
+            if product.left_lines == "rows":
+                loops[-1] = (*steps[-1], "vector")
+            with writer.over("i", height) as i:
+                for at in product.walk(loops, chunk):
+                    copy(i, at)
+        self.left = left
 
     def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
         """The sums of one tile, which starts at a row and column of the block."""
         writer, product = self.writer, self.product
         sums = writer.local("sum", product.dtype, 0, lanes=LANES, shape=(height, vectors))
-        right = Local(writer.unique("right"), product.dtype, (vectors,), LANES)
+        right = Local(writer.unique("right"), product.factor, (vectors,), LANES)
         masks = self.masks(column, vectors)
-        with ExitStack() as loops:
-            steps = self.loops(chunk)
-            step = tuple(loops.enter_context(writer.over(*each)) for each in steps)
+        steps = self.loops(chunk)
+        for step in self.walk(steps, chunk):
             seen = self.enter_step(step, [extent for _, extent in steps])
             with writer.over("v", vectors, "unrolled") as v:
                 at = writer.expr(v)
@@ -197,7 +203,7 @@ class Chain:
                 left = product.values.name("left", self._left(chunk, step, row, i))
                 with writer.over("v", vectors, "unrolled") as v:
                     place = (writer.expr(i), writer.expr(v))
-                    writer.assign(sums, multiply_add(left, right[place[1]], sums[place]), place)
+                    writer.assign(sums, product.multiply_add(left, right[place[1]], sums[place]), place)
         with writer.over("i", height, "unrolled") as i, writer.over("v", vectors, "unrolled") as v:
             value = sums[writer.expr(i), writer.expr(v)]
             here = column + v * LANES + writer.lane
@@ -218,6 +224,15 @@ class Chain:
             inside = writer.expr(column + v * LANES + writer.lane) < writer.expr(self.columns)
             writer.assign(masks, inside, (writer.expr(v),))
         return masks
+
+    def walk(self, steps: Sequence[tuple[str, Size]], chunk: Size) -> Iterator[Index]:
+        """Loops over the steps of a chunk."""
+        loops: list[Loop] = [(name, extent, "serial") for name, extent in steps]
+        if self.left is None:
+            yield from self.product.walk(loops, chunk)
+        else:
+            with self.writer.nest(loops) as step:
+                yield step
 
     def loops(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         """The loops over k: a single one where both operands have been copied."""
@@ -257,8 +272,3 @@ def tile_shape(target: Target, dtype: DType, rows: Size, columns: Size) -> tuple
 def zero(dtype: DType) -> float | int:
     """What changes nothing when it is added."""
     return -0.0 if dtype.kind == "float" else 0
-
-
-def multiply_add(left: Expr, right: Expr, sum_: Expr) -> Expr:
-    """left * right + sum, rounded once."""
-    return fma(left, right, sum_) if sum_.dtype.kind == "float" else left * right + sum_

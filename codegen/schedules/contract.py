@@ -6,23 +6,22 @@ from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
 from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution
-from brasa.codegen.schedules.products import MatrixProduct
+from brasa.codegen.schedules.products import matrix_product
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
 CHAIN_CHUNK, DOT_CHUNK = 512, 4096
-_WIDE, _NARROW = 256, 128  # columns of a panel that many rows use, and of a block of few rows
 
 
 def write_contract(writer: Writer) -> None:
     """Write the kernel of a contract region."""
     node = writer.anchor
     if node.op.name == "matmul" and node.attrs["order"] == "dot":
-        product = MatrixProduct(writer, node, DOT_CHUNK)
+        product = matrix_product(writer, node, DOT_CHUNK)
         Dot(product, product.most_steps).write()
     elif node.op.name == "matmul":
-        product = MatrixProduct(writer, node, CHAIN_CHUNK)
-        wide = product.column_pieces(_WIDE, _NARROW) if product.pack_from < 1 << 30 else None
+        product = matrix_product(writer, node, CHAIN_CHUNK)
+        wide = product.column_pieces() if product.pack_from < 1 << 30 else None
         Chain(product, product.most_steps, wide, product.pack, product.pack_from).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()

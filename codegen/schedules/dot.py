@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-from brasa.codegen.schedules.chain import multiply_add, zero
+from brasa.codegen.schedules.chain import zero
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.products import Product, blocks, registers_per_vector, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir.dim import Size
 from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
-_ROW_BLOCK, _COLUMN_BLOCK = 64, 32
+_ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
 
 
@@ -67,12 +67,9 @@ class Dot:
         writer, (row, column, height, width) = self.writer, tile
         sums = self.begin_sums(tile)
         self.enter_columns(column, width)
-        left = Local(writer.unique("left"), self.product.dtype, (height,), LANES)
-        with ExitStack() as loops:
-            step = tuple(
-                loops.enter_context(writer.over(name, extent, "vector" if number == len(steps) - 1 else "serial"))
-                for number, (name, extent) in enumerate(steps)
-            )
+        left = Local(writer.unique("left"), self.product.factor, (height,), LANES)
+        *outer, last = steps
+        for step in self.product.walk([*((*each, "serial") for each in outer), (*last, "vector")], chunk):
             with writer.over("i", height, "unrolled") as i:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))
@@ -80,7 +77,7 @@ class Dot:
                 right = self.product.values.name("right", self.right(chunk, step, column, j))
                 with writer.over("i", height, "unrolled") as i:
                     at = (writer.expr(i), writer.expr(j))
-                    writer.assign(sums, multiply_add(left[at[0]], right, sums[at]), at)
+                    writer.assign(sums, self.product.multiply_add(left[at[0]], right, sums[at]), at)
         self.end_sums(tile, sums)
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
@@ -133,7 +130,7 @@ class Dot:
     def _tile_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers."""
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
-        height, width = (4, 4) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
+        height, width = (4, 6) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
         rows, columns = self.product.rows, self.product.columns
         if isinstance(rows, int) and rows < height:
             height, width = max(rows, 1), min(8, width * 4 // max(rows, 1)) if registers >= 29 else width

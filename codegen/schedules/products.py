@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from brasa.codegen.schedules.indices import Index, coefficient
 from brasa.codegen.schedules.map import Trial, output_parts, output_stores, unflatten
-from brasa.codegen.schedules.values import Values, accumulator
+from brasa.codegen.schedules.values import Values, accumulator, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType
+from brasa.ir.dtype import DType, bfloat16, int16, int32
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, cast, const
+from brasa.ir.kernel import LANES, Buffer, Expr, LoopKind, add_products, bitcast, cast, const, fma, joined
 from brasa.ir.target import Target
 
 # An epilogue that costs more nanoseconds per vector is not unrolled with the tile.
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
+# The most that the sums of a row of a block take.
+_PIECE_BYTES = 2048
+
+Loop: TypeAlias = tuple[str, Size, LoopKind]
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def blocks(
     which the kernel works out: the writer names their number and their size.
     """
     if not isinstance(extent, int):
+        limit = max(limit // unit, 1) * unit
         let = writer.let_index if writer is not None else lambda _, size: size
         whole = let(f"all_{name}s", extent)
         count = dim.ceil_divide(whole, limit)
@@ -124,16 +128,17 @@ def registers_per_vector(target: Target, dtype: DType) -> int:
 class Product(ABC):
     """A contraction seen as products of matrices, one for each index of `batch`.
 
-    k is walked in `chunks`, each summed by itself. row_block: the most rows of a block; least_rows: of twice as many
-    there are two blocks. copies_left: lhs is copied tile by tile, where rhs is; left_lines: what of it lies together in
-    memory. panel_in_tiles: `pack` puts one tile of columns after the other.
+    dtype: of the sums; factor: of what is multiplied. k is walked in `chunks`, each summed by itself. row_block: the
+    most rows of a block; least_rows: of twice as many there are two blocks. copies_left: lhs is copied tile by tile,
+    where rhs is; left_lines: what of it lies together in memory. panel_in_tiles: `pack` puts one tile of columns after
+    the other.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
         self.writer = writer
         self.node = node
         self.values = Values(writer)
-        self.dtype = accumulator(node.tensor.dtype)
+        self.dtype = self.factor = accumulator(node.tensor.dtype)
         self._result: Expr | None = None
         self.values.bound[node] = lambda index, mask: self._bound()
         self._trial = Trial(writer, node.tensor.shape, self._evaluate)
@@ -157,6 +162,11 @@ class Product(ABC):
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         """The loops over k inside a chunk: names and extents."""
 
+    def walk(self, loops: Sequence[Loop], chunk: Size) -> Iterator[Index]:
+        """Such loops over the steps of a chunk, of which the last may be a vector loop: where in k they are."""
+        with self.writer.nest(loops) as step:
+            yield step
+
     @abstractmethod
     def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
         """An element of lhs."""
@@ -164,6 +174,10 @@ class Product(ABC):
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         """An element of rhs, where it is read as it lies."""
         raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
+
+    def multiply_add(self, left: Expr, right: Expr, sum_: Expr) -> Expr:
+        """left * right + sum, rounded once."""
+        return fma(left, right, sum_) if self.dtype.kind == "float" else left * right + sum_
 
     @abstractmethod
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
@@ -222,7 +236,7 @@ class Product(ABC):
 class MatrixProduct(Product):
     """matmul."""
 
-    row_block = 504
+    row_block = 516
     least_rows = 48
     copies_left = True
     panel_in_tiles = True
@@ -266,15 +280,17 @@ class MatrixProduct(Product):
         far = not isinstance(line, int) or line * rhs.dtype.itemsize >= _FAR_BYTES
         return 48 if far or self._left_collides() else 1 << 30
 
-    def column_pieces(self, wide: int, narrow: int) -> Blocks:
-        """Columns in pieces: narrow ones, for threads to share, where rows are too few to be shared."""
-        many = 2 * self.least_rows
+    def column_pieces(self) -> Blocks:
+        """Columns in pieces, the wider the more rows share a copy of one; few rows leave them to threads to share."""
+        most = _PIECE_BYTES // self.dtype.itemsize
+        limits = (2 * self.least_rows, 2 * self.row_block)
         if isinstance(self.rows, int):
-            return pieces(self.columns, wide if self.rows >= many else narrow)
+            return pieces(self.columns, most // 4 << sum(self.rows >= limit for limit in limits))
         let, columns = self.writer.let_index, self.writer.let_index("all_columns", self.columns)
-        share = dim.smallest(dim.floor_divide(let("all_rows", self.rows), many), 1)
-        each = let("columns_each", narrow + share * (wide - narrow))
-        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), wide, each)
+        rows = let("all_rows", self.rows)
+        some, many = (dim.smallest(dim.floor_divide(rows, limit), 1) for limit in limits)
+        each = let("columns_each", most // 4 * (1 + some + 2 * many))
+        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each)
 
     def _left_collides(self) -> bool:
         """Whether rows of lhs lie so that they fall on the same place of a cache."""
@@ -283,12 +299,72 @@ class MatrixProduct(Product):
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
-        writer = self.writer
-        ((name, extent),) = self.steps(chunk)
-        with ExitStack() as loops:
-            k = loops.enter_context(writer.over(name, extent))
-            tile = loops.enter_context(writer.over("tile", panel.tiles))
-            column = loops.enter_context(writer.over("column", panel.width, "vector"))
-            here = tile * panel.width + column
-            value = self.rhs(cell, chunk, (k,), first + here, writer.below(here, columns))
-            self.values.put([(panel.buffer, tile * panel.tile + k * panel.line + column, value, None)])
+        writer, width = self.writer, panel.width
+        whole = writer.let_index("whole_tiles", dim.floor_divide(columns, width))
+        parted = writer.let_index("parted_tiles", dim.ceil_divide(columns, width) - whole)
+        for (k,) in self.walk([(name, extent, "serial") for name, extent in self.steps(chunk)], chunk):
+            for start, count, is_parted in ((0, whole, False), (whole, parted, True)):
+                with writer.nest([("tile", count, "serial"), ("column", width, "vector")]) as (tile, column):
+                    here = (start + tile) * width + column
+                    mask = writer.below(here, columns) if is_parted else None
+                    value = self.rhs(cell, chunk, (k,), first + here, mask)
+                    place = (start + tile) * panel.tile + k * panel.line + column
+                    self.values.put([(panel.buffer, place, value, None)])
+
+
+class PairProduct(MatrixProduct):
+    """matmul of bfloat16 where the target adds products of pairs: a step is a pair of neighbours in k.
+
+    at_end: whether the pairs at hand may reach beyond the last element, and are to have zeros there.
+    """
+
+    at_end = True
+
+    def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
+        super().__init__(writer, node, chunk)
+        self.factor = int32
+
+    @property
+    def most_steps(self) -> int:
+        return -(-super().most_steps // 2)
+
+    def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
+        ((name, extent),) = super().steps(chunk)
+        return [(name, dim.ceil_divide(extent, 2))]
+
+    def walk(self, loops: Sequence[Loop], chunk: Size) -> Iterator[Index]:
+        ((name, extent),), ((_, _, kind),) = super().steps(chunk), loops
+        pairs = LANES if kind == "vector" else 1
+        whole = dim.floor_divide(extent, 2 * pairs)
+        rest = dim.ceil_divide(extent, 2 * pairs) - whole
+        for start, count, self.at_end in ((0, whole, False), (whole, rest, True)):
+            if count != 0:
+                with self.writer.over(name, count) as step:
+                    yield ((start + step) * pairs + (self.writer.lane if pairs > 1 else 0),)
+
+    def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
+        return self._pair(0, lambda k: (*cell, row, k), chunk * self.chunk + step[0] * 2, None)
+
+    def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
+        return self._pair(1, lambda k: (*cell, k, column), chunk * self.chunk + step[0] * 2, mask)
+
+    def multiply_add(self, left: Expr, right: Expr, sum_: Expr) -> Expr:
+        return add_products(left, right, sum_)
+
+    def _pair(self, number: int, at: Callable[[Size], Index], k: Size, mask: Expr | None) -> Expr:
+        """The elements of an operand at k and next to it; those of neighbouring lanes are read together."""
+
+        def bits(place: Size, *, is_inside: bool = False) -> Expr:
+            inside = None if is_inside or not self.at_end else self.writer.below(place, self.depth)
+            return bitcast(self.values.at(self.node.operands[number], at(place), both(mask, inside)), int16)
+
+        if coefficient(k, str(self.writer.lane)) == 2:
+            first = k - self.writer.lane
+            return joined(bits(first), bits(first + LANES))
+        return cast(bits(k, is_inside=True), int32) & 0xFFFF | cast(bits(k + 1), int32) << 16
+
+
+def matrix_product(writer: Writer, node: Node, chunk: int) -> MatrixProduct:
+    """A matmul, as the target does it."""
+    in_pairs = node.tensor.dtype is bfloat16 and writer.target.adds_products
+    return (PairProduct if in_pairs else MatrixProduct)(writer, node, chunk)

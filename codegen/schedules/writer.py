@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -290,6 +290,12 @@ class Writer(KernelBuilder):
             return
         with self.loop(name, self.expr(extent), kind, cost) as var:
             yield self.track(var, extent)
+
+    @contextmanager
+    def nest(self, loops: Iterable[tuple[str, Size, LoopKind]]) -> Iterator[Index]:
+        """Loops inside each other; gives their variables."""
+        with ExitStack() as stack:
+            yield tuple([stack.enter_context(self.over(*loop)) for loop in loops])
 
     @contextmanager
     def loop(self, name: str, extent: Number, kind: LoopKind = "serial", cost: Number | None = None) -> Iterator[Expr]:

@@ -2,7 +2,9 @@
 
 Their order of summation is part of their meaning. matmul: `order="chain"` cuts k into chunks of 512, each one chain
 of fused multiply-adds from +0, chunk sums added in ascending order; `order="dot"` cuts k into chunks of 4096 summed in
-16 lanes (k mod 16), lanes combined as a tree 8-4-2-1. Convolutions walk (channel, window) in chunks of
+16 lanes (k mod 16), lanes combined as a tree 8-4-2-1. Where the processor adds products of pairs of bfloat16
+(`Target.adds_products`), matmul of bfloat16 takes k in pairs, of which the second is added first; pairs share a lane,
+and subnormal numbers count as zeros. Convolutions walk (channel, window) in chunks of
 max(1, 512 // window) channels; their weight gradient walks (sample, position), one partial per 8 samples, in 16 lanes
 (position mod 16, one sample after the other) that are combined as a tree.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from brasa.codegen.schedules.chain import multiply_add, zero
+from brasa.codegen.schedules.chain import zero
 from brasa.codegen.schedules.contract import CHAIN_CHUNK, DOT_CHUNK
 from brasa.codegen.schedules.cuda.patches import GatheredConvolution, GatheredWeights
 from brasa.codegen.schedules.cuda.threads import THREADS, both, named_digits, where
@@ -170,7 +170,7 @@ class _Chain:
                 value = slab.load(writer.expr(place * self.pitch + i * self.across + own))
                 writer.assign(local, value, (writer.expr(i),))
         with self.square() as (at, _, _):
-            writer.assign(part, multiply_add(sides[0][at[0]], sides[1][at[1]], part[at]), at)
+            writer.assign(part, self.product.multiply_add(sides[0][at[0]], sides[1][at[1]], part[at]), at)
 
     def store(self, total: Local) -> None:
         """Store what the region computes from this thread's results."""

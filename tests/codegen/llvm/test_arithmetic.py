@@ -162,6 +162,34 @@ def test_division_of_neighbours(scale: int, size: int, extent: int) -> None:
         assert_agrees(made, arrays, start=start_value)
 
 
+def test_neighbours_joined() -> None:
+    """The first vector's 16 halves, then the second's, two by two."""
+    builder = KernelBuilder("joined")
+    x, out = builder.buffer("x", int16, "in"), builder.buffer("out", int32, "out")
+    builder.store(out, kernel.lane(), kernel.joined(x.load(kernel.lane()), x.load(kernel.lane() + 16)))
+    values = np.random.default_rng(3).integers(-(1 << 15), 1 << 15, 32).astype(np.int16)
+    arrays = {"x": values, "out": np.zeros(16, np.int32)}
+    assert_agrees(builder.finish(), arrays)
+    native(builder.finish()).run(arrays, {})
+    np.testing.assert_array_equal(arrays["out"], values.view(np.int32))
+
+
+@pytest.mark.skipif(not host_target().adds_products, reason="this processor has no such instruction")
+def test_products_of_pairs() -> None:
+    """In vectors, which is how schedules write them; sums that cancel, overflow, and are subnormal."""
+    edges = np.array([0.0, -0.0, 1.0, -1.0, 1.0078125, 3e38, -3e38, 1e-39, 1e-20, np.inf, -np.inf, np.nan], np.float32)
+    rng = np.random.default_rng(4)
+    drawn = rng.choice(np.concatenate([edges, rng.standard_normal(40).astype(np.float32)]), (5, 800))
+    upper, lower = drawn[:4:2].view(np.uint32) & 0xFFFF0000, drawn[1:4:2].view(np.uint32) >> 16
+    x, y = (upper | lower).view(np.int32)
+    builder = KernelBuilder("products")
+    buffers = [builder.buffer(each, dtype, "in") for each, dtype in (("x", int32), ("y", int32), ("total", float32))]
+    out = builder.buffer("out", float32, "out")
+    with builder.loop("i", 800, "vector") as i:
+        builder.store(out, i, kernel.add_products(*(buffer.load(i) for buffer in buffers)))
+    assert_agrees(builder.finish(), {"x": x, "y": y, "total": drawn[4], "out": np.zeros(800, np.float32)})
+
+
 def test_loose_ends_are_refused() -> None:
     with pytest.raises(ValueError, match="no machine code for intrinsic twiddle"):
         native(elementwise([float32], lambda x: kernel.intrinsic("twiddle", (x,), float32)))

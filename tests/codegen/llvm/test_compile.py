@@ -53,6 +53,14 @@ def test_vector_registers(processor: str, bits: int, registers: int) -> None:
     assert mark in made
 
 
+@pytest.mark.parametrize(
+    ("processor", "has"),
+    (("sapphirerapids", True), ("znver4", True), ("x86-64-v4", False), ("haswell", False), ("aarch64", False)),
+)
+def test_products_of_pairs_of_bfloat16(processor: str, has: bool) -> None:
+    assert host_target(processor).adds_products == has
+
+
 def test_this_processor() -> None:
     target = host_target()
     assert target.vector_bits in (128, 256, 512)

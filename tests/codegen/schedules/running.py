@@ -44,16 +44,12 @@ class Machine:
 
     def __init__(self, graph: Graph, target: Target, speed: int = 0) -> None:
         self.graph = graph
-        program = lower(graph, target)
-        slots = tuple(range(len(program.temporaries)))
-        self.program: Program = replace(
-            program, signature=replace(program.signature, slots=program.temporaries), slots=slots
-        )
+        self.program = placed(lower(graph, target))
         self.text = emit_program(self.program, target)
         self._code = link([compile_text(self.text, target, speed)], ("entry",))
         self.entry = ENTRY(self._code.addresses["entry"])
         self.piece = 3
-        self._host = Host(program.signature.steps)
+        self._host = Host(self.program.signature.steps)
         self._context = Context(POOL(self._parallel_for), 0, self._host.address)
 
     def _parallel_for(self, _: int, body: int, arguments: int, extent: int, cost: int) -> None:
@@ -94,6 +90,12 @@ class Machine:
         if isinstance(size, Stride):
             return arrays[size.input].strides[size.axis] // arrays[size.input].itemsize
         return dim.evaluate(size, names)
+
+
+def placed(program: Program) -> Program:
+    """The program with a place of its own for each temporary."""
+    slots = tuple(range(len(program.temporaries)))
+    return replace(program, signature=replace(program.signature, slots=program.temporaries), slots=slots)
 
 
 def _guarded(nbytes: int) -> Array:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from brasa.codegen.llvm import host_target
+from brasa.codegen.schedules.products import blocks
+from brasa.ir import dim
 from brasa.ir.dtype import BY_NAME
 from tests.codegen.schedules.orders import chained, laned, same_bits
 from tests.codegen.schedules.running import Array, machine, reference, region
 
+BFLOAT16 = BY_NAME["bf16"].numpy
 _random = np.random.default_rng(13)
 
 
@@ -81,6 +84,72 @@ def test_dot_order(k: int) -> None:
     for i, j in [(0, 1), (1, 0)]:
         chunks = [[(p % 16, x[i, p], w[j, p]) for p in range(s, min(s + 4096, k))] for s in range(0, k, 4096)]
         same_bits(found[i, j], laned(chunks))
+
+
+PAIRS = 1 if host_target().adds_products else 0
+
+
+@pytest.mark.parametrize("k", [1, 2, 33, 515])
+def test_chain_order_of_bfloat16(k: int) -> None:
+    """Where the processor adds products of pairs, the second of a pair is added first."""
+    x, w = floats(2, k).astype(BFLOAT16), floats(k, 3).astype(BFLOAT16)
+    found = machine(product("m", "k", "n", dtype="bf16")).run(x, w).outputs[0]
+    for i, j in np.ndindex(2, 3):
+        chunks = [
+            [(x[i, q], w[q, j]) for p in range(s, min(s + 512, k)) if (q := p ^ PAIRS) < k or (q := p) < k]
+            for s in range(0, k, 512)
+        ]
+        same_bits(found[i, j], chained(chunks).astype(BFLOAT16))
+
+
+@pytest.mark.parametrize("k", [1, 33, 4100])
+def test_dot_order_of_bfloat16(k: int) -> None:
+    """Pairs share a lane where the processor adds products of pairs."""
+    x, w = floats(2, k).astype(BFLOAT16), floats(2, k).astype(BFLOAT16)
+    found = machine(product("m", "k", "n", "dot", "bf16")).run(x, w).outputs[0]
+    for i, j in [(0, 1), (1, 0)]:
+        chunks = []
+        for s in range(0, k, 4096):
+            places = [p if p ^ PAIRS >= k else p ^ PAIRS for p in range(s, min(s + 4096, k))]
+            chunks.append([((p >> PAIRS) % 16, x[i, p], w[j, p]) for p in places])
+        same_bits(found[i, j], laned(chunks).astype(BFLOAT16))
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 100, 200), (37, 601, 70), (130, 520, 40), (3, 0, 5)])
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_sizes_and_layouts_of_bfloat16(m: int, k: int, n: int, order: str) -> None:
+    """Known, unknown, turned, few rows: the same bits."""
+    x, w = floats(m, k).astype(BFLOAT16), floats(k, n).astype(BFLOAT16)
+    w = w if order == "chain" else np.ascontiguousarray(w.T)
+    known = machine(product(m, k, n, order, "bf16")).run(x, w).outputs[0]
+    text = product("m", "k", "n", order, "bf16")
+    same_bits(machine(text).run(x, w).outputs[0], known)
+    same_bits(machine(text).run(x[:1].copy(), w).outputs[0], known[:1])
+    turned = text.replace("graph main(x: bf16[m,k],", "graph main(x: bf16[m,k] strides(1,s),")
+    same_bits(machine(turned).run(np.asfortranarray(x), w).outputs[0], known)
+
+
+@pytest.mark.parametrize("processor", ["x86-64-v3", "x86-64-v4"])
+@pytest.mark.parametrize("order", ["chain", "dot"])
+def test_processors_without_products_of_pairs_widen_bfloat16(order: str, processor: str) -> None:
+    target = host_target(processor)
+    x, w = floats(19, 70).astype(BFLOAT16), floats(70, 33).astype(BFLOAT16)
+    given = w if order == "chain" else np.ascontiguousarray(w.T)
+    assert "dpbf16ps" not in machine(product("m", 70, 33, order, "bf16"), 0, target).text
+    if target.vector_bits > host_target().vector_bits:
+        pytest.skip("this processor cannot run it")
+    found = machine(product("m", 70, 33, order, "bf16"), 0, target).run(x, given).outputs[0].astype(np.float64)
+    wanted = x.astype(np.float64) @ w.astype(np.float64)
+    assert np.all(np.abs(found - wanted) <= 8e-3 * np.abs(wanted) + 1e-5)
+
+
+@pytest.mark.parametrize(("limit", "unit", "least"), [(64, 3, 0), (64, 4, 0), (516, 12, 48), (256, 12, 0), (1, 4, 0)])
+def test_blocks_of_unknown_extents_have_room(limit: int, unit: int, least: int) -> None:
+    """None is larger than what is taken for it, though blocks are rounded up to whole tiles; together they hold all."""
+    made = blocks(dim.symbol("n"), limit, unit, least)
+    for n in (*range(1, 140), 1000, 1033):
+        each, count = (int(dim.evaluate(size, {"n": n})) for size in (made.each, made.count))
+        assert each % unit == 0 and each <= made.size and (count - 1) * each < n <= count * each
 
 
 def test_the_sign_of_zero_does_not_depend_on_what_is_known_of_the_sizes() -> None:
