@@ -104,11 +104,16 @@ def _demanded(nodes: Iterable[Node]) -> set[Node]:
             if not takes_memory(read):
                 continue
             base = read.base
-            while base.op.name == "cast" and node.op.kind is Kind.CONTRACT:
+            while base.op.name == "cast" and node.op.kind is Kind.CONTRACT and not _narrows(base):
                 base = seen_through(base.operands[0])[0]
             if base.op.name != "input":
                 found.add(base)
     return found
+
+
+def _narrows(cast: Node) -> bool:
+    """Whether fewer bits are left of each element: then reading them again and again is cheaper than to cast again."""
+    return cast.tensor.dtype.bits < cast.operands[0].tensor.dtype.bits
 
 
 def _depth(node: Node, depths: Mapping[Node, int | None], demanded: bool) -> int | None:

@@ -38,6 +38,18 @@ def test_a_product_needs_its_operands_in_memory() -> None:
         }""") == ["constant", "neg", "matmul", "matmul"]  # fmt: skip
 
 
+def test_a_product_casts_as_it_reads_unless_memory_then_holds_less() -> None:
+    text = """
+        graph g(x: f32[n,4], h: bf16[4,4]) {
+          %0: f32[4,4] = cast(h, dtype=f32)
+          %1: f32[n,4] = matmul(x, %0, order="chain")
+          %2: bf16[n,4] = cast(x, dtype=bf16)
+          %3: bf16[n,4] = matmul(%2, h, order="chain")
+          return %1, %3
+        }"""
+    assert computed(text) == ["matmul", "cast", "matmul"]
+
+
 @pytest.mark.parametrize(("views", "kept", "domain", "answer"), [
     ("%1: f32[n,1] = reshape(%0, shape=[n,1])\n %2: f32[n,k] = expand(%1, shape=[n,k])", (0,), "n,k", True),
     ("%1: f32[k,n] = expand(%0, shape=[k,n])\n %2: f32[n,k] = permute(%1, axes=[1,0])", (0,), "n,k", True),
