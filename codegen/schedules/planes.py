@@ -54,7 +54,7 @@ class PlaneConvolution(Convolution):
         room = _PLANE_BYTES // self.dtype.itemsize // (self.most_channels * max(copies, 1))
         widest = max(LANES, min(_WIDTH, room // (2 * down + 1) - across))
         widest = max(1, min(widest, width)) if isinstance(width, int) else widest
-        positions = max(_POSITIONS, 2 * down * widest)  # so that most lines are seen, and not only overhang
+        positions = max(_POSITIONS, down * min(widest, _COLUMNS))  # so that lines are not mostly overhang
         most = max(widest + across, min(positions, room - down * (widest + across)))
         strips = let("strips", dim.ceil_divide(width, widest))
         self.strips = Blocks(width, strips, widest, dim.ceil_divide(width, dim.largest(strips, 1)))
