@@ -13,18 +13,17 @@ from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.patches import Planes, directions_of, sources, window_of
-from brasa.codegen.schedules.products import Product, tiles
+from brasa.codegen.schedules.products import Product
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import int64
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Expr, Local
+from brasa.ir.kernel import LANES, Expr, Local, const
 
 SAMPLES = 8
 # Rows of a block, and its columns: fewer where there are few rows, for threads to share.
 _ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS = 128, 48, 32
-_TOGETHER = 8  # elements whose lanes are added up at a time
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
 _POSITIONS = 2048
 _COPY_COST = 8  # what a copied element takes, in multiply-adds
@@ -68,14 +67,14 @@ class WeightGradient(Dot):
     """Writes the loops: what windows see is copied for a whole partial sum where that is small, else part by part.
 
     Taps of different lines share copies, if there are two directions at most and lines are short; a table says where
-    each column finds its own. together: whether a whole partial sum is being written.
+    each column finds its own. group: how many samples are done at a time.
     """
 
     def __init__(self, product: WeightProduct) -> None:
         self.weights = product
         super().__init__(product, self._depth(), _ROW_BLOCK, self._column_block())
-        self.is_small = self.writer.condition(leaf(product.positions * SAMPLES) <= leaf(_POSITIONS))
-        self.together = False
+        fitting = dim.floor_divide(_POSITIONS, dim.largest(product.positions, 1))
+        self.group = self.writer.let_index("group", dim.largest(dim.smallest(fitting, SAMPLES), 1), SAMPLES + 1)
         self.planes = Planes(product.values, product.directions)
         self.planes.pitch = product.spatial[-1]
         self.shares = len(product.spatial) <= 2 and 1 < prod(product.window) <= _MOST_TAPS
@@ -95,49 +94,25 @@ class WeightGradient(Dot):
         return min(whole, key=lambda n: abs(n - limit), default=limit)
 
     def chunk(self, chunk: Size) -> None:
-        """Add a partial sum to the total."""
-        if self.is_small.attr is not False:
-            with self.writer.when(self.is_small):
-                self._whole_chunk(chunk)
-        if self.is_small.attr is not True:
-            with self.writer.when(~self.is_small):
-                self._parted_chunk(chunk)
-
-    def _whole_chunk(self, chunk: Size) -> None:
-        writer, product, self.together = self.writer, self.weights, True
-        (_, samples), _ = product.steps(chunk)
-        self._lay_out(SAMPLES, product.positions)
-        with writer.over("sample", samples) as sample:
-            self._copy(chunk, sample, 0, product.positions, sample * self.pitch)
-        super().chunk(chunk)
-        self.together = False
-
-    def _parted_chunk(self, chunk: Size) -> None:
+        """Add a partial sum to the total: some samples at a time, or some positions of one."""
         writer, product = self.writer, self.weights
         (_, samples), _ = product.steps(chunk)
-        extent = self.row_blocks.size * self.column_blocks.size * LANES
-        self.lanes = writer.buffer("lanes", product.dtype, "stack", extent)
-        with writer.over("row", self.rows) as row, writer.over("column", self.columns) as column:
-            writer.store(self.lanes, self._lanes(row, column), 0)
-        parts = dim.ceil_divide(product.positions, _POSITIONS)
-        self._lay_out(1, _POSITIONS)
-        with writer.over("sample", samples) as sample, writer.over("part", parts) as part:
-            first = part * _POSITIONS
-            count = writer.let_index("count", dim.smallest(_POSITIONS, product.positions - first))
-            self._copy(chunk, sample, first, count, 0)
-            self._sample, self._first = sample, first
+        self._lay_out()
+        groups, parts = dim.ceil_divide(samples, self.group), dim.ceil_divide(product.positions, _POSITIONS)
+        with writer.over("group", groups) as group, writer.over("part", parts) as part:
+            self._sample, self._first = group * self.group, part * _POSITIONS
+            self._begun = writer.condition(leaf(0) < leaf(group + part))
+            self._is_last = writer.condition(leaf((groups - 1) * parts + parts - 1) <= leaf(group * parts + part))
+            here = writer.let_index("samples", dim.smallest(self.group, samples - self._sample), SAMPLES + 1)
+            count = writer.let_index("count", dim.smallest(_POSITIONS, product.positions - self._first))
+            with writer.over("sample", here) as sample:
+                self._copy(chunk, self._sample + sample, self._first, count, sample * self.pitch)
             for tile in self.each_tile():
-                self.tile(tile, chunk, [("position", count)])
-        with writer.over("row", self.rows) as row:
-            for across in tiles(self.columns, _TOGETHER, (1,)):
-                with writer.over("columns", across.count) as number:
-                    column = across.start + number * across.size
-                    loads = [self.lanes.load(self._lanes(row, column + j)) for j in range(across.size)]
-                    self.add(row, column, [writer.let("lanes", load) for load in loads])
+                self.tile(tile, chunk, [("sample", here), ("position", count)])
 
     # Copies
 
-    def _lay_out(self, samples: int, positions: Size) -> None:
+    def _lay_out(self) -> None:
         """Decide how much is copied, and note where each column of the block finds what it sees."""
         writer, product, planes = self.writer, self.weights, self.planes
         let, taps = writer.let_index, prod(product.window)
@@ -145,27 +120,29 @@ class WeightGradient(Dot):
         if self.shares and len(product.spatial) == 2:
             lining = product.directions[0].together()
             if lining.stride < lining.taps:
-                overhang = samples * lining.reach * planes.pitch
+                overhang = self.group * lining.reach * planes.pitch
                 apart = let("apart", dim.smallest(dim.floor_divide(overhang, _POSITIONS + 1), 1), 2)
                 planes.directions[0] = lining.together(apart)
                 self.reach = planes.reach[0] * planes.pitch
-        self.pitch = let("pitch", positions + self.reach)
-        planes.extent = let("extent", dim.ceil_divide(samples * self.pitch, LANES) * LANES + LANES)
+        self.pitch = let("pitch", dim.smallest(product.positions, _POSITIONS) + self.reach)
+        planes.extent = let("extent", dim.ceil_divide(self.group * self.pitch, LANES) * LANES + LANES)
         self.first_channel = let("first_channel", dim.floor_divide(self.first_column, taps))
         self.table = writer.buffer("seen", int64, "stack", self.column_blocks.size)
         with writer.over("column", self.columns) as column:
             place = column * planes.extent
             if self.shares:
-                channel, *tap = unflatten(
-                    writer.ranges, self.first_column + column, (product.channels, *product.window)
-                )
+                weight = (product.channels, *product.window)
+                channel, *tap = unflatten(writer.ranges, self.first_column + column, weight)
                 place = (channel - self.first_channel) * planes.copies * planes.extent + planes.seen(tuple(tap))
             writer.store(self.table, writer.expr(column), writer.expr(place))
-        self.copied = writer.buffer("copied", product.dtype, "stack", self._room(samples * positions))
+        self.copied = writer.buffer("copied", product.dtype, "stack", self._room())
+        extent = self.row_blocks.size * self.column_blocks.size * LANES
+        self.lanes = writer.buffer("lanes", product.dtype, "stack", extent)
 
-    def _room(self, positions: Size) -> int:
+    def _room(self) -> int:
         """How many elements all copies of a block have at most."""
-        extent = (positions if isinstance(positions, int) else _POSITIONS) + 2 * LANES
+        positions = self.weights.positions * self.group
+        extent = (min(positions, _POSITIONS) if isinstance(positions, int) else _POSITIONS) + 2 * LANES
         columns, taps = self.column_blocks.size, prod(self.weights.window)
         if not self.shares:
             return columns * extent
@@ -192,28 +169,42 @@ class WeightGradient(Dot):
                 channel, *tap = unflatten(writer.ranges, self.first_column + column, taps)
                 copies, start = (*[0] * planes.is_line, *tap), start + column * planes.extent
             here = (where, self.cell[0] * product.channels + channel)
-            self._copy_lines(here, copies, first, count + self.reach, start)
+            whole = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
+            single = writer.condition(leaf(product.positions) <= leaf(_POSITIONS))
+            if whole is not None:
+                self._copy_lines(here, copies, whole, count + self.reach, start)
+                return
+            with writer.when(single):
+                self._copy_lines(here, copies, 0, count + self.reach, start)
+            with writer.when(~single):
+                self._copy_parts(here, copies, first, count + self.reach, start)
 
-    def _copy_lines(self, here: Index, copies: Sequence[Size], first: Size, count: Size, start: Size) -> None:
-        """Copy what is seen at positions, a line at a time; all of them are whole if the first begins one."""
-        writer, planes, let = self.writer, self.planes, self.writer.let_index
-        length = dim.largest(planes.pitch, 1)
-        begin = dim.divide_exactly(first, length)
-        is_whole = begin is not None
-        if begin is None:
-            begin = let("begin", dim.floor_divide(first, length))
-        end = begin + dim.floor_divide(count, length) if is_whole else dim.ceil_divide(first + count, length)
-        with writer.over("line", end - begin) as number:
+    def _copy_lines(self, here: Index, copies: Sequence[Size], begin: Size, count: Size, start: Size) -> None:
+        """Copy what is seen at `count` positions, which are whole lines."""
+        pitch, over = self.planes.pitch, self.writer.over
+        lines = dim.floor_divide(count, dim.largest(pitch, 1))
+        with over("line", lines) as line, over("column", pitch, "vector") as column:
+            self._copy_seen(here, copies, begin + line, column, start + line * pitch + column)
+
+    def _copy_parts(self, here: Index, copies: Sequence[Size], first: Size, count: Size, start: Size) -> None:
+        """Copy what is seen at positions which are perhaps parts of lines."""
+        writer, pitch, let = self.writer, self.planes.pitch, self.writer.let_index
+        length = dim.largest(pitch, 1)
+        begin = let("begin", dim.floor_divide(first, length))
+        with writer.over("line", dim.ceil_divide(first + count, length) - begin) as number:
             line = begin + number
-            low, columns = line * planes.pitch, planes.pitch
-            if not is_whole:
-                low = let("low", dim.largest(first, low))
-                columns = let("columns", dim.smallest(first + count, (line + 1) * planes.pitch) - low)
+            low = let("low", dim.largest(first, line * pitch))
+            columns = let("columns", dim.smallest(first + count, line * pitch + pitch) - low)
             with writer.over("column", columns, "vector") as column:
-                far = (0,) if planes.is_line else unflatten(writer.ranges, line, self.weights.spatial[:-1])
-                index, inside = sources(writer, planes.directions, (*far, low - line * planes.pitch + column), copies)
-                value = self.product.operand(0, (*here, *index[planes.is_line :]), inside)
-                self.product.values.put([(self.copied, start + low - first + column, value, None)])
+                self._copy_seen(here, copies, line, low - line * pitch + column, start + low - first + column)
+
+    def _copy_seen(self, here: Index, copies: Sequence[Size], line: Size, column: Size, place: Size) -> None:
+        """Copy what is seen at one position."""
+        planes = self.planes
+        far = (0,) if planes.is_line else unflatten(self.writer.ranges, line, self.weights.spatial[:-1])
+        index, inside = sources(self.writer, planes.directions, (*far, column), copies)
+        value = self.product.operand(0, (*here, *index[planes.is_line :]), inside)
+        self.product.values.put([(self.copied, place, value, None)])
 
     # Tiles
 
@@ -224,29 +215,27 @@ class WeightGradient(Dot):
             self.writer.assign(self.seen, self.table.load(self.writer.expr(column + j)), (at,))
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
-        if self.together:
-            return super().begin_sums(tile)
         sums = Local(self.writer.unique("sum"), self.product.dtype, tile[2:], LANES)
         with self.elements_of(tile) as (i, j, row, column):
-            self.writer.assign(sums, self.lanes.load(self._lanes(row, column)), (i, j))
+            value = const(0, self.product.dtype)
+            if self._begun.op != "const":
+                value = self.lanes.load(self._lanes(row, column), self._begun)
+            self.writer.assign(sums, value, (i, j))
         return sums
 
     def end_sums(self, tile: tuple[Size, Size, int, int], sums: Local) -> None:
-        if self.together:
+        with self.writer.when(self._is_last):
             super().end_sums(tile, sums)
-            return
-        with self.elements_of(tile) as (i, j, row, column):
-            self.writer.store(self.lanes, self._lanes(row, column), sums[i, j])
+        if self._is_last.op != "const":
+            with self.writer.when(~self._is_last), self.elements_of(tile) as (i, j, row, column):
+                self.writer.store(self.lanes, self._lanes(row, column), sums[i, j])
 
     def left(self, chunk: Size, step: Index, row: Size) -> Expr:
-        if not self.together:
-            step = (self._sample, self._first + step[0])
-        return super().left(chunk, step, row)
+        return super().left(chunk, (self._sample + step[0], self._first + step[1]), row)
 
     def right(self, chunk: Size, step: Index, column: Size, inside: Size) -> Expr:
         seen = self.writer.track(self.seen[self.writer.expr(inside)], None)
-        position = step[0] * self.pitch + step[1] if self.together else step[0]
-        return self.copied.load(self.writer.expr(seen + position))
+        return self.copied.load(self.writer.expr(seen + step[0] * self.pitch + step[1]))
 
     def _lanes(self, row: Size, column: Size) -> Expr:
         place = (row * self.column_blocks.size + column) * LANES
