@@ -98,7 +98,8 @@ class WeightGradient(Dot):
         writer, product = self.writer, self.weights
         (_, samples), _ = product.steps(chunk)
         self._lay_out()
-        groups, parts = dim.ceil_divide(samples, self.group), dim.ceil_divide(product.positions, _POSITIONS)
+        groups = dim.largest(dim.ceil_divide(samples, self.group), 1)  # sums of nothing are stored, too
+        parts = dim.largest(dim.ceil_divide(product.positions, _POSITIONS), 1)
         with writer.over("group", groups) as group, writer.over("part", parts) as part:
             self._sample, self._first = group * self.group, part * _POSITIONS
             self._begun = writer.condition(leaf(0) < leaf(group + part))
