@@ -51,7 +51,7 @@ def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
 class Dim:
     """A size that is not a constant: a sum of monomials with integer coefficients, in normal form.
 
-    Its text and hash are kept: compounds hold sizes that hold compounds, and both are asked for all the time.
+    Its text, hash and names are kept: compounds hold sizes that hold compounds, and all are asked for all the time.
     """
 
     terms: tuple[tuple[Monomial, int], ...]
@@ -67,9 +67,16 @@ class Dim:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Dim, (self.terms,)  # hashes are others in each process
+
     @cached_property
     def _hash(self) -> int:
         return hash(self.terms)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(symbols(self))
 
     def __add__(self, other: Size) -> Size:
         return sum_of((*self.terms, *_terms(other)))
@@ -207,8 +214,7 @@ def remainder(lhs: Size, rhs: Size) -> Size:
         return 0
     if isinstance(lhs, Dim) and isinstance(rhs, int):
         lhs = sum_of((m, f % rhs) for m, f in lhs.terms)
-        return lhs % rhs if isinstance(lhs, int) else symbol(Compound("%", lhs, rhs))
-    return symbol(Compound("%", lhs, rhs))
+    return lhs % rhs if isinstance(lhs, int) and isinstance(rhs, int) else symbol(Compound("%", lhs, rhs))
 
 
 def smallest(lhs: Size, rhs: Size) -> Size:
@@ -237,9 +243,7 @@ def ceil_divide(lhs: Size, rhs: Size) -> Size:
     return floor_divide(lhs + rhs - 1, rhs)
 
 
-_FUNCTIONS: dict[str, Callable[[Size, Size], Size]] = {
-    "//": floor_divide, "%": remainder, "min": smallest, "max": largest,
-}  # fmt: skip
+_FUNCTIONS = {"//": floor_divide, "%": remainder, "min": smallest, "max": largest}
 
 
 def substitute(size: Size, values: Mapping[str, Size]) -> Size:
@@ -249,7 +253,7 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     only = atom_of(size)
     if isinstance(only, str):
         return values.get(only, size)
-    if not any(name in values for name in symbols(size)):
+    if size._names.isdisjoint(values):
         return size
 
     def new(atom: Atom) -> Size:
@@ -286,9 +290,7 @@ def atom_of(size: Size) -> Atom | None:
 
 def atoms(size: Size) -> Iterator[Atom]:
     """The atoms of the size's terms, in order, with repetitions."""
-    if isinstance(size, Dim):
-        for monomial, _ in size.terms:
-            yield from monomial
+    return (atom for monomial, _ in _terms(size) for atom in monomial)
 
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:
@@ -301,14 +303,12 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
 
 def symbols(size: Size) -> Iterator[str]:
     """The names that occur in the size, in order, with repetitions."""
-    if isinstance(size, Dim):
-        for monomial, _ in size.terms:
-            for atom in monomial:
-                if isinstance(atom, str):
-                    yield atom
-                else:
-                    yield from symbols(atom.lhs)
-                    yield from symbols(atom.rhs)
+    for atom in atoms(size):
+        if isinstance(atom, str):
+            yield atom
+        else:
+            yield from symbols(atom.lhs)
+            yield from symbols(atom.rhs)
 
 
 def lower_bound(size: Size) -> int | None:

@@ -35,7 +35,6 @@ from brasa.ir.dim import Size
 from brasa.ir.graph import Graph
 from brasa.ir.kernel import Buffer, Kernel
 from brasa.ir.packing import Life, Packing, pack
-from brasa.ir.parsing import parse_size, parse_type
 from brasa.ir.types import TensorType
 
 
@@ -237,60 +236,3 @@ def place_slots(signature: Signature, sizes: Mapping[str, int]) -> Packing:
     """Where each slot of the arena lies when the named sizes have these values."""
     bounds = [dim.evaluate(slot, sizes) for slot in signature.slots]
     return pack(bounds, signature.lives or [(0, 0)] * len(bounds))
-
-
-def signature_to_json(signature: Signature) -> dict[str, Any]:
-    """The signature as plain data; sizes and types as the text that graphs print."""
-    return {
-        "name": signature.name,
-        "inputs": [[each.name, str(each.type), list(each.strides)] for each in signature.inputs],
-        "outputs": [str(type) for type in signature.outputs],
-        "updates": [list(pair) for pair in signature.updates],
-        "sizes": [[s.input, s.axis] if isinstance(s, Stride) else str(s) for s in signature.sizes],
-        "slots": [str(slot) for slot in signature.slots],
-        "lives": [list(life) for life in signature.lives],
-        "checks": [
-            [note.op, note.where, str(note.bound), note.input, str(note.least), note.fact] for note in signature.checks
-        ],
-        "steps": [_step_to_json(step) for step in signature.steps],
-        "sure": list(signature.sure),
-    }
-
-
-def _step_to_json(step: HostStep) -> list[Any]:
-    types = [list(map(str, each)) for each in (step.operands, step.results)]
-    return [step.op, *types, list(map(_attr_to_json, step.attrs))]
-
-
-def _attr_to_json(attr: tuple[str, Any]) -> list[Any]:
-    """[name, value], or [name, None, size]."""
-    name, value = attr
-    return [name, None, str(value)] if isinstance(value, dim.Dim) else [name, value]
-
-
-def signature_from_json(data: Mapping[str, Any]) -> Signature:
-    """The inverse; raises KeyError, TypeError or ParseError for data that is not a signature."""
-    return Signature(
-        data["name"],
-        tuple(Input(name, parse_type(type), tuple(strides)) for name, type, strides in data["inputs"]),
-        tuple(map(parse_type, data["outputs"])),
-        tuple((int(a), int(b)) for a, b in data["updates"]),
-        tuple(Stride(*s) if isinstance(s, list) else parse_size(s) for s in data["sizes"]),
-        tuple(map(parse_size, data["slots"])),
-        tuple(
-            CheckNote(op, where, parse_size(bound), input, parse_size(least), fact)
-            for op, where, bound, input, least, fact in data["checks"]
-        ),
-        tuple(_step_from_json(*step) for step in data["steps"]),
-        tuple((int(first), int(last)) for first, last in data["lives"]),
-        tuple(map(int, data["sure"])),
-    )
-
-
-def _step_from_json(op: str, operands: list[str], results: list[str], attrs: list[list[Any]]) -> HostStep:
-    pairs = [(name, parse_size(size[0]) if size else _frozen(value)) for name, value, *size in attrs]
-    return HostStep(op, tuple(map(parse_type, operands)), tuple(map(parse_type, results)), tuple(pairs))
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

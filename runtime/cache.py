@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import pickle
 import stat
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -24,14 +24,14 @@ LIMIT = 1 << 30  # bytes that a cache may hold
 _KEPT_SHARE = 0.75  # of the limit, after an eviction
 _BYTES_BETWEEN_EVICTIONS = 64 << 20  # that one process writes
 _LONGEST_WRITE = 3600.0  # seconds after which an unfinished file is taken to be abandoned
-_MAGIC, _SUFFIX, _UNFINISHED = "brasa1", ".brasa", "unfinished-"
+_MAGIC, _SUFFIX, _UNFINISHED = "brasa2", ".brasa", "unfinished-"
 
 
 @dataclass(frozen=True)
 class Entry:
     """One compiled program: what was noted about it, and its object files."""
 
-    notes: Mapping[str, Any]
+    notes: Any
     code: tuple[bytes, ...]
 
 
@@ -83,7 +83,7 @@ class DiskCache:
                 os.utime(path)  # what was used last is evicted last
         return entry
 
-    def write(self, key: str, notes: Mapping[str, Any], code: Sequence[bytes]) -> None:
+    def write(self, key: str, notes: Any, code: Sequence[bytes]) -> None:
         """Keep an entry. It appears whole or not at all."""
         if self._folder is None:
             return
@@ -145,9 +145,9 @@ class DiskCache:
             warnings.warn(f"compiled programs are not cached in {self._wanted}: {reason}", RuntimeWarning, stacklevel=3)
 
 
-def _pack(notes: Mapping[str, Any], code: Sequence[bytes]) -> bytes:
-    """A line with the checksum and the lengths of all parts, then the parts: the notes as JSON, the object files."""
-    parts = [json.dumps(notes).encode(), *code]
+def _pack(notes: Any, code: Sequence[bytes]) -> bytes:
+    """A line with the checksum and the lengths of all parts, then the parts: the notes, pickled, and object files."""
+    parts = [pickle.dumps(notes, 5), *code]
     lengths, body = ",".join(str(len(part)) for part in parts), b"".join(parts)
     return f"{_MAGIC} {_checksum(lengths, body)} {lengths}\n".encode() + body
 
@@ -159,7 +159,7 @@ def _unpack(data: bytes) -> Entry | None:
         return None
     ends = list(accumulate(map(int, words[2].split(","))))
     notes, *code = (body[start:end] for start, end in pairwise([0, *ends]))
-    return Entry(json.loads(notes), tuple(code))
+    return Entry(pickle.loads(notes), tuple(code))
 
 
 def _checksum(lengths: str, body: bytes) -> str:

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from brasa.ir.dim import Size
+from brasa.ir.dim import Atom, Compound, Size, symbol
 from brasa.ir.errors import GraphError
 from brasa.ir.packing import pack
 from brasa.ir.program import CheckNote, Signature, Stride
@@ -106,19 +106,17 @@ def _size_function(signature: Signature) -> Evaluate:
     It gives the shapes that the inputs must have, the sizes that entry expects, the different bytes of the
     arena's slots, the shapes and bytes of the outputs, and the bytes of all inputs.
     """
-    names: dict[str, str] = {}
+    names: dict[Size | Compound, str] = {}
     lines = ["def evaluate(shapes, strides):"]
     for i, given in enumerate(signature.inputs):
         for axis, size in enumerate(given.type.shape):
-            if not isinstance(size, int) and size.is_symbol and str(size) not in names:
-                names[str(size)] = f"size{len(names)}"
-                lines.append(f"    {names[str(size)]} = shapes[{i}][{axis}]")
-
-    def spell(size: Size | Stride) -> str:
-        return f"strides[{size.input}][{size.axis}]" if isinstance(size, Stride) else _spell_size(size, names)
+            if not isinstance(size, int) and size.is_symbol and size not in names:
+                names[size] = f"size{len(names)}"
+                lines.append(f"    {names[size]} = shapes[{i}][{axis}]")
+    spelling = _Spelling(names, lines)
 
     def spell_all(sizes: Sequence[Size | Stride]) -> str:
-        return f"({''.join(spell(size) + ',' for size in sizes)})"
+        return f"({''.join(spelling.of(size) + ',' for size in sizes)})"
 
     def spell_shapes(shapes: Sequence[Sequence[Size]]) -> str:
         return f"({''.join(spell_all(shape) + ',' for shape in shapes)})"
@@ -140,20 +138,34 @@ def _size_function(signature: Signature) -> Evaluate:
     return made["evaluate"]
 
 
-def _spell_size(size: Size, names: dict[str, str]) -> str:
-    """A size as Python, with names of our own for the named sizes."""
-    if isinstance(size, int):
-        return str(size)
-    terms = []
-    for monomial, factor in size.terms:
-        atoms = [str(factor)] if factor != 1 or not monomial else []
-        for atom in monomial:
-            if isinstance(atom, str):
-                atoms.append(names[atom])
-            else:
-                lhs, rhs = _spell_size(atom.lhs, names), _spell_size(atom.rhs, names)
-                call = atom.function in ("min", "max")
-                quotient = f"(({lhs}) {atom.function} {rhs} if {rhs} else 0)"  # nothing empty is divided in the end
-                atoms.append(f"{atom.function}({lhs}, {rhs})" if call else quotient)
-        terms.append("*".join(atoms))
-    return f"({' + '.join(terms)})"
+class _Spelling:
+    """Sizes as Python: each that depends on others is a line of its own, once, that gives it a name."""
+
+    def __init__(self, names: dict[Size | Compound, str], lines: list[str]) -> None:
+        self._names, self._lines = names, lines
+
+    def of(self, size: Size | Stride) -> str:
+        """An expression for the size. KeyError for a named size that has no name here."""
+        if isinstance(size, int):
+            return str(size)
+        if isinstance(size, Stride):
+            return f"strides[{size.input}][{size.axis}]"
+        if size not in self._names:
+            if size.is_symbol:
+                raise KeyError(str(size))
+            terms = ["*".join([str(factor), *map(self._atom, monomial)]) for monomial, factor in size.terms]
+            self._name(size, " + ".join(terms))
+        return self._names[size]
+
+    def _atom(self, atom: Atom) -> str:
+        if isinstance(atom, str):
+            return self.of(symbol(atom))
+        if atom not in self._names:
+            lhs, rhs = self.of(atom.lhs), self.of(atom.rhs)
+            quotient = f"{lhs} {atom.function} {rhs} if {rhs} else 0"  # nothing empty is divided in the end
+            self._name(atom, f"{atom.function}({lhs}, {rhs})" if atom.function in ("min", "max") else quotient)
+        return self._names[atom]
+
+    def _name(self, size: Size | Compound, text: str) -> None:
+        self._names[size] = f"size{len(self._names)}"
+        self._lines.append(f"    {self._names[size]} = {text}")

@@ -226,8 +226,8 @@ class Capture(Trace):
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
         spec, name = tensor._spec, self.names().get(id(tensor), "")
         is_plain = name.isascii() and name.isidentifier()
-        taken = any(node.attrs.get("name") == name for node in self.bindings)
-        name = name if is_plain and not taken else f"x_{self.here.depth}"
+        if not is_plain or any(node.attrs.get("name") == name for node in self.bindings):
+            name = f"x_{self.here.depth}"
         sizes = tuple(
             self.scope.name(f"{name}_{axis}", size) if symbolic else size for axis, size in enumerate(spec.shape)
         )

@@ -24,7 +24,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
 from brasa.ir.printing import places_of, print_graph
-from brasa.ir.program import CheckNote, Signature, signature_from_json, signature_to_json
+from brasa.ir.program import CheckNote, Signature
 from brasa.ir.target import Target
 from brasa.passes import PIPELINE
 from brasa.passes.pipeline import Pass
@@ -78,12 +78,13 @@ def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...]) -> Execut
     key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
-        signature = signature_from_json(entry.notes)
-        return runtime.load(_placed(signature, {str(i): place for i, place in enumerate(places)}), entry.code, numbers)
+        return runtime.load(
+            _placed(entry.notes, {str(i): place for i, place in enumerate(places)}), entry.code, numbers
+        )
     with _uncollected():
         signature, code = compile_graph(graph)
     first = {place: str(i) for i, place in reversed(list(enumerate(places)))}
-    runtime.disk_cache().write(key, signature_to_json(_placed(signature, first)), code)
+    runtime.disk_cache().write(key, _placed(signature, first), code)
     return runtime.load(signature, code, numbers)
 
 

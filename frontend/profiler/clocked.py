@@ -18,9 +18,8 @@ from brasa.execution.stages import Stages
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Graph
-from brasa.ir.parsing import parse_size
 from brasa.ir.printing import places_of, print_graph
-from brasa.ir.program import HostStep, all_launches, signature_from_json, signature_to_json
+from brasa.ir.program import HostStep, all_launches
 from brasa.profiler.events import Event
 from brasa.profiler.work import bytes_of, flops_of
 from brasa.runtime.forking import hold_while_forking
@@ -72,14 +71,9 @@ def _load_or_compile(graph: Graph) -> Program:
                        each.kernel.arguments[-1].dtype.name, flops_of(each), bytes_of(each))
             for each in all_launches(stages.program.launches)
         )  # fmt: skip
-        kept = [[*note[:4], str(note.flops), str(note.nbytes)] for note in notes]
-        runtime.disk_cache().write(key, {"signature": signature_to_json(signature), "launches": kept}, code)
+        runtime.disk_cache().write(key, (signature, notes), code)
     else:
-        code, signature = entry.code, signature_from_json(entry.notes["signature"])
-        notes = tuple(
-            LaunchNote(*facts, parse_size(flops), parse_size(nbytes))
-            for *facts, flops, nbytes in entry.notes["launches"]
-        )
+        code, (signature, notes) = entry.code, entry.notes
     return runtime.load(signature, code, numbers_of(graph), _log().ctypes.data), notes
 
 

@@ -54,11 +54,11 @@ def _limits(threads: int) -> Limits:
     key = runtime.cache_key(f"limits of {threads} threads", target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
-        return Limits(threads, tuple((int(n), float(rate)) for n, rate in entry.notes["copying"]), entry.notes["flops"])
+        return entry.notes  # type: ignore[no-any-return]
     rates = [2 * n * _per_second(_copy(n)) for n in _SIZES]  # less memory is never slower
     best = [max(rates[i:]) for i in range(len(rates))]
     found = Limits(threads, tuple(zip([2 * n for n in _SIZES], best, strict=True)), _flops(threads))
-    runtime.disk_cache().write(key, {"copying": found.copying, "flops": found.flops}, ())
+    runtime.disk_cache().write(key, found, ())
     return found
 
 

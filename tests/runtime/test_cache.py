@@ -60,7 +60,7 @@ def test_damaged_entries_count_as_absent(disk: DiskCache, entry_file: Path) -> N
     for i, data in enumerate(changed):
         data[i] ^= 1  # the head, the notes and some of the code
     cut = [whole[:length] for length in (0, 1, head - 1, head, head + 5, len(whole) - 1)]
-    for data in (*changed, *cut, whole + b"x", b"\xff" * 100, b"brasa1 x y\n", whole.replace(b"brasa1", b"brasa2")):
+    for data in (*changed, *cut, whole + b"x", b"\xff" * 100, b"brasa2 x y\n", whole.replace(b"brasa2", b"brasa3")):
         entry_file.write_bytes(data)
         assert disk.read(KEY) is None
     disk.write(KEY, NOTES, CODE)
