@@ -48,7 +48,8 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
     if expr.op in UNARY:
         return _unary(writer, expr.op, dtype, args[0])
     if expr.op in COMPARE:
-        return _compare_lanes(writer, expr.op, *args) or _compare(writer, expr.op, dtype, *level(writer, args))
+        near = _compare_lanes(writer, expr.op, *args) if dtype.name == "i64" else None
+        return near or _compare(writer, expr.op, dtype, *level(writer, args))
     if expr.op in BINARY:
         return _binary(writer, expr, dtype, args[0], args[1])
     if expr.op == "intrinsic" and expr.attr in _INTRINSICS:
@@ -158,8 +159,10 @@ def _unary(writer: Writer, op: str, dtype: DType, arg: Result) -> Result:
 
 def _compare_lanes(writer: Writer, op: str, lhs: Result, rhs: Result) -> Value | None:
     """Neighbours before or behind a bound: the number of each lane is compared, for which 32 bits are enough."""
-    if op not in ("lt", "le") or not (isinstance(lhs, Linear) and isinstance(rhs, Linear)):
+    sides = [side for side in (lhs, rhs) if isinstance(side, Linear) or (side.lanes == 1 and side.type == "i64")]
+    if op not in ("lt", "le") or len(sides) < 2:
         return None
+    lhs, rhs = (writer.linear(side) for side in sides)
     steps = lhs.fixed_step, rhs.fixed_step
     if steps not in ((0, 1), (1, 0)):
         return None

@@ -162,6 +162,23 @@ def test_division_of_neighbours(scale: int, size: int, extent: int) -> None:
         assert_agrees(made, arrays, start=start_value)
 
 
+@name("op", ("lt", "le"))
+@name("turned", (False, True))
+def test_neighbours_beside_a_bound(op: str, turned: bool) -> None:
+    """The numbers of the lanes are compared, wherever the bound lies; not 16 indices of 64 bits."""
+    builder = KernelBuilder("bound")
+    out, start, bound = builder.buffer("out", bool_, "out"), builder.size("start"), builder.size("bound")
+    with builder.loop("i", 35, "vector") as i:
+        sides = (bound, start + i) if turned else (start + i, bound)
+        builder.store(out, i, kernel.binary(op, *sides))
+    made = builder.finish()
+    assert "<16 x i64>" not in emit_program(program_of(made), host_target())
+    ends = (-(1 << 62), -17, -16, -1, 0, 1, 15, 16, 17, 34, 35, 36, 1 << 62)
+    for start_value in (-5, 0, 1 << 40):
+        for bound_value in (*ends, *(start_value + end for end in ends)):
+            assert_agrees(made, {"out": np.zeros(35, bool)}, start=start_value, bound=bound_value)
+
+
 def test_neighbours_joined() -> None:
     """The first vector's 16 halves, then the second's, two by two."""
     builder = KernelBuilder("joined")

@@ -54,7 +54,7 @@ def moved(dtype: DType, step: int | None, *, mask: bool) -> Kernel:
 
 
 @pytest.mark.parametrize("dtype", STORED, ids=repr)
-@pytest.mark.parametrize("step", (1, -1, 2, 3, None))
+@pytest.mark.parametrize("step", (1, -1, 2, -2, 3, None))
 @pytest.mark.parametrize("mask", (False, True))
 def test_strides(dtype: DType, step: int | None, mask: bool) -> None:
     stride = step or 5
@@ -63,6 +63,25 @@ def test_strides(dtype: DType, step: int | None, mask: bool) -> None:
         last = (n - 1) * abs(stride)
         arrays = {"x": some(dtype, last + 1), "flag": RNG.random(n) < 0.5, "out": some(dtype, last + 1)}
         assert_agrees(made, arrays, (3,), n=n, last=last, step=stride, shift=last if stride < 0 else 0)
+
+
+def test_every_second_element_under_a_mask_is_two_loads() -> None:
+    text = native(moved(float32, -2, mask=True)).text
+    assert "llvm.masked.load" in text
+    assert "insertelement <16 x float>" not in text
+
+
+def test_prefetches_touch_nothing() -> None:
+    """An element far outside of the buffer may be on its way: only the load counts."""
+    builder = KernelBuilder("ahead")
+    x, out = builder.buffer("x", float32, "in"), builder.buffer("out", float32, "out")
+    with builder.loop("i", builder.size("n"), "vector") as i:
+        builder.prefetch(x, i + (1 << 40))
+        builder.store(out, i, x.load(i) + 1.0)
+    made = builder.finish()
+    assert "prefetch x[i + 1099511627776]" in str(made)
+    assert native(made).text.count("call void @llvm.prefetch") == 2
+    assert_agrees(made, {"x": some(float32, 37), "out": some(float32, 37)}, n=37)
 
 
 def permuted(dtype: DType, *, mask: bool) -> Kernel:

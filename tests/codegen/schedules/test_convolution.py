@@ -68,15 +68,16 @@ class Case:
         return region(f" %0: {y} = conv(x, k, {self.options()})\n return %0", inputs=f"x: {x}, k: {w}", results=[y],
                       name="conv")  # fmt: skip
 
-    def input_gradient(self, samples: object = "n") -> str:
-        x, w, y = self.types(samples)
+    def input_gradient(self, samples: object = "n", unknown: bool = False) -> str:
+        x, w, y = self.types(samples, unknown)
+        spatial = "[h, w]" if unknown else f"[{self.height}, {self.width}]"
         return region(
-            f" %0: {x} = conv_input_grad(g, k, spatial=[{self.height}, {self.width}], {self.options()})\n return %0",
+            f" %0: {x} = conv_input_grad(g, k, spatial={spatial}, {self.options()})\n return %0",
             inputs=f"g: {y}, k: {w}", results=[x], name="input_gradient",
         )  # fmt: skip
 
-    def weight_gradient(self, samples: object = "n") -> str:
-        x, w, y = self.types(samples)
+    def weight_gradient(self, samples: object = "n", unknown: bool = False) -> str:
+        x, w, y = self.types(samples, unknown)
         return region(
             f" %0: {w} = conv_weight_grad(x, g, window=[{self.window}, {self.window}], {self.options()})\n return %0",
             inputs=f"x: {x}, g: {y}", results=[w], name="weight_gradient",
@@ -117,10 +118,20 @@ def test_values(case: Case) -> None:
     close(case.weight_gradient(), x, g)
 
 
-@pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[2], CASES[4]])
+# Slices that share a block; lines in strips; more positions than weight gradients take at a time, and parts of lines.
+SIZES = [CASES[0], CASES[1], CASES[2], CASES[4], Case(7, 3, 4, 5, 9, 3, 1, 1), Case(1, 2, 3, 530, 3, 3, 1, 1),
+         Case(2, 2, 41, 61, 3, 2), Case(1, 1, 40, 9, 2, 9, 1, 4)]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SIZES)
 def test_unknown_image_sizes_give_the_same_bits(case: Case) -> None:
-    x, w, _ = case.arrays()
-    same_bits(machine(case.forward("n", True)).run(x, w).outputs[0], machine(case.forward()).run(x, w).outputs[0])
+    x, w, g = case.arrays()
+    programs = [(case.forward, (x, w)), (case.weight_gradient, (x, g))]
+    if case.positions == (case.height, case.width):  # else the sizes do not follow from those of a gradient
+        programs.append((case.input_gradient, (g, w)))
+    for write, arrays in programs:
+        close(write(), *arrays)
+        same_bits(machine(write("n", True)).run(*arrays).outputs[0], machine(write()).run(*arrays).outputs[0])
 
 
 def test_small_images_of_unknown_size_take_no_more_tiles_than_they_fill() -> None:
