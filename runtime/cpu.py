@@ -24,7 +24,7 @@ class Entry(Protocol):
 def entry() -> Entry:
     """The way in that this process takes."""
     chosen: Entry
-    if settings().cpu == "native" and is_available():
+    if settings().cpu != "portable" and is_available():
         from brasa.runtime import cpu_native as chosen
     else:
         from brasa.runtime import cpu_portable as chosen

@@ -12,6 +12,7 @@ from brasa.ir.errors import ValueError
 
 WORDS = ("dump", "time", "source", "check", "retrace", "tune")
 ENTRIES = ("native", "portable")
+PROCESSORS = ("haswell", "x86-64-v3", "x86-64-v4")
 MOST_THREADS = 1024
 
 
@@ -21,7 +22,8 @@ class Settings:
 
     dump: print each stage of a compilation; dump_folder: to numbered files there instead (`BRASA=dump=folder`).
     time, source, check, retrace, tune: the other words in BRASA.
-    cpu: how machine code is entered, one of ENTRIES. cache: the folder of compiled programs. threads: None when unset.
+    cpu: how machine code is entered, one of ENTRIES; or a processor that it is made for, one of PROCESSORS, if not for
+    that at hand. cache: the folder of compiled programs. threads: None when unset.
     """
 
     dump: bool
@@ -45,8 +47,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             raise ValueError(f"{item!r} is not one of the words {', '.join(WORDS)} (or dump=folder)", op="BRASA")
         words[word] = value
     cpu = environment.get("BRASA_CPU") or "native"
-    if cpu not in ENTRIES:
-        raise ValueError(f"{cpu!r} is not one of {', '.join(ENTRIES)}", op="BRASA_CPU")
+    if cpu not in (*ENTRIES, *PROCESSORS):
+        raise ValueError(f"{cpu!r} is not one of {', '.join((*ENTRIES, *PROCESSORS))}", op="BRASA_CPU")
     folder = words.get("dump")
     return Settings(
         dump="dump" in words,

@@ -11,6 +11,8 @@ from brasa.ir.target import Target
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _AARCH64 = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 128, 32)
 
+_NEEDED = {"x86-64-v4": "avx512bw avx512dq avx512vl", "x86-64-v3": "avx2 fma", "x86-64-v2": "sse4.2"}
+
 
 @cache
 def host_target(override: str = "") -> Target:
@@ -33,13 +35,17 @@ def host_target(override: str = "") -> Target:
     return Target(triple, processor, features, bits, registers, l1, l2, adds_products)
 
 
+def can_run(processor: str) -> bool:
+    """Whether the processor at hand runs code for this one, "haswell" or one of those that are plain."""
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    return all(features.get(name) for name in _NEEDED["x86-64-v3" if processor == "haswell" else processor].split())
+
+
 def _generation(features: dict[str, bool]) -> str:
     """The plain processor whose instruction costs fit: names of real ones are often reported wrongly."""
-    for processor, needed in (
-        ("x86-64-v4", "avx512bw avx512dq avx512vl"),
-        ("x86-64-v3", "avx2 fma"),
-        ("x86-64-v2", "sse4.2"),
-    ):
+    for processor, needed in _NEEDED.items():
         if all(features.get(name) for name in needed.split()):
             return processor
     return "x86-64" if "sse2" in features else "generic"

@@ -19,7 +19,7 @@ from brasa.execution.failing import failing_index
 from brasa.execution.stages import Stages
 from brasa.execution.user_passes import Passes, passed
 from brasa.ir.dim import evaluate
-from brasa.ir.errors import BrasaError, IndexError, Operand
+from brasa.ir.errors import BrasaError, IndexError, Operand, ValueError
 from brasa.ir.graph import Graph
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
@@ -30,6 +30,7 @@ from brasa.passes import PIPELINE
 from brasa.passes.pipeline import Pass
 from brasa.runtime import Executable, Frame, allocate
 from brasa.runtime.forking import hold_while_forking
+from brasa.runtime.settings import ENTRIES
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.places import user_location
@@ -45,10 +46,15 @@ LOADED: list[str] = []  # names of the graphs that executables were made of, in 
 
 @cache
 def target() -> Target:
-    """The processor that this process compiles for."""
-    from brasa.codegen.llvm import host_target
+    """The processor that this process compiles for; ValueError if it is one that could not run here."""
+    from brasa.codegen.llvm import can_run, host_target
 
-    return host_target()
+    named = runtime.settings().cpu
+    if named in ENTRIES:
+        return host_target()
+    if not can_run(named):
+        raise ValueError(f"code for {named} does not run on this processor", op="BRASA_CPU")
+    return host_target(named)
 
 
 def executable(graph: Graph) -> Executable:

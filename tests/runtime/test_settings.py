@@ -38,7 +38,7 @@ def test_several_words() -> None:
         ),
         ("BRASA", "time,Check", "BRASA: 'Check' is not one of the words dump"),
         ("BRASA", "time=3", "BRASA: 'time=3' is not one of the words dump"),
-        ("BRASA_CPU", "avx", "BRASA_CPU: 'avx' is not one of native, portable"),
+        ("BRASA_CPU", "avx", "BRASA_CPU: 'avx' is not one of native, portable, haswell"),
         ("BRASA_THREADS", "0", "BRASA_THREADS: '0' is not a number of threads, 1 to 1024"),
         ("BRASA_THREADS", "x", "BRASA_THREADS: 'x' is not a number of threads, 1 to 1024"),
         ("BRASA_THREADS", "-2", "BRASA_THREADS: '-2' is not"),
@@ -79,5 +79,6 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings({"BRASA_CACHE": ""}).cache == Path("/home/ada/.cache/brasa")
 
 
-def test_portable() -> None:
-    assert read_settings({"BRASA_CPU": "portable"}).cpu == "portable"
+@pytest.mark.parametrize("cpu", ["portable", "haswell"])
+def test_cpu(cpu: str) -> None:
+    assert read_settings({"BRASA_CPU": cpu}).cpu == cpu
