@@ -73,10 +73,13 @@ def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple
         wanted = row_major(shape)
         if all(n == 1 or (a is not None and dim.equal(a, b)) for n, a, b in zip(shape, strides, wanted, strict=True)):
             return row_major(new_shape)
-        ones = {str(size): 1 for size in shape if isinstance(size, dim.Dim) and size.is_symbol and dim.equal(size, 1)}
+        ones = [size for size in shape if isinstance(size, dim.Dim) and dim.equal(size, 1)]
         if ones:
-            sizes, new = (tuple(dim.substitute(size, ones) for size in each) for each in (shape, new_shape))
-            return _reshaped_strides(sizes, strides, new)
+            symbols = {name: dim.symbol(name) for size in ones for name in dim.symbols(size)}
+            fixed = {name: n for name, size in symbols.items() if (n := dim.constant(size)) is not None}
+            sizes, new = (tuple(dim.substitute(size, fixed) for size in each) for each in (shape, new_shape))
+            steps = tuple(None if step is None else dim.substitute(step, fixed) for step in strides)
+            return _reshaped_strides(sizes, steps, new)
     return found
 
 

@@ -32,12 +32,12 @@ class CaptureError(BrasaError):
 
 
 class Cell:
-    """Memory in a trace: the node that holds its present value, and how often it was written."""
+    """Memory in a trace: the node that holds its present value, how often it was written, and its strides' marks."""
 
-    __slots__ = ("node", "trace", "version")
+    __slots__ = ("marks", "node", "trace", "version")
 
     def __init__(self, trace: Trace, node: Node) -> None:
-        self.trace, self.node, self.version = trace, node, 0
+        self.trace, self.node, self.version, self.marks = trace, node, 0, node.attrs.get("strides", ())
 
 
 class Trace:
@@ -69,6 +69,7 @@ class Trace:
         """A tensor with memory of its own that holds the node's value."""
         tensor, cell = _new(Tensor), _new(Cell)
         tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
+        cell.marks = node.attrs.get("strides", ())
         if requires_grad:
             tensor._requires_grad = True
         if self.tensors is not None:
@@ -321,8 +322,18 @@ class Trace:
 
     def strides_of(self, tensor: Tensor) -> Strides:
         with dim.solving(self.scope):
-            strides = strides_of(self.node_of(tensor))
+            strides = strides_of(self._as_it_lies(tensor))
         return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
+
+    def _as_it_lies(self, tensor: Tensor) -> Node:
+        """A view of memory that lies as the tensor's: its value may be a view itself, and is copied there."""
+        cell, node = tensor._cell, self.node_of(tensor)
+        if cell is None or cell.trace is not self or cell.node.op.kind is not Kind.VIEW:
+            return node
+        node = make_input("memory", cell.node.tensor, strides=cell.marks)
+        for op, attrs in tensor._path:
+            node = op(node, **attrs)
+        return node
 
     def marks_of(self, node: Node) -> tuple[str, ...]:
         """The layout class of a node's value, as an input has it."""

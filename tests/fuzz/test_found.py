@@ -337,3 +337,16 @@ def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> 
             seed=20197,
         )
     )
+
+
+def test_a_row_of_a_turned_view_is_seen_in_another_shape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32"),),
+            setup=(),
+            body=("v1 = x0.movedim(0, -1)", "v2 = v1[: v1.shape[0] // 2]", "v2.view(-1)[:1].add_(1)"),
+            outputs=("v1",),
+            sizes=({"n": 5, "m": 3}, {"n": 5, "m": 2}),
+            seed=7118,
+        )
+    )

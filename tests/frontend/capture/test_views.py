@@ -96,3 +96,31 @@ def test_strided_memory_in_another_shape(step):
         one, other = (brasa.arange(shape[0] * shape[1]).float().reshape(shape)[..., ::step] * 1 for _ in range(2))
         one, other = (brasa.stack([each, each], -1)[..., 0] if step > 1 else each for each in (one, other))
         assert function(one).item() == compiled(other).item() and one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("make", [
+    lambda x: x.new_zeros((2, 8, 3)).reshape(2, 4, 2, 3).transpose(1, 2), lambda x: brasa.zeros((3, 2)).copy_(x.T),
+    lambda x: (x + 1).T.mul_(2).T,
+])  # fmt: skip
+def test_computed_memory_is_row_major_whatever_view_gave_its_values(make):
+    def function(x):
+        whole = make(x)
+        whole.reshape(-1).add_(1)  # to a view or to a copy
+        return whole
+
+    compiled = brasa.compile(function, fullgraph=True)
+    for seed in range(4):
+        x = numbers(2, 3, seed=seed)
+        assert compiled(x).tolist() == function(x).tolist()
+
+
+@pytest.mark.parametrize("cut", [lambda x: x[: x.shape[0] // 2], lambda x: x[2:]])
+def test_memory_in_another_shape_where_a_computed_size_is_one(cut):
+    def function(x):
+        rows = x.movedim(0, -1)
+        cut(rows).reshape(-1).add_(1)  # a view of one row, a copy of more
+        return rows
+
+    compiled = brasa.compile(function, fullgraph=True)
+    for columns in (3, 5, 3, 6, 2):
+        assert compiled(numbers(4, columns)).tolist() == function(numbers(4, columns)).tolist()
