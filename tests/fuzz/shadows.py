@@ -40,6 +40,7 @@ class Shadowed:
 
     def __init__(self, graph: Graph, executables: dict[str, Executable], note: Callable[[Shadow], None]) -> None:
         self._graph, self._whole = graph, executables.pop(WHOLE)
+        self.signature = self._whole.signature
         self._others = executables
         self._note = note
         self._frames: dict[Any, Frame] = {}
