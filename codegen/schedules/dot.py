@@ -7,13 +7,15 @@ from contextlib import contextmanager
 
 from brasa.codegen.schedules.chain import zero
 from brasa.codegen.schedules.indices import Index
-from brasa.codegen.schedules.products import Product, blocks, registers_per_vector, tiles
+from brasa.codegen.schedules.products import Product, Tiles, blocks, registers_per_vector, tiles
 from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
+_READING = 4  # what it takes to read an element of rhs, in multiply-adds
 
 
 class Dot:
@@ -28,18 +30,25 @@ class Dot:
         self.height, self.width = self._tile_shape()
         self.row_blocks = blocks(product.rows, row_block, self.height, 0, self.writer, "row")
         self.column_blocks = blocks(product.columns, column_block, self.width, 0, self.writer, "column")
+        # What is left of an unknown number of columns is a whole tile, too, which sees the last one again.
+        self.pitch = -(-self.column_blocks.size // self.width) * self.width
+        self.room = self.row_blocks.size * self.pitch
 
     def write(self) -> None:
         """Write the kernel."""
         product, writer = self.product, self.writer
         axes = [*product.batch, ("row_block", self.row_blocks.count), ("column_block", self.column_blocks.count)]
-        size = self.row_blocks.size * self.column_blocks.size
-        with writer.cells(axes, size * self.depth / _FLOPS_PER_NANOSECOND, product.chunks) as (*cell, down, across):
+        steps = (self.row_blocks.size + _READING) * self.pitch * self.depth
+        with writer.cells(axes, steps / _FLOPS_PER_NANOSECOND, product.chunks) as (
+            *cell,
+            down,
+            across,
+        ):
             self.cell = tuple(cell)
             self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
             self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)
             self.columns = writer.let_index("columns", self.column_blocks.length(across), self.column_blocks.size + 1)
-            self.total = writer.buffer("total", product.dtype, "stack", size)
+            self.total = writer.buffer("total", product.dtype, "stack", self.room)
             if product.chunks != 1:
                 with self._elements() as at:
                     writer.store(self.total, self.place(*at), zero(product.dtype))
@@ -56,7 +65,7 @@ class Dot:
 
     def each_tile(self) -> Iterator[tuple[Size, Size, int, int]]:
         """Loops over the tiles of the block: first row and column, height and width of each."""
-        for across in tiles(self.columns, self.width, (1,)):
+        for across in _tiles(self.columns, self.width):
             with self.writer.over("tile_column", across.count) as right:
                 for down in tiles(self.rows, self.height, (1,)):
                     with self.writer.over("tile_row", down.count) as below:
@@ -114,13 +123,15 @@ class Dot:
     def enter_columns(self, column: Size, width: int) -> None:
         """Note what is needed of the columns of a tile."""
 
-    def right(self, chunk: Size, step: Index, column: Size, inside: Size) -> Expr:
-        """An element of rhs, `inside` a tile that begins at a column of the block."""
-        return self.product.rhs(self.cell, chunk, step, self.first_column + column + inside, None)
+    def right(self, chunk: Size, step: Index, column: Size, number: Size) -> Expr:
+        """An element of rhs in a column, counted from that of the block where a tile begins."""
+        return self.product.rhs(
+            self.cell, chunk, step, self.first_column + clamped(column + number, self.columns), None
+        )
 
     def place(self, row: Size, column: Size) -> Expr:
         """Where the total of an element of the block lies."""
-        return self.writer.expr(row * self.column_blocks.size + column)
+        return self.writer.expr(row * self.pitch + column)
 
     @contextmanager
     def _elements(self) -> Iterator[tuple[Size, Size]]:
@@ -133,8 +144,18 @@ class Dot:
         height, width = (4, 6) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
         rows, columns = self.product.rows, self.product.columns
         if isinstance(rows, int) and rows < height:
-            height, width = max(rows, 1), min(8, width * 4 // max(rows, 1)) if registers >= 29 else width
+            height = max(rows, 1)
         return height, min(width, columns) if isinstance(columns, int) and columns else width
+
+
+def _tiles(extent: Size, size: int) -> list[Tiles]:
+    """An extent cut into tiles, of one size where it is not known."""
+    return tiles(extent, size, ()) if isinstance(extent, int) else [Tiles(dim.ceil_divide(extent, size), size, 0)]
+
+
+def clamped(place: Size, extent: Size) -> Size:
+    """The place, or the last one of an extent that is not known."""
+    return place if isinstance(extent, int) else dim.smallest(place, extent - 1)
 
 
 def lane_sums(writer: Writer, vectors: Sequence[Expr]) -> Expr:

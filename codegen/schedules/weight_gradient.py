@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from math import prod
 
-from brasa.codegen.schedules.dot import Dot
+from brasa.codegen.schedules.dot import Dot, clamped
 from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.patches import Planes, directions_of, sources, window_of
@@ -107,7 +107,7 @@ class WeightGradient(Dot):
             here = writer.let_index("samples", dim.smallest(self.group, samples - self._sample), SAMPLES + 1)
             count = writer.let_index("count", dim.smallest(_POSITIONS, product.positions - self._first))
             with writer.over("sample", here) as sample:
-                self._copy(chunk, self._sample + sample, self._first, count, sample * self.pitch)
+                self._copy(chunk, self._sample + sample, self._first, count, sample * self.sample_pitch)
             for tile in self.each_tile():
                 self.tile(tile, chunk, [("sample", here), ("position", count)])
 
@@ -125,8 +125,8 @@ class WeightGradient(Dot):
                 apart = let("apart", dim.smallest(dim.floor_divide(overhang, _POSITIONS + 1), 1), 2)
                 planes.directions[0] = lining.together(apart)
                 self.reach = planes.reach[0] * planes.pitch
-        self.pitch = let("pitch", dim.smallest(product.positions, _POSITIONS) + self.reach)
-        planes.extent = let("extent", dim.ceil_divide(self.group * self.pitch, LANES) * LANES + LANES)
+        self.sample_pitch = let("sample_pitch", dim.smallest(product.positions, _POSITIONS) + self.reach)
+        planes.extent = let("extent", dim.ceil_divide(self.group * self.sample_pitch, LANES) * LANES + LANES)
         self.first_channel = let("first_channel", dim.floor_divide(self.first_column, taps))
         self.table = writer.buffer("seen", int64, "stack", self.column_blocks.size)
         with writer.over("column", self.columns) as column:
@@ -137,8 +137,7 @@ class WeightGradient(Dot):
                 place = (channel - self.first_channel) * planes.copies * planes.extent + planes.seen(tuple(tap))
             writer.store(self.table, writer.expr(column), writer.expr(place))
         self.copied = writer.buffer("copied", product.dtype, "stack", self._room())
-        extent = self.row_blocks.size * self.column_blocks.size * LANES
-        self.lanes = writer.buffer("lanes", product.dtype, "stack", extent)
+        self.lanes = writer.buffer("lanes", product.dtype, "stack", self.room * LANES)
 
     def _room(self) -> int:
         """How many elements all copies of a block have at most."""
@@ -213,7 +212,8 @@ class WeightGradient(Dot):
         self.seen = Local(self.writer.unique("seen"), int64, (width,), 1)
         with self.writer.over("j", width, "unrolled") as j:
             at = self.writer.expr(j)
-            self.writer.assign(self.seen, self.table.load(self.writer.expr(column + j)), (at,))
+            seen = self.table.load(self.writer.expr(clamped(column + j, self.columns)))
+            self.writer.assign(self.seen, seen, (at,))
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
         sums = Local(self.writer.unique("sum"), self.product.dtype, tile[2:], LANES)
@@ -234,10 +234,10 @@ class WeightGradient(Dot):
     def left(self, chunk: Size, step: Index, row: Size) -> Expr:
         return super().left(chunk, (self._sample + step[0], self._first + step[1]), row)
 
-    def right(self, chunk: Size, step: Index, column: Size, inside: Size) -> Expr:
-        seen = self.writer.track(self.seen[self.writer.expr(inside)], None)
-        return self.copied.load(self.writer.expr(seen + step[0] * self.pitch + step[1]))
+    def right(self, chunk: Size, step: Index, column: Size, number: Size) -> Expr:
+        seen = self.writer.track(self.seen[self.writer.expr(number)], None)
+        return self.copied.load(self.writer.expr(seen + step[0] * self.sample_pitch + step[1]))
 
     def _lanes(self, row: Size, column: Size) -> Expr:
-        place = (row * self.column_blocks.size + column) * LANES
+        place = (row * self.pitch + column) * LANES
         return self.writer.expr(place + self.writer.lane)
