@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.products import (
     Blocks,
     Loop,
@@ -27,28 +27,20 @@ _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
 
 
-# Fills a panel with a chunk's part of rhs: (cell, chunk, first column, columns, panel).
-Pack = Callable[[Index, Size, Size, Size, Panel], None]
-
-
 class Chain:
     """Writes the loops.
 
-    depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. pack: how rhs is copied to
-    a panel in fast memory first, where there are at least `pack_from` rows to use it; it is read where it lies for
-    fewer rows, or where there is no pack. has_gaps: not all sums of a block are elements of the result.
+    depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. has_gaps: not all sums of a
+    block are elements of the result.
     """
 
     has_gaps = False
 
-    def __init__(
-        self, product: Product, depth: int, columns: Blocks | None = None, pack: Pack | None = None, pack_from: int = 0
-    ) -> None:
+    def __init__(self, product: Product, depth: int, columns: Blocks | None = None) -> None:
         self.product = product
         self.writer = product.writer
         self.depth = depth
-        self.pack = pack
-        self.pack_from = pack_from
+        self.pack_from = product.pack_from
         self.height, self.vectors = tile_shape(self.writer.target, product.dtype, product.rows, product.columns)
         self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
@@ -102,26 +94,28 @@ class Chain:
 
     def add_chunk(self, chunk: Size) -> None:
         """Add a chunk's sums to the total, or store them where there is no total."""
-        if self.pack is None or (isinstance(self.rows, int) and self.rows < self.pack_from):
-            self.each_tile(chunk)
+        many = self.writer.condition(leaf(self.pack_from) <= leaf(self.rows))
+        if many.op == "const":
+            (self._add_packed if many.attr else self.each_tile)(chunk)
             return
-        with ExitStack() as arm:
-            if not isinstance(self.rows, int) and self.pack_from > 0:
-                arm.enter_context(self.writer.when(self.writer.expr(self.rows) >= self.pack_from))
-            self.panel = self._make_panel()
-            self.pack(self.cell, chunk, self.first_column, self.columns, self.panel)
+        with self.writer.when(many):
+            self._add_packed(chunk)
+        with self.writer.when(~many):
             self.each_tile(chunk)
-            self.panel = None
-        if not isinstance(self.rows, int) and self.pack_from > 0:
-            with self.writer.when(self.writer.expr(self.rows) < self.pack_from):
-                self.each_tile(chunk)
+
+    def _add_packed(self, chunk: Size) -> None:
+        """Add a chunk's sums, rhs and lhs copied first."""
+        self.panel = self._make_panel()
+        self.product.pack(self.cell, chunk, self.first_column, self.columns, self.panel)
+        self.each_tile(chunk)
+        self.panel = None
 
     def each_tile(self, chunk: Size) -> None:
         """Add a chunk's sums of all tiles of a block."""
         for down in tiles(self.rows, self.height, (4, 1)):
             with self.writer.over("tile_row", down.count) as below:
                 row = down.start + below * down.size
-                if self.panel is not None and self.product.copies_left:
+                if self.panel is not None:
                     self._copy_left(chunk, row, down.size)
                 with self.each_part():
                     for across in self.across(down.size):
@@ -151,14 +145,10 @@ class Chain:
         return dim.smallest(across.count, needed if across.start == 0 else dim.largest(needed, 0))
 
     def _make_panel(self) -> Panel:
-        """A panel whose tiles follow each other if all of its columns are copied, else its lines."""
-        across = self.across(self.height)
-        width = across[0].size * LANES
-        number = -(-self.pitch // width)
-        line, tile = (width, self.depth * width) if self.product.panel_in_tiles else (self.pitch, width)
-        extent = self.depth * max(self.pitch, number * width if self.product.panel_in_tiles else 0)
-        buffer = self.writer.buffer("panel", self.product.factor, "stack", extent)
-        return Panel(buffer, number, width, line, tile)
+        width = self.across(self.height)[0].size * LANES
+        tile = self.depth * width
+        buffer = self.writer.buffer("panel", self.product.factor, "stack", -(-self.pitch // width) * tile)
+        return Panel(buffer, width, tile)
 
     def _copy_left(self, chunk: Size, row: Size, height: int) -> None:
         """Copy a tile's part of lhs next to each other, for where its lines lie they may share places of the cache."""
@@ -177,8 +167,7 @@ class Chain:
             with writer.nest([*loops, ("i", height, "vector")]) as (*step, i):
                 copy(i, tuple(step))
         else:
-            if product.left_lines == "rows":
-                loops[-1] = (*steps[-1], "vector")
+            loops[-1] = (*steps[-1], "vector")
             with writer.over("i", height) as i:
                 for at in product.walk(loops, chunk):
                     copy(i, at)
@@ -254,7 +243,7 @@ class Chain:
         if self.panel is None:
             return self.product.rhs(self.cell, chunk, place, self.first_column + column + inside, mask)
         panel, tile = self.panel, dim.floor_divide(column, self.panel.width)
-        return panel.buffer.load(self.writer.expr(tile * panel.tile + place[0] * panel.line + inside))
+        return panel.buffer.load(self.writer.expr(tile * panel.tile + place[0] * panel.width + inside))
 
 
 def tile_shape(target: Target, dtype: DType, rows: Size, columns: Size) -> tuple[int, int]:

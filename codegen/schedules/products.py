@@ -22,6 +22,7 @@ from brasa.ir.target import Target
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
+NEVER = 1 << 30
 # The most that the sums of a row of a block take.
 _PIECE_BYTES = 2048
 
@@ -30,15 +31,10 @@ Loop: TypeAlias = tuple[str, Size, LoopKind]
 
 @dataclass(frozen=True)
 class Panel:
-    """Fast memory for a chunk's part of rhs: `tiles` tiles of `width` columns, one after the other.
-
-    line: elements from one step of k to the next; tile: from one tile to the next.
-    """
+    """Fast memory for a chunk's part of rhs: tiles of `width` columns, one after the other, of `tile` elements each."""
 
     buffer: Buffer
-    tiles: int
     width: int
-    line: int
     tile: int
 
 
@@ -129,9 +125,8 @@ class Product(ABC):
     """A contraction seen as products of matrices, one for each index of `batch`.
 
     dtype: of the sums; factor: of what is multiplied. k is walked in `chunks`, each summed by itself. row_block: the
-    most rows of a block; least_rows: of twice as many there are two blocks. copies_left: lhs is copied tile by tile,
-    where rhs is; left_lines: what of it lies together in memory. panel_in_tiles: `pack` puts one tile of columns after
-    the other.
+    most rows of a block; least_rows: of twice as many there are two blocks. left_lines: what of lhs lies together in
+    memory.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
@@ -150,9 +145,7 @@ class Product(ABC):
     chunks: Size
     row_block = 256
     least_rows = 0
-    copies_left = False
-    left_lines: Literal["rows", "columns", ""] = "rows"
-    panel_in_tiles = False
+    left_lines: Literal["rows", "columns"] = "rows"
 
     def enter(self, cell: Index) -> Index:
         """Where in the batch a cell is, as the other methods are told it."""
@@ -174,6 +167,15 @@ class Product(ABC):
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         """An element of rhs, where it is read as it lies."""
         raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
+
+    @property
+    def pack_from(self) -> int:
+        """How many rows must use a panel of rhs before it pays to copy it; then lhs is copied, too, tile by tile."""
+        return NEVER
+
+    def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
+        """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
+        raise ValueError(f"the right side of {self.node.op.name} is not copied")
 
     def multiply_add(self, left: Expr, right: Expr, sum_: Expr) -> Expr:
         """left * right + sum, rounded once."""
@@ -238,8 +240,6 @@ class MatrixProduct(Product):
 
     row_block = 516
     least_rows = 48
-    copies_left = True
-    panel_in_tiles = True
 
     def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
         super().__init__(writer, node)
@@ -270,7 +270,6 @@ class MatrixProduct(Product):
 
     @property
     def pack_from(self) -> int:
-        """How many rows must use a panel of rhs before it pays to copy it."""
         rhs = self.node.operands[1].tensor
         if self.stride(1, -1) != 1:
             return 0
@@ -278,7 +277,7 @@ class MatrixProduct(Product):
             return 24
         line = rhs.shape[-1]
         far = not isinstance(line, int) or line * rhs.dtype.itemsize >= _FAR_BYTES
-        return 48 if far or self._left_collides() else 1 << 30
+        return 48 if far or self._left_collides() else NEVER
 
     def column_pieces(self) -> Blocks:
         """Columns in pieces, the wider the more rows share a copy of one; few rows leave them to threads to share."""
@@ -298,7 +297,6 @@ class MatrixProduct(Product):
         return isinstance(self.depth, int) and self.depth * lhs.dtype.itemsize % _FAR_BYTES == 0
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
-        """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
         writer, width = self.writer, panel.width
         whole = writer.let_index("whole_tiles", dim.floor_divide(columns, width))
         parted = writer.let_index("parted_tiles", dim.ceil_divide(columns, width) - whole)
@@ -308,7 +306,7 @@ class MatrixProduct(Product):
                     here = (start + tile) * width + column
                     mask = writer.below(here, columns) if is_parted else None
                     value = self.rhs(cell, chunk, (k,), first + here, mask)
-                    place = (start + tile) * panel.tile + k * panel.line + column
+                    place = (start + tile) * panel.tile + k * width + column
                     self.values.put([(panel.buffer, place, value, None)])
 
 

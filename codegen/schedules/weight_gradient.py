@@ -64,7 +64,7 @@ class WeightProduct(Product):
 
 
 class WeightGradient(Dot):
-    """Writes the loops: what windows see is copied for a whole partial sum where that is small, else part by part.
+    """Writes the loops: what windows see is copied for some samples at a time, or for some positions of one.
 
     Taps of different lines share copies, if there are two directions at most and lines are short; a table says where
     each column finds its own. group: how many samples are done at a time.
