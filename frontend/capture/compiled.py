@@ -182,6 +182,8 @@ def signature_of(args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[Any, ..
     Tensors that lie at the same place are one value of the program.
     """
     key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
+    if len(tensors) < 2:
+        return key
     places = [tensor._ptr for tensor in tensors]
     return key if len(set(places)) == len(places) else (*key, ("at", *map(places.index, places)))
 

@@ -14,7 +14,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.moving import Moving
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
-from brasa.capture.template import OutputNote, Template, outcome
+from brasa.capture.template import Output, OutputNote, Template, outcome
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import Edge, FreedNode, edge_of, is_hooked, run_graph
 from brasa.execution.user_passes import Passes
@@ -45,7 +45,7 @@ class Candidate:
             raise Impure(observation.fault or moving.fault)
         walk, self.moving, self.calls_users = Walk(observation, moving), moving, observation.called
         self.transforms = observation.transforms
-        *outer, arguments = roots_of(function, (args, kwargs))
+        *outer, arguments = roots_of(function, (args, kwargs) if kwargs else (args,))
         for root in outer:
             walk.value(*root)
         self.elsewhere = {tensor._ptr for tensor in walk.tensors}  # where tensors lie that are not only arguments
@@ -114,6 +114,10 @@ class Sealed:
         for index, (kind, value) in enumerate(sources):
             if kind == "held":
                 self.held_places[value].append(index)
+        # whether all that a run does is to compute its result from fixed tensors and arguments
+        self.simple = template.pattern.__class__ is Output and len(outputs) == 1 and not (
+            self.landings or self.has_notes or self.tracked or self.draws or self.grad_places
+        )  # fmt: skip
         self._note_epoch()
 
     def _note_epoch(self) -> None:
@@ -194,6 +198,8 @@ class Sealed:
             pointers = self.pointers.copy()
             for index, place in self.places:
                 pointers[index] = tensors[place]._ptr
+            if self.simple:
+                return self._compute(bound, pointers, tensors)
             for index, tensor in self.grad_places:
                 pointers[index] = tensor._grad._ptr
             for index, kind, value in self.drawn:
@@ -205,15 +211,18 @@ class Sealed:
             self._apply_notes(results, tensors)
         return self.template.fill(results, tensors)
 
+    def _compute(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> Tensor:
+        """As _enter, for the only result."""
+        (nbytes,), (spec,) = bound.nbytes, bound.specs
+        buffer = allocate(nbytes)
+        status = bound.call(*pointers, buffer.ptr)
+        if status is not None:
+            raise self.runner.failure(status, self.operands(tensors))
+        return make(buffer, spec)
+
     def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run the machine code; outputs that update an operand are not among the results."""
         landings = self.landings
-        if not landings and len(bound.specs) == 1:
-            buffer = allocate(bound.nbytes[0])
-            status = bound.call(*pointers, buffer.ptr)
-            if status is not None:
-                raise self.runner.failure(status, self.operands(tensors))
-            return [make(buffer, bound.specs[0])]
         results: list[Tensor] = []
         for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
             if index in landings:
