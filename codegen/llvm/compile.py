@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brasa.ir.target import Target
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from llvmlite.binding import ModuleRef, TargetMachine
+
+_MOST_THREADS = 4
 
 
 def compile_text(text: str, target: Target, speed: int) -> bytes:
@@ -20,7 +24,7 @@ def compile_text(text: str, target: Target, speed: int) -> bytes:
 
 
 class Compilation:
-    """Object files of several modules, made on a thread of its own: LLVM does not need Python's lock.
+    """Object files of several modules, made on threads of their own: LLVM does not need Python's lock.
 
     A block that is left by an error compiles nothing that has not begun. A single module is compiled where it is
     asked for: a thread would take longer to start than many a small program to compile.
@@ -28,7 +32,7 @@ class Compilation:
 
     def __init__(self, target: Target, speed: int) -> None:
         self._target, self._speed = target, speed
-        self._made: list[Future[bytes]] = []
+        self._made: list[tuple[str, Future[bytes]]] = []
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Compilation:
@@ -43,15 +47,47 @@ class Compilation:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(1, "brasa-compile")
-        self._made.append(self._pool.submit(compile_text, text, self._target, self._speed))
+            threads = max(1, min(_usable_processors() - 1, _MOST_THREADS))
+            self._pool = ThreadPoolExecutor(threads, "brasa-compile")
+        self._made.append((text, self._pool.submit(_compile_apart, text, self._target, self._speed)))
 
     def finish(self, text: str) -> tuple[bytes, ...]:
-        """All object files, that of the last module too."""
+        """All object files, the last module's too. What no thread has begun is compiled here, from the last on."""
         if self._pool is None:
             return (compile_text(text, self._target, self._speed),)
-        self.add(text)
-        return tuple(made.result() for made in self._made)
+        files = [_compile_apart(text, self._target, self._speed)]
+        for each, made in reversed(self._made):
+            files.append(_compile_apart(each, self._target, self._speed) if made.cancel() else made.result())
+        return tuple(reversed(files))
+
+
+def _usable_processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _compile_apart(text: str, target: Target, speed: int) -> bytes:
+    """As compile_text, while other threads do the same: the module and the machine are this one's own."""
+    from llvmlite.binding import ffi
+
+    machine = _new_machine(target.triple, target.cpu, target.features, speed)
+    module, emit = _parse(text, machine), unlocked()
+    if emit is None:
+        return bytes(machine.emit_object(module))
+    with ffi.OutputString() as error:
+        memory = emit(machine, module, 1, error)
+        if not memory:
+            raise RuntimeError(str(error))
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(memory), ffi.lib.LLVMPY_GetBufferSize(memory))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+def unlocked() -> Any:
+    """What makes object code, without the lock that llvmlite 0.50 puts around it; None where it is elsewhere."""
+    from llvmlite.binding import ffi
+
+    return getattr(ffi.lib.LLVMPY_TargetMachineEmitToMemory, "_cfn", None)
 
 
 def assembly(text: str, target: Target) -> str:
@@ -69,8 +105,7 @@ def _parse(text: str, machine: TargetMachine) -> ModuleRef:
     return module
 
 
-@cache
-def _machine(triple: str, processor: str, features: str, speed: int) -> TargetMachine:
+def _new_machine(triple: str, processor: str, features: str, speed: int) -> TargetMachine:
     """Small, position-independent code, so that constants can be operands of the instructions that use them."""
     from llvmlite import binding
 
@@ -83,3 +118,6 @@ def _machine(triple: str, processor: str, features: str, speed: int) -> TargetMa
     return binding.Target.from_triple(triple).create_target_machine(
         cpu=processor, features=features, opt=speed, reloc="pic", codemodel="small"
     )
+
+
+_machine = cache(_new_machine)

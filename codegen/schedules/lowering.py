@@ -136,7 +136,8 @@ class _Shared:
             self.kernels[key] = new, symbols
             self.made(new.kernel)
         lowered, its_symbols = self.kernels[key]
-        return lowered, {name: values[mine] for name, mine in zip(its_symbols, symbols, strict=True)}
+        pairs = zip(its_symbols, symbols, strict=True)
+        return lowered, {name: values[mine] for name, mine in pairs if values[mine] != dim.symbol(name)}
 
     def renamed(self, lowered: Lowered) -> Lowered:
         """The kernel under a name that no other kernel has."""

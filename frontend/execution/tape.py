@@ -17,6 +17,7 @@ from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import partial_vjp_graph, split, split_for_some, vjp_graph
 from brasa.runtime import settings
+from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor, make, unread, zero_filled
 from brasa.tracing.trace import CaptureError
 
@@ -110,12 +111,13 @@ class FunctionNode(TapeNode):
     again: Sequence[Any] = ()
 
     def __init__(
-        self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...]
-    ) -> None:
+        self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...],
+        output_specs: Sequence[Spec],
+    ) -> None:  # fmt: skip
         self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
         self.plan = plan
-        self.edges = [edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
-        self.specs, self.output_specs = specs, [output._spec for output in outputs]
+        self.edges = [operands[i]._edge or edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
+        self.specs, self.output_specs = specs, output_specs
         if not plan.keeps:
             return
         values = [
@@ -220,8 +222,10 @@ class GradientPlan:
 
     def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
         """Run the graph on eager operands of these specs (None for numbers) and put it on the tape; its outputs."""
-        outputs = self.launch(self.forward.bind(specs), operands)
-        node = FunctionNode(self, name, operands, outputs, specs)
+        bound = self.forward.bind(specs)
+        outputs = self.launch(bound, operands)
+        own = bound.specs if self.forward.simple else [output._spec for output in outputs]
+        node = FunctionNode(self, name, operands, outputs, specs, own)
         for index, differentiable in enumerate(self.differentiable):
             if differentiable:
                 output = outputs[index]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from brasa.codegen.llvm import Compilation, Modules, host_target
+from brasa.codegen.llvm.compile import unlocked
 from brasa.ir import dim
 from brasa.ir.dim import Size, symbol
 from brasa.ir.dtype import float32, int64
@@ -123,8 +124,15 @@ def test_many_launches_are_several_functions() -> None:
     assert program.context.failed == 10
 
 
-def test_modules_are_linked_to_one_program() -> None:
+def test_llvmlite_has_what_is_called_without_its_lock() -> None:
+    assert unlocked() is not None
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_modules_are_linked_to_one_program(locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal kernels are written once in all of them, and called from the last."""
+    if locked:
+        monkeypatch.setattr("brasa.codegen.llvm.compile.unlocked", lambda: None)
     program = chain([scaled(2.0, "one"), guarded(99.0), scaled(3.0, "one"), scaled(2.0, "other")], checks=1)
     modules = Modules(host_target(), 10)
     texts = [text for kernel in program.kernels if (text := modules.add(kernel)) is not None]
