@@ -9,7 +9,17 @@ from dataclasses import replace
 
 from brasa.codegen.llvm.conversions import convert, suffix
 from brasa.codegen.llvm.halves import convert_lanes
-from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, numbers, register_type
+from brasa.codegen.llvm.values import (
+    ZERO,
+    Linear,
+    Result,
+    Value,
+    constant_of,
+    is_uniform,
+    linear,
+    numbers,
+    register_type,
+)
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType, float32
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
@@ -48,8 +58,8 @@ def apply(writer: Writer, expr: Expr, args: Sequence[Result]) -> Result:
     if expr.op in UNARY:
         return _unary(writer, expr.op, dtype, args[0])
     if expr.op in COMPARE:
-        near = _compare_lanes(writer, expr.op, *args) if dtype.name == "i64" else None
-        return near or _compare(writer, expr.op, dtype, *level(writer, args))
+        kept = _compare_places(writer, expr.op, *args) if expr.attr == "index" else None
+        return kept or _compare(writer, expr.op, dtype, *level(writer, args))
     if expr.op in BINARY:
         return _binary(writer, expr, dtype, args[0], args[1])
     if expr.op == "intrinsic" and expr.attr in _INTRINSICS:
@@ -111,10 +121,11 @@ def _add_products(writer: Writer, x: Value, y: Value, total: Value) -> Value:
 
 
 def _shift_lanes(writer: Writer, arg: Result, by: int) -> Result:
-    if isinstance(arg, Linear):
+    if isinstance(arg, Linear) and arg.repeat == 1:
         return arg if arg.step is None else arg.plus(arg.step, by)
-    if arg.lanes == 1:
+    if is_uniform(arg):
         return arg
+    arg = writer.vector(arg)
     places = ", ".join(f"i32 {lane + by}" if 0 <= lane + by < LANES else "i32 poison" for lane in range(LANES))
     return writer.pure(arg.type, LANES, f"shufflevector {arg}, {arg.full_type} poison, <{LANES} x i32> <{places}>", arg)
 
@@ -157,24 +168,30 @@ def _unary(writer: Writer, op: str, dtype: DType, arg: Result) -> Result:
     raise ValueError(f"no machine code for {op} of {dtype.name}")
 
 
-def _compare_lanes(writer: Writer, op: str, lhs: Result, rhs: Result) -> Value | None:
-    """Neighbours before or behind a bound: the number of each lane is compared, for which 32 bits are enough."""
-    sides = [side for side in (lhs, rhs) if isinstance(side, Linear) or (side.lanes == 1 and side.type == "i64")]
-    if op not in ("lt", "le") or len(sides) < 2:
+def _compare_places(writer: Writer, op: str, x: Result, y: Result) -> Value | None:
+    """Indices compared, where neighbours in lanes meet what all lanes share: the lanes' numbers decide."""
+    if (isinstance(x, Value) and x.lanes > 1) or (isinstance(y, Value) and y.lanes > 1):
         return None
-    lhs, rhs = (writer.linear(side) for side in sides)
-    steps = lhs.fixed_step, rhs.fixed_step
-    if steps not in ((0, 1), (1, 0)):
+    first, second = writer.linear(x), writer.linear(y)
+    gap = second.plus(first, -1) if first.repeats_like(second) else ZERO
+    if op not in ("lt", "le") or gap.fixed_step not in (-1, 1):
         return None
-    apart = rhs.base.plus(lhs.base, -1) if steps == (1, 0) else lhs.base.plus(rhs.base, -1)
-    if apart.number is not None:
-        return None
-    # lane < apart, or apart < lane; with `le`, of one more or less
-    count = apart.plus(linear({}, (op == "le") == (steps == (1, 0))))
-    below = writer.call("llvm.smin.i64", "i64", 1, writer.scalar(count), constant_of(LANES, "i64"))
-    below = writer.call("llvm.smax.i64", "i64", 1, below, constant_of(0, "i64"))
-    narrow = writer.vector(writer.pure("i32", 1, f"trunc {below} to i32", below))
-    lanes, code = numbers(list(range(LANES)), "i32"), "slt" if steps == (1, 0) else "sge"
+    more = linear({}, int(op == "le"))
+    if gap.fixed_step == -1:
+        return compare_lanes(writer, "slt", gap.base.plus(more))
+    return compare_lanes(writer, "sge", linear({}, 1).plus(gap.base.plus(more), -1))
+
+
+def compare_lanes(writer: Writer, code: str, number: Linear, *, is_near: bool = False) -> Value:
+    """The lanes whose numbers are less (slt), or no less (sge), than a number. is_near: which is in 0..LANES."""
+    if number.number is not None:
+        return numbers([(lane < number.number) is (code == "slt") for lane in range(LANES)], "i1")
+    bound = writer.scalar(number)
+    if not is_near:
+        bound = writer.call("llvm.smin.i64", "i64", 1, bound, constant_of(LANES, "i64"))
+        bound = writer.call("llvm.smax.i64", "i64", 1, bound, constant_of(0, "i64"))
+    narrow = writer.vector(writer.pure("i32", 1, f"trunc {bound} to i32", bound))
+    lanes = numbers(list(range(LANES)), "i32")
     return writer.pure("i1", LANES, f"icmp {code} {lanes}, {narrow.text}", narrow)
 
 
@@ -217,6 +234,8 @@ def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Line
         if isinstance(side, Value) and (side.lanes > 1 or side.type != "i64"):
             return None
     x, y = writer.linear(lhs), writer.linear(rhs)
+    if op in ("add", "sub") and not x.repeats_like(y):
+        return None
     if op in ("add", "sub"):
         return x.plus(y, 1 if op == "add" else -1)
     if op == "shl":
@@ -228,7 +247,9 @@ def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Line
     if x.step is not None:
         x, y = y, x
     product = _multiply(writer, x, y.base)
-    return product if y.step is None else linear(product.terms, product.constant, _multiply(writer, x, y.step))
+    if y.step is None:
+        return product
+    return linear(product.terms, product.constant, _multiply(writer, x, y.step), y.repeat)
 
 
 def _multiply(writer: Writer, x: Linear, y: Linear) -> Linear:
@@ -283,15 +304,18 @@ def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
 
 
 def _divide_neighbours(writer: Writer, op: str, x: Linear, divisor: int | None) -> Linear | None:
-    """The result where lanes hold neighbours with no multiple of the divisor between them: one division serves all."""
-    if x.fixed_step != 1 or not divisor or divisor % LANES or not x.multiple_of(LANES):
+    """The result where lanes hold neighbours of which all, or groups in step with the lanes, have one quotient."""
+    if x.fixed_step != 1 or not divisor:
+        return None
+    repeat = math.gcd(divisor, LANES)
+    if not x.multiple_of(repeat) or repeat < min(divisor, LANES) or (op == "modulo" and repeat < LANES):
         return None
     base = writer.scalar(x.base)
     code = {"quotient": "udiv", "modulo": "urem"}[op]
     made = writer.pure("i64", 1, f"{code} {base}, {divisor}", base)
-    return linear(
-        {replace(made, multiple=1 if op == "quotient" else LANES): 1}, 0, None if op == "quotient" else x.step
-    )
+    if op == "modulo":
+        return linear({replace(made, multiple=LANES): 1}, 0, x.step)
+    return linear({made: 1}, 0, x.step if repeat < LANES else None, repeat)
 
 
 def _divide_indices(writer: Writer, op: str, x: Value, y: Value) -> Value:

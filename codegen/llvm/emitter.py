@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from brasa.codegen.llvm import memory
+from brasa.codegen.llvm import arithmetic, memory
 from brasa.codegen.llvm.expressions import Expressions, Register
 from brasa.codegen.llvm.module import Module
 from brasa.codegen.llvm.parallel import Captures, run_in_pieces
 from brasa.codegen.llvm.reading import Reading
-from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear, numbers
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, linear
 from brasa.codegen.llvm.writer import Block, Writer
 from brasa.ir.kernel import (
     LANES,
@@ -222,7 +222,8 @@ class Emitter(Expressions):
             self._iteration(loop, linear(at.terms, at.constant, linear({}, 1)))
 
         def masked_round(at: Linear, *, is_last: bool = False) -> None:
-            self.mask, self.kept = self._lanes_below(extent.plus(at, -1), is_last), frozenset(self.registers)
+            self.mask = arithmetic.compare_lanes(self.writer, "slt", extent.plus(at, -1), is_near=is_last)
+            self.kept = frozenset(self.registers)
             round_from(at)
             self.mask, self.kept = None, frozenset()
 
@@ -242,17 +243,6 @@ class Emitter(Expressions):
             self._counted(loop, full, LANES, round_from)
             rest = self.writer.pure("i1", 1, f"icmp slt {full_end}, {end.text}", full_end, end)
             self._branch(rest, loop.body, lambda: masked_round(full, is_last=True), (), lambda: None)
-
-    def _lanes_below(self, count: Linear, is_last: bool) -> Value:
-        """The mask of the lanes whose number is below a positive count, in the last round no more than LANES."""
-        if count.number is not None:
-            return numbers([lane < count.constant for lane in range(LANES)], "i1")
-        left = self.writer.scalar(count)
-        if not is_last:
-            left = self.writer.call("llvm.smin.i64", "i64", 1, left, constant_of(LANES, "i64"))
-        narrow = self.writer.vector(self.writer.pure("i32", 1, f"trunc {left} to i32", left))
-        lanes = numbers(list(range(LANES)), "i32")
-        return self.writer.pure("i1", LANES, f"icmp slt {lanes}, {narrow.text}", narrow)
 
     def _parallel(self, loop: For) -> None:
         """The body becomes a function over a range of iterations, which threads call."""

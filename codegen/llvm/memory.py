@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 from brasa.codegen.llvm.conversions import suffix
 from brasa.codegen.llvm.halves import convert_lanes
 from brasa.codegen.llvm.values import ZERO, Linear, Result, Value, constant_of, is_uniform, memory_type, numbers
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType
 from brasa.ir.kernel import LANES
+
+# An element that so many lanes want, or fewer, is loaded for all of them.
+_REPEATED = 4
 
 
 def address(writer: Writer, pointer: Value, type: str, index: Linear) -> Value:
@@ -38,6 +44,8 @@ def load(
         raw = _load_neighbours(writer, address(writer, pointer, type, index.base), type, mask, version, is_own=is_own)
     elif isinstance(index, Linear) and index.fixed_step in (-1, 2):
         raw = _load_spaced(writer, pointer, type, index, mask, version, is_own=is_own)
+    elif isinstance(index, Linear) and index.step is not None and index.step.number == 1 and index.repeat <= _REPEATED:
+        raw = _load_repeated(writer, pointer, type, index, mask, version, is_own=is_own)
     else:
         raw = _gather(writer, pointer, type, index, mask, version)
     if dtype.kind != "bool":
@@ -114,6 +122,27 @@ def _load_spaced(
     return writer.pure(type, LANES, f"shufflevector {parts[0]}, {parts[-1]}, <{LANES} x i32> <{order}>", *parts)
 
 
+def _load_repeated(
+    writer: Writer, pointer: Value, type: str, index: Linear, mask: Value | None, version: str, *, is_own: bool
+) -> Value:
+    """Neighbours of which each is wanted in several lanes next to each other: no element beyond, and a shuffle."""
+    repeat, own = index.repeat, numbers([lane < LANES // index.repeat for lane in range(LANES)], "i1")
+    if mask is not None:
+        mask = writer.vector(mask)
+        every = (
+            _spread_mask(writer, mask, [min(lane * repeat + each, LANES) for lane in range(LANES)])
+            for each in range(repeat)
+        )
+        own = reduce(lambda a, b: writer.pure("i1", LANES, f"or {a}, {b.text}", a, b), every)
+    place = address(writer, pointer, type, index.base)
+    part = _load_neighbours(writer, place, type, own, version, is_own=is_own)
+    order = ", ".join(f"i32 {lane // repeat}" for lane in range(LANES))
+    found = writer.pure(type, LANES, f"shufflevector {part}, {part}, <{LANES} x i32> <{order}>", part)
+    if mask is None:
+        return found
+    return writer.pure(type, LANES, f"select {mask}, {found}, {constant_of(0, type, LANES)}", mask, found)
+
+
 def _spread_mask(writer: Writer, mask: Value, lanes: list[int]) -> Value:
     """The mask whose lanes are those of another; one of its number is false."""
     if mask.constants:
@@ -141,7 +170,7 @@ def _places(writer: Writer, pointer: Value, type: str, index: Result) -> list[Va
     """The address of each lane's element."""
     if isinstance(index, Linear):
         step = index.step or ZERO
-        return [address(writer, pointer, type, index.base.plus(step, lane)) for lane in range(LANES)]
+        return [address(writer, pointer, type, index.base.plus(step, lane // index.repeat)) for lane in range(LANES)]
     ones = [_lane(writer, index, lane) for lane in range(LANES)]
     return [address(writer, pointer, type, Linear({one: 1})) for one in ones]
 

@@ -56,7 +56,7 @@ class Captures:
 
     def _form(self, form: Linear) -> Linear:
         step = None if form.step is None else self._form(form.step)
-        return linear({self.value(term): count for term, count in form.terms.items()}, form.constant, step)
+        return linear({self.value(term): count for term, count in form.terms.items()}, form.constant, step, form.repeat)
 
     def pointer(self, buffer: Buffer) -> Value | None:
         """Where a buffer of the outer function begins, if it has it."""

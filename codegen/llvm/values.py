@@ -48,7 +48,7 @@ class Value:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Linear:
-    """constant + the sum of factor * term + lane * step, modulo 2**64; what index arithmetic is kept as.
+    """constant + the sum of factor * term + lane // repeat * step, modulo 2**64; what index arithmetic is kept as.
 
     The form survives `let` and multiplication by sizes, so a memory access sees how its index moves with the lane,
     and each term is added in the outermost loop where it is known.
@@ -57,6 +57,7 @@ class Linear:
     terms: dict[Value, int] = field(default_factory=dict)
     constant: int = 0
     step: Linear | None = None
+    repeat: int = 1
 
     @property
     def base(self) -> Linear:
@@ -71,12 +72,12 @@ class Linear:
     @property
     def fixed_step(self) -> int | None:
         """How much the value grows from lane to lane, if that is a constant."""
-        return 0 if self.step is None else self.step.number
+        return 0 if self.step is None else self.step.number if self.repeat == 1 else None
 
     def plus(self, other: Linear, factor: int = 1) -> Linear:
-        """self + factor * other."""
+        """self + factor * other, of which lanes that repeat must do so alike."""
         if not other.terms and other.step is None:
-            return linear(self.terms, self.constant + factor * other.constant, self.step)
+            return linear(self.terms, self.constant + factor * other.constant, self.step, self.repeat)
         terms = dict(self.terms)
         for term, count in other.terms.items():
             total = _wrapped(terms.get(term, 0) + factor * count)
@@ -85,7 +86,12 @@ class Linear:
             else:
                 terms.pop(term, None)
         step = (self.step or ZERO).plus(other.step or ZERO, factor) if self.step or other.step else None
-        return linear(terms, self.constant + factor * other.constant, step)
+        repeat = max(self.repeat, other.repeat)
+        return linear(terms, self.constant + factor * other.constant, step, repeat)
+
+    def repeats_like(self, other: Linear) -> bool:
+        """Whether the sum with another form is one."""
+        return self.step is None or other.step is None or self.repeat == other.repeat
 
     def times(self, factor: int) -> Linear:
         """factor * self."""
@@ -97,9 +103,11 @@ class Linear:
         return self.constant % divisor == 0 and all(count * term.multiple % divisor == 0 for term, count in terms)
 
 
-def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None) -> Linear:
+def linear(terms: dict[Value, int], constant: int = 0, step: Linear | None = None, repeat: int = 1) -> Linear:
     """The form with its constant brought into the range of i64 and without a step of zero."""
-    return Linear(terms, _wrapped(constant), None if step is None or step.number == 0 else step)
+    if step is None or step.number == 0:
+        return Linear(terms, _wrapped(constant))
+    return Linear(terms, _wrapped(constant), step, repeat)
 
 
 def _wrapped(number: int) -> int:

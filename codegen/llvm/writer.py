@@ -170,17 +170,16 @@ class Writer:
         )
 
     def ramp(self, index: Linear, type: str) -> Value:
-        """base + lane * step in integers of that type, whose width may cut it."""
-        step, first = index.fixed_step, index.base.number
+        """base + lane // repeat * step in integers of that type, whose width may cut it."""
+        assert index.step is not None
+        step, first, lanes = index.step.number, index.base.number, [lane // index.repeat for lane in range(LANES)]
         if step is not None and first is not None:
-            return numbers([_wrap(first + lane * step, type) for lane in range(LANES)], type)
+            return numbers([_wrap(first + lane * step, type) for lane in lanes], type)
         if step is not None:
-            rises = numbers([_wrap(lane * step, type) for lane in range(LANES)], type)
+            rises = numbers([_wrap(lane * step, type) for lane in lanes], type)
         else:
-            assert index.step is not None
             every = self.vector(self._cut(self.scalar(index.step), type))
-            lanes = numbers(list(range(LANES)), type)
-            rises = self.pure(type, LANES, f"mul {every}, {lanes.text}", every)
+            rises = self.pure(type, LANES, f"mul {every}, {numbers(lanes, type).text}", every)
         if first == 0:
             return rises
         base = self.vector(self._cut(self.scalar(index.base), type))

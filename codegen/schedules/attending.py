@@ -238,7 +238,7 @@ class Attending(ABC):
             value = self.values.at(mask, (*self.cell, query, key), inside)
             score = select(value, score, float("-inf")) if mask.tensor.dtype is bool_ else score + value
         if self.attrs["causal"]:
-            score = select(self.writer.expr(key) <= self.writer.expr(query), score, float("-inf"))
+            score = select(self.writer.before(key, query + 1), score, float("-inf"))
         return score if inside is None else select(inside, score, float("-inf"))
 
     def kept(self, weight: Expr, pair: tuple[Size, Size, Expr | None]) -> Expr:

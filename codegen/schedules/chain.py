@@ -210,7 +210,7 @@ class Chain:
             return None
         masks = Local(writer.unique("inside"), bool_, (vectors,), LANES)
         with writer.over("v", vectors, "unrolled") as v:
-            inside = writer.expr(column + v * LANES + writer.lane) < writer.expr(self.columns)
+            inside = writer.before(column + v * LANES + writer.lane, self.columns)
             writer.assign(masks, inside, (writer.expr(v),))
         return masks
 

@@ -80,11 +80,7 @@ class Sorting:
         if isinstance(length, int):
             (short if length <= _SHORT else long)()
             return
-        is_short = self.writer.let("is_short", self.writer.expr(length) <= _SHORT)
-        with self.writer.when(is_short):
-            short()
-        with self.writer.when(~is_short):
-            long()
+        self.writer.either(self.writer.let("is_short", self.writer.expr(length) <= _SHORT), short, long)
 
     def _long_row(self) -> None:
         if self.wanted == self.length:

@@ -11,7 +11,7 @@ from brasa.codegen.schedules.values import Values, accumulator, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType
+from brasa.ir.dtype import DType, bool_
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, LoopKind, cast, const, eq, select
 from brasa.ir.ops.reduce import Combiner
@@ -48,16 +48,8 @@ class Window:
         self.groups = trial.joint_groups(range(lead))
         taps = dim.product(count for _, count in self._taps())
         cost = trial.cost * (taps if isinstance(taps, int) else 1)
-        is_short = writer.condition(leaf(shape[-1]) < leaf(_SHORT))
-        if not self.groups or is_short.attr is False:
-            self._along_rows(cost)
-        elif is_short.attr is True:
-            self._along_leading(cost)
-        else:
-            with writer.when(is_short):
-                self._along_leading(cost)
-            with writer.when(~is_short):
-                self._along_rows(cost)
+        is_short = writer.condition(leaf(shape[-1]) < leaf(_SHORT)) if self.groups else const(False, bool_)
+        writer.either(is_short, lambda: self._along_leading(cost), lambda: self._along_rows(cost))
 
     def _axes(self) -> tuple[list[tuple[str, Size]], list[tuple[str, Size]]]:
         """The loops over the leading axes, and those over the others."""

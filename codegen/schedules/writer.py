@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from brasa.codegen.schedules.indices import Index, Ranges, by_variables, rejoined, variable, varies
@@ -210,7 +210,7 @@ class Writer(KernelBuilder):
                     size for size in (lhs, rhs) if varies(size)
                 ]  # decided for these loops, not for joint ones
                 return const(known, bool_)
-            return kernel.binary(expr.op, self.expr(lhs), self.expr(rhs))
+            return replace(kernel.binary(expr.op, self.expr(lhs), self.expr(rhs)), attr="index")
         parts = [self.condition(arg) for arg in expr.args]
         if expr.op == "and" and any(part.op == "const" for part in parts):
             fixed, other = parts if parts[0].op == "const" else reversed(parts)
@@ -229,7 +229,11 @@ class Writer(KernelBuilder):
         """Whether the index is below the extent; None where that is certain."""
         if self.ranges.is_natural(extent - index - 1):
             return None
-        return self.expr(index) < self.expr(extent)
+        return self.before(index, extent)
+
+    def before(self, index: Size, other: Size) -> Expr:
+        """Whether one index comes before another."""
+        return replace(self.expr(index) < self.expr(other), attr="index")
 
     def track(self, expr: Expr, extent: Size | None) -> Dim:
         """A value as an index; it is known to be natural and below the extent, if one is given."""
@@ -312,6 +316,16 @@ class Writer(KernelBuilder):
             self._arm = self.level
             yield
         self._arm = outer
+
+    def either(self, condition: Expr, write_then: Callable[[], None], write_otherwise: Callable[[], None]) -> None:
+        """The statements of the first if the condition holds, else those of the second; of one where that is known."""
+        if condition.op == "const":
+            (write_then if condition.attr else write_otherwise)()
+            return
+        with self.when(condition):
+            write_then()
+        with self.when(~condition):
+            write_otherwise()
 
     @contextmanager
     def cells(self, axes: Sequence[tuple[str, Size]], cost: float, length: Size = 1) -> Iterator[Index]:

@@ -84,6 +84,26 @@ def test_prefetches_touch_nothing() -> None:
     assert_agrees(made, {"x": some(float32, 37), "out": some(float32, 37)}, n=37)
 
 
+@pytest.mark.parametrize("dtype", (float32, bfloat16, int64, bool_), ids=repr)
+@pytest.mark.parametrize("form", ("every second", "halves", "quarters", "eighths", "thirds", "halves of later ones"))
+@pytest.mark.parametrize("mask", (False, True))
+def test_neighbours_apart_and_repeated(dtype: DType, form: str, mask: bool) -> None:
+    """out[i] = x[2 i], or x[i // d], where flag[i]: no element beyond the last that is wanted is touched."""
+    parts = {"halves": 2, "quarters": 4, "eighths": 8, "thirds": 3}
+    builder = KernelBuilder("spread")
+    x, flag = builder.buffer("x", dtype, "in"), builder.buffer("flag", bool_, "in")
+    out, n = builder.buffer("out", dtype, "out"), builder.size("n")
+    with builder.loop("i", n, "vector") as i:
+        shifted = i + 6 if form == "halves of later ones" else i
+        place = i * 2 if form == "every second" else shifted // parts.get(form, 2)
+        builder.store(out, i, x.load(place, flag.load(i) if mask else None))
+    made = builder.finish()
+    for count in (3, 16, 37):
+        last = 2 * count - 1 if form == "every second" else (count + 5) // parts.get(form, 2) + 1
+        given = {"x": some(dtype, last), "flag": RNG.integers(0, 2, count) > 0, "out": some(dtype, count)}
+        assert_agrees(made, given, n=count)
+
+
 def permuted(dtype: DType, *, mask: bool) -> Kernel:
     """out[to[i]] = x[from[i]] where from[i] >= 0."""
     builder = KernelBuilder("permuted")
