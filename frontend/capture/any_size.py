@@ -46,7 +46,7 @@ class AnySize:
 
 def any_size(capture: Capture, key: tuple[Any, ...], arguments: Sequence[Tensor], graph: Graph) -> AnySize | None:
     """The sizes for which the program of a call that was followed is right; None where that cannot be told."""
-    if capture.raised or _has_loops(graph):
+    if capture.raised or capture.scope.asked or _has_loops(graph):
         return None
     given: Mapping[int, tuple[Size, ...]] = {
         id(bound): node.tensor.shape for node, bound in capture.bindings.items() if node.op.name == "input"

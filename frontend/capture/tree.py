@@ -93,6 +93,8 @@ def _between(leaves: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
 class TreeScope(SizeScope):
     """Named sizes of a captured call: a decision that Python code asks for is a step of its own."""
 
+    runs_anew = True
+
     def __init__(self, capture: Capture) -> None:
         super().__init__()
         self.capture = capture
@@ -117,3 +119,6 @@ class TreeScope(SizeScope):
         if isinstance(size, int):
             return size
         return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows))
+
+    def read(self, size: Size) -> int:
+        return self.fix(size) if self.capture.making else super().read(size)

@@ -78,6 +78,7 @@ class Operands(Trace):
 
     def __init__(self) -> None:
         super().__init__()
+        self.scope.runs_anew = True
         self.values: list[Any] = []
         self.written: dict[Cell, Tensor] = {}
         self._cells: dict[int, Cell] = {}

@@ -41,7 +41,11 @@ class SizeScope:
     An equality that holds makes its names one: `known` maps a name to the size that it turned out to be, in the whole
     graph. Where the names must stay open, as those of the height below `h//2//2 == 8`, `facts` maps the quotient to
     its size instead: types still say `h//2//2`, so whoever relies on the fact narrows values to it (Trace.narrowed).
+    runs_anew: whether code that asks for sizes does so at every call, so that a Python number made of them is an
+    operand of what it enters; asked: whether code has been told a size in that way.
     """
+
+    runs_anew = asked = False
 
     def __init__(self) -> None:
         self.hints: dict[str, int] = {}
@@ -152,6 +156,13 @@ class SizeScope:
             self._note(atom, value)
         return value
 
+    def read(self, size: Size) -> int:
+        """The size at this call, for arithmetic of Python's: it is constant only if the code does not run anew."""
+        if not self.runs_anew:
+            return self.fix(size)
+        self.asked = True
+        return self.hint(self.resolve(size))
+
     def end(self) -> None:
         """The trace is left: sizes that Python still holds are those of this call."""
         self.known, self.facts = dict(self.hints), {}
@@ -190,7 +201,8 @@ def _elements(shape: tuple[Size, ...]) -> Size:
 class SymbolicSize:
     """A size as Python code sees it while a program is traced: arithmetic stays symbolic, a comparison is a guard.
 
-    Whatever needs the number itself (int(), indexing, formatting) fixes it: the trace is then for that size alone.
+    What needs a whole number (int(), indexing) fixes it: the trace is then for that size alone. What is made of it as
+    a float is a number like any other of Python's (SizeScope.read).
     """
 
     __slots__ = ("scope", "size")
@@ -208,7 +220,7 @@ class SymbolicSize:
     __int__ = __index__
 
     def __float__(self) -> float:
-        return float(self.__index__())
+        return float(self.scope.read(self.size))
 
     def __bool__(self) -> bool:
         return not self.scope.decide(self.size, "==", 0)
@@ -220,7 +232,7 @@ class SymbolicSize:
         return str(self.scope.resolve(self.size))
 
     def __format__(self, spec: str) -> str:
-        return format(self.__index__(), spec)
+        return format(self.scope.read(self.size), spec)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int | SymbolicSize) and self.scope.decide(self.size, "==", plain_size(other))
@@ -241,25 +253,29 @@ class SymbolicSize:
         return python_size(-self.size, self.scope)
 
     def __truediv__(self, other: Any) -> float:
-        return self.__index__() / other if isinstance(other, _NUMBERS) else NotImplemented
+        return self.scope.read(self.size) / other if isinstance(other, _NUMBERS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> float:
-        return other / self.__index__() if isinstance(other, _NUMBERS) else NotImplemented
+        return other / self.scope.read(self.size) if isinstance(other, _NUMBERS) else NotImplemented
 
     def __pow__(self, other: Any) -> Any:
-        return self.__index__() ** other if isinstance(other, _NUMBERS) else NotImplemented
+        if other.__class__ is int and 0 <= other <= _POWERS:
+            return python_size(dim.product((self.size,) * other), self.scope)
+        return self.scope.read(self.size) ** other if isinstance(other, _NUMBERS) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
-        return other ** self.__index__() if isinstance(other, _NUMBERS) else NotImplemented
+        return other ** self.scope.read(self.size) if isinstance(other, _NUMBERS) else NotImplemented
 
 
 _NUMBERS = (int, float, complex, SymbolicSize)
+_POWERS = 4  # that are written as products
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], swap: bool) -> Callable[[SymbolicSize, Any], Any]:
     def method(self: SymbolicSize, other: Any) -> Any:
         if isinstance(other, float):
-            return function(other, self.__index__()) if swap else function(self.__index__(), other)
+            number = self.scope.read(self.size)
+            return function(other, number) if swap else function(number, other)
         if not isinstance(other, int | SymbolicSize):
             return NotImplemented
         lhs, rhs = self.size, plain_size(other)

@@ -1,5 +1,7 @@
 """Sizes that are used as numbers: one program for all of them, with eager's bits."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,12 @@ VALUES = {
     "a range": lambda x: brasa.arange(x.shape[0]),
     "a range from a size": lambda x: brasa.arange(x.shape[0] - 2, 2 * x.shape[0], 2),
     "random integers": lambda x: brasa.randint(0, x.shape[0], (6,)),
+    "a root": lambda x: x * (1 / math.sqrt(x.shape[0])),
+    "powers": lambda x: x / x.shape[0] ** 0.5 + x.shape[0] ** 2 - 0.5 ** x.shape[0],
+    "a ratio": lambda x: x * (x.shape[0] / (x.shape[0] + 1)) + float(x.shape[0]) * 0.5,
+    "a text": lambda x: x * len(f"{x.shape[0]:05d}"),
+    "a root in a step": lambda x: brasa.scan(lambda c, r: (c + r / math.log(x.shape[0]), r), x[0], x)[0],
+    "a root in a gradient": lambda x: brasa.func.grad(lambda y: (y * y).sum() / math.sqrt(y.shape[0]))(x),
     "a degree of freedom": lambda x: (x - x.mean()).square().sum() / (x.numel() - 1),
 }
 
@@ -48,6 +56,19 @@ def test_one_program_for_a_size_as_a_number(name):
         brasa.manual_seed(size)
         same(result, function(x))
     assert len(brasa.explain(compiled).programs) == 1
+
+
+def test_numbers_made_of_sizes_are_those_of_each_call():
+    """Also where a size comes so often that Python is skipped, and where Python decides by them."""
+
+    def function(x):
+        return x * (1 / math.sqrt(x.shape[0])) if x.shape[0] / 2 < 4 else x + x.shape[0] * 0.5
+
+    compiled = brasa.compile(function)
+    for size in (5, 5, 5, 5, 7, 5, 7, 7, 9, 6, 9, 9, 11, 5, 11):
+        x = numbers(size, seed=size)
+        same(compiled(x), function(x))
+    assert len(brasa.explain(compiled).programs) == 2
 
 
 def test_two_computed_sizes_that_agree_are_one():
