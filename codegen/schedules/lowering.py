@@ -15,7 +15,7 @@ from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
 from brasa.ir.graph import Graph, Kind, Node, item_types
 from brasa.ir.kernel import Kernel
-from brasa.ir.ops.index import checked
+from brasa.ir.ops.index import checked, reader
 from brasa.ir.ops.nested import cond, hidden_results, while_
 from brasa.ir.ops.source import make_input
 from brasa.ir.program import (
@@ -328,7 +328,7 @@ class _Lowering:
             places = places.operands[0]
         found = sources[region.inputs.index(places)].place if places in region.inputs else None
         input = found.index if found is not None and found.role == "input" else None
-        return CheckNote(node.op.name, node.where, bound, input, least, node.attrs.get("fact", ""))
+        return CheckNote(reader(node), node.where, bound, input, least, node.attrs.get("fact", ""))
 
     def copy_inputs(self, results: Sequence[Value], late: Sequence[Update]) -> None:
         """Copies of inputs that are results, before anything overwrites them."""

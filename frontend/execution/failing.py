@@ -9,6 +9,7 @@ from brasa.execution.stages import Stages
 from brasa.ir.errors import IndexError
 from brasa.ir.graph import CHECKED, Graph, topological
 from brasa.ir.interpret import interpret
+from brasa.ir.ops.index import reader
 from brasa.ir.program import CheckNote
 from brasa.tensors.tensor import Tensor
 
@@ -19,7 +20,7 @@ def failing_index(note: CheckNote, graph: Graph, operands: Sequence[Any]) -> str
     The reference computes again what the check needs.
     """
     program = Stages(graph, check=False).graph("optimized")
-    suspects = [node for node in program.nodes if node.op.kind in CHECKED and node.op.name == note.op]
+    suspects = [node for node in program.nodes if node.op.kind in CHECKED and reader(node) == note.op]
     suspects = [node for node in suspects if node.where == note.where]
     arrays = [o.detach().numpy() if isinstance(o, Tensor) else o for o in operands]
     try:

@@ -96,9 +96,13 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     axis = axis_of(dim, input.ndim, "index_select")
     if index.ndim > 1:
         raise IndexError(f"index {type_of(index)} is not a vector")
-    source = with_axis(input)
-    found = apply(gather_op, source, column(index, type_of(source).shape, axis), axis=axis)
+    found = selected(with_axis(input), axis, index, "index_select")
     return reshape(found, ()) if input.ndim == 0 else found
+
+
+def selected(input: Tensor, axis: int, index: Tensor, of: str) -> Tensor:
+    """The places of an axis of a traced tensor that a vector names, read for the function `of`."""
+    return apply(gather_op, input, column(index, type_of(input).shape, axis), axis=axis, of=of)
 
 
 @operator(method=True, out=True)

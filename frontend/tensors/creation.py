@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from brasa.tensors.tensor import Tensor, copied, empty_of, over_array
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import Number, apply, carrier, constant, expand, type_of
+from brasa.tracing.promotion import number_dtype, promote_types
 from brasa.tracing.sizes import NOTHING_GIVEN, SymbolicSize, flatten_sizes
 
 __all__ = [
@@ -39,7 +41,8 @@ def tensor(
 ) -> Tensor:
     """A tensor with its own copy of the data: numbers, nested lists, NumPy arrays or a tensor.
 
-    Without a dtype, Python floats become the default dtype, ints int64; arrays keep theirs.
+    Without a dtype, Python floats become the default dtype, ints int64; arrays keep theirs. Tensors of one element in
+    lists count as numbers, of their dtypes.
     """
     if isinstance(data, Tensor):
         data = data.detach().numpy()  # type: ignore[attr-defined]
@@ -54,7 +57,10 @@ def tensor(
 def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     """Data in any form as an array of a dtype that brasa has."""
     if isinstance(data, list | tuple | SymbolicSize):
-        data = _plain(data)
+        found: set[DType] = set()
+        data = _plain(data, found)
+        if found and dtype is None:
+            dtype = reduce(promote_types, found | _number_dtypes(data))
     try:
         array = np.asarray(data)
     except (TypeError, OverflowError, builtins.ValueError) as error:
@@ -111,13 +117,26 @@ def _check_range(array: np.ndarray[Any, Any], dtype: DType) -> None:
         raise ValueError(f"{worst} does not fit {dtype.long_name}", op="tensor")
 
 
-def _plain(data: Any) -> Any:
-    """Nested lists with the tensors in them turned into arrays, sizes into numbers."""
+def _plain(data: Any, found: set[DType]) -> Any:
+    """Nested lists with the tensors in them, whose dtypes are gathered, turned into elements, sizes into numbers."""
     if isinstance(data, list | tuple):
-        return [_plain(item) for item in data]
+        return [_plain(item, found) for item in data]
     if isinstance(data, SymbolicSize):
         return data.now()
-    return data.detach().numpy() if isinstance(data, Tensor) else data  # type: ignore[attr-defined]
+    if not isinstance(data, Tensor):
+        return data
+    if data.numel() != 1:
+        raise ValueError(f"a list holds a tensor of shape {list(data.shape)}; only those of one element are numbers",
+                         op="tensor", hint="brasa.stack makes one of several")  # fmt: skip
+    found.add(data.dtype)
+    return data.detach().numpy().reshape(())  # type: ignore[attr-defined]
+
+
+def _number_dtypes(data: Any) -> set[DType]:
+    """The dtypes that Python's numbers in nested lists count as."""
+    if isinstance(data, list):
+        return set().union(*map(_number_dtypes, data))
+    return set() if isinstance(data, np.ndarray | np.generic) else {number_dtype(type(data))}
 
 
 @operator()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from brasa.ir import dtype as dtypes
@@ -25,13 +24,21 @@ def of_data_or_sizes(dtype: DType, data: tuple[Any, ...]) -> Tensor:
     return empty(*(data or (0,)), dtype=dtype) if sizes else tensor(*data, dtype=dtype)
 
 
-def _maker(name: str, dtype: DType) -> Callable[..., Tensor]:
-    def make(*data: Any) -> Tensor:
-        return of_data_or_sizes(dtype, data)
+class _OfDtype(type):
+    """The type of these names: calling one makes a Tensor, and the tensors of its dtype are its instances."""
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"A tensor of {dtype.long_name}, of data or of sizes."
-    return make
+    dtype: DType
+
+    def __call__(cls, *data: Any) -> Tensor:  # type: ignore[override]
+        return of_data_or_sizes(cls.dtype, data)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
 
 
-globals().update({f"{kind}Tensor": _maker(f"{kind}Tensor", dtype) for kind, dtype in _KINDS.items()})
+def _named(name: str, dtype: DType) -> _OfDtype:
+    doc = f"A tensor of {dtype.long_name}, of data or of sizes; `isinstance` knows tensors of that dtype by it."
+    return _OfDtype(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "brasa"})
+
+
+globals().update({f"{kind}Tensor": _named(f"{kind}Tensor", dtype) for kind, dtype in _KINDS.items()})

@@ -79,12 +79,12 @@ ensure = Op("ensure", Kind.CHECK, ("holds",), _ensure_type, _ensure_value, no_vj
              body=lambda holds, bound: holds)  # fmt: skip
 
 
-def _gather_type(x: TensorType, index: TensorType, *, axis: int) -> TensorType:
+def _gather_type(x: TensorType, index: TensorType, *, axis: int, of: str = "") -> TensorType:
     _check_index(x, index, axis)
     return TensorType(index.shape, x.dtype, x.device)
 
 
-def _gather_value(x: Any, index: Any, *, axis: int) -> Any:
+def _gather_value(x: Any, index: Any, *, axis: int, of: str = "") -> Any:
     _check_places(index, x.shape[axis])
     return np.take_along_axis(np.asarray(x), np.asarray(index), axis)
 
@@ -98,7 +98,8 @@ def _gather_vjp(node: Node, g: Node) -> tuple[Node, None]:
     return scatter_add(full_like(x, 0), index, g, axis=node.attrs["axis"]), None
 
 
-# result[..., i, ...] = x[..., index[..., i, ...], ...]: one place per element of the result.
+# result[..., i, ...] = x[..., index[..., i, ...], ...]: one place per element of the result. of: the function that
+# reads, by which errors call it.
 gather: Op = Op("gather", Kind.INDEX, ("x", "index"), _gather_type, _gather_value, _gather_vjp)
 
 
@@ -201,6 +202,11 @@ scatter_max: Op = _combining(
 scatter_min: Op = _combining(
     "scatter_min", ("bool", *_REAL), np.minimum.at, kernel.minimum, _extremum_vjp,
 )  # fmt: skip
+
+
+def reader(node: Node) -> str:
+    """What errors call a node of a CHECKED kind: the function that was called, if that is known, else the op."""
+    return node.attrs.get("of") or node.op.name
 
 
 def checked(node: Node) -> tuple[int, Size, Size]:

@@ -40,7 +40,7 @@ def _nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str
 ) -> Tensor:  # fmt: skip
     logs, weights = widened(input, weight)
-    return rounded(_nll(logs, target, weights, ignore_index, how), input)
+    return rounded(_nll("nll_loss", logs, target, weights, ignore_index, how), input)
 
 
 @operator(namespace="nn.functional")
@@ -60,7 +60,8 @@ def nll_loss(
 
 
 def _nll(
-    logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str, smoothing: float | None = None
+    op: str, logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str,
+    smoothing: float | None = None,
 ) -> Tensor:  # fmt: skip
     shape = type_of(logs).shape
     axis = 1 if len(shape) > 1 else 0
@@ -71,9 +72,9 @@ def _nll(
     scores = logs
     if weight is not None:
         row = _row(weight, axis, len(shape))
-        scale = pointwise.mul(scale, apply(gather, expand(row, shape), safe, axis=axis))
+        scale = pointwise.mul(scale, apply(gather, expand(row, shape), safe, axis=axis, of=op))
         scores = pointwise.mul(logs, row)
-    loss = pointwise.mul(pointwise.neg(apply(gather, logs, safe, axis=axis)), scale)
+    loss = pointwise.mul(pointwise.neg(apply(gather, logs, safe, axis=axis, of=op)), scale)
     if smoothing is not None:
         spread = pointwise.neg(reduction.mean(scores, axis, True))
         loss = pointwise.add(loss, pointwise.mul(pointwise.sub(spread, loss), smoothing))
@@ -93,7 +94,7 @@ def _cross_entropy(
 ) -> Tensor:
     scores, weights = widened(input, weight)
     logs = log_softmax(scores, min(1, input.ndim - 1))
-    return rounded(_nll(logs, target, weights, ignore_index, how, smoothing), input)
+    return rounded(_nll("cross_entropy", logs, target, weights, ignore_index, how, smoothing), input)
 
 
 @function

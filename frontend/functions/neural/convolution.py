@@ -9,7 +9,7 @@ from brasa.functions import pointwise
 from brasa.functions.neural.padding import padded
 from brasa.functions.neural.precision import wide
 from brasa.functions.neural.spatial import check_positive, fix_plane, is_small, per_axis
-from brasa.ir.dim import Size, at_most, solving
+from brasa.ir.dim import Size, at_most, equal, solving
 from brasa.ir.errors import DTypeError, ShapeError, ValueError
 from brasa.ir.ops import contract
 from brasa.tensors.tensor import Tensor
@@ -149,7 +149,8 @@ def _conv_transpose(
     direct = all(e < s for e, s in zip(extra, stride, strict=True))
     spatial: list[Size] = [n - 2 * p + e for n, p, e in zip(reached, padding, extra, strict=True)]
     with solving(current().scope):
-        if not all(at_most(1, size) for size in spatial):
+        full = all(at_most(1, size) for size in spatial)
+        if not full and not (equal(type_of(input).shape[0], 0) and all(at_most(0, size) for size in spatial)):
             raise ShapeError(f"the result would have the sizes {spatial}")
     if not direct:  # some windows more would fit into the result: the whole, and then what is asked of it
         spatial = list(reached)

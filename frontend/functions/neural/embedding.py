@@ -7,7 +7,7 @@ from typing import Any
 
 from brasa.autograd.modes import no_grad
 from brasa.functions import pointwise
-from brasa.functions.gathering import column, index_select
+from brasa.functions.gathering import column, index_select, selected
 from brasa.functions.placing import added, replaced
 from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_, float32, int64
@@ -95,6 +95,11 @@ def _check(input: Tensor, weight: Tensor, name: str) -> None:
         raise ShapeError(f"weight has {weight.ndim} axes, not 2", op=name)
 
 
+@function
+def _rows(weight: Tensor, numbers: Tensor) -> Tensor:
+    return selected(weight, 0, numbers, "embedding")
+
+
 @operator(namespace="nn.functional")
 def embedding(
     input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
@@ -109,7 +114,7 @@ def embedding(
     padding = _padding(padding_idx, weight, "embedding")
     flat = reshape_tensor(input, (-1,)) if input.ndim != 1 else input
     _shorten(weight, flat, max_norm, norm_type)
-    rows = index_select(weight, 0, flat)
+    rows = _rows(weight, flat)
     if scale_grad_by_freq:
         rows = _shared_gradient(rows, flat, weight)
     if padding is not None:
@@ -188,7 +193,7 @@ def embedding_bag(
     padding = _padding(padding_idx, weight, "embedding_bag")
     flat = reshape_tensor(input, (-1,))
     _shorten(weight, flat, max_norm, norm_type)
-    rows = index_select(weight, 0, flat)
+    rows = _rows(weight, flat)
     if scale_grad_by_freq:
         rows = _shared_gradient(rows, flat, weight)
     if per_sample_weights is not None:

@@ -176,7 +176,7 @@ OUTSIDE: dict[str, tuple[Callable[..., Any], str]] = {
     "when added": (lambda x, i: x[0, 0].scatter_add(0, i, x[0, 0, :3]), r"scatter_add: index 7 is outside 0\.\.5"),
     "when filled": (lambda x, i: x.index_fill(0, i, 1.0), r"index: index 4 is outside -4\.\.3 \(at element 0"),
     "of a class": (lambda x, i: brasa.nn.functional.one_hot(i, 7), r"scatter: index 7 is outside 0\.\.6"),
-    "of an embedding": (lambda x, i: brasa.nn.functional.embedding(i, x[0]), r"gather: index 7 is outside 0\.\.4"),
+    "of an embedding": (lambda x, i: brasa.nn.functional.embedding(i, x[0]), r"embedding: index 7 is outside 0\.\.4"),
     "a source that is too short": (lambda x, i: x[0, 0].masked_scatter(x[0, 0] == x[0, 0], x[0, 1, :3]),
                                    r"gather: index 4 is outside 0\.\.3 \(at element 3"),
 }  # fmt: skip

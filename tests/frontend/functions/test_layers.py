@@ -121,6 +121,8 @@ def test_single_images_empty_batches_and_whole_numbers() -> None:
     assert tuple(one.shape) == (2, 7, 7)
     none = functional.conv2d(brasa.ones(0, 3, 5, 5), brasa.tensor(w), padding=1)
     assert tuple(none.shape) == (0, 2, 5, 5)
+    none = functional.conv_transpose1d(brasa.ones(0, 3, 1), brasa.ones(3, 2, 2), padding=1)
+    assert tuple(none.shape) == (0, 2, 0)
     counts = rng.integers(-9, 9, (1, 3, 5, 5)), rng.integers(-9, 9, (2, 3, 2, 2))
     got = functional.conv2d(*map(brasa.tensor, counts))
     np.testing.assert_array_equal(got.numpy(), convolved(*counts, **plain))

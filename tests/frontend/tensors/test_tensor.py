@@ -20,6 +20,33 @@ def test_making_from_python():
     assert brasa.tensor([brasa.tensor(1.0), brasa.tensor(2.0)]).tolist() == [1.0, 2.0]
 
 
+def test_making_of_tensors_in_lists():
+    one, two = brasa.ones(1), brasa.tensor(2, dtype=brasa.int64)
+    cases = (
+        ([one, one], (2,), brasa.float32), ([one.reshape(1, 1), 3], (2,), brasa.float32),
+        ([[one], [two]], (2, 1), brasa.float32), ([two, 2.5], (2,), brasa.float32), ([two, 3], (2,), brasa.int64),
+        ([one.double(), two], (2,), brasa.float64), ([one.bfloat16()], (1,), brasa.bfloat16),
+        ([np.ones(1), np.ones(1)], (2, 1), brasa.float64),
+    )  # fmt: skip
+    for data, shape, dtype in cases:
+        made = brasa.tensor(data)
+        assert made.shape == shape and made.dtype is dtype
+    assert brasa.tensor([one, 3, two]).tolist() == [1.0, 3.0, 2.0]
+    assert brasa.tensor([one, 2.5], dtype=brasa.int32).tolist() == [1, 2]
+    with pytest.raises(
+        ValueError, match=r"^tensor: a list holds a tensor of shape \[2\]; only those of one element are"
+    ):
+        brasa.tensor([brasa.ones(2), brasa.ones(2)])
+
+
+def test_names_of_dtypes_make_and_know_tensors():
+    assert brasa.LongTensor([1, 2]).dtype is brasa.int64 and brasa.FloatTensor(2, 3).shape == (2, 3)
+    x = brasa.nn.Parameter(brasa.ones(2))
+    assert isinstance(x, brasa.FloatTensor) and isinstance(x > 0, brasa.BoolTensor)
+    assert not isinstance(x, brasa.LongTensor) and not isinstance(2.0, brasa.FloatTensor)
+    assert brasa.FloatTensor.__name__ == "FloatTensor"
+
+
 def test_making_filled():
     assert brasa.zeros(2, 3).shape == (2, 3)
     assert brasa.ones((2,), dtype=brasa.int32).tolist() == [1, 1]
