@@ -16,8 +16,9 @@ from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, LoopKind, cast, const, eq, select
 from brasa.ir.ops.reduce import Combiner
 
-# Rows shorter than this leave lanes unused: then the lanes run along the leading axes.
-_SHORT = 12
+# Rows shorter than this leave lanes unused: then the lanes run along the leading axes. The first is for what is little
+# work but for its loads, which are of neighbours along rows.
+_SHORT_IF_CHEAP, _SHORT = 4, 12
 # The innermost loops over a window are unrolled as long as they go through at most so many elements. Steps along rows
 # make each element a load for every lane, and the code of many of them takes longer to compile than it saves.
 _UNROLLED, _UNROLLED_STEPS = 16, 4
@@ -48,8 +49,16 @@ class Window:
         self.groups = trial.joint_groups(range(lead))
         taps = dim.product(count for _, count in self._taps())
         cost = trial.cost * (taps if isinstance(taps, int) else 1)
-        is_short = writer.condition(leaf(shape[-1]) < leaf(_SHORT)) if self.groups else const(False, bool_)
+        short = _SHORT_IF_CHEAP if self._is_cheap() else _SHORT
+        is_short = writer.condition(leaf(shape[-1]) < leaf(short)) if self.groups else const(False, bool_)
         writer.either(is_short, lambda: self._along_leading(cost), lambda: self._along_rows(cost))
+
+    def _is_cheap(self) -> bool:
+        """Whether one number is kept of each window, and every element or every second one begins a window."""
+        body = self.node.op.body
+        return (
+            body is not None and self.options[-1][0] <= 2 and len(body(self.node.operands[0].tensor.dtype).dtypes) == 1
+        )
 
     def _axes(self) -> tuple[list[tuple[str, Size]], list[tuple[str, Size]]]:
         """The loops over the leading axes, and those over the others."""
