@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brasa.codegen.schedules.indices import Index, Ranges, flatten
+from brasa.codegen.schedules.indices import Index, Ranges, flatten, leaf
 from brasa.codegen.schedules.map import Trial, output_parts, unflatten
 from brasa.codegen.schedules.sharing import cost_of
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
+from brasa.ir.dtype import bool_
 from brasa.ir.graph import Kind, Node
 from brasa.ir.kernel import Expr, const
 from brasa.ir.ops.reduce import Combiner
@@ -33,7 +34,7 @@ class RowPlan:
     """
 
     def __init__(self, writer: Writer) -> None:
-        self.region = writer.region
+        self.region, self._writer = writer.region, writer
         reductions = [node for node in self.region.nodes if node.op.kind is Kind.REDUCE]
         self.axes: tuple[int, ...] = reductions[0].attrs["axes"]
         self.domain = reductions[0].operands[0].tensor.shape
@@ -62,16 +63,16 @@ class RowPlan:
         self.staged = self._find_staged()
 
     @property
-    def is_long(self) -> bool:
+    def is_long(self) -> Expr:
         """Whether rows are so few and so long, or so tall and needed but once, that threads share each."""
-        if len(self.groups) != 1:
-            return False
-        if not self.along_lanes:
-            tall = not isinstance(self.length, int) or self.length >= _TALL_ROW
-            return tall and self.passes == 1 and not self._whole_outputs and bool(self.kept)
         rows = dim.product(extent for _, extent in self.kept)
-        long = not isinstance(self.length, int) or self.length >= _LONG_ROW
-        return isinstance(rows, int) and rows <= _FEW_ROWS and long
+        if self.along_lanes:
+            can, long = isinstance(rows, int) and rows <= _FEW_ROWS, _LONG_ROW
+        else:
+            can, long = self.passes == 1 and not self._whole_outputs and bool(self.kept), _TALL_ROW
+        if not can or len(self.groups) != 1:
+            return const(False, bool_)
+        return self._writer.condition(leaf(long) <= leaf(self.length))
 
     # What each pass does
 

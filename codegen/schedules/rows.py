@@ -18,5 +18,5 @@ from brasa.codegen.schedules.writer import Writer
 def write_rows(writer: Writer) -> None:
     """Write the kernel of a row region."""
     plan = RowPlan(writer)
-    along, across = (LongRows, LongColumns) if plan.is_long else (Rows, Columns)
-    (along if plan.along_lanes else across)(writer, plan).write()
+    along, across = (LongRows, Rows) if plan.along_lanes else (LongColumns, Columns)
+    writer.either(plan.is_long, lambda: along(writer, plan).write(), lambda: across(writer, plan).write())
