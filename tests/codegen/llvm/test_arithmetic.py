@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -165,12 +167,12 @@ def test_division_of_neighbours(scale: int, size: int, extent: int) -> None:
 @name("op", ("lt", "le"))
 @name("turned", (False, True))
 def test_neighbours_beside_a_bound(op: str, turned: bool) -> None:
-    """The numbers of the lanes are compared, wherever the bound lies; not 16 indices of 64 bits."""
+    """Of indices the numbers of the lanes are compared, wherever the bound lies; not 16 indices of 64 bits."""
     builder = KernelBuilder("bound")
     out, start, bound = builder.buffer("out", bool_, "out"), builder.size("start"), builder.size("bound")
     with builder.loop("i", 35, "vector") as i:
         sides = (bound, start + i) if turned else (start + i, bound)
-        builder.store(out, i, kernel.binary(op, *sides))
+        builder.store(out, i, replace(kernel.binary(op, *sides), attr="index"))
     made = builder.finish()
     assert "<16 x i64>" not in emit_program(program_of(made), host_target())
     ends = (-(1 << 62), -17, -16, -1, 0, 1, 15, 16, 17, 34, 35, 36, 1 << 62)
