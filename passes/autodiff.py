@@ -62,7 +62,8 @@ def are_reached(outputs: Sequence[Node], values: Sequence[Node]) -> tuple[bool, 
     """Whether a gradient of the outputs reaches each of the values: what has none on a tape has no gradient, not 0."""
     together = (*outputs, *values)
     inputs = [node for node in topological(together) if node.op.name == "input"]
-    graph = _expanded(held := graph_of("reach", inputs, together), held.nodes)
+    held = graph_of("reach", inputs, together)
+    graph = _expanded(held, held.nodes)
     ends, by = graph.outputs[: len(outputs)], graph.outputs[len(outputs) :]
     found = differentiate(Growing(graph.inputs, graph.nodes), ends, [full_like(end, 1) for end in ends], by, whole=True)
     return tuple(gradient is not None for gradient in found)
