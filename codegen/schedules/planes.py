@@ -10,7 +10,7 @@ from brasa.codegen.schedules.convolution import Convolution
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.patches import Planes
-from brasa.codegen.schedules.products import Blocks, Tiles
+from brasa.codegen.schedules.products import Blocks, Tiles, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -65,15 +65,15 @@ class PlaneConvolution(Convolution):
         self.line_blocks = Blocks(lines, count, most, each)
         part = each * self.pitch
         self.height, self.vectors = tile_shape(self.writer.target, self.dtype, self.rows, part)
-        unit = LANES if isinstance(part, int) else self.vectors * LANES
-        self.part_pitch = let("part_pitch", dim.ceil_divide(part, unit) * unit)
+        self.part_vectors = let("part_vectors", dim.ceil_divide(part, LANES))
+        self.part_pitch = self.part_vectors * LANES
         self.part_plane = let("part_plane", (each + down) * self.pitch)
         self.outer = (self.node.tensor.shape[0], *outer)
         fitting = dim.floor_divide(fitting + down, dim.largest(each + down, 1))
         fitting = dim.smallest(fitting, dim.floor_divide(most, dim.largest(self.part_pitch, 1)))
         self.parts = self._cut_slices(dim.largest(fitting, 1), most)
         whole, copied = self.parts.size * self.part_pitch, self.parts.size * self.part_plane
-        self.columns: int = whole if isinstance(whole, int) else -(-most // unit) * unit
+        self.columns: int = whole if isinstance(whole, int) else -(-most // LANES) * LANES
         extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
         planes.extent = -(-extent // LANES) * LANES
         self.copied = self.most_channels * copies * planes.extent + self.vectors * LANES
@@ -207,9 +207,8 @@ class PlaneChain(Chain):
         return super().place(row, self.part * self.product.part_pitch + column)
 
     def across(self, height: int) -> list[Tiles]:
-        if isinstance(self.product.part_pitch, int):
-            return self.wide_tiles(self.product.part_pitch // LANES, height)
-        return [Tiles(self.pitch // (self.vectors * LANES), self.vectors, 0)]
+        vectors = self.product.part_vectors
+        return self.wide_tiles(vectors, height) if isinstance(vectors, int) else tiles(vectors, self.vectors, (1,))
 
     def masks(self, column: Size, vectors: int) -> Local | None:
         return None if self.total is not None else super().masks(column, vectors)
