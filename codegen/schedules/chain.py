@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from brasa.codegen.schedules.indices import Index, flatten, leaf
+from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.products import (
     Blocks,
     Loop,
@@ -40,7 +40,6 @@ class Chain:
         self.product = product
         self.writer = product.writer
         self.depth = depth
-        self.pack_from = product.pack_from
         self.height, self.vectors = tile_shape(self.writer.target, product.dtype, product.rows, product.columns)
         self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
@@ -94,13 +93,13 @@ class Chain:
 
     def add_chunk(self, chunk: Size) -> None:
         """Add a chunk's sums to the total, or store them where there is no total."""
-        many = self.writer.condition(leaf(self.pack_from) <= leaf(self.rows))
-        if many.op == "const":
-            (self._add_packed if many.attr else self.each_tile)(chunk)
+        pays = self.product.pays_to_pack(self.rows)
+        if pays.op == "const":
+            (self._add_packed if pays.attr else self.each_tile)(chunk)
             return
-        with self.writer.when(many):
+        with self.writer.when(pays):
             self._add_packed(chunk)
-        with self.writer.when(~many):
+        with self.writer.when(~pays):
             self.each_tile(chunk)
 
     def _add_packed(self, chunk: Size) -> None:

@@ -6,7 +6,7 @@ from brasa.codegen.schedules.chain import Chain
 from brasa.codegen.schedules.dot import Dot
 from brasa.codegen.schedules.phases import PhaseConvolution, has_phases
 from brasa.codegen.schedules.planes import PlaneChain, PlaneConvolution
-from brasa.codegen.schedules.products import NEVER, matrix_product
+from brasa.codegen.schedules.products import matrix_product
 from brasa.codegen.schedules.weight_gradient import WeightGradient, WeightProduct
 from brasa.codegen.schedules.writer import Writer
 
@@ -21,8 +21,8 @@ def write_contract(writer: Writer) -> None:
         Dot(product, product.most_steps).write()
     elif node.op.name == "matmul":
         product = matrix_product(writer, node, CHAIN_CHUNK)
-        wide = product.column_pieces() if product.pack_from < NEVER else None
-        Chain(product, product.most_steps, wide).write()
+        packs = product.pays_to_pack(product.rows).attr is not False
+        Chain(product, product.most_steps, product.column_pieces() if packs else None).write()
     elif node.op.name == "conv_weight_grad":
         WeightGradient(WeightProduct(writer, node)).write()
     else:

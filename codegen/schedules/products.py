@@ -5,24 +5,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Literal, TypeAlias
 
-from brasa.codegen.schedules.indices import Index, coefficient
+from brasa.codegen.schedules.indices import Index, coefficient, leaf
 from brasa.codegen.schedules.map import Trial, output_parts, output_stores, unflatten
 from brasa.codegen.schedules.values import Values, accumulator, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, bfloat16, int16, int32
+from brasa.ir.dtype import DType, bfloat16, bool_, int16, int32
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, LoopKind, add_products, bitcast, cast, const, fma, joined
+from brasa.ir.kernel import LANES, Buffer, Expr, LoopKind, add_products, bitcast, cast, const, eq, fma, joined
 from brasa.ir.target import Target
 
 # An epilogue that costs more nanoseconds per vector is not unrolled with the tile.
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
-NEVER = 1 << 30
 # The most that the sums of a row of a block take.
 _PIECE_BYTES = 2048
 
@@ -168,10 +169,9 @@ class Product(ABC):
         """An element of rhs, where it is read as it lies."""
         raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
 
-    @property
-    def pack_from(self) -> int:
-        """How many rows must use a panel of rhs before it pays to copy it; then lhs is copied, too, tile by tile."""
-        return NEVER
+    def pays_to_pack(self, rows: Size) -> Expr:
+        """Whether it pays to copy rhs to a panel for so many rows; then lhs is copied, too, tile by tile."""
+        return const(False, bool_)
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         """Copy a chunk's part of rhs to a panel, zeros beyond its columns."""
@@ -268,16 +268,22 @@ class MatrixProduct(Product):
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         return (*cell, row, column)
 
-    @property
-    def pack_from(self) -> int:
-        rhs = self.node.operands[1].tensor
+    def pays_to_pack(self, rows: Size) -> Expr:
+        lhs, rhs = (operand.tensor for operand in self.node.operands)
         if self.stride(1, -1) != 1:
-            return 0
+            return const(True, bool_)
         if rhs.dtype is not self.dtype:
-            return 24
-        line = rhs.shape[-1]
-        far = not isinstance(line, int) or line * rhs.dtype.itemsize >= _FAR_BYTES
-        return 48 if far or self._left_collides() else NEVER
+            return self.writer.condition(leaf(24) <= leaf(rows))
+        beyond = dim.remainder(self.depth * lhs.dtype.itemsize, _FAR_BYTES)
+        reasons = [
+            self.writer.condition(reason)
+            for reason in (leaf(_FAR_BYTES) <= leaf(rhs.shape[-1] * rhs.dtype.itemsize), eq(leaf(beyond), leaf(0)))
+        ]
+        enough = self.writer.condition(leaf(48) <= leaf(rows))
+        if enough.attr is False or any(reason.attr is True for reason in reasons):
+            return enough
+        open_ = [reason & enough for reason in reasons if reason.attr is None]
+        return reduce(or_, open_) if open_ else const(False, bool_)
 
     def column_pieces(self) -> Blocks:
         """Columns in pieces, the wider the more rows share a copy of one; few rows leave them to threads to share."""
@@ -290,11 +296,6 @@ class MatrixProduct(Product):
         some, many = (dim.smallest(dim.floor_divide(rows, limit), 1) for limit in limits)
         each = let("columns_each", most // 4 * (1 + some + 2 * many))
         return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each)
-
-    def _left_collides(self) -> bool:
-        """Whether rows of lhs lie so that they fall on the same place of a cache."""
-        lhs = self.node.operands[0].tensor
-        return isinstance(self.depth, int) and self.depth * lhs.dtype.itemsize % _FAR_BYTES == 0
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         writer, width = self.writer, panel.width
