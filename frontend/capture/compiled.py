@@ -96,9 +96,9 @@ class CompiledFunction:
                 result = self.function(*args, **kwargs)
                 capture.ended = True
                 capture.flush()
-        except BaseException:
+        except BaseException as error:
             with tracing(capture):
-                capture.flush()
+                capture.flush(everything=isinstance(error, Exception))
             raise
         if capture.left is not None:
             self._warn(capture.left)
