@@ -96,9 +96,9 @@ class CompiledFunction:
                 result = self.function(*args, **kwargs)
                 capture.ended = True
                 capture.flush()
-        except BaseException as error:
+        except BaseException:
             with tracing(capture):
-                capture.flush(everything=isinstance(error, Exception))
+                capture.flush()
             raise
         if capture.left is not None:
             self._warn(capture.left)

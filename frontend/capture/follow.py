@@ -311,16 +311,13 @@ class Capture(Trace):
         self.scope.end()
         self.left = error
 
-    def flush(self, *, everything: bool = False) -> None:
-        """Run what has been recorded: live tensors get their memory, written ones their new values.
-
-        everything: values that nobody has any more, too, for eager mode would have come upon what is wrong with them.
-        """
+    def flush(self) -> None:
+        """Run what has been recorded: live tensors get their memory, written ones their new values."""
         observer = sys.getprofile() if self.observation is not None else None
         if observer is not None:
             sys.setprofile(None)  # what compiling calls is none of the program's doing
         try:
-            self._flush(everything)
+            self._flush()
         except BaseException as error:
             self.failed = True  # what failed must not be tried again while the error goes up
             if (note := failed_check(error)) is not None:
@@ -330,13 +327,13 @@ class Capture(Trace):
             if observer is not None:
                 sys.setprofile(observer)
 
-    def _flush(self, everything: bool) -> None:
+    def _flush(self) -> None:
         if self.left is not None or self.failed:
             return
         alive: list[Tensor] = []
         while self.tensors:  # from the last, because a view keeps alive what it is a view of
             tensor = self.tensors.pop()
-            if everything or sys.getrefcount(tensor) > 2:
+            if sys.getrefcount(tensor) > 2:
                 alive.insert(0, tensor)
         wanted: dict[Node, Cell] = {}
         for tensor in alive:
