@@ -179,7 +179,9 @@ def test_the_dtype_of_data(data, dtype):
 def test_tensors_in_lists():
     parts = [brasa.tensor(1), brasa.tensor(2.5)]
     assert brasa.tensor(parts).tolist() == [1.0, 2.5]
-    assert brasa.tensor([brasa.ones(2), brasa.zeros(2)]).shape == (2, 2)
+    assert brasa.tensor([brasa.ones(1), brasa.zeros(1)]).tolist() == [1.0, 0.0]
+    with pytest.raises(ValueError, match="only those of one element are numbers"):
+        brasa.tensor([brasa.ones(2), brasa.zeros(2)])
 
 
 def test_what_is_shared_with_numpy():
