@@ -15,6 +15,7 @@ from brasa.capture.ends import segment_of
 from brasa.capture.tree import Step
 from brasa.execution.tape import run_graph
 from brasa.ir.graph import Graph, Node
+from brasa.ir.ops.index import reader
 from brasa.ir.program import CheckNote
 from brasa.tracing.trace import tracing
 
@@ -55,7 +56,7 @@ def _may_fail(node: Node, note: CheckNote) -> bool:
     if note.where and node.where != note.where:
         return False
     held = (value for value in node.attrs.values() if isinstance(value, Graph))
-    return node.op.name == note.op or any(_may_fail(inner, replace(note, where="")) for g in held for inner in g.nodes)
+    return reader(node) == note.op or any(_may_fail(inner, replace(note, where="")) for g in held for inner in g.nodes)
 
 
 def _do(capture: Capture, effects: Sequence[Effect]) -> None:
