@@ -38,7 +38,7 @@ class _OfDtype(type):
 
 def _named(name: str, dtype: DType) -> _OfDtype:
     doc = f"A tensor of {dtype.long_name}, of data or of sizes; `isinstance` knows tensors of that dtype by it."
-    return _OfDtype(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "brasa"})
+    return _OfDtype(name, (), {"dtype": dtype, "__doc__": doc, "__module__": __name__})
 
 
 globals().update({f"{kind}Tensor": _named(f"{kind}Tensor", dtype) for kind, dtype in _KINDS.items()})

@@ -96,7 +96,7 @@ def _check(input: Tensor, weight: Tensor, name: str) -> None:
 
 
 @function
-def _rows(weight: Tensor, numbers: Tensor) -> Tensor:
+def _embedding(weight: Tensor, numbers: Tensor) -> Tensor:
     return selected(weight, 0, numbers, "embedding")
 
 
@@ -114,7 +114,7 @@ def embedding(
     padding = _padding(padding_idx, weight, "embedding")
     flat = reshape_tensor(input, (-1,)) if input.ndim != 1 else input
     _shorten(weight, flat, max_norm, norm_type)
-    rows = _rows(weight, flat)
+    rows = _embedding(weight, flat)
     if scale_grad_by_freq:
         rows = _shared_gradient(rows, flat, weight)
     if padding is not None:
@@ -193,7 +193,7 @@ def embedding_bag(
     padding = _padding(padding_idx, weight, "embedding_bag")
     flat = reshape_tensor(input, (-1,))
     _shorten(weight, flat, max_norm, norm_type)
-    rows = _rows(weight, flat)
+    rows = _embedding(weight, flat)
     if scale_grad_by_freq:
         rows = _shared_gradient(rows, flat, weight)
     if per_sample_weights is not None:
