@@ -94,13 +94,7 @@ class Chain:
     def add_chunk(self, chunk: Size) -> None:
         """Add a chunk's sums to the total, or store them where there is no total."""
         pays = self.product.pays_to_pack(self.rows)
-        if pays.op == "const":
-            (self._add_packed if pays.attr else self.each_tile)(chunk)
-            return
-        with self.writer.when(pays):
-            self._add_packed(chunk)
-        with self.writer.when(~pays):
-            self.each_tile(chunk)
+        self.writer.either(pays, lambda: self._add_packed(chunk), lambda: self.each_tile(chunk))
 
     def _add_packed(self, chunk: Size) -> None:
         """Add a chunk's sums, rhs and lhs copied first."""

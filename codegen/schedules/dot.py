@@ -39,11 +39,7 @@ class Dot:
         product, writer = self.product, self.writer
         axes = [*product.batch, ("row_block", self.row_blocks.count), ("column_block", self.column_blocks.count)]
         steps = (self.row_blocks.size + _READING) * self.pitch * self.depth
-        with writer.cells(axes, steps / _FLOPS_PER_NANOSECOND, product.chunks) as (
-            *cell,
-            down,
-            across,
-        ):
+        with writer.cells(axes, steps / _FLOPS_PER_NANOSECOND, product.chunks) as (*cell, down, across):
             self.cell = tuple(cell)
             self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
             self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)

@@ -17,7 +17,7 @@ from brasa.codegen.schedules.products import Product
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import int64
+from brasa.ir.dtype import bool_, int64
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, Local, const
 
@@ -169,15 +169,14 @@ class WeightGradient(Dot):
                 channel, *tap = unflatten(writer.ranges, self.first_column + column, taps)
                 copies, start = (*[0] * planes.is_line, *tap), start + column * planes.extent
             here = (where, self.cell[0] * product.channels + channel)
-            whole = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
-            single = writer.condition(leaf(product.positions) <= leaf(_POSITIONS))
-            if whole is not None:
-                self._copy_lines(here, copies, whole, count + self.reach, start)
-                return
-            with writer.when(single):
-                self._copy_lines(here, copies, 0, count + self.reach, start)
-            with writer.when(~single):
-                self._copy_parts(here, copies, first, count + self.reach, start)
+            count = count + self.reach
+            begin = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
+            is_whole = leaf(product.positions) <= leaf(_POSITIONS) if begin is None else const(True, bool_)
+            writer.either(
+                writer.condition(is_whole),
+                lambda: self._copy_lines(here, copies, begin or 0, count, start),
+                lambda: self._copy_parts(here, copies, first, count, start),
+            )
 
     def _copy_lines(self, here: Index, copies: Sequence[Size], begin: Size, count: Size, start: Size) -> None:
         """Copy what is seen at `count` positions, which are whole lines."""
