@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,23 +22,18 @@ def pack(sizes: Sequence[int], lives: Sequence[Life]) -> Packing:
     """Place values of these bytes, in this order, each in the lowest gap between those that are alive with it."""
     if len(sizes) < 2:
         return Packing([0] * len(sizes), sum(sizes))
-    room = -(-np.array(sizes, np.int64) // ALIGNMENT) * ALIGNMENT
-    firsts, lasts = np.array(lives, np.int64).T
-    begins, ends = np.zeros_like(room), room.copy()
-    for value in range(1, len(room)):
-        alive = (firsts[:value] <= lasts[value]) & (lasts[:value] >= firsts[value])
-        begins[value] = _lowest_gap(begins[:value][alive], ends[:value][alive], room[value])
-        ends[value] += begins[value]
-    return Packing(begins.tolist(), int((begins + sizes).max()))
-
-
-def _lowest_gap(begins: np.ndarray[Any, Any], ends: np.ndarray[Any, Any], size: int) -> int:
-    """Where a value of that size may begin, when those that begin and end at these places are in the way."""
-    if not len(begins):
-        return 0
-    along = begins.argsort()
-    begins, behind = begins[along], np.maximum.accumulate(ends[along])
-    if begins[0] >= size:
-        return 0
-    fits = np.flatnonzero(begins[1:] - behind[:-1] >= size)
-    return int(behind[fits[0] if len(fits) else -1])
+    offsets: list[int] = []
+    placed = np.zeros((4, len(sizes) + 1), np.int64)  # sorted by where they begin; the first ends at 0, always alive
+    begins, ends, firsts, lasts = placed
+    firsts[0], lasts[0] = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    for count, (size, (first, last)) in enumerate(zip(sizes, lives, strict=True), 1):
+        alive = np.flatnonzero((firsts[:count] <= last) & (lasts[:count] >= first))
+        room, behind = -(-size // ALIGNMENT) * ALIGNMENT, np.maximum.accumulate(ends[alive])
+        fits = begins[alive[1:]] - behind[:-1] >= room
+        gap = int(fits.argmax()) if len(fits) else 0
+        offset = int(behind[gap if len(fits) and fits[gap] else -1])
+        place = int(begins[:count].searchsorted(offset, "right"))
+        placed[:, place + 1 : count + 1] = placed[:, place:count]
+        placed[:, place] = offset, offset + room, first, last
+        offsets.append(offset)
+    return Packing(offsets, max(offset + size for offset, size in zip(offsets, sizes, strict=True)))

@@ -51,11 +51,11 @@ class Compilation:
             self._pool = ThreadPoolExecutor(threads, "brasa-compile")
         self._made.append((text, self._pool.submit(_compile_apart, text, self._target, self._speed)))
 
-    def finish(self, text: str) -> tuple[bytes, ...]:
+    def finish(self, text: str, speed: int) -> tuple[bytes, ...]:
         """All object files, the last module's too. What no thread has begun is compiled here, from the last on."""
         if self._pool is None:
-            return (compile_text(text, self._target, self._speed),)
-        files = [_compile_apart(text, self._target, self._speed)]
+            return (compile_text(text, self._target, speed),)
+        files = [_compile_apart(text, self._target, speed)]
         for each, made in reversed(self._made):
             files.append(_compile_apart(each, self._target, self._speed) if made.cancel() else made.result())
         return tuple(reversed(files))

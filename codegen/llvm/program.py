@@ -40,7 +40,7 @@ def emit_program(program: Program, target: Target, clocks: bool = False) -> str:
     modules = Modules(target, math.inf, clocks)
     for kernel in program.kernels:
         modules.add(kernel)
-    return modules.finish(program)
+    return modules.finish(program)[0]
 
 
 class Modules:
@@ -80,10 +80,14 @@ class Modules:
             function = function.replace('define internal void @"kernel"(', 'define hidden void @"kernel"(')
         return function.replace('@"kernel', f'@"{name}')
 
-    def finish(self, program: Program) -> str:
-        """The last module."""
-        module = self._module
+    def finish(self, program: Program) -> tuple[str, ...]:
+        """The last module; or, where the entry has several parts, the last one with kernels and one of the entry.
+
+        That is long and says little: it is compiled as quickly as can be.
+        """
         parts, numbers = _parts(program.launches), count() if self._clocks else None
+        kernels = (self._complete(),) if len(parts) > 1 and math.isfinite(self._most) else ()
+        module = self._module
         module.functions += [TEXT] if self._clocks else []
         bodies = [
             _Entry(program, steps, self.names, Writer(module.target, module.declarations), numbers).text()
@@ -97,7 +101,7 @@ class Modules:
             bodies = [_one_after_the_other(called)]
         module.functions.append(_definition("i64 @entry", bodies[0]))
         module.declarations.update(self._elsewhere)
-        return self._complete()
+        return *kernels, self._complete()
 
     def _complete(self) -> str:
         """The text of the module with what has been written since the last one."""

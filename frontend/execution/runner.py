@@ -102,13 +102,19 @@ def _placed(signature: Signature, names: Mapping[str, str]) -> Signature:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for cyclic garbage in the block: a compiler makes hundreds of thousands of objects that it needs."""
+    """No search for cyclic garbage in the block: a compiler makes hundreds of thousands of objects that it needs.
+
+    What it leaves counts as old afterwards, so that the next search for young garbage need not look at all of it.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collects:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

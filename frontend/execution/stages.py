@@ -110,9 +110,11 @@ class Stages:
                 for kernel in program.kernels:
                     take(kernel)
             with self._timed("llvm"):
-                last = modules.finish(program)
+                *kernels, last = modules.finish(program)
             with self._timed("object"):
-                return compilation.finish(last)
+                for module in kernels:
+                    compilation.add(module)
+                return compilation.finish(last, 0 if kernels else 3)
 
     @property
     def program(self) -> Program:

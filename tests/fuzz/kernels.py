@@ -44,7 +44,7 @@ class Kernels:
             made = plan_memory(lower(graph, target))
             modules = Modules(target, 0)
             texts = [text for kernel in made.kernels if (text := modules.add(kernel)) is not None]
-            texts.append(modules.finish(made))
+            texts += modules.finish(made)
         for text in texts:
             if text not in self._code:
                 remember(self._code, text, _machine_code(text, target))

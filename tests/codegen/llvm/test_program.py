@@ -136,12 +136,12 @@ def test_modules_are_linked_to_one_program(locked: bool, monkeypatch: pytest.Mon
     program = chain([scaled(2.0, "one"), guarded(99.0), scaled(3.0, "one"), scaled(2.0, "other")], checks=1)
     modules = Modules(host_target(), 10)
     texts = [text for kernel in program.kernels if (text := modules.add(kernel)) is not None]
-    texts.append(modules.finish(program))
+    texts += modules.finish(program)
     assert [text.count("define hidden") for text in texts] == [1, 1, 1, 0]
     with Compilation(host_target(), 0) as compilation:
         for text in texts[:-1]:
             compilation.add(text)
-        files = compilation.finish(texts[-1])
+        files = compilation.finish(texts[-1], 0)
     assert len(files) == 4
     native = Native(program, files=files)
     x, even, odd = np.arange(20, dtype=np.float32), *np.zeros((2, 20), np.float32)
@@ -153,7 +153,7 @@ def test_an_error_ends_a_compilation() -> None:
     def compile_one_that_fails() -> None:
         with Compilation(host_target(), 0) as compilation:
             compilation.add("define nonsense")
-            compilation.finish("define nonsense too")
+            compilation.finish("define nonsense too", 0)
 
     with pytest.raises(RuntimeError, match="nonsense"):
         compile_one_that_fails()
