@@ -198,6 +198,10 @@ def unseen(outputs: Iterable[Node], seen: set[Node]) -> list[Node]:
     """The nodes that `outputs` need, operands first, without those seen, to which they are added."""
     order: list[Node] = []
     for root in outputs:
+        if root not in seen and seen.issuperset(root.operands):
+            seen.add(root)
+            order.append(root)
+            continue
         stack: list[tuple[Node, int]] = [(root, 0)]
         while stack:
             node, index = stack.pop()
@@ -225,8 +229,9 @@ def rewrite(graph: Graph, change: Callable[[Node], Node]) -> Graph:
         for node in graph.nodes:
             operands = tuple([new[operand] for operand in node.operands])
             set_location(node.where)
-            new[node] = change(node if operands == node.operands else node.replace(operands))
-            order += unseen((new[node],), seen)
+            made = new[node] = change(node if operands == node.operands else node.replace(operands))
+            if made not in seen:
+                order += unseen((made,), seen)
     return Graph(graph.name, graph.inputs, tuple(order), tuple(new[node] for node in graph.outputs), graph.updates)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from brasa.ir.graph import Graph, Node, rewrite
 from brasa.passes import rules as ruleset
-from brasa.passes.patterns import Bindings, build, match
+from brasa.passes.patterns import Apply, Bindings, Name, Number, build, match
 from brasa.passes.rules import Rule
 
 
@@ -28,19 +29,38 @@ def simplify(graph: Graph, rules: tuple[Rule, ...] | None = None) -> Graph:
     return rewrite(graph, settle)
 
 
+class _Choice(NamedTuple):
+    """One form that a rule takes. ops: which operands are of which op; so most forms are ruled out at once."""
+
+    rule: Rule
+    form: Apply
+    ops: tuple[tuple[int, str], ...]
+
+
 @cache
-def _by_op(rules: tuple[Rule, ...]) -> dict[str, tuple[Rule, ...]]:
-    ops = dict.fromkeys(choice.op for rule in rules for choice in rule.choices)
-    return {op: tuple(rule for rule in rules if any(choice.op == op for choice in rule.choices)) for op in ops}
-
-
-def _better(rules: tuple[Rule, ...], node: Node, settle: Callable[[Node], Node]) -> Node | None:
-    """What the first rule that applies makes of the node; None where none does."""
+def _by_op(rules: tuple[Rule, ...]) -> dict[str, tuple[_Choice, ...]]:
+    choices: dict[str, list[_Choice]] = {}
     for rule in rules:
-        for choice in rule.choices:
-            found: Bindings = {}
-            if match(choice, node, found) and _allows(rule, node, found):
-                return build(rule.result, node, found, settle)
+        for form in rule.choices:
+            operands = enumerate(form.operands)
+            ops = [
+                (i, "constant" if isinstance(each, Number) else each.op)
+                for i, each in operands
+                if not isinstance(each, Name)
+            ]
+            choices.setdefault(form.op, []).append(_Choice(rule, form, tuple(ops)))
+    return {op: tuple(forms) for op, forms in choices.items()}
+
+
+def _better(choices: tuple[_Choice, ...], node: Node, settle: Callable[[Node], Node]) -> Node | None:
+    """What the first rule that applies makes of the node; None where none does."""
+    operands = node.operands
+    for rule, form, ops in choices:
+        if len(operands) != len(form.operands) or any(operands[i].op.name != op for i, op in ops):
+            continue
+        found: Bindings = {}
+        if match(form, node, found) and _allows(rule, node, found):
+            return build(rule.result, node, found, settle)
     return None
 
 

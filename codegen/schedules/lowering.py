@@ -105,6 +105,7 @@ class _Shared:
         self.temporaries: list[Size] = []
         self.parts = 0
         self.kernels: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
+        self.known: dict[str, tuple[Lowered, Mapping[str, Size]]] = {}
         self.families: dict[str, int] = {}
         self.names: dict[str, int] = {}
         self.notes: list[CheckNote] = []
@@ -123,21 +124,33 @@ class _Shared:
 
     def kernel(self, region: Graph, layouts: Layouts) -> tuple[Lowered, Mapping[str, Size]]:
         """The kernel of equal regions, made if there is none, and what the sizes that it names are in this region."""
-        key, symbols = region_key(region, layouts), region_symbols(region)
-        values: Mapping[str, Size] = {name: dim.symbol(name) for name in symbols}
-        if key not in self.kernels and (general := generalized(region)) is not None:
-            family = region_key(general[0], layouts)
+        symbols = region_symbols(region)
+        key = region_key(region, layouts, symbols)
+        if key not in self.known:
+            self.known[key] = self.shared_kernel(region, layouts, key, symbols)
+        lowered, numbered = self.known[key]
+        own = {f"s{i}": dim.symbol(name) for i, name in enumerate(symbols)}
+        values = {name: dim.substitute(size, own) for name, size in numbered.items()}
+        return lowered, {name: size for name, size in values.items() if size != dim.symbol(name)}
+
+    def shared_kernel(
+        self, region: Graph, layouts: Layouts, key: str, symbols: tuple[str, ...]
+    ) -> tuple[Lowered, Mapping[str, Size]]:
+        """As `kernel`, with s0, s1 and so on for the region's own sizes: so a region of its family may give it."""
+        values: Mapping[str, Size] = {name: dim.symbol(f"s{i}") for i, name in enumerate(symbols)}
+        if (general := generalized(region)) is not None:
+            names = region_symbols(general[0])
+            family = region_key(general[0], layouts, names)
             count = self.families[family] = self.families.get(family, 0) + 1
             if count > _SPECIALISED:
-                (region, values), key = general, family
-                symbols = region_symbols(region)
+                values = {name: dim.substitute(size, values) for name, size in general[1].items()}
+                region, key, symbols = general[0], family, names
         if key not in self.kernels:
             new = self.renamed(lower_region(region, layouts, self.target, self.schedules))
             self.kernels[key] = new, symbols
             self.made(new.kernel)
         lowered, its_symbols = self.kernels[key]
-        pairs = zip(its_symbols, symbols, strict=True)
-        return lowered, {name: values[mine] for name, mine in pairs if values[mine] != dim.symbol(name)}
+        return lowered, {its: values[mine] for its, mine in zip(its_symbols, symbols, strict=True)}
 
     def renamed(self, lowered: Lowered) -> Lowered:
         """The kernel under a name that no other kernel has."""

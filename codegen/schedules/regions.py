@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from brasa.codegen.schedules.attention import write_attention
@@ -20,8 +21,8 @@ from brasa.ir import dim
 from brasa.ir.dim import Dim
 from brasa.ir.graph import Graph, Node
 from brasa.ir.region import Form, form
-from brasa.ir.sizes import substitute_attr, substitute_type
 from brasa.ir.target import Target
+from brasa.ir.types import TensorType
 
 Schedules: TypeAlias = Mapping[Form, Callable[[Writer], None]]
 
@@ -49,33 +50,48 @@ def lower_region(region: Graph, layouts: Layouts, target: Target, schedules: Sch
 def region_symbols(region: Graph) -> tuple[str, ...]:
     """The named sizes of a region, in the order in which its text names them."""
     found: dict[str, None] = {}
-
-    def visit(value: object) -> None:
-        if isinstance(value, Dim):
-            found.update(dict.fromkeys(dim.symbols(value)))
-        elif isinstance(value, tuple):
-            for part in value:
-                visit(part)
-
     for node in (*region.inputs, *region.nodes):
-        visit(node.tensor.shape)
-        for value in node.attrs.values():
-            visit(value)
+        for size in _sizes((node.tensor.shape, *node.attrs.values())):
+            found.update(dict.fromkeys(dim.symbols(size)))
     return tuple(found)
 
 
-def region_key(region: Graph, layouts: Layouts) -> str:
-    """A text that is equal for regions that differ only in names of values and sizes, and in places in the source."""
-    renaming = {name: dim.symbol(f"s{i}") for i, name in enumerate(region_symbols(region))}
+def _sizes(value: object) -> Iterator[Dim]:
+    """All sizes with names in tuples of any depth."""
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            if not isinstance(part, int | str):
+                yield from _sizes(part)
+
+
+def region_key(region: Graph, layouts: Layouts, symbols: tuple[str, ...]) -> str:
+    """A text that is equal for regions that differ only in names of values and sizes, and in places in the source.
+
+    symbols: the region's.
+    """
     numbers: dict[Node, int] = {}
     lines = [str(layouts)]
     for node in (*region.inputs, *region.nodes):
         numbers[node] = len(numbers)
-        attrs = (
-            ()
-            if node.op.name == "input"
-            else sorted((key, substitute_attr(value, renaming)) for key, value in node.attrs.items())
-        )
-        operands = [numbers[operand] for operand in node.operands]
-        lines.append(f"{node.op.name} {operands} {attrs} {substitute_type(node.type, renaming)}")
+        attrs = {} if node.op.name == "input" else node.attrs
+        given = [f"{name}={_text(attrs[name], symbols)}" for name in sorted(attrs)]
+        lines.append(f"{node.op.name} {[numbers[each] for each in node.operands]} {given} {_text(node.type, symbols)}")
     return "\n".join([*lines, str([numbers[output] for output in region.outputs])])
+
+
+def _text(value: object, symbols: tuple[str, ...]) -> str:
+    """The value as text, with numbers in place of the symbols."""
+    if isinstance(value, Dim):
+        return _numbered(value, symbols)
+    if isinstance(value, TensorType):
+        return f"{value.dtype.name}{_text(value.shape, symbols)}{value.device}"
+    if isinstance(value, tuple):
+        return f"({','.join([_text(part, symbols) for part in value])})"
+    return repr(value)
+
+
+@lru_cache(maxsize=1 << 12)
+def _numbered(size: Dim, symbols: tuple[str, ...]) -> str:
+    return str(dim.substitute(size, {name: dim.symbol(f"s{i}") for i, name in enumerate(symbols)}))

@@ -51,7 +51,8 @@ class Kernels:
         return runtime.load(made.signature, [self._code[text] for text in texts], numbers_of(graph))
 
     def _lower(self, usual: Callable[..., Lowered], region: Graph, layouts: Layouts, *rest: Any) -> Lowered:
-        key, symbols = region_key(region, layouts), region_symbols(region)
+        symbols = region_symbols(region)
+        key = region_key(region, layouts, symbols)
         if key not in self._lowered:
             remember(self._lowered, key, (usual(region, layouts, *rest), symbols))
         lowered, its_symbols = self._lowered[key]
