@@ -18,6 +18,7 @@ Size: TypeAlias = "int | Dim"
 Atom: TypeAlias = "str | Compound"
 Monomial: TypeAlias = tuple[Atom, ...]
 Relation: TypeAlias = Literal["==", "<="]
+_REMEMBERED = 1 << 14  # results of arithmetic: programs ask for the same ones all the time
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def _wrapped(size: Size) -> str:
     return str(size) if plain else f"({size})"
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=_REMEMBERED)
 def _key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
     return -len(monomial), tuple(str(atom) for atom in monomial)
 
@@ -62,7 +63,7 @@ class Dim:
         return isinstance(atom_of(self), str)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self.terms == other.terms
+        return self is other or (isinstance(other, Dim) and self.terms == other.terms)
 
     def __hash__(self) -> int:
         return self._hash
@@ -75,27 +76,30 @@ class Dim:
         return hash(self.terms)
 
     @cached_property
+    def _atom(self) -> Atom | None:
+        monomial, factor = self.terms[0]
+        return monomial[0] if len(self.terms) == len(monomial) == factor == 1 else None
+
+    @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(symbols(self))
 
     def __add__(self, other: Size) -> Size:
-        return sum_of((*self.terms, *_terms(other)))
+        return _combined(self, 1, other)
 
     __radd__ = __add__
 
     def __neg__(self) -> Size:
-        return sum_of((monomial, -factor) for monomial, factor in self.terms)
+        return _combined(0, -1, self)
 
     def __sub__(self, other: Size) -> Size:
-        return sum_of((*self.terms, *((monomial, -factor) for monomial, factor in _terms(other))))
+        return _combined(self, -1, other)
 
     def __rsub__(self, other: Size) -> Size:
-        return -self + other
+        return _combined(other, -1, self)
 
     def __mul__(self, other: Size) -> Size:
-        return sum_of(
-            (tuple(sorted(left + right, key=str)), a * b) for left, a in self.terms for right, b in _terms(other)
-        )
+        return _multiplied(self, other)
 
     __rmul__ = __mul__
 
@@ -135,6 +139,17 @@ def _terms(size: Size) -> Iterable[tuple[Monomial, int]]:
     return size.terms if isinstance(size, Dim) else (((), size),)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _combined(lhs: Size, sign: int, rhs: Size) -> Size:
+    return sum_of((*_terms(lhs), *((monomial, sign * factor) for monomial, factor in _terms(rhs))))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _multiplied(lhs: Dim, rhs: Size) -> Size:
+    pairs = [(left + right, a * b) for left, a in lhs.terms for right, b in _terms(rhs)]
+    return sum_of((tuple(sorted(monomial, key=str)), factor) for monomial, factor in pairs)
+
+
 def sum_of(terms: Iterable[tuple[Monomial, int]]) -> Size:
     """The sum of the terms, which may come in any order and more than once."""
     total: dict[Monomial, int] = {}
@@ -155,6 +170,7 @@ def symbol(atom: Atom) -> Dim:
     return Dim((((atom,), 1),))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def floor_divide(lhs: Size, rhs: Size) -> Size:
     """lhs // rhs; exact when every term of lhs is a multiple of rhs."""
     if isinstance(lhs, int) and isinstance(rhs, int):
@@ -170,6 +186,7 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
     return symbol(Compound("//", lhs, rhs))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def divide_exactly(lhs: Size, rhs: Size) -> Size | None:
     """The quotient when lhs is provably a multiple of rhs, else None. 0 is one of every size, also of an empty one."""
     if lhs == 0 and rhs != 0:
@@ -208,8 +225,6 @@ def _divide_polynomials(lhs: Size, rhs: Dim) -> Size | None:
 
 def remainder(lhs: Size, rhs: Size) -> Size:
     """lhs % rhs, with the sign of rhs."""
-    if isinstance(lhs, int) and isinstance(rhs, int):
-        return lhs % rhs
     if divide_exactly(lhs, rhs) is not None:
         return 0
     if isinstance(lhs, Dim) and isinstance(rhs, int):
@@ -220,17 +235,13 @@ def remainder(lhs: Size, rhs: Size) -> Size:
 def smallest(lhs: Size, rhs: Size) -> Size:
     """min(lhs, rhs)."""
     gap = lhs - rhs
-    if isinstance(gap, int):
-        return lhs if gap <= 0 else rhs
-    return symbol(Compound("min", lhs, rhs))
+    return symbol(Compound("min", lhs, rhs)) if isinstance(gap, Dim) else lhs if gap <= 0 else rhs
 
 
 def largest(lhs: Size, rhs: Size) -> Size:
     """max(lhs, rhs)."""
     gap = lhs - rhs
-    if isinstance(gap, int):
-        return lhs if gap >= 0 else rhs
-    return symbol(Compound("max", lhs, rhs))
+    return symbol(Compound("max", lhs, rhs)) if isinstance(gap, Dim) else lhs if gap >= 0 else rhs
 
 
 def product(sizes: Iterable[Size]) -> Size:
@@ -250,9 +261,8 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     """The size with each named size in `values` replaced."""
     if isinstance(size, int):
         return size
-    only = atom_of(size)
-    if isinstance(only, str):
-        return values.get(only, size)
+    if isinstance(size._atom, str):
+        return values.get(size._atom, size)
     if size._names.isdisjoint(values):
         return size
 
@@ -283,9 +293,7 @@ def _with_parts(atom: Compound, change: Callable[[Size, Any], Size], values: Any
 
 def atom_of(size: Size) -> Atom | None:
     """The atom that the size is, if it is one alone."""
-    if isinstance(size, int) or len(size.terms) != 1 or size.terms[0][1] != 1 or len(size.terms[0][0]) != 1:
-        return None
-    return size.terms[0][0][0]
+    return None if isinstance(size, int) else size._atom
 
 
 def atoms(size: Size) -> Iterator[Atom]:
@@ -315,9 +323,7 @@ def lower_bound(size: Size) -> int | None:
     """A number that the size is never below, from the fact that named sizes are >= 0; None when none is known."""
     total = 0
     for monomial, factor in _terms(_with_less(size)):
-        if factor < 0 and monomial:
-            return None
-        if not all(_is_not_negative(atom) for atom in monomial):
+        if (factor < 0 and monomial) or not all(map(_is_not_negative, monomial)):
             return None
         total += factor if not monomial else 0
     return total
@@ -338,14 +344,8 @@ def _is_not_negative(atom: Atom) -> bool:
     if isinstance(atom, str):
         return True
     left, right = (-1 if bound is None else bound for bound in map(lower_bound, (atom.lhs, atom.rhs)))
-    match atom.function:
-        case "%":
-            return right > 0
-        case "//":
-            return left >= 0 and right > 0
-        case "min":
-            return left >= 0 and right >= 0
-    return left >= 0 or right >= 0
+    both, either = left >= 0 and right >= 0, left >= 0 or right >= 0
+    return {"%": right > 0, "//": both and right > 0, "min": both, "max": either}[atom.function]
 
 
 class Solver(Protocol):

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.graph import Node
+from brasa.ir.graph import Kind, Node
 
 Strides: TypeAlias = "tuple[Size | None, ...]"
 
@@ -120,6 +120,11 @@ def affine_strides(strides: Strides, steps: Sequence[Sequence[Size]], rank: int)
                 total = None if total is None or stride is None else total + row[axis] * stride
         result.append(total)
     return tuple(result)
+
+
+def lies_row_major(node: Node) -> bool:
+    """Whether the node's value is no view: it is computed, or an input that lies row-major."""
+    return node.op.kind not in (Kind.VIEW, Kind.COMPLEX) and not node.attrs.get("strides")
 
 
 def strides_of(node: Node) -> Strides:

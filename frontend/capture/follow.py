@@ -25,7 +25,7 @@ from brasa.execution.user_passes import Passes
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Node, Op, located
+from brasa.ir.graph import Node, Op, located, location
 from brasa.ir.layout import Strides, row_major
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
@@ -81,7 +81,7 @@ class Capture(Trace):
         self.settled: list[tuple[Tensor, Any, tuple[Any, ...]]] = []  # (tensor, output or outer tensor, views of it)
 
     def location(self) -> str:
-        return user_location()
+        return location() if self.making else user_location()
 
     # steps
 
@@ -113,12 +113,12 @@ class Capture(Trace):
     def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
         if self.here.children and not self.recorded:
             self.turn = describe_turn(self.location(), key, self.here.children)
-        first_node, first_guard = len(self.nodes), len(self.scope.guards)
+        first_node, first_guard, where = len(self.nodes), len(self.scope.guards), self.location()
         before = (self.scope.known, self.scope.facts)
         self.scope.known, self.scope.facts = dict(before[0]), dict(before[1])
         self.making = self.recorded = True
         try:
-            with located(self.location()):
+            with located(where):
                 value = make()
         except BaseException:
             self.raised = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from types import FrameType
 from typing import Any
@@ -29,12 +30,17 @@ def user_location() -> str:
     modules: list[Any] = []
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(OWN_FOLDERS):
+        if not _is_own(code.co_filename):
             line = line or f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
         elif code.co_name == "__call__" and hasattr(caller := frame.f_locals.get("self"), "_modules"):
             modules.append(caller)
         frame = frame.f_back
     return f"{line} {_path(modules)}".rstrip()
+
+
+@cache
+def _is_own(filename: str) -> bool:
+    return filename.startswith(OWN_FOLDERS)
 
 
 def _path(modules: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, stride_marks, strides_of
+from brasa.ir.layout import Strides, is_row_major, lies_row_major, stride_marks, strides_of
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops.source import full, make_input
@@ -337,6 +337,8 @@ class Trace:
 
     def marks_of(self, node: Node) -> tuple[str, ...]:
         """The layout class of a node's value, as an input has it."""
+        if lies_row_major(node):
+            return ()
         with dim.solving(self.scope):
             return stride_marks(node.tensor.shape, strides_of(node))
 
