@@ -49,6 +49,8 @@ def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> di
 
 def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
     """The graph with named sizes replaced in every type and attribute."""
+    if not values:
+        return graph
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
         attrs = MappingProxyType(substitute_attrs(node.attrs, values))

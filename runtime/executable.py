@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from brasa.ir.dim import Atom, Compound, Size, symbol
+from brasa.ir.dim import Atom, Compound, Monomial, Size, atom_of, symbol
 from brasa.ir.errors import GraphError
 from brasa.ir.packing import pack
 from brasa.ir.program import CheckNote, Signature, Stride
@@ -107,6 +107,7 @@ def _size_function(signature: Signature) -> Evaluate:
     arena's slots, the shapes and bytes of the outputs, and the bytes of all inputs.
     """
     names: dict[Size | Compound, str] = {}
+    known: dict[tuple[Size, ...], str] = {}
     lines = ["def evaluate(shapes, strides):"]
     for i, given in enumerate(signature.inputs):
         for axis, size in enumerate(given.type.shape):
@@ -119,7 +120,11 @@ def _size_function(signature: Signature) -> Evaluate:
         return f"({''.join(spelling.of(size) + ',' for size in sizes)})"
 
     def spell_shapes(shapes: Sequence[Sequence[Size]]) -> str:
-        return f"({''.join(spell_all(shape) + ',' for shape in shapes)})"
+        return f"({''.join(spell_shape(tuple(shape)) + ',' for shape in shapes)})"
+
+    def spell_shape(shape: tuple[Size, ...]) -> str:  # most are those of parameters: they need no text
+        is_known = all(size.__class__ is int for size in shape)
+        return known.setdefault(shape, f"known{len(known)}") if is_known else spell_all(shape)
 
     try:
         results = (
@@ -133,9 +138,10 @@ def _size_function(signature: Signature) -> Evaluate:
     except KeyError as error:
         raise GraphError(f"no axis of an input is the size {error}", op=signature.name) from None
     lines.append(f"    return {', '.join(results)}")
-    made: dict[str, Evaluate] = {}
+    made: dict[str, Any] = {name: shape for shape, name in known.items()}
     exec("\n".join(lines), made)
-    return made["evaluate"]
+    evaluate: Evaluate = made["evaluate"]
+    return evaluate
 
 
 class _Spelling:
@@ -153,16 +159,22 @@ class _Spelling:
         if size not in self._names:
             if size.is_symbol:
                 raise KeyError(str(size))
-            terms = ["*".join([str(factor), *map(self._atom, monomial)]) for monomial, factor in size.terms]
-            self._name(size, " + ".join(terms))
+            if (only := atom_of(size)) is not None:
+                return self._atom(only)
+            self._name(size, " + ".join(self._term(monomial, factor) for monomial, factor in size.terms))
         return self._names[size]
+
+    def _term(self, monomial: Monomial, factor: int) -> str:
+        return "*".join([*([] if factor == 1 and monomial else [str(factor)]), *map(self._atom, monomial)])
 
     def _atom(self, atom: Atom) -> str:
         if isinstance(atom, str):
             return self.of(symbol(atom))
         if atom not in self._names:
             lhs, rhs = self.of(atom.lhs), self.of(atom.rhs)
-            quotient = f"{lhs} {atom.function} {rhs} if {rhs} else 0"  # nothing empty is divided in the end
+            quotient = f"{lhs} {atom.function} {rhs}"
+            if not isinstance(atom.rhs, int):
+                quotient += f" if {rhs} else 0"  # nothing empty is divided in the end
             self._name(atom, f"{atom.function}({lhs}, {rhs})" if atom.function in ("min", "max") else quotient)
         return self._names[atom]
 
