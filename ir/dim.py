@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from threading import local
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -81,8 +82,9 @@ class Dim:
         return monomial[0] if len(self.terms) == len(monomial) == factor == 1 else None
 
     @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(symbols(self))
+    def _names(self) -> tuple[str, ...]:
+        names = ((atom,) if isinstance(atom, str) else (*symbols(atom.lhs), *symbols(atom.rhs)) for atom in atoms(self))
+        return tuple(dict.fromkeys(chain.from_iterable(names)))
 
     def __add__(self, other: Size) -> Size:
         return _combined(self, 1, other)
@@ -263,7 +265,7 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
         return size
     if isinstance(size._atom, str):
         return values.get(size._atom, size)
-    if size._names.isdisjoint(values):
+    if values.keys().isdisjoint(size._names):
         return size
 
     def new(atom: Atom) -> Size:
@@ -305,18 +307,13 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
     """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
     result = substitute(size, values)
     if not isinstance(result, int):
-        raise KeyError(next(iter(set(symbols(result)))))
+        raise KeyError(symbols(result)[0])
     return result
 
 
-def symbols(size: Size) -> Iterator[str]:
-    """The names that occur in the size, in order, with repetitions."""
-    for atom in atoms(size):
-        if isinstance(atom, str):
-            yield atom
-        else:
-            yield from symbols(atom.lhs)
-            yield from symbols(atom.rhs)
+def symbols(size: Size) -> tuple[str, ...]:
+    """The names that occur in the size, in order, each once."""
+    return () if isinstance(size, int) else size._names
 
 
 def lower_bound(size: Size) -> int | None:

@@ -43,21 +43,18 @@ class Expressions:
 
     def value(self, expr: Expr) -> Result:
         """What the expression is worth here; its operands are worked out first, however deep they lie."""
+        known, valid = self._known, (0, self._state)
         pending = [expr]
         while pending:
             top = pending[-1]
-            if not self._is_known(top):
-                missing = [arg for arg in top.args if not self._is_known(arg)]
+            if top not in known or known[top].state not in valid:
+                missing = [arg for arg in reversed(top.args) if arg not in known or known[arg].state not in valid]
                 if missing:
-                    pending += reversed(missing)
+                    pending += missing
                     continue
                 self._work_out(top)
             pending.pop()
-        return self._known[expr].result
-
-    def _is_known(self, expr: Expr) -> bool:
-        known = self._known.get(expr)
-        return known is not None and known.state in (0, self._state)
+        return known[expr].result
 
     def _work_out(self, expr: Expr) -> None:
         result = self._evaluate(expr)

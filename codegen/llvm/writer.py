@@ -26,7 +26,6 @@ class Scope:
     """
 
     block: Block
-    is_arm: bool
     known: dict[str, Value] = field(default_factory=dict)
 
 
@@ -51,12 +50,13 @@ class Writer:
         self.declarations = declarations
         entry = Block("entry")
         self.blocks = [entry]
-        self.scopes = [Scope(entry, False)]
+        self.scopes = [Scope(entry)]
         self.allocations: list[str] = []
         self.memory_version = 0
         self._zeros: Value | None = None
         self._waste: Value | None = None
         self._count = 0
+        self._arms = [0]  # the depths of the arms of branches that are being written
 
     @property
     def depth(self) -> int:
@@ -73,13 +73,11 @@ class Writer:
     def pure(self, type: str, lanes: int, text: str, *operands: Value) -> Value:
         """The value of an instruction without effects, written where and if it is not known yet."""
         home = max([operand.depth for operand in operands], default=0)
-        floor = home
-        if lanes > 1 or not (type == "ptr" or type.startswith("i")):
-            floor = max([home, *(depth for depth, scope in enumerate(self.scopes) if scope.is_arm)])
         for scope in self.scopes[home:]:
             found = scope.known.get(text)
             if found is not None:
                 return found
+        floor = home if lanes == 1 and (type == "ptr" or type[0] == "i") else max(home, self._arms[-1])
         scope = self.scopes[floor]
         value = Value("%" + self.fresh(), type, lanes, floor)
         scope.block.lines.append(f"{value.text} = {text}")
@@ -206,8 +204,10 @@ class Writer:
         """A new region that starts in a block of that label; memory may have changed whenever it starts or ends."""
         block = Block(label)
         self.blocks.append(block)
-        self.scopes.append(Scope(block, is_arm))
+        self.scopes.append(Scope(block))
+        self._arms.append(self.depth if is_arm else self._arms[-1])
         yield block
+        self._arms.pop()
         self.scopes.pop()
 
     def continue_in(self, label: str) -> Block:

@@ -39,7 +39,7 @@ def varies(size: Size | Atom) -> bool:
         return size.startswith(_PREFIX)
     if isinstance(size, Compound):
         return varies(size.lhs) or varies(size.rhs)
-    return any(name.startswith(_PREFIX) for name in dim.symbols(size))
+    return any(name[0] == _PREFIX for name in dim.symbols(size))
 
 
 def monomial_of(atoms: Sequence[Atom], factor: int = 1) -> Size:
@@ -66,8 +66,8 @@ def by_variables(size: Size) -> dict[Monomial, Size]:
     """The index as a sum: what each product of loop variables is multiplied by; () stands for none."""
     found: dict[Monomial, list[tuple[Monomial, int]]] = {}
     for atoms, factor in terms(size):
-        moving = tuple(atom for atom in atoms if varies(atom))
-        fixed = tuple(atom for atom in atoms if not varies(atom))
+        moving = tuple([atom for atom in atoms if varies(atom)])
+        fixed = tuple([atom for atom in atoms if atom not in moving]) if moving else atoms
         found.setdefault(moving, []).append((fixed, factor))
     return {moving: dim.sum_of(fixed) for moving, fixed in found.items()}
 
