@@ -256,7 +256,7 @@ def ceil_divide(lhs: Size, rhs: Size) -> Size:
     return floor_divide(lhs + rhs - 1, rhs)
 
 
-_FUNCTIONS = {"//": floor_divide, "%": remainder, "min": smallest, "max": largest}
+_FUNCTIONS: Mapping[str, Callable[..., Size]] = {"//": floor_divide, "%": remainder, "min": smallest, "max": largest}
 
 
 def substitute(size: Size, values: Mapping[str, Size]) -> Size:

@@ -56,11 +56,13 @@ def _better(choices: tuple[_Choice, ...], node: Node, settle: Callable[[Node], N
     """What the first rule that applies makes of the node; None where none does."""
     operands = node.operands
     for rule, form, ops in choices:
-        if len(operands) != len(form.operands) or any(operands[i].op.name != op for i, op in ops):
-            continue
-        found: Bindings = {}
-        if match(form, node, found) and _allows(rule, node, found):
-            return build(rule.result, node, found, settle)
+        for i, op in ops:
+            if i >= len(operands) or operands[i].op.name != op:
+                break
+        else:
+            found: Bindings = {}
+            if match(form, node, found) and _allows(rule, node, found):
+                return build(rule.result, node, found, settle)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from llvmlite.binding import ModuleRef, TargetMachine
 
 _MOST_THREADS = 4
+_MOST_WAITING = 0.0005  # seconds for Python's lock, which each of the small calls that compile a module ends with
 
 
 def compile_text(text: str, target: Target, speed: int) -> bytes:
@@ -31,7 +33,7 @@ class Compilation:
     """
 
     def __init__(self, target: Target, speed: int) -> None:
-        self._target, self._speed = target, speed
+        self._target, self._speed, self._waits = target, speed, sys.getswitchinterval()
         self._made: list[tuple[str, Future[bytes]]] = []
         self._pool: ThreadPoolExecutor | None = None
 
@@ -41,6 +43,7 @@ class Compilation:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+            sys.setswitchinterval(self._waits)
 
     def add(self, text: str) -> None:
         """Compile a module while the caller goes on."""
@@ -49,6 +52,7 @@ class Compilation:
 
             threads = max(1, min(_usable_processors() - 1, _MOST_THREADS))
             self._pool = ThreadPoolExecutor(threads, "brasa-compile")
+            sys.setswitchinterval(min(self._waits, _MOST_WAITING))
         self._made.append((text, self._pool.submit(_compile_apart, text, self._target, self._speed)))
 
     def finish(self, text: str, speed: int) -> tuple[bytes, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 import numpy as np
 import pytest
@@ -147,6 +148,25 @@ def test_modules_are_linked_to_one_program(locked: bool, monkeypatch: pytest.Mon
     x, even, odd = np.arange(20, dtype=np.float32), *np.zeros((2, 20), np.float32)
     assert native.call(pointers(x, even, odd), sizes(20)) == 0
     np.testing.assert_array_equal(odd, x * 12)
+
+
+def test_a_long_entry_has_a_module_of_its_own() -> None:
+    """Of many launches; and while modules are compiled on threads, Python's lock changes hands soon."""
+    program, usual = chain([scaled(1.0), *[guarded(99.0)] * 99], checks=1), sys.getswitchinterval()
+    modules = Modules(host_target(), 1000)
+    assert all(modules.add(kernel) is None for kernel in program.kernels)
+    kernels, entry = modules.finish(program)
+    assert (kernels.count("define hidden"), kernels.count("@entry")) == (2, 0)
+    assert (entry.count("declare hidden"), entry.count("define i64 @entry(")) == (2, 1)
+    with Compilation(host_target(), 3) as compilation:
+        compilation.add(kernels)
+        assert sys.getswitchinterval() < usual
+        files = compilation.finish(entry, 0)
+    assert sys.getswitchinterval() == usual
+    native = Native(program, files=files)
+    x, even, odd = np.arange(20, dtype=np.float32), *np.zeros((2, 20), np.float32)
+    assert native.call(pointers(x, even, odd), sizes(20)) == 0
+    np.testing.assert_array_equal(odd, x)
 
 
 def test_an_error_ends_a_compilation() -> None:
