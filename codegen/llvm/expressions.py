@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from brasa.codegen.llvm import arithmetic, memory
@@ -61,7 +60,7 @@ class Expressions:
         if self.reading.depends_on_state(expr):
             self._remember(expr, result, self._state, len(self._frames) - 1)
         else:
-            self._remember(expr, result, 0, max([self._arm, *(self._known[arg].frame for arg in expr.args)]))
+            self._remember(expr, result, 0, max([self._arm, *[self._known[arg].frame for arg in expr.args]]))
 
     def _remember(self, expr: Expr, result: Result, state: int, frame: int) -> None:
         self._known[expr] = _Known(state, frame, result)
@@ -154,17 +153,28 @@ class Expressions:
         for buffer in writes:
             self._memory[_family(buffer)] = self._state
 
-    @contextmanager
-    def frame(self, *, is_arm: bool = False) -> Iterator[None]:
+    def frame(self, *, is_arm: bool = False) -> _Frame:
         """Names bound inside are forgotten at the end, and all that was found out inside the arm of a branch."""
-        outer = self._arm
-        self._frames.append([])
-        if is_arm:
-            self._arm = len(self._frames) - 1
-        yield
-        self._arm = outer
-        for expr in self._frames.pop():
-            self._known.pop(expr, None)
+        return _Frame(self, is_arm)
+
+
+class _Frame:
+    """A block that is a frame; one of a generator takes three times as long, and every round of a loop has one."""
+
+    __slots__ = ("_is_arm", "_outer", "_owner")
+
+    def __init__(self, owner: Expressions, is_arm: bool) -> None:
+        self._owner, self._is_arm, self._outer = owner, is_arm, owner._arm
+
+    def __enter__(self) -> None:
+        self._owner._frames.append([])
+        if self._is_arm:
+            self._owner._arm = len(self._owner._frames) - 1
+
+    def __exit__(self, *_: object) -> None:
+        self._owner._arm = self._outer
+        for expr in self._owner._frames.pop():
+            self._owner._known.pop(expr, None)
 
 
 def _family(buffer: Buffer) -> Buffer | None:

@@ -16,9 +16,9 @@ from brasa.ir.kernel import LANES
 Number: TypeAlias = int | float | bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Value:
-    """One LLVM value of one or LANES lanes.
+    """One LLVM value of one or LANES lanes. Nobody changes one: but there are so many that frozen ones take too long.
 
     type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's;
     numbers: those of a constant whose lanes differ. multiple: what the value is known to be a multiple of.
@@ -46,7 +46,7 @@ class Value:
         return f"{self.full_type} {self.text}"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Linear:
     """constant + the sum of factor * term + lane // repeat * step, modulo 2**64; what index arithmetic is kept as.
 

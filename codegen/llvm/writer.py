@@ -136,7 +136,7 @@ class Writer:
             return result
         assert result.step is None, "an index of many lanes where one is expected"
         total: Value | None = None
-        for term, factor in sorted(result.terms.items(), key=_order):
+        for term, factor in sorted(result.terms.items(), key=_order) if len(result.terms) > 1 else result.terms.items():
             if total is None:
                 total = self._scaled(term, factor)
                 continue
