@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from brasa.ir.dim import Size, product
 from brasa.ir.graph import Kind, Node
 from brasa.ir.region import LONE, Form
 from brasa.passes.costs import elements, is_trivial, nominal
+from brasa.passes.dependencies import Dependencies
 from brasa.passes.flow import Flow, Read, leaves, restores, seen_through, stands_alone
 
 # Where a group computes a value: once per element of the domain, once per element of the reduced shape, or inside other
@@ -79,7 +80,7 @@ class Grouping:
     def __init__(self, flow: Flow, later: Mapping[Node, int] = MappingProxyType({}), join: bool = True) -> None:
         self.flow, self.later, self.join = flow, later, join
         self.group_of: dict[Node, Group] = {}
-        self.needs: Any = None  # a networkx.DiGraph, as soon as there are two groups: its import takes long
+        self.dependencies: Dependencies[Group] = Dependencies()
         for node in flow.computed:
             self._add(node)
 
@@ -89,16 +90,12 @@ class Grouping:
         So the gradient of a weight is computed where it stands in the program, together with the update from the end:
         what it reads need not be kept until then. What a group needs runs no later than that.
         """
-        if self.needs is None:
-            return list(dict.fromkeys(self.group_of.values()))
-        import networkx
-
         places: dict[Group, int] = {}
-        for group in reversed(list(networkx.topological_sort(self.needs))):
+        for group in reversed(self.dependencies.ordered()):
             sums = [self.flow.order[node] for node in group.spaces if node.op.kind in _SUMS]
-            readers = [places[reader] for reader in self.needs.successors(group)]
+            readers = [places[reader] for reader in self.dependencies.readers(group)]
             places[group] = min([min(sums, default=self._last(group)), *readers])
-        return list(networkx.lexicographical_topological_sort(self.needs, key=places.__getitem__))
+        return self.dependencies.ordered(places.__getitem__)
 
     def _last(self, group: Group) -> int:
         return max(self.flow.order[node] for node in group.spaces)
@@ -107,22 +104,12 @@ class Grouping:
         """Give the node a group, and let it join those of the values that it reads."""
         group = self.group_of[node] = group_of_one(node)
         producers = dict.fromkeys(self.group_of[read.base] for read in self.flow.reads[node])
-        if len(self.group_of) > 1:
-            self._graph().add_node(group)
-            self._graph().add_edges_from((producer, group) for producer in producers)
+        self.dependencies.add(group, producers)
         for producer in sorted(producers, key=self._rank) if self.join else ():
             joined = self._joined(producer, group)
             if joined is not None:
                 self._replace((producer, group), joined)
                 group = joined
-
-    def _graph(self) -> Any:
-        if self.needs is None:
-            from networkx import DiGraph
-
-            self.needs = DiGraph()
-            self.needs.add_nodes_from(self.group_of.values())
-        return self.needs
 
     def _rank(self, group: Group) -> tuple[bool, bool, int]:
         """Results of sums of products take what follows first: it costs them nothing. Else the nearest goes first."""
@@ -152,20 +139,11 @@ class Grouping:
 
     def _has_detour(self, producer: Group, consumer: Group) -> bool:
         """Whether the consumer needs the producer by way of a third group, too."""
-        import networkx
-
-        graph = self._graph()
-        others = [group for group in graph.successors(producer) if group is not consumer]
-        return any(networkx.has_path(graph, group, consumer) for group in others)
+        others = [group for group in self.dependencies.readers(producer) if group is not consumer]
+        return self.dependencies.needs_any(consumer, others)
 
     def _replace(self, parts: Sequence[Group], joined: Group) -> None:
-        graph = self._graph()
-        before = {group for part in parts for group in graph.predecessors(part)}.difference(parts)
-        after = {group for part in parts for group in graph.successors(part)}.difference(parts)
-        graph.remove_nodes_from(parts)
-        graph.add_node(joined)
-        graph.add_edges_from((group, joined) for group in before)
-        graph.add_edges_from((joined, group) for group in after)
+        self.dependencies.replace(parts, joined)
         self.group_of.update(dict.fromkeys(joined.spaces, joined))
 
     def join_siblings(self, kept: set[Node]) -> None:
@@ -190,9 +168,8 @@ class Grouping:
                     apart.append(group)
 
     def _are_independent(self, first: Group, second: Group) -> bool:
-        import networkx
-
-        return not networkx.has_path(self.needs, first, second) and not networkx.has_path(self.needs, second, first)
+        needs_any = self.dependencies.needs_any
+        return not needs_any(first, [second]) and not needs_any(second, [first])
 
     def _meeting_points(self, group: Group, kept: set[Node]) -> Iterator[object]:
         if group.form not in ("map", "rows"):

@@ -41,15 +41,13 @@ def test_the_whole_pipeline_is_well_formed_at_every_step() -> None:
     run(perceptron(), check=True)
 
 
-@pytest.mark.parametrize(("text", "loaded"), [(TEXT, True), (TEXT.replace("neg(%0)", "neg(x)"), False)])
-def test_networkx_is_loaded_only_for_several_nodes(text: str, loaded: bool) -> None:
+def test_networkx_is_not_loaded() -> None:
     code = f"""
 import sys
 import brasa.passes
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
+brasa.passes.run(parse({TEXT!r}, OPS))
 assert "networkx" not in sys.modules
-brasa.passes.run(parse({text!r}, OPS))
-assert ("networkx" in sys.modules) is {loaded}
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
