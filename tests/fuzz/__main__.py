@@ -9,10 +9,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 
-from tests.fuzz.seeds import FOLDER, Finding, judge_seed, start_worker
+from tests.fuzz.seeds import FOLDER, Finding, work
+
+_MOST = 1000  # seeds of one process: what it has compiled fills its memory
 
 
 class Campaign:
@@ -58,35 +59,73 @@ class Campaign:
         return iter(range(self.next, self.seeds.stop))
 
 
+class Worker:
+    """A process that judges one seed after the other. seed: the one that it has now."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.seed, self.done = 0, 0
+
+    def give(self, seed: int) -> None:
+        """Let it judge a seed."""
+        self.seed = seed
+        self.connection.send(seed)
+
+    def take(self) -> Finding | None:
+        """What its seed has found; EOFError if the process has died of it."""
+        self.done += 1
+        found: Finding | None = self.connection.recv()
+        return found
+
+    def end(self) -> None:
+        """Let it end, if it has not yet."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
 def run(campaign: Campaign, workers: int) -> None:
-    """Judge all seeds in so many processes; a process that dies is a finding, too."""
-    seeds = campaign.open_seeds()
-    context = multiprocessing.get_context("spawn")
-    while True:
-        for note in FOLDER.glob("running-*"):
-            note.unlink()
-        with ProcessPoolExecutor(workers, context, start_worker, max_tasks_per_child=1000) as pool:
+    """Judge all seeds in so many processes.
+
+    A process that dies leaves the others alone, and is a finding where a new one dies of the same seed.
+    """
+    seeds, suspects = campaign.open_seeds(), set[int]()
+    crew = [_with(seed) for _, seed in zip(range(workers), seeds, strict=False)]
+    try:
+        while crew:
+            ready = wait([worker.connection for worker in crew])[0]
+            worker = next(worker for worker in crew if worker.connection is ready)
+            seed: int | None = worker.seed
+            died = False
             try:
-                _feed(pool, campaign, seeds, workers)
-                return
-            except KeyboardInterrupt:
-                pool.shutdown(cancel_futures=True)
-                raise
-            except BrokenProcessPool:
-                dead = sorted(int(note.read_text()) for note in FOLDER.glob("running-*"))
-                for seed in dead:
-                    campaign.note(seed, Finding(seed, "the process died in this program or its neighbour", ""))
+                found = worker.take()
+            except EOFError:
+                died, found = True, Finding(worker.seed, "the process died of it", "")
+            if died and seed not in suspects:
+                suspects.add(worker.seed)
+            else:
+                campaign.note(worker.seed, found)
+                seed = next(seeds, None)
+            if seed is not None and not died and worker.done < _MOST:
+                worker.give(seed)
+                continue
+            worker.end()
+            crew.remove(worker)
+            crew += [] if seed is None else [_with(seed)]
+    finally:
+        for worker in crew:
+            worker.end()
 
 
-def _feed(pool: ProcessPoolExecutor, campaign: Campaign, seeds: Iterator[int], workers: int) -> None:
-    running: dict[Future[Finding | None], int] = {}
-    while True:
-        while len(running) < 2 * workers and (seed := next(seeds, None)) is not None:
-            running[pool.submit(judge_seed, seed)] = seed
-        if not running:
-            return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            campaign.note(running.pop(future), future.result())
+def _with(seed: int) -> Worker:
+    """A new process that judges the seed."""
+    worker = Worker()
+    worker.give(seed)
+    return worker
 
 
 def main() -> None:

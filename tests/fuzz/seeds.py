@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
+import resource
 import signal
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from tests.fuzz.shrinking import shrink
 
 FOLDER = Path(".fuzz")
 GRAPH_EVERY = 5  # of so many seeds one grows a graph of ops instead of a program
+_MEMORY = 4 << 30  # bytes that a process may have
 
 
 class Finding(NamedTuple):
@@ -28,12 +30,7 @@ class Finding(NamedTuple):
 
 def judge_seed(seed: int) -> Finding | None:
     """What the program of a seed finds; shrunk, if it is a program."""
-    note = FOLDER / f"running-{os.getpid()}"
-    note.write_text(str(seed))
-    try:
-        return _judge_graph(seed) if seed % GRAPH_EVERY == GRAPH_EVERY - 1 else _judge_program(seed)
-    finally:
-        note.unlink()
+    return _judge_graph(seed) if seed % GRAPH_EVERY == GRAPH_EVERY - 1 else _judge_program(seed)
 
 
 def _judge_program(seed: int) -> Finding | None:
@@ -72,7 +69,13 @@ def _judge() -> Judge:
     return Judge()
 
 
-def start_worker() -> None:
-    """Leave Ctrl-C to the process that hands out the seeds, and look for garbage rarely: a compiler makes much else."""
+def work(seeds: Connection) -> None:
+    """Answer each seed with what it finds, until no more come. A program that takes too much memory ends the process.
+
+    Ctrl-C is left to the process that hands out the seeds. Garbage is looked for rarely: a compiler makes much else.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     gc.set_threshold(200_000, 20, 50)
+    while (seed := seeds.recv()) is not None:
+        seeds.send(judge_seed(seed))
