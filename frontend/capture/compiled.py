@@ -96,9 +96,11 @@ class CompiledFunction:
                 result = self.function(*args, **kwargs)
                 capture.ended = True
                 capture.flush()
-        except BaseException:
+        except BaseException as error:
             with tracing(capture):
+                kept = _pending(capture) if isinstance(error, Exception) else []
                 capture.flush()
+                del kept
             raise
         if capture.left is not None:
             self._warn(capture.left)
@@ -167,6 +169,12 @@ class CompiledFunction:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+
+def _pending(capture: Capture) -> list[Tensor]:
+    """All that is still to be computed; while it is held, nobody's values count, too: eager mode would fail in them."""
+    made = {node for step in capture.here.path() for node in step.nodes}
+    return [tensor for tensor in capture.tensors if tensor._cell is not None and tensor._cell.node in made]
 
 
 def _note(notes: list[str], text: str) -> None:

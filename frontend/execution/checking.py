@@ -232,11 +232,18 @@ def numbers_of(graph: Graph) -> list[int]:
 
 
 def _moved(array: Any, random: np.random.Generator, least: float = 0.0) -> Any:
-    """Floats moved by about a rounding, or by a share of each: what then differs hung by a thread."""
+    """Floats moved by about a rounding, or by a share of each: what then differs hung by a thread.
+
+    NaNs have any sign: processors and NumPy make them with either.
+    """
     if array.dtype.kind not in "fcV":
         return array
     step = max(least, float(np.finfo(array.dtype).eps) if array.dtype.kind in "fc" else 1e-2)
-    return (array * (1 + step * random.standard_normal(array.shape))).astype(array.dtype)
+    moves = random.standard_normal(array.shape)
+    moved = (array * (1 + step * moves)).astype(array.dtype)
+    if array.dtype.kind == "c":
+        return moved
+    return np.where(np.isnan(moved), np.copysign(moved, moves.astype(array.dtype)), moved)
 
 
 def _coarse(array: Any) -> Any:

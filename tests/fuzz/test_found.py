@@ -350,3 +350,16 @@ def test_a_row_of_a_turned_view_is_seen_in_another_shape() -> None:
             seed=7118,
         )
     )
+
+
+def test_the_sign_of_nan_is_anyones() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m", 4), "float32"),),
+            setup=(),
+            body=("v2 = brasa.erfinv(x0)", "v8 = brasa.signbit(fit(v2, 2, 3))"),
+            outputs=("v8",),
+            sizes=({"n": 8, "m": 17},),
+            seed=20243,
+        )
+    )

@@ -143,6 +143,19 @@ def test_an_error_is_eagers_and_keeps_what_came_before():
     assert state.tolist() == [3.0, 3.0]
 
 
+def test_the_first_error_counts_though_nobody_has_what_failed():
+    """A division whose result is lost, then an index: eager mode comes upon the first."""
+
+    def function(x):
+        (x.argsort(0) % x.shape[0]).abs()
+        return x[0]
+
+    compiled, nothing = brasa.compile(function), brasa.ones(0, 3)
+    for run in (function, compiled, compiled, compiled):
+        with pytest.raises(brasa.BrasaError, match="zero"):
+            run(nothing)
+
+
 def test_training_step_equals_eager():
     x, y = arrays((8, 4), (8, 4))
 
