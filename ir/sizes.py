@@ -12,6 +12,8 @@ from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Graph, Node, item_types
 from brasa.ir.types import TensorType, TupleType, Type
 
+_PLAIN = (int, float, str, Graph)  # attributes that speak of no size; a held graph has names of its own
+
 
 def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
     """The type with named sizes replaced."""
@@ -53,7 +55,9 @@ def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
         return graph
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
-        attrs = MappingProxyType(substitute_attrs(node.attrs, values))
+        attrs = node.attrs
+        if not all(isinstance(value, _PLAIN) for value in attrs.values()):
+            attrs = MappingProxyType(substitute_attrs(attrs, values))
         operands = tuple(new[operand] for operand in node.operands)
         new[node] = Node(node.op, operands, attrs, substitute_type(node.type, values), node.where)
     nodes = tuple(new[node] for node in graph.nodes)

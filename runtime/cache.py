@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import stat
+import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -183,8 +184,11 @@ def cache_clear() -> int:
 
 
 def cache_key(text: str, target: str) -> str:
-    """The key of what is compiled from this text for this target (its `key`) by this version of the compiler."""
-    parts = (text, target, llvmlite_version(), _source_hash())
+    """The key of what is compiled from this text for this target (its `key`) by this version of the compiler.
+
+    Other versions of Python have other code for the functions of sizes that are kept, too.
+    """
+    parts = (text, target, sys.implementation.cache_tag or sys.version, llvmlite_version(), _source_hash())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

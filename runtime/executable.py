@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import marshal
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -40,12 +41,12 @@ class Frame:
 class Executable:
     """Machine code and how to call it. Made by `load`."""
 
-    def __init__(self, signature: Signature, code: Code, numbers: Collection[int]) -> None:
+    def __init__(self, signature: Signature, code: Code, numbers: Collection[int], sizes: bytes) -> None:
         self.signature = signature
         self._code = code
         self._host = Host(signature.steps) if signature.steps else None
         self._kinds = _kinds(signature, numbers)
-        self._evaluate = _size_function(signature)
+        self._evaluate = _size_function(sizes)
         numbers_of = {size: number for number, size in enumerate(dict.fromkeys(signature.slots))}
         self._slots = [numbers_of[size] for size in signature.slots]
         self._lives = signature.lives or [(0, 0)] * len(signature.slots)
@@ -78,16 +79,17 @@ class Executable:
 
 
 def load(
-    signature: Signature, object_files: Iterable[bytes], numbers: Collection[int] = (), log: int = 0
+    signature: Signature, object_files: Iterable[bytes], numbers: Collection[int] = (), log: int = 0, sizes: bytes = b""
 ) -> Executable:  # fmt: skip
     """Link the object files of a program. numbers: inputs (f64 or i64, rank 0) that are passed as Python numbers.
 
-    log: where a program that was compiled with clocks notes when its launches begin and end.
+    sizes: what `size_code` gives for the signature, where that is at hand. log: where a program that was compiled with
+    clocks notes when its launches begin and end.
     """
     code = link(object_files, ("entry", "clocks") if log else ("entry",))
     if log:
         ctypes.c_void_p.from_address(code.addresses["clocks"]).value = log
-    return Executable(signature, code, numbers)
+    return Executable(signature, code, numbers, sizes or size_code(signature))
 
 
 def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:
@@ -100,11 +102,19 @@ def _kinds(signature: Signature, numbers: Collection[int]) -> bytes:
     return bytes(kinds)
 
 
-def _size_function(signature: Signature) -> Evaluate:
+def _size_function(sizes: bytes) -> Evaluate:
+    code, made = marshal.loads(sizes)
+    exec(code, made)
+    evaluate: Evaluate = made["evaluate"]
+    return evaluate
+
+
+def size_code(signature: Signature) -> bytes:
     """A function of the inputs' shapes and strides, compiled to Python code because it runs for each new size.
 
-    It gives the shapes that the inputs must have, the sizes that entry expects, the different bytes of the
-    arena's slots, the shapes and bytes of the outputs, and the bytes of all inputs.
+    The code is that of this version of Python. The function gives the shapes that the inputs must have, the sizes that
+    entry expects, the different bytes of the arena's slots, the shapes and bytes of the outputs, and the bytes of all
+    inputs.
     """
     names: dict[Size | Compound, str] = {}
     known: dict[tuple[Size, ...], str] = {}
@@ -138,10 +148,8 @@ def _size_function(signature: Signature) -> Evaluate:
     except KeyError as error:
         raise GraphError(f"no axis of an input is the size {error}", op=signature.name) from None
     lines.append(f"    return {', '.join(results)}")
-    made: dict[str, Any] = {name: shape for shape, name in known.items()}
-    exec("\n".join(lines), made)
-    evaluate: Evaluate = made["evaluate"]
-    return evaluate
+    code = compile("\n".join(lines), "<sizes>", "exec")
+    return marshal.dumps((code, {name: shape for shape, name in known.items()}))
 
 
 class _Spelling:

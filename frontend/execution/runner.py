@@ -84,14 +84,15 @@ def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...]) -> Execut
     key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
-        return runtime.load(
-            _placed(entry.notes, {str(i): place for i, place in enumerate(places)}), entry.code, numbers
-        )
+        signature, sizes = entry.notes
+        signature = _placed(signature, {str(i): place for i, place in enumerate(places)})
+        return runtime.load(signature, entry.code, numbers, sizes=sizes)
     with _uncollected():
         signature, code = compile_graph(graph)
     first = {place: str(i) for i, place in reversed(list(enumerate(places)))}
-    runtime.disk_cache().write(key, _placed(signature, first), code)
-    return runtime.load(signature, code, numbers)
+    sizes = runtime.size_code(signature)
+    runtime.disk_cache().write(key, (_placed(signature, first), sizes), code)
+    return runtime.load(signature, code, numbers, sizes=sizes)
 
 
 def _placed(signature: Signature, names: Mapping[str, str]) -> Signature:
