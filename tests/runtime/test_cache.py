@@ -225,6 +225,9 @@ def test_keys_depend_on_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_source_hash", lambda: "other")
     keys.append(cache_key("text", "target"))
     monkeypatch.undo()
+    monkeypatch.setattr(sys.implementation, "cache_tag", "another-399")
+    keys.append(cache_key("text", "target"))
+    monkeypatch.undo()
     assert len(set(keys)) == len(keys)
     assert cache_key("text", "target") == keys[0]
     assert all(len(key) == 64 and key.isalnum() for key in keys)
