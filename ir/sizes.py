@@ -24,9 +24,8 @@ def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
 
 def substitute_tensor(type: TensorType, values: Mapping[str, Size]) -> TensorType:
     """As substitute_type, for one tensor."""
-    if all(size.__class__ is int for size in type.shape):
-        return type
-    return TensorType(tuple(dim.substitute(size, values) for size in type.shape), type.dtype, type.device)
+    shape = tuple([size if size.__class__ is int else dim.substitute(size, values) for size in type.shape])
+    return type if shape == type.shape else TensorType(shape, type.dtype, type.device)
 
 
 def is_same(left: TensorType, right: TensorType) -> bool:
