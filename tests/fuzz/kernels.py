@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,6 +46,7 @@ class Kernels:
             modules = Modules(target, 0)
             texts = [text for kernel in made.kernels if (text := modules.add(kernel)) is not None]
             texts += modules.finish(made)
+        texts = _named_by_content(texts)
         for text in texts:
             if text not in self._code:
                 remember(self._code, text, _machine_code(text, target))
@@ -72,6 +74,25 @@ class Kernels:
         functions, declarations, _ = self._emitted[key]
         module.functions += functions
         module.declarations |= declarations
+
+
+def _named_by_content(texts: list[str]) -> list[str]:
+    """The modules of a program, each of one kernel or `entry`, such that those of other programs may be the same.
+
+    They have no comments, and kernels are called by what they are.
+    """
+    names: dict[str, str] = {}
+    found: list[str] = []
+    for text in texts:
+        plain = re.sub(r"^;.*\n", "", text, flags=re.MULTILINE)
+        kernel = re.search(r'^define hidden void @"([^"]+)"', plain, re.MULTILINE)
+        if kernel is not None:
+            name = re.compile(rf'@"{re.escape(kernel[1])}(?=[".])')
+            names[kernel[1]] = f"k{hashlib.sha256(name.sub('@', plain).encode()).hexdigest()}"
+            plain = name.sub(f'@"{names[kernel[1]]}', plain)
+        found.append(plain)
+    callee = re.compile(r'@"([^"]+)"')
+    return list(dict.fromkeys(callee.sub(lambda it: f'@"{names.get(it[1], it[1])}"', each) for each in found))
 
 
 def _machine_code(text: str, target: Target) -> bytes:
