@@ -13,13 +13,28 @@ if TYPE_CHECKING:
     from brasa.tracing.trace import Trace
 
 
+class Nowhere:
+    """A place in no program that is known: nothing is expected to come next."""
+
+    ahead = None
+
+
+class Everything:
+    """In place of a trace: functions have to look at all that there is."""
+
+    here = Nowhere
+
+
+EVERYTHING = Everything()
+
+
 class _ThreadState(threading.local):
     grad_enabled: bool = True
     trace: Trace | None = None
     anomaly: bool | None = None  # while anomalies are looked for: whether nan is one
     saving: Hooks | None = None  # who takes what is kept for backward
     autocast: DType | None = None  # the lower precision, where autocast is on
-    # Whether functions may have more to do than to run: a trace, if there is nothing but that, True for whatever else.
+    # Whether functions may have more to do than to run: a trace, if there is nothing but that, else EVERYTHING.
     detour: Any = None
     autocast_cache: dict[Any, Any] | None = None  # parameters in lower precision, where their casts are kept
 
@@ -47,7 +62,7 @@ def set_autocast(lower: DType | None) -> None:
 
 def _note_detour() -> None:
     more = STATE.anomaly is not None or STATE.autocast is not None
-    STATE.detour = True if more else STATE.trace
+    STATE.detour = EVERYTHING if more else STATE.trace
 
 
 class _Defaults:

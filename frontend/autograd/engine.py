@@ -10,7 +10,8 @@ from typing import Any
 from brasa._state import STATE
 from brasa.autograd.modes import set_grad_enabled
 from brasa.execution.anomalies import watch_backward
-from brasa.execution.tape import Edge, LeafNode, TapeNode, edge_of, run_accumulation_hooks, through_hooks
+from brasa.execution.hooks import run_accumulation_hooks, through_hooks
+from brasa.execution.tape import Edge, LeafNode, TapeNode, edge_of
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.tensors.copies import clone

@@ -18,8 +18,8 @@ from brasa.capture.sealed import Candidate, Entry, Sealed, seal
 from brasa.capture.template import in_numbers
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
+from brasa.execution.hooks import is_hooked
 from brasa.execution.runner import failed_check
-from brasa.execution.tape import is_hooked
 from brasa.execution.user_passes import Passes
 from brasa.nn.registry import Registry
 from brasa.tensors.tensor import Tensor

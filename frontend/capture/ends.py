@@ -16,8 +16,9 @@ from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import replay
+from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
-from brasa.tracing.trace import Cell, tracing
+from brasa.tracing.trace import tracing
 
 if TYPE_CHECKING:
     from brasa.capture.follow import Capture

@@ -16,25 +16,26 @@ from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import run_from
 from brasa.capture.sharing import any_overlap, has_graph, keep_old
-from brasa.capture.tree import Segment, Step, TreeScope
+from brasa.capture.stepping import Stepping
+from brasa.capture.tree import Segment, Step
 from brasa.capture.undoing import Effect, undo
-from brasa.capture.words import describe_turn
 from brasa.execution.runner import failed_check
 from brasa.execution.tape import Edge, run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Node, Op, located, location
+from brasa.ir.graph import Node
 from brasa.ir.layout import Strides, row_major
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
+from brasa.tracing.cell import Cell
 from brasa.tracing.held import Held
 from brasa.tracing.places import user_location
-from brasa.tracing.sizes import Guard, SymbolicSize
-from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
+from brasa.tracing.sizes import SymbolicSize
+from brasa.tracing.trace import CaptureError, tracing
 
 if TYPE_CHECKING:
     from brasa.capture.purity import Observation
@@ -43,7 +44,7 @@ _T = TypeVar("_T")
 _INT, _FLOAT = ("number", int64), ("number", float64)
 
 
-class Capture(Trace):
+class Capture(Stepping):
     """One call of a compiled function."""
 
     can_run = of_user = True
@@ -52,12 +53,10 @@ class Capture(Trace):
         self, root: Step, arguments: Sequence[Tensor], dynamic: bool, fullgraph: bool,
         names: Callable[[], dict[int, str]] = dict, passes: Passes = (), observation: Observation | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.scope = TreeScope(self)
-        self.here, self.dynamic, self.fullgraph = root, dynamic, fullgraph
-        self.making = self.failed = self.looked = self.recorded = False
-        self.raised = False  # whether a step could not be made: what it asked of sizes is in no guard
-        self.names, self.turn, self.passes = names, "", passes
+        super().__init__(root)
+        self.dynamic, self.fullgraph = dynamic, fullgraph
+        self.failed = self.looked = False
+        self.names, self.passes = names, passes
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
@@ -79,67 +78,6 @@ class Capture(Trace):
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
         self.settled: list[tuple[Tensor, Any, tuple[Any, ...]]] = []  # (tensor, output or outer tensor, views of it)
-
-    def location(self) -> str:
-        return location() if self.making else user_location()
-
-    # steps
-
-    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
-        if self.making:
-            return make()
-        for child in self.here.children.get(key, ()):
-            if not child.guards or self._holds(child.guards):
-                break
-        else:
-            child = self._record_step(key, make)
-        self.here = child
-        if child.learnt is not None:
-            self.scope.known, self.scope.facts = child.learnt
-        return child.value  # type: ignore[no-any-return]
-
-    def known(self, key: tuple[Any, ...]) -> Any:
-        usual = self.here.usual
-        if usual is None or self.making or usual[0] != key:
-            return None
-        self.here = child = usual[1]
-        if child.learnt is not None:
-            self.scope.known, self.scope.facts = child.learnt
-        return child.value
-
-    def _holds(self, guards: tuple[Guard, ...]) -> bool:
-        return all(guard.check(self.scope.hints) for guard in guards)
-
-    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
-        if self.here.children and not self.recorded:
-            self.turn = describe_turn(self.location(), key, self.here.children)
-        first_node, first_guard, where = len(self.nodes), len(self.scope.guards), self.location()
-        before = (self.scope.known, self.scope.facts)
-        self.scope.known, self.scope.facts = dict(before[0]), dict(before[1])
-        self.making = self.recorded = True
-        try:
-            with located(where):
-                value = make()
-        except BaseException:
-            self.raised = True
-            raise
-        finally:
-            self.making = False
-        child = Step(self.here, value, tuple(self.nodes[first_node:]), tuple(self.scope.guards[first_guard:]))
-        learnt = (self.scope.known, self.scope.facts)
-        child.learnt = None if learnt == before else learnt
-        self.here.add(key, child)
-        return child
-
-    def apply(self, op: Op, *operands: Node, **attrs: Any) -> Node:
-        if self.making:
-            return self._make(op, operands, attrs)
-        return super().apply(op, *operands, **attrs)
-
-    def record(self, node: Node) -> Node:
-        if not self.making:
-            return self.step(("record", node.op, node.type, tuple(node.attrs.items())), lambda: self.record(node))
-        return super().record(node)
 
     # values from outside
 
@@ -175,7 +113,7 @@ class Capture(Trace):
         self.symbolic.add(id(tensor))
         self.adopt(tensor)
 
-    def adopt(self, tensor: Tensor) -> Node:
+    def node_outside(self, tensor: Tensor) -> Node | None:
         if self.shown:
             shown = self.shown.get(id(tensor))
             if shown is not None and shown.view() is tensor and shown.cell.version == shown.version:
@@ -185,6 +123,12 @@ class Capture(Trace):
             buffer, pointer, spec, cell = adopted
             if buffer is tensor._buffer and pointer == tensor._ptr and spec is tensor._spec:
                 return cell.node
+        return None
+
+    def adopt(self, tensor: Tensor) -> Node:
+        node = self.node_outside(tensor)
+        if node is not None:
+            return node
         cell = self.cell_of(tensor)
         self.adopted[id(tensor)] = (tensor._buffer, tensor._ptr, tensor._spec, cell)
         return cell.node
@@ -331,10 +275,12 @@ class Capture(Trace):
         if self.left is not None or self.failed:
             return
         alive: list[Tensor] = []
+        take, references = self.tensors.pop, sys.getrefcount
         while self.tensors:  # from the last, because a view keeps alive what it is a view of
-            tensor = self.tensors.pop()
-            if sys.getrefcount(tensor) > 2:
-                alive.insert(0, tensor)
+            tensor = take()
+            if references(tensor) > 2:
+                alive.append(tensor)
+        alive.reverse()
         wanted: dict[Node, Cell] = {}
         for tensor in alive:
             assert tensor._cell is not None

@@ -10,7 +10,7 @@ from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
 from brasa.capture.reach import leaves_of, used_of
 from brasa.capture.undoing import Effect
-from brasa.execution.tape import run_accumulation_hooks, through_leaf_hooks
+from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.graph import Node, topological

@@ -83,6 +83,9 @@ class RetracedCapture(Capture):
     def known(self, key: tuple[Any, ...]) -> Any:
         return None  # each step is made again
 
+    def foresee(self, start: Step, made: Any, args: tuple[Any, ...], result: Any) -> None:
+        """Nothing: it would be followed without being made."""
+
     def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         if self.making:
             return make()

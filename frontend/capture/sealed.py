@@ -15,8 +15,9 @@ from brasa.capture.guards import change_of
 from brasa.capture.moving import Moving
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.capture.template import Output, OutputNote, Template, outcome
+from brasa.execution.hooks import is_hooked
 from brasa.execution.runner import Bound, Runner
-from brasa.execution.tape import Edge, FreedNode, edge_of, is_hooked, run_graph
+from brasa.execution.tape import Edge, FreedNode, edge_of, run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
 from brasa.random import Generator

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 from brasa.ir.dim import Atom, Relation, Size
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
+from brasa.tracing.replay import Ahead
 from brasa.tracing.sizes import Guard, SizeScope
 
 if TYPE_CHECKING:
-    from brasa.capture.follow import Capture
+    from brasa.capture.stepping import Stepping
 
 
 class Step:
     """One step: what it gave, the nodes that it recorded, and the steps that were seen after it.
 
-    usual: the first of these with its key, if it needs no guard: it is looked at first.
+    usual: the first of these with its key, if it needs no guard: it is looked at first. ahead: the call of a function
+    that came next when it was last looked at, see brasa.tracing.replay.
     """
 
-    __slots__ = ("children", "depth", "guards", "learnt", "nodes", "parent", "segments", "usual", "value")
+    __slots__ = ("ahead", "children", "depth", "guards", "learnt", "nodes", "parent", "segments", "usual", "value")
 
     def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
         self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
@@ -33,6 +35,7 @@ class Step:
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
         self.usual: tuple[tuple[Any, ...], Step] | None = None
+        self.ahead: Ahead | None = None
 
     def add(self, key: tuple[Any, ...], child: Step) -> None:
         """Note a step that was seen after this one."""
@@ -95,7 +98,7 @@ class TreeScope(SizeScope):
 
     runs_anew = True
 
-    def __init__(self, capture: Capture) -> None:
+    def __init__(self, capture: Stepping) -> None:
         super().__init__()
         self.capture = capture
 

@@ -6,20 +6,20 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from itertools import compress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from brasa._state import STATE, bump_epoch
+from brasa._state import STATE
 from brasa.execution.checking import checked_split
-from brasa.execution.runner import Runner
+from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import partial_vjp_graph, split, split_for_some, vjp_graph
-from brasa.runtime import settings
+from brasa.runtime import allocate, settings
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor, make, unread, zero_filled
-from brasa.tracing.trace import CaptureError
 
 # What PyTorch calls the gradients of functions that have other names here.
 _NAMES = {
@@ -30,6 +30,7 @@ _NAMES = {
     "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
 }  # fmt: skip
 _sequence = itertools.count()
+_edge: Any = tuple.__new__  # makes an Edge in a third of the time
 
 
 class Edge(NamedTuple):
@@ -111,15 +112,16 @@ class FunctionNode(TapeNode):
     again: Sequence[Any] = ()
 
     def __init__(
-        self, plan: GradientPlan, name: str, operands: Sequence[Any], outputs: Sequence[Tensor], specs: tuple[Any, ...],
+        self, plan: GradientPlan, name: str, edges: Sequence[Edge | None], specs: tuple[Any, ...],
         output_specs: Sequence[Spec],
     ) -> None:  # fmt: skip
         self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
-        self.plan = plan
-        self.edges = [operands[i]._edge or edge_of(operands[i]) if i >= 0 else None for i in plan.wanted_places]
-        self.specs, self.output_specs = specs, output_specs
-        if not plan.keeps:
-            return
+        self.plan, self.edges, self.specs, self.output_specs = plan, edges, specs, output_specs
+
+    def keep(self, operands: Sequence[Any], outputs: Sequence[Tensor]) -> None:
+        """Keep what backward will read of the operands, and of all that the forward gave."""
+        plan = self.plan
+        assert plan is not None
         values = [
             operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
             for role, index in plan.places
@@ -218,6 +220,9 @@ class GradientPlan:
             i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
         )
         self.keeps = bool(self.places or self.again_places)
+        self.more = len(parts.forward.outputs) != 1 or not self.differentiable[0] or not self.forward.simple
+        self.keeps_operands = self.keeps and all(role == "input" for role, _ in self.places) and not numbers
+        self.of_places, self.of_again = _picking([i for _, i in self.places]), _picking(self.again_places)
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
     def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
@@ -225,13 +230,36 @@ class GradientPlan:
         bound = self.forward.bind(specs)
         outputs = self.launch(bound, operands)
         own = bound.specs if self.forward.simple else [output._spec for output in outputs]
-        node = FunctionNode(self, name, operands, outputs, specs, own)
+        edges = [operands[i]._edge or edge_of(operands[i]) if i >= 0 else None for i in self.wanted_places]
+        node = FunctionNode(self, name, edges, specs, own)
+        if self.keeps:
+            node.keep(operands, outputs)
         for index, differentiable in enumerate(self.differentiable):
             if differentiable:
                 output = outputs[index]
                 output._requires_grad = True
                 output._edge = Edge(node, index)
         return outputs if len(outputs) == self.outputs else outputs[: self.outputs]
+
+    def record_pair(self, name: str, x: Tensor, y: Tensor, specs: tuple[Any, ...], bound: Bound) -> Tensor:
+        """The first output of record() of two tensors, bound already; a way of its own if nothing else is computed."""
+        if self.more:
+            return self.record(name, (x, y), specs)[0]
+        buffer = allocate(bound.nbytes[0])
+        status = bound.call(x._ptr, y._ptr, buffer.ptr)
+        if status is not None:
+            raise self.forward.failure(status, (x, y))
+        output = make(buffer, bound.specs[0])
+        first, second = self.wanted
+        edges = (x._edge or edge_of(x)) if first else None, (y._edge or edge_of(y)) if second else None
+        node = FunctionNode(self, name, edges, specs, bound.specs)
+        if self.keeps_operands and STATE.saving is None:
+            kept = (x, x._buffer.version), (y, y._buffer.version)  # type: ignore[union-attr]
+            node.kept, node.again = self.of_places(kept), self.of_again(kept)
+        elif self.keeps:
+            node.keep((x, y), (output,))
+        output._requires_grad, output._edge = True, _edge(Edge, (node, 0))
+        return output
 
     def partial(self, coming: tuple[bool, ...]) -> PartialPlan:
         """How gradients are computed when they come for some outputs only."""
@@ -248,6 +276,11 @@ class GradientPlan:
         """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
         results = iter(run_graph(self.again, name, [*operands, *seeds], passes=self.passes))
         return [next(results) if wanted else None for wanted in self.wanted]
+
+
+def _picking(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes the items at these places."""
+    return itemgetter(*places) if len(places) > 1 else lambda items: [items[place] for place in places]
 
 
 class PartialPlan:
@@ -301,79 +334,3 @@ def plan_for(graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> Gra
     if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
         plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes)
     return plan
-
-
-def add_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-    """Run `hook(gradient)` when the tensor's gradient is known; what it returns takes the gradient's place."""
-    if tensor._cell is not None:
-        tensor._cell.trace.leave(CaptureError("a hook on the gradient of a computed value"))
-    edge = edge_of(tensor)
-    if edge is None:
-        raise GradientError("the tensor does not require gradients", op="register_hook")
-    if edge.node.hooks is None:
-        edge.node.hooks = {}
-    hooks = edge.node.hooks.setdefault(edge.index, {})
-    bump_epoch()
-    return RemovableHandle(hooks, hook)
-
-
-def add_accumulation_hook(tensor: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
-    """Run `hook(tensor)` when backward() has added to the gradient of a leaf."""
-    edge = edge_of(tensor)
-    if edge is None or not isinstance(edge.node, LeafNode):
-        fact = "does not require gradients" if edge is None else "is computed, only a leaf gathers a gradient"
-        raise GradientError(f"the tensor {fact}", op="register_post_accumulate_grad_hook")
-    if edge.node.after is None:
-        edge.node.after = {}
-    bump_epoch()
-    return RemovableHandle(edge.node.after, hook)
-
-
-def is_hooked(tensor: Tensor) -> bool:
-    """Whether hooks wait for the gradient of a leaf."""
-    if tensor._edge is None or not isinstance(tensor._edge.node, LeafNode):
-        return False
-    return bool(tensor._edge.node.after) or any((tensor._edge.node.hooks or {}).values())
-
-
-def through_hooks(hooks: dict[int, Callable[[Tensor], Tensor | None]], grad: Tensor) -> Tensor:
-    """The gradient after the hooks."""
-    for hook in list(hooks.values()):
-        changed = hook(grad)
-        grad = grad if changed is None else changed
-    return grad
-
-
-def through_leaf_hooks(tensor: Tensor, grad: Tensor) -> Tensor:
-    """A leaf's gradient after the hooks on it."""
-    hooks = tensor._edge.node.hooks if tensor._edge is not None and is_hooked(tensor) else None
-    return through_hooks((hooks or {}).get(0, {}), grad)
-
-
-def run_accumulation_hooks(tensor: Tensor) -> None:
-    """Tell those who wait for a leaf's gradient."""
-    node = None if tensor._edge is None else tensor._edge.node
-    if isinstance(node, LeafNode):
-        for hook in list((node.after or {}).values()):
-            hook(tensor)
-
-
-class RemovableHandle:
-    """Takes a hook away again with remove(), or at the end of a `with` block."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.hooks, self.id = hooks, next(self._numbers)
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook away."""
-        if self.hooks.pop(self.id, None) is not None:
-            bump_epoch()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()

@@ -16,8 +16,9 @@ from brasa.tensors.inplace import overwrite
 from brasa.tensors.structure import outline, rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor, type_text
 from brasa.tracing.bodies import Body, interned, run_nested
+from brasa.tracing.cell import Cell
 from brasa.tracing.places import user_location
-from brasa.tracing.trace import Cell, Trace, tracing
+from brasa.tracing.trace import Trace, tracing
 
 Randomness: TypeAlias = Literal["error", "same", "different"]
 

@@ -81,7 +81,7 @@ def _check_alpha(alpha: Number, kind: str, op: str) -> None:
         raise BrasaError(f"alpha is bool, but the result is {kind}", op=op)
 
 
-@operator(method=True, in_place=True, out=True)
+@operator(method=True, in_place=True, out=True, plainly=_add)
 def add(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
     """input + alpha * other; for bool, whether either holds."""
     return _add(input, other) if type(alpha) is int and alpha == 1 else _add_scaled(input, other, alpha)
@@ -109,7 +109,7 @@ def _sub_scaled(input: Number, other: Number, alpha: Number) -> Tensor:
     return result if wide is dtype else cast(result, dtype)
 
 
-@operator(method=True, in_place=True, out=True, aliases=("subtract",))
+@operator(method=True, in_place=True, out=True, aliases=("subtract",), plainly=_sub)
 def sub(input: Number, other: Number, *, alpha: Number = 1) -> Tensor:
     """input - alpha * other; DTypeError for bool."""
     return _sub(input, other) if type(alpha) is int and alpha == 1 else _sub_scaled(input, other, alpha)
@@ -170,7 +170,7 @@ def floor_divide(input: Number, other: Number) -> Tensor:
     return elementwise_op(ops.floor_divide, *_divided(input, other))
 
 
-@operator(method=True, in_place=True, out=True, aliases=("divide",))
+@operator(method=True, in_place=True, out=True, aliases=("divide",), plainly=_true_divide)
 def div(input: Number, other: Number, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; rounding_mode "trunc" or "floor" rounds the quotient."""
     if rounding_mode is None:

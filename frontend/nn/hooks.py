@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from brasa.execution.tape import RemovableHandle
+from brasa.execution.hooks import RemovableHandle
 from brasa.ir.errors import ArgumentError
 from brasa.nn.backward_gates import BackwardGates
 from brasa.nn.members import Members

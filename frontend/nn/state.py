@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from brasa._state import bump_epoch
 from brasa.autograd import no_grad
-from brasa.execution.tape import RemovableHandle
+from brasa.execution.hooks import RemovableHandle
 from brasa.ir.errors import ArgumentError, Operand, ValueError
 from brasa.nn.hooks import Hooked, add_hook
 from brasa.nn.parameter import Parameter, is_lazy

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from brasa.execution.tape import RemovableHandle
+from brasa.execution.hooks import RemovableHandle
 from brasa.ir.errors import ArgumentError
 from brasa.nn.hooks import add_hook
 from brasa.nn.registry import Registry

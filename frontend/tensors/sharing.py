@@ -9,7 +9,7 @@ from brasa._state import STATE
 from brasa.execution.tape import Edge, ViewNode
 from brasa.ir.dtype import DType
 from brasa.tensors.spec import Spec, spec_of
-from brasa.tensors.tensor import Tensor, make, remember_view
+from brasa.tensors.tensor import Tensor, make_view
 
 
 def eager_view(
@@ -24,12 +24,8 @@ def eager_view(
 
 def view_as_spec(source: Tensor, spec: Spec, ptr: int, name: str, back: Callable[[Tensor], Tensor] | None) -> Tensor:
     """As eager_view, with what is fixed about the view, and where it begins."""
-    assert source._buffer is not None
-    made = make(source._buffer, spec, ptr)
-    root = made._base = source if source._base is None else source._base
-    if STATE.grad_enabled and back is not None:
-        remember_view(root, made)
-        if source._requires_grad:
-            made._requires_grad = True
-            made._edge = Edge(ViewNode(name, source, back), 0)
+    made = make_view(source, spec, ptr, back is not None)
+    if source._requires_grad and back is not None and STATE.grad_enabled:
+        made._requires_grad = True
+        made._edge = Edge(ViewNode(name, source, back), 0)
     return made

@@ -23,7 +23,7 @@ from brasa.tensors.spec import Device, Size, Spec, spec_of
 if TYPE_CHECKING:
     from brasa.execution.tape import Edge, TapeNode
     from brasa.tensors.tensor_methods import TensorMethods
-    from brasa.tracing.trace import Cell
+    from brasa.tracing.cell import Cell
 else:
     TensorMethods = object
 
@@ -176,7 +176,7 @@ class Tensor(TensorMethods):
                                 hint="use .detach() for a copy that is cut off from the graph")  # fmt: skip
         self._requires_grad = bool(requires_grad)
         if self._cell is not None:
-            self._cell.trace.leaves[self._cell.trace.node_of(self)] = self
+            self._cell.trace.leaves[self._cell.trace.node_of(self)], self._cell.plain = self, None
         bump_epoch()
         return self
 
@@ -316,6 +316,12 @@ def weak_complex(value: complex) -> Tensor:
     return made
 
 
+def note_weak(tensor: Tensor) -> None:
+    """Let a traced tensor count as a Python number."""
+    assert tensor._cell is not None
+    tensor._weak, tensor._cell.plain = True, None
+
+
 def array_of(tensor: Tensor) -> np.ndarray[Any, Any]:
     """A NumPy array over the memory of an eager tensor."""
     return array_over(tensor._ptr, tensor._spec, tensor._buffer)
@@ -333,16 +339,29 @@ def type_text(tensor: Tensor) -> str:
     return str(tensor._spec.type if tensor._cell is None else tensor._cell.trace.type_of(tensor))
 
 
+_reference = weakref.ref
+
+
 def remember_view(root: Tensor, view: Tensor) -> None:
     """Let writes with gradients find the view."""
     views = root._views
     if views is None:
-        root._views = [weakref.ref(view)]
+        root._views = [_reference(view)]
         return
     count = len(views)
     if count >= 32 and count & (count - 1) == 0:
         views[:] = [reference for reference in views if reference() is not None]
-    views.append(weakref.ref(view))
+    views.append(_reference(view))
+
+
+def make_view(source: Tensor, spec: Spec, ptr: int, remembered: bool = True) -> Tensor:
+    """An eager tensor over memory of another one; remembered: writes with gradients are to find it."""
+    view = _new(Tensor)
+    view._buffer, view._ptr, view._spec = source._buffer, ptr, spec
+    root = view._base = source if source._base is None else source._base
+    if remembered and STATE.grad_enabled:
+        remember_view(root, view)
+    return view
 
 
 def views_of(root: Tensor) -> list[Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from brasa.tracing.primitive import Number
-from brasa.execution.tape import RemovableHandle
+from brasa.execution.hooks import RemovableHandle
 from brasa.functions.bits import frexp_result
 from brasa.functions.extremes import ValuesAndIndices
 from brasa.functions.histograms import Histogram

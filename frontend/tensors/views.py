@@ -22,12 +22,12 @@ from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import view as ops
 from brasa.tensors.copies import contiguous
+from brasa.tensors.placed_gradients import embed, spread
 from brasa.tensors.sharing import eager_view, view_as_spec
 from brasa.tensors.spec import Spec
-from brasa.tensors.tensor import Tensor, make, type_text
-from brasa.tracing.function import function
+from brasa.tensors.tensor import Tensor, make, make_view, type_text
 from brasa.tracing.operators import operator
-from brasa.tracing.primitive import apply, axis_of, carrier, constant, current, type_of
+from brasa.tracing.primitive import axis_of
 from brasa.tracing.sizes import flatten_sizes, inferred_sizes, plain_size
 from brasa.tracing.trace import CaptureError
 
@@ -64,6 +64,8 @@ def _sizes(source: Tensor) -> tuple[Size, ...]:
 @operator(method=True)
 def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The same memory in another shape, ShapeError when its strides do not allow that; or as another dtype."""
+    if not given and (known := _known(input, shape, "view")) is not None:
+        return known
     dtype = given.get("dtype", shape[0] if shape else None)
     if isinstance(dtype, DType):
         return _of_dtype(input, dtype)
@@ -73,23 +75,44 @@ def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
 @operator(method=True)
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
+    if not given and (known := _known(input, shape, "reshape")) is not None:
+        return known
     return _in_sizes(input, flatten_sizes(shape, "reshape", given, "shape"), "reshape", copy=True)
 
 
 def _in_sizes(source: Tensor, sizes: tuple[Any, ...], op: str, copy: bool) -> Tensor:
     """The tensor in these sizes, of which one may be -1; what was found for an equal tensor is not worked out anew."""
-    if STATE.trace is not None:
-        return reshaped(source, inferred_sizes(_sizes(source), sizes, op), op, copy)
-    spec = source._spec
-    found = _reshaped.get((spec, sizes))
-    if found is not None:
-        return view_as_spec(source, found, source._ptr, op, lambda g: reshape(g, spec.shape))
+    known = _known(source, sizes, op)
+    if known is not None:
+        return known
+    spec = source._spec if STATE.trace is None else None
     made = reshaped(source, inferred_sizes(_sizes(source), sizes, op), op, copy)
-    if made._buffer is source._buffer and STATE.trace is None:
+    if spec is not None and made._buffer is source._buffer:
         if len(_reshaped) >= _REMEMBERED:
             _reshaped.clear()
         _reshaped[spec, sizes] = made._spec
     return made
+
+
+def _known(source: Tensor, sizes: tuple[Any, ...], op: str) -> Tensor | None:
+    """The tensor as a view in these sizes, if it is eager and that was found possible for an equal one."""
+    if STATE.trace is not None:
+        return None
+    for size in sizes:
+        if size.__class__ is not int:
+            return None
+    spec = source._spec
+    found = _reshaped.get((spec, sizes))
+    if found is None:
+        return None
+    if source._requires_grad:
+        return _on_tape(source, found, op)
+    return make_view(source, found, source._ptr)
+
+
+def _on_tape(source: Tensor, spec: Spec, op: str) -> Tensor:
+    have = source._spec.shape
+    return view_as_spec(source, spec, source._ptr, op, lambda g: reshape(g, have))
 
 
 _reshaped: dict[tuple[Spec, tuple[Any, ...]], Spec] = {}
@@ -313,29 +336,6 @@ def sliced(source: Tensor, ranges: dict[int, tuple[Any, Any, int]]) -> Tensor:
     return _view(source, move.slice_, attrs, eager, lambda g: embed(g, have, starts, steps))
 
 
-def embed(grad: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
-    """A gradient put in its place among zeros: the backward of a slice. Eager mode has one program for all starts."""
-    whole = carrier(shape, grad.dtype)
-    axes = tuple(axis for axis, start in enumerate(starts) if start != 0) if STATE.trace is None else ()
-    if axes:
-        return _embed_from(grad, whole, carrier([starts[axis] for axis in axes], grad.dtype), axes, steps)
-    return _embed(grad, whole, starts, steps)
-
-
-@function(inline=True)
-def _embed(grad: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
-    type = type_of(whole)
-    return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=starts, steps=steps)
-
-
-@function(inline=True)
-def _embed_from(grad: Tensor, whole: Tensor, starts: Tensor, axes: Any, steps: Any) -> Tensor:
-    """starts: its sizes are where the gradient begins along the axes."""
-    type, places = type_of(whole), dict(zip(axes, type_of(starts).shape, strict=True))
-    first = tuple(places.get(axis, 0) for axis in range(len(steps)))
-    return apply(move.update, constant(0, type.dtype, type.shape), grad, starts=first, steps=steps)
-
-
 def walked(source: Tensor, shape: Sequence[Any], starts: Sequence[Any], steps: Sequence[Sequence[Any]]) -> Tensor:
     """The view that has the element source[starts[0] + steps[0][0] * i + steps[0][1] * j + ..., ...] at [i, j, ...]."""
     have = _sizes(source)
@@ -349,18 +349,6 @@ def walked(source: Tensor, shape: Sequence[Any], starts: Sequence[Any], steps: S
 
     attrs = {"shape": sizes, "starts": first, "steps": rows}
     return _view(source, affine.affine, attrs, eager, lambda g: spread(g, have, first, rows))
-
-
-def spread(value: Tensor, shape: Any, starts: Any, steps: Any) -> Tensor:
-    """Zeros with the value in the places that walked(...) would show, what meets in one place added up."""
-    return _spread(value, carrier(shape, value.dtype), starts, steps)
-
-
-@function
-def _spread(value: Tensor, whole: Tensor, starts: Any, steps: Any) -> Tensor:
-    trace = current()
-    node = trace.node_of(value)
-    return trace.fresh(trace.build(lambda: affine.spread(node, type_of(whole), starts, steps), (node,)))
 
 
 @operator(method=True)

@@ -24,8 +24,9 @@ from brasa.tensors.inplace import overwrite
 from brasa.tensors.structure import rebuilt, tensors_in
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import Draw
+from brasa.tracing.cell import Cell
 from brasa.tracing.places import user_location
-from brasa.tracing.trace import CaptureError, Cell, Trace, tracing
+from brasa.tracing.trace import CaptureError, Trace, tracing
 
 _RECENT = 512
 _graphs: WeakValueDictionary[Any, Graph] = WeakValueDictionary()

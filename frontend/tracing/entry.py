@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from brasa._state import DEFAULTS, STATE
+from brasa._state import DEFAULTS, EVERYTHING, STATE
 from brasa.execution.runner import Bound
 from brasa.execution.tape import GradientPlan, plan_for, run_graph
 from brasa.ir.dtype import DType
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.held import Held
+from brasa.tracing.replay import ABSENT, replay
 from brasa.tracing.trace import CaptureError, Trace
 
 
@@ -89,59 +90,100 @@ def _required(made: Any) -> int:
 
 
 def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The way of calls with a tensor alone, or with one more tensor, number or static int."""
+    """The way of calls with a tensor alone, or with one more tensor, number or static int.
+
+    Its attribute `pair` is the way of calls with two operands, if the function takes them.
+    """
     defaults = tuple(parameter.default for parameter in made.parameters)
     numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
-    one = _required(made) <= 1 and not any(numbers[1:])
-    two, second_is_operand = len(defaults) >= 2 and not any(numbers[2:]), made.operand[1:2] == (True,)
-    bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec and the second
-    plans: dict[Any, GradientPlan] = {}  # what runs on the tape, by both specs and who wants gradients
-    DEFAULTS.dependents += [bounds, plans]
+    one, two = _required(made) <= 1 and not any(numbers[1:]), len(defaults) >= 2 and not any(numbers[2:])
+    pair = _pair_way(made, general) if two and made.operand[1] else None
+    bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec, or by that and the static int
+    DEFAULTS.dependents.append(bounds)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
-        x = args[0] if given else None
-        if kwargs or STATE.detour is not None or x.__class__ is not Tensor:
+        if kwargs or not ((one and given == 1) or (two and given == 2)) or not isinstance(args[0], Tensor):
             return general(args, kwargs)
-        wanted = x._requires_grad
-        if given == 2 and two:
-            y = args[1]
-            kind = y.__class__
-            if kind is Tensor and second_is_operand:
-                key: Any = (x._spec, y._spec)
-                operands: Any = (x._ptr, y._ptr)
-                if (wanted or y._requires_grad) and STATE.grad_enabled:
-                    return recorded(key, (wanted, y._requires_grad), args)
-                wanted = False
-            elif second_is_operand and (kind is float or kind is int):
-                key, operands = (x._spec, kind), (x._ptr, y)
-            elif kind is int:
-                key, operands = (x._spec, y), (x._ptr,)
-            else:
+        if given == 2 and pair is not None:
+            return pair(*args)
+        detour, x = STATE.detour, args[0]
+        if detour is not None:
+            found = replay(made, detour, x, args[1] if given == 2 else ABSENT)
+            return _looked_up(made, general, detour, args) if found is None else found
+        if x.__class__ is not Tensor or x._requires_grad:
+            return general(args, kwargs)
+        key = x._spec
+        if given == 2:
+            if args[1].__class__ is not int:
                 return general(args, kwargs)
-        elif given == 1 and one:
-            key, operands = x._spec, (x._ptr,)
-        else:
-            return general(args, kwargs)
+            key = key, args[1]
         bound = bounds.get(key)
-        if bound is None or wanted:
-            return general(args, kwargs, None if wanted else (bounds, key))
+        if bound is None:
+            return general(args, kwargs, (bounds, key))
         buffer = allocate(bound.nbytes[0])
-        if bound.call(*operands, buffer.ptr) is not None:
+        if bound.call(x._ptr, buffer.ptr) is not None:
             return made(*args)
         return make(buffer, bound.specs[0])
 
+    call.pair = pair  # type: ignore[attr-defined]
+    return call
+
+
+def _pair_way(made: Any, general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """The way of calls with a tensor and one more tensor or number."""
+    rest = tuple(parameter.default for parameter in made.parameters[2:])
+    bounds: dict[Any, Bound] = {}  # what runs, by the first one's spec and the other's, or its class
+    plans: dict[Any, tuple[GradientPlan, Bound]] = {}  # what runs on the tape, by both specs and who wants gradients
+    name = made.name
+    DEFAULTS.dependents += [bounds, plans]
+
+    def pair(x: Any, y: Any) -> Any:
+        detour = STATE.detour
+        if detour is not None:
+            found = replay(made, detour, x, y)
+            return _looked_up(made, general, detour, (x, y)) if found is None else found
+        kind = y.__class__
+        if x.__class__ is not Tensor and not isinstance(x, Tensor):
+            return general((x, y), {})
+        if kind is Tensor or isinstance(y, Tensor):
+            key, operand = (x._spec, y._spec), y._ptr
+            first, second = x._requires_grad, y._requires_grad
+            if (first or second) and STATE.grad_enabled:
+                known = plans.get((key, first, second))
+                if known is None:
+                    return recorded(key, (first, second), (x, y))
+                return known[0].record_pair(name, x, y, key, known[1])
+        elif (kind is float or kind is int) and not x._requires_grad:
+            key, operand = (x._spec, kind), y
+        else:
+            return general((x, y), {})
+        bound = bounds.get(key)
+        if bound is None:
+            return general((x, y), {}, (bounds, key))
+        buffer = allocate(bound.nbytes[0])
+        if bound.call(x._ptr, operand, buffer.ptr) is not None:
+            return made(x, y)
+        return make(buffer, bound.specs[0])
+
     def recorded(specs: tuple[Any, ...], wanted: tuple[bool, bool], args: tuple[Any, ...]) -> Any:
-        plan = plans.get((specs, wanted))
-        if plan is not None:
-            return plan.record(made.name, args, specs)[0]
         result = general(args, {})
-        found = made.bound.get((*specs, *defaults[2:]))
+        found = made.bound.get((*specs, *rest))
         if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, wanted)) is not None:
-            plans[specs, wanted] = plan
+            plans[specs, *wanted] = plan, plan.forward.bind(specs)
         return result
 
-    return call
+    return pair
+
+
+def _looked_up(made: Any, general: Callable[..., Any], detour: Any, args: tuple[Any, ...]) -> Any:
+    """A call on a detour that is not known to come next; in a trace it is expected the next time."""
+    if detour is EVERYTHING:
+        return general(args, {})
+    start = detour.here
+    result = general(args, {})
+    detour.foresee(start, made, args, result)
+    return result
 
 
 def _general_way(made: Any) -> Callable[..., Any]:
@@ -157,7 +199,7 @@ def _general_way(made: Any) -> Callable[..., Any]:
             args = (*args, *defaults[given:])
         detour = STATE.detour
         if detour is not None:
-            return made(*args) if detour is True else _in_trace(made, detour, args)
+            return made(*args) if detour is EVERYTHING else _in_trace(made, detour, args)
         key: list[Any] = []
         operands: list[Any] = []
         pointers: list[Any] = []

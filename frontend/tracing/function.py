@@ -22,7 +22,7 @@ from brasa.ir.ops import control, reduce
 from brasa.ir.ops.contract import matmul
 from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
-from brasa.tensors.tensor import Tensor, weak_complex
+from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
     Operand,
     accepted_kinds,
@@ -348,7 +348,8 @@ class Function:
 def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) -> None:
     """Note that results of numbers alone are numbers again."""
     for tensor, (node, _) in zip(tensors, results, strict=True):
-        tensor._weak = not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128)
+        if not node.tensor.shape and node.tensor.dtype in (float64, int64, complex128):
+            note_weak(tensor)
 
 
 def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from brasa._state import DEFAULTS, bump_epoch
 from brasa.autograd.engine import backward
-from brasa.execution.tape import add_accumulation_hook, add_hook
+from brasa.execution.hooks import add_accumulation_hook, add_hook
 from brasa.functions import pointwise
 from brasa.functions.complex import COMPLEX_METHODS
 from brasa.functions.diagonals import fill_diagonal_
@@ -72,6 +72,8 @@ def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
 def _detach_(self: Tensor) -> Tensor:
     """Cut this tensor itself off from the graph."""
     self._requires_grad, self._edge = False, None
+    if self._cell is not None:
+        self._cell.plain = None
     return self
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from brasa.functions import matrix, pointwise
 from brasa.tensors.inplace import in_place
 from brasa.tensors.tensor import Tensor, over_array
-from brasa.tracing.operators import inner
+from brasa.tracing.operators import pair_way
 
 # Of each the function, whose in-place form has the same name with an underscore.
 _BINARY: dict[str, Callable[..., Any]] = {
@@ -30,7 +30,7 @@ _OPERANDS = (Tensor, int, float, complex)
 
 def _operator(function: Callable[..., Any], swap: bool = False) -> Callable[[Tensor, Any], Any]:
     """An operator that leaves operands which are no numbers to the other side."""
-    quick = inner(function)
+    quick = function if swap else pair_way(function)
 
     def method(self: Tensor, other: Any) -> Any:
         kind = other.__class__

@@ -34,20 +34,24 @@ class Operator:
 
 OPERATORS: dict[str, Operator] = {}
 _INNER: dict[Any, Any] = {}  # what users call, to the function below it
+_PLAIN: dict[Any, Any] = {}  # that to what it is of two arguments alone
 
 
 def operator(
     *, method: bool = False, in_place: bool = False, out: bool = False, creates: bool = False, namespace: str = "",
-    aliases: Sequence[str] = (),
+    aliases: Sequence[str] = (), plainly: Callable[..., Any] | None = None,
 ) -> Callable[[_C], _C]:  # fmt: skip
     """Register a public function under its own name and its aliases, in a namespace of `brasa`, with these forms.
 
-    creates: it makes a tensor of nothing; given `out` and no dtype, one of the dtype of `out`.
+    creates: it makes a tensor of nothing; given `out` and no dtype, one of the dtype of `out`. plainly: what it is of
+    its first two arguments alone, if it takes others.
     """
 
     def register(call: _C) -> _C:
         known = call in _INNER  # a function in two namespaces has one public face
         below = _INNER[call] if known else autocasting(call, namespace)
+        if not known and plainly is not None:
+            _PLAIN[below] = plainly
         for name in (call.__name__.rstrip("_"), *aliases):
             qualified = f"{namespace}.{name}" if namespace else name
             OPERATORS[qualified] = Operator(qualified, below, method, in_place, out)
@@ -60,9 +64,11 @@ def operator(
     return register
 
 
-def inner(call: Callable[..., Any]) -> Callable[..., Any]:
-    """What a public function calls when `out` is not given and every argument is known to be right."""
-    found: Callable[..., Any] = _INNER.get(call, call)
+def pair_way(call: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """What a public function is of two operands, and nothing else, that are known to be right."""
+    below = _INNER.get(call, call)
+    plainly = _PLAIN.get(below, below)
+    found: Callable[[Any, Any], Any] = getattr(plainly, "pair", None) or plainly
     return found
 
 

@@ -17,7 +17,7 @@ from brasa.ir.ops.index import ensure
 from brasa.ir.ops.source import full
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import spec_of
-from brasa.tensors.tensor import Tensor, unread
+from brasa.tensors.tensor import Tensor, note_weak, unread
 from brasa.tracing.promotion import number_dtype, result_dtype
 from brasa.tracing.sizes import plain_size
 from brasa.tracing.trace import Trace
@@ -168,7 +168,8 @@ def elementwise_op(op: Op, *operands: Number, dtype: DType | None = None) -> Ten
     common = common_dtype(*operands) if dtype is None else dtype
     wide = {"float": float64, "complex": complex128}.get(common.kind, common)
     result = apply(op, *together(*operands, dtype=wide))
-    result._weak = type_of(result).dtype in (float64, int64, complex128)
+    if type_of(result).dtype in (float64, int64, complex128):
+        note_weak(result)
     return result
 
 

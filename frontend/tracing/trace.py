@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
-from brasa._state import STATE, set_trace
+from brasa._state import STATE, Nowhere, set_trace
 from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
@@ -19,6 +19,7 @@ from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
 from brasa.tensors.tensor import Tensor, remember_view
+from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope, SymbolicSize, plain_size, python_size
 
 _T = TypeVar("_T")
@@ -31,21 +32,13 @@ class CaptureError(BrasaError):
     """Something that a program cannot be captured through; from there on the call runs eagerly."""
 
 
-class Cell:
-    """Memory in a trace: the node that holds its present value, how often it was written, and its strides' marks."""
-
-    __slots__ = ("marks", "node", "trace", "version")
-
-    def __init__(self, trace: Trace, node: Node) -> None:
-        self.trace, self.node, self.version, self.marks = trace, node, 0, node.attrs.get("strides", ())
-
-
 class Trace:
     """A program being recorded into a graph; Python numbers become constants."""
 
     can_run = False  # whether values can be asked for while the program is recorded
     of_user = False  # whether what is recorded is a user's code as it runs, and no function's graph for all its users
     imagined = False  # whether values are made up: a backward is traced before there are gradients
+    here: Any = Nowhere  # the step that was made last, where they are counted
 
     def __init__(self) -> None:
         self.scope = SizeScope()
@@ -69,7 +62,7 @@ class Trace:
         """A tensor with memory of its own that holds the node's value."""
         tensor, cell = _new(Tensor), _new(Cell)
         tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
-        cell.marks = node.attrs.get("strides", ())
+        cell.marks, cell.plain = node.attrs.get("strides", ()), requires_grad
         if requires_grad:
             tensor._requires_grad = True
         if self.tensors is not None:
@@ -79,7 +72,7 @@ class Trace:
     def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
         """A tensor over a cell, seen through views."""
         tensor = object.__new__(Tensor)
-        tensor._cell, tensor._path, tensor._requires_grad = cell, path, requires_grad
+        tensor._cell, tensor._path, tensor._requires_grad, cell.plain = cell, path, requires_grad, None
         if self.tensors is not None:
             self.tensors.append(tensor)
         return tensor
@@ -202,6 +195,12 @@ class Trace:
         """What the next step gives, if it is known to be the one with this key, and is then made; else None."""
         return None
 
+    def foresee(self, start: Any, made: Any, args: tuple[Any, ...], result: Any) -> None:
+        """Note at a step that this call of a function came next, and what it gave."""
+
+    def node_outside(self, tensor: Tensor) -> Node | None:
+        """The node of a tensor that was not made in this trace, if it has one already."""
+
     def record(self, node: Node) -> Node:
         """Add a node at the end of the program."""
         self.nodes.append(node)
@@ -274,7 +273,7 @@ class Trace:
             stages.append(self.apply(op, stages[-1], **attrs))
         for (op, attrs), under in zip(reversed(tensor._path), reversed(stages[:-1]), strict=True):
             value = self._unview(op, attrs, under, value)
-        cell.node, cell.version = value, cell.version + 1
+        cell.node, cell.version, cell.plain = value, cell.version + 1, None
 
     def cell_of(self, tensor: Tensor) -> Cell:
         """The cell of a tensor of this trace, or of one that it adopts."""
