@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from brasa._state import DEFAULTS, EVERYTHING, STATE
@@ -92,12 +93,13 @@ def _required(made: Any) -> int:
 def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     """The way of calls with a tensor alone, or with one more tensor, number or static int.
 
-    Its attribute `pair` is the way of calls with two operands, if the function takes them.
+    Its attribute `pair_way`, if the function takes two operands, makes the way of calls with these.
     """
     defaults = tuple(parameter.default for parameter in made.parameters)
     numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
     one, two = _required(made) <= 1 and not any(numbers[1:]), len(defaults) >= 2 and not any(numbers[2:])
-    pair = _pair_way(made, general) if two and made.operand[1] else None
+    ways = partial(_pair_way, made, general) if two and made.operand[1] else None
+    pair = None if ways is None else ways(lambda x, y: general((x, y), {}))
     bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec, or by that and the static int
     DEFAULTS.dependents.append(bounds)
 
@@ -126,12 +128,12 @@ def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
             return made(*args)
         return make(buffer, bound.specs[0])
 
-    call.pair = pair  # type: ignore[attr-defined]
+    call.pair_way = ways  # type: ignore[attr-defined]
     return call
 
 
-def _pair_way(made: Any, general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """The way of calls with a tensor and one more tensor or number."""
+def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The way of calls with a tensor and one more tensor or number; `others` take what is neither."""
     rest = tuple(parameter.default for parameter in made.parameters[2:])
     bounds: dict[Any, Bound] = {}  # what runs, by the first one's spec and the other's, or its class
     plans: dict[Any, tuple[GradientPlan, Bound]] = {}  # what runs on the tape, by both specs and who wants gradients
@@ -142,10 +144,13 @@ def _pair_way(made: Any, general: Callable[..., Any]) -> Callable[[Any, Any], An
         detour = STATE.detour
         if detour is not None:
             found = replay(made, detour, x, y)
-            return _looked_up(made, general, detour, (x, y)) if found is None else found
+            if found is not None:
+                return found
         kind = y.__class__
-        if x.__class__ is not Tensor and not isinstance(x, Tensor):
-            return general((x, y), {})
+        if not (kind is Tensor or kind is float or kind is int or isinstance(y, Tensor)):
+            return others(x, y)
+        if detour is not None:
+            return _looked_up(made, general, detour, (x, y))
         if kind is Tensor or isinstance(y, Tensor):
             key, operand = (x._spec, y._spec), y._ptr
             first, second = x._requires_grad, y._requires_grad
@@ -154,7 +159,7 @@ def _pair_way(made: Any, general: Callable[..., Any]) -> Callable[[Any, Any], An
                 if known is None:
                     return recorded(key, (first, second), (x, y))
                 return known[0].record_pair(name, x, y, key, known[1])
-        elif (kind is float or kind is int) and not x._requires_grad:
+        elif not x._requires_grad:
             key, operand = (x._spec, kind), y
         else:
             return general((x, y), {})

@@ -30,19 +30,14 @@ _OPERANDS = (Tensor, int, float, complex)
 
 def _operator(function: Callable[..., Any], swap: bool = False) -> Callable[[Tensor, Any], Any]:
     """An operator that leaves operands which are no numbers to the other side."""
-    quick = function if swap else pair_way(function)
 
     def method(self: Tensor, other: Any) -> Any:
-        kind = other.__class__
-        if kind is Tensor or kind is float or kind is int:
-            return quick(other, self) if swap else quick(self, other)
-        if not isinstance(other, _OPERANDS) and not hasattr(other, "__index__") and not hasattr(
-            other, "dtype"):  # fmt: skip
+        if not isinstance(other, _OPERANDS) and not hasattr(other, "__index__") and not hasattr(other, "dtype"):
             return NotImplemented
         other = over_array(other) if isinstance(other, np.ndarray) else other
         return function(other, self) if swap else function(self, other)
 
-    return method
+    return method if swap else pair_way(function, method)
 
 
 OPERATOR_METHODS: dict[str, Any] = {

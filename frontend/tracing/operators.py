@@ -64,12 +64,11 @@ def operator(
     return register
 
 
-def pair_way(call: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """What a public function is of two operands, and nothing else, that are known to be right."""
+def pair_way(call: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """What a public function is of a tensor and another one or a number; of what is neither, `others` is asked."""
     below = _INNER.get(call, call)
-    plainly = _PLAIN.get(below, below)
-    found: Callable[[Any, Any], Any] = getattr(plainly, "pair", None) or plainly
-    return found
+    ways = getattr(_PLAIN.get(below, below), "pair_way", None)
+    return others if ways is None else ways(others)
 
 
 def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:

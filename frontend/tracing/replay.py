@@ -57,9 +57,13 @@ def replay(made: Any, trace: Trace, x: Any, y: Any) -> Tensor | None:
         elif y_node != y:
             return None
     trace.here = step
-    tensor, cell = _new(Tensor), _new(Cell)
-    tensor._cell, cell.trace, cell.node, cell.plain = cell, trace, node, grad
-    cell.version, cell.marks = 0, ()
+    tensor = _new(Tensor)  # as trace.fresh() makes it
+    tensor._cell = cell = _new(Cell)
+    cell.trace = trace
+    cell.node = node
+    cell.plain = grad
+    cell.version = 0
+    cell.marks = ()
     if grad:
         tensor._requires_grad = True
     trace.tensors.append(tensor)
