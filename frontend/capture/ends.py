@@ -78,9 +78,11 @@ def forget(capture: Capture) -> None:
 
 def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
     """What a traced view shows of the tensor that stands for its memory, eagerly."""
+    if not tensor._path:
+        return real
     path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
     with tracing(None):
-        return replay(real, path) if path else real
+        return replay(real, path)
 
 
 def merges(capture: Capture, tensor: Tensor, shape: Sequence[Size]) -> bool:

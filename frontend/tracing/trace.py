@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from brasa._state import STATE, Nowhere, set_trace
@@ -381,12 +380,17 @@ class Trace:
         return substitute_graph(graph, self.scope.known) if self.scope.known else graph
 
 
-@contextmanager
-def tracing(trace: Trace | None) -> Iterator[None]:
-    """Record what this thread does into the trace; None switches recording off for a while."""
-    outer = STATE.trace
-    set_trace(trace)
-    try:
-        yield
-    finally:
-        set_trace(outer)
+class tracing:
+    """A block in which what this thread does is recorded into the trace; None switches recording off for a while."""
+
+    __slots__ = ("_outer", "_trace")
+
+    def __init__(self, trace: Trace | None) -> None:
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._outer = STATE.trace
+        set_trace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        set_trace(self._outer)
