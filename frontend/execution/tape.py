@@ -6,7 +6,6 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from itertools import compress
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from brasa._state import STATE
@@ -122,11 +121,17 @@ class FunctionNode(TapeNode):
         """Keep what backward will read of the operands, and of all that the forward gave."""
         plan = self.plan
         assert plan is not None
-        values = [
-            operands[index] if role == "input" else _alias(outputs[index if role == "output" else index + plan.outputs])
-            for role, index in plan.places
-        ]
-        self.kept, self.again = keep(values, [operands[i] for i in plan.again_places])
+        kept: list[Any] = []
+        again: list[Any] = []
+        for role, index in plan.places:
+            value = operands[index] if role == "input" else _alias(outputs[index + plan.outputs * (role == "extra")])
+            kept.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
+        for index in plan.again_places:
+            value = operands[index]
+            again.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
+        if STATE.saving is not None:
+            kept, again = keep([value for value, _ in kept], [value for value, _ in again])
+        self.kept, self.again = kept, again
 
     def keep_apart(self, tensor: Tensor) -> None:
         """Keep a copy of what was read from the tensor's memory, which will be overwritten by this node's result."""
@@ -221,8 +226,6 @@ class GradientPlan:
         )
         self.keeps = bool(self.places or self.again_places)
         self.more = len(parts.forward.outputs) != 1 or not self.differentiable[0] or not self.forward.simple
-        self.keeps_operands = self.keeps and all(role == "input" for role, _ in self.places) and not numbers
-        self.of_places, self.of_again = _picking([i for _, i in self.places]), _picking(self.again_places)
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
     def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
@@ -241,24 +244,40 @@ class GradientPlan:
                 output._edge = Edge(node, index)
         return outputs if len(outputs) == self.outputs else outputs[: self.outputs]
 
-    def record_pair(self, name: str, x: Tensor, y: Tensor, specs: tuple[Any, ...], bound: Bound) -> Tensor:
-        """The first output of record() of two tensors, bound already; a way of its own if nothing else is computed."""
+    def record_one(self, name: str, x: Tensor, specs: tuple[Any, ...], bound: Bound) -> Tensor:
+        """The first output of record() of one tensor, bound already; a way of its own if nothing else is computed."""
+        if self.more:
+            return self.record(name, (x,), specs)[0]
+        buffer = allocate(bound.nbytes[0])
+        status = bound.call(x._ptr, buffer.ptr)
+        if status is not None:
+            raise self.forward.failure(status, (x,))
+        return self._noted(name, make(buffer, bound.specs[0]), (x,), (x._edge or edge_of(x),), specs, bound)
+
+    def record_pair(
+        self, name: str, x: Tensor, y: Any, pointer: Any, specs: tuple[Any, ...], bound: Bound
+    ) -> Tensor:  # fmt: skip
+        """As record_one, of a tensor and another one, or a number; pointer: of that, or the number itself."""
         if self.more:
             return self.record(name, (x, y), specs)[0]
         buffer = allocate(bound.nbytes[0])
-        status = bound.call(x._ptr, y._ptr, buffer.ptr)
+        status = bound.call(x._ptr, pointer, buffer.ptr)
         if status is not None:
             raise self.forward.failure(status, (x, y))
-        output = make(buffer, bound.specs[0])
         first, second = self.wanted
         edges = (x._edge or edge_of(x)) if first else None, (y._edge or edge_of(y)) if second else None
+        return self._noted(name, make(buffer, bound.specs[0]), (x, y), edges, specs, bound)
+
+    def _noted(
+        self, name: str, output: Tensor, operands: Sequence[Any], edges: Sequence[Edge | None], specs: tuple[Any, ...],
+        bound: Bound,
+    ) -> Tensor:  # fmt: skip
+        """The output, put on the tape."""
         node = FunctionNode(self, name, edges, specs, bound.specs)
-        if self.keeps_operands and STATE.saving is None:
-            kept = (x, x._buffer.version), (y, y._buffer.version)  # type: ignore[union-attr]
-            node.kept, node.again = self.of_places(kept), self.of_again(kept)
-        elif self.keeps:
-            node.keep((x, y), (output,))
-        output._requires_grad, output._edge = True, _edge(Edge, (node, 0))
+        if self.keeps:
+            node.keep(operands, (output,))
+        output._requires_grad = True
+        output._edge = _edge(Edge, (node, 0))
         return output
 
     def partial(self, coming: tuple[bool, ...]) -> PartialPlan:
@@ -276,11 +295,6 @@ class GradientPlan:
         """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
         results = iter(run_graph(self.again, name, [*operands, *seeds], passes=self.passes))
         return [next(results) if wanted else None for wanted in self.wanted]
-
-
-def _picking(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes the items at these places."""
-    return itemgetter(*places) if len(places) > 1 else lambda items: [items[place] for place in places]
 
 
 class PartialPlan:

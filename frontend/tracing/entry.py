@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from brasa._state import DEFAULTS, EVERYTHING, STATE
 from brasa.execution.runner import Bound
@@ -16,6 +16,9 @@ from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.held import Held
 from brasa.tracing.replay import ABSENT, replay
 from brasa.tracing.trace import CaptureError, Trace
+
+# How calls run on the tape: the plan, the operands' specs, and the forward bound to these.
+Plans: TypeAlias = dict[Any, tuple[GradientPlan, tuple[Any, ...], Bound]]
 
 
 def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
@@ -101,7 +104,8 @@ def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     ways = partial(_pair_way, made, general) if two and made.operand[1] else None
     pair = None if ways is None else ways(lambda x, y: general((x, y), {}))
     bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec, or by that and the static int
-    DEFAULTS.dependents.append(bounds)
+    plans: Plans = {}  # what runs on the tape, by the same
+    DEFAULTS.dependents += [bounds, plans]
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
@@ -113,13 +117,16 @@ def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
         if detour is not None:
             found = replay(made, detour, x, args[1] if given == 2 else ABSENT)
             return _looked_up(made, general, detour, args) if found is None else found
-        if x.__class__ is not Tensor or x._requires_grad:
-            return general(args, kwargs)
         key = x._spec
         if given == 2:
             if args[1].__class__ is not int:
                 return general(args, kwargs)
             key = key, args[1]
+        if x._requires_grad and STATE.grad_enabled:
+            known = plans.get(key)
+            if known is None:
+                return _recorded(made, general, args, (x._spec, *args[1:], *defaults[given:]), (True,), plans, key)
+            return known[0].record_one(made.name, x, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
             return general(args, kwargs, (bounds, key))
@@ -136,7 +143,7 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
     """The way of calls with a tensor and one more tensor or number; `others` take what is neither."""
     rest = tuple(parameter.default for parameter in made.parameters[2:])
     bounds: dict[Any, Bound] = {}  # what runs, by the first one's spec and the other's, or its class
-    plans: dict[Any, tuple[GradientPlan, Bound]] = {}  # what runs on the tape, by both specs and who wants gradients
+    plans: Plans = {}  # what runs on the tape, by the same and who wants gradients
     name = made.name
     DEFAULTS.dependents += [bounds, plans]
 
@@ -151,18 +158,16 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
             return others(x, y)
         if detour is not None:
             return _looked_up(made, general, detour, (x, y))
-        if kind is Tensor or isinstance(y, Tensor):
-            key, operand = (x._spec, y._spec), y._ptr
-            first, second = x._requires_grad, y._requires_grad
-            if (first or second) and STATE.grad_enabled:
-                known = plans.get((key, first, second))
-                if known is None:
-                    return recorded(key, (first, second), (x, y))
-                return known[0].record_pair(name, x, y, key, known[1])
-        elif not x._requires_grad:
+        first, second = x._requires_grad, False
+        if kind is float or kind is int:
             key, operand = (x._spec, kind), y
         else:
-            return general((x, y), {})
+            key, operand, second = (x._spec, y._spec), y._ptr, y._requires_grad
+        if (first or second) and STATE.grad_enabled:
+            known = plans.get((key, first, second))
+            if known is None:
+                return _recorded(made, general, (x, y), (*key, *rest), (first, second), plans, (key, first, second))
+            return known[0].record_pair(name, x, y, operand, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
             return general((x, y), {}, (bounds, key))
@@ -171,14 +176,20 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
             return made(x, y)
         return make(buffer, bound.specs[0])
 
-    def recorded(specs: tuple[Any, ...], wanted: tuple[bool, bool], args: tuple[Any, ...]) -> Any:
-        result = general(args, {})
-        found = made.bound.get((*specs, *rest))
-        if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, wanted)) is not None:
-            plans[specs, *wanted] = plan, plan.forward.bind(specs)
-        return result
-
     return pair
+
+
+def _recorded(
+    made: Any, general: Callable[..., Any], args: tuple[Any, ...], signature: tuple[Any, ...], wanted: tuple[bool, ...],
+    plans: Plans, key: Any,
+) -> Any:  # fmt: skip
+    """A call that goes on the tape; the next one with the same key is known among the plans."""
+    result = general(args, {})
+    found = made.bound.get(signature)
+    if found is not None and found[0].form is None and (plan := plan_for(found[0].graph, wanted)) is not None:
+        specs = tuple([value._spec if isinstance(value, Tensor) else None for value in args[: len(wanted)]])
+        plans[key] = plan, specs, plan.forward.bind(specs)
+    return result
 
 
 def _looked_up(made: Any, general: Callable[..., Any], detour: Any, args: tuple[Any, ...]) -> Any:
