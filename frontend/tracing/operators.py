@@ -68,7 +68,7 @@ def pair_way(call: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Cal
     """What a public function is of a tensor and another one or a number; of what is neither, `others` is asked."""
     below = _INNER.get(call, call)
     ways = getattr(_PLAIN.get(below, below), "pair_way", None)
-    return others if ways is None else ways(others)
+    return others if ways is None else functools.wraps(others)(ways(others))
 
 
 def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:
