@@ -15,6 +15,7 @@ from brasa.optim.optimizer import Optimizer
 from brasa.seeing.tables import bytes_text, html_table, text_table
 from brasa.tensors.spec import Device, Size
 from brasa.tensors.tensor import Tensor, make_tensors_with
+from brasa.tracing import entry
 from brasa.tracing.places import user_location
 from brasa.tracing.trace import Trace
 
@@ -152,11 +153,12 @@ def _numbered(things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def recording() -> Iterator[None]:
     """Note the user's line of every tensor that is made inside the block, in any thread.
 
-    The four places where tensors come from are replaced for that time by ones that look at the call stack.
+    The five places where tensors come from are replaced for that time by ones that look at the call stack.
     """
-    alias, fresh, parameter = Trace.alias, Trace.fresh, Parameter.__init__
+    alias, fresh, parameter, replay = Trace.alias, Trace.fresh, Parameter.__init__, entry.replay
     new = make_tensors_with(_noting(object.__new__))
     Trace.alias, Trace.fresh = _noting(alias), _noting(fresh)  # type: ignore[method-assign]
+    entry.replay = _noting(replay)
 
     def initialize(self: Parameter, *args: Any, **kwargs: Any) -> None:
         parameter(self, *args, **kwargs)
@@ -168,12 +170,14 @@ def recording() -> Iterator[None]:
     finally:
         make_tensors_with(new)
         Trace.alias, Trace.fresh, Parameter.__init__ = alias, fresh, parameter  # type: ignore[method-assign]
+        entry.replay = replay
 
 
 def _noting(make: Callable[..., Any]) -> Callable[..., Any]:
     def made(*args: Any, **kwargs: Any) -> Any:
         tensor = make(*args, **kwargs)
-        tensor._born = user_location()
+        if tensor is not None:
+            tensor._born = user_location()
         return tensor
 
     return made
