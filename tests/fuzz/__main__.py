@@ -41,7 +41,9 @@ class Campaign:
             self.found[seed] = finding.fact
             (FOLDER / f"seed-{seed}.py").write_text(finding.test)
             print(f"\rseed {seed}: {finding.fact}\n{finding.test}", flush=True)
-        self.path.write_text(json.dumps({"next": self.next, "found": self.found}, indent=1))
+        written = self.path.with_suffix(".new")  # whoever is stopped while writing has the old one still
+        written.write_text(json.dumps({"next": self.next, "found": self.found}, indent=1))
+        written.replace(self.path)
         self._show()
 
     def _show(self) -> None:
