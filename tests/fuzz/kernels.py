@@ -83,16 +83,18 @@ def _named_by_content(texts: list[str]) -> list[str]:
     """
     names: dict[str, str] = {}
     found: list[str] = []
+    callers: list[str] = []
     for text in texts:
         plain = re.sub(r"^;.*\n", "", text, flags=re.MULTILINE)
         kernel = re.search(r'^define hidden void @"([^"]+)"', plain, re.MULTILINE)
-        if kernel is not None:
-            name = re.compile(rf'@"{re.escape(kernel[1])}(?=[".])')
-            names[kernel[1]] = f"k{hashlib.sha256(name.sub('@', plain).encode()).hexdigest()}"
-            plain = name.sub(f'@"{names[kernel[1]]}', plain)
-        found.append(plain)
-    callee = re.compile(r'@"([^"]+)"')
-    return list(dict.fromkeys(callee.sub(lambda it: f'@"{names.get(it[1], it[1])}"', each) for each in found))
+        if kernel is None:
+            callers.append(plain)
+            continue
+        name = re.compile(rf'@"{re.escape(kernel[1])}(?=[".])')
+        names[kernel[1]] = f"k{hashlib.sha256(name.sub('@', plain).encode()).hexdigest()}"
+        found.append(name.sub(f'@"{names[kernel[1]]}', plain))
+    callers = [re.sub(r'@"([^"]+)"', lambda name: f'@"{names[name[1]]}"', each) for each in callers]
+    return list(dict.fromkeys((*found, *callers)))
 
 
 def _machine_code(text: str, target: Target) -> bytes:
