@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 
 from tests.fuzz.seeds import FOLDER, Finding, work
 
-_MOST = 1000  # seeds of one process: what it has compiled fills its memory
+_MOST = 500  # seeds of one process: what it has compiled takes some 4 MB each
 
 
 class Campaign:
