@@ -89,7 +89,7 @@ class CompiledFunction:
         holding = {end: candidate for end, candidate in self.candidates.items() if candidate.holds(objects)}
         entry = Entry([*tensors, *(tensor for candidate in holding.values() for tensor in candidate.tensors)])
         observation = self._observation() if self._settled and not holding else None
-        names = functools.cache(functools.partial(argument_names, self.spoken, args, kwargs))
+        names = functools.partial(argument_names, self.spoken, args, kwargs)
         capture = self._capture(tensors, names, observation)
         try:
             with tracing(capture), watching(observation, self._tables):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
@@ -56,7 +56,7 @@ class Capture(Stepping):
         super().__init__(root)
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.failed = self.looked = False
-        self.names, self.passes = names, passes
+        self._tell_names, self.passes = names, passes
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
@@ -78,6 +78,11 @@ class Capture(Stepping):
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
         self.settled: list[tuple[Tensor, Any, tuple[Any, ...]]] = []  # (tensor, output or outer tensor, views of it)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """What the tensors among the arguments are called, by their ids."""
+        return self._tell_names()
 
     # values from outside
 
@@ -168,7 +173,7 @@ class Capture(Stepping):
         return self.step(key, lambda: self._external(tensor, symbolic))
 
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
-        spec, name = tensor._spec, self.names().get(id(tensor), "")
+        spec, name = tensor._spec, self.names.get(id(tensor), "")
         is_plain = name.isascii() and name.isidentifier()
         if not is_plain or any(node.attrs.get("name") == name for node in self.bindings):
             name = f"x_{self.here.depth}"

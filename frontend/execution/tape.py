@@ -29,7 +29,6 @@ _NAMES = {
     "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
 }  # fmt: skip
 _sequence = itertools.count()
-_edge: Any = tuple.__new__  # makes an Edge in a third of the time
 
 
 class Edge(NamedTuple):
@@ -37,6 +36,11 @@ class Edge(NamedTuple):
 
     node: TapeNode
     index: int
+
+
+def edge_from(node: TapeNode, index: int = 0, _make: Any = tuple.__new__) -> Edge:
+    """Edge(node, index), in a third of the time."""
+    return _make(Edge, (node, index))  # type: ignore[no-any-return]
 
 
 class TapeNode:
@@ -91,8 +95,8 @@ class ViewNode(TapeNode):
     """A view: its backward is a function of the gradient alone."""
 
     def __init__(self, name: str, source: Tensor, back: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(name, (edge_of(source),), 1)
-        self.back = back
+        self._name, self.edges, self.outputs = name, (source._edge or edge_of(source),), 1
+        self.back, self.sequence = back, next(_sequence)
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
         assert grads[0] is not None
@@ -121,14 +125,14 @@ class FunctionNode(TapeNode):
         """Keep what backward will read of the operands, and of all that the forward gave."""
         plan = self.plan
         assert plan is not None
-        kept: list[Any] = []
         again: list[Any] = []
-        for role, index in plan.places:
-            value = operands[index] if role == "input" else _alias(outputs[index + plan.outputs * (role == "extra")])
-            kept.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
         for index in plan.again_places:
             value = operands[index]
             again.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
+        kept: list[Any] = again if plan.reads_alike else []
+        for role, index in () if plan.reads_alike else plan.places:
+            value = operands[index] if role == "input" else _alias(outputs[index + plan.outputs * (role == "extra")])
+            kept.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
         if STATE.saving is not None:
             kept, again = keep([value for value, _ in kept], [value for value, _ in again])
         self.kept, self.again = kept, again
@@ -225,6 +229,7 @@ class GradientPlan:
             i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
         )
         self.keeps = bool(self.places or self.again_places)
+        self.reads_alike = self.places == tuple(("input", place) for place in self.again_places)
         self.more = len(parts.forward.outputs) != 1 or not self.differentiable[0] or not self.forward.simple
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
@@ -277,7 +282,7 @@ class GradientPlan:
         if self.keeps:
             node.keep(operands, (output,))
         output._requires_grad = True
-        output._edge = _edge(Edge, (node, 0))
+        output._edge = edge_from(node)
         return output
 
     def partial(self, coming: tuple[bool, ...]) -> PartialPlan:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.execution.tape import Edge, ViewNode
+from brasa.execution.tape import ViewNode, edge_from
 from brasa.ir.dtype import DType
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make_view
@@ -27,5 +27,5 @@ def view_as_spec(source: Tensor, spec: Spec, ptr: int, name: str, back: Callable
     made = make_view(source, spec, ptr, back is not None)
     if source._requires_grad and back is not None and STATE.grad_enabled:
         made._requires_grad = True
-        made._edge = Edge(ViewNode(name, source, back), 0)
+        made._edge = edge_from(ViewNode(name, source, back))
     return made
