@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import gcd
 
 from brasa.codegen.schedules.indices import Index, flatten
 from brasa.codegen.schedules.products import (
@@ -17,11 +18,11 @@ from brasa.codegen.schedules.products import (
     registers_per_vector,
     tiles,
 )
+from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local
-from brasa.ir.target import Target
 
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
@@ -31,7 +32,7 @@ class Chain:
     """Writes the loops.
 
     depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. has_gaps: not all sums of a
-    block are elements of the result.
+    block are elements of the result. unit: what all blocks hold is a multiple of it.
     """
 
     has_gaps = False
@@ -40,14 +41,20 @@ class Chain:
         self.product = product
         self.writer = product.writer
         self.depth = depth
-        self.height, self.vectors = tile_shape(self.writer.target, product.dtype, product.rows, product.columns)
-        self.row_blocks = blocks(product.rows, product.row_block, self.height, product.least_rows, self.writer, "row")
+        self.height, self.vectors = self.tile_shape()
+        limit = self.writer.choose("rows", tuple(product.row_block >> n for n in range(3)))
+        self.row_blocks = blocks(product.rows, limit, self.height, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
+        self.unit = gcd(product.columns, self.column_blocks.unit) if isinstance(product.columns, int) else 1
         self.total: Buffer | None = None
         self.panel: Panel | None = None
         self.left: Buffer | None = None
         self.left_strides = (0, 0)
+
+    def tile_shape(self) -> tuple[int, int]:
+        """Rows and vectors of columns of a tile."""
+        return tile_shape(self.writer, self.product.dtype, self.product.rows, self.product.columns)
 
     def write(self) -> None:
         """Write the kernel."""
@@ -128,7 +135,10 @@ class Chain:
     def wide_tiles(self, vectors: int, height: int) -> list[Tiles]:
         """Tiles of so many vectors: flat ones are wider, where no panel has cut them."""
         room = self.height * self.vectors // height
-        return tiles(vectors, self.vectors if self.panel else max(self.vectors, min(8, room)), ())
+        most = self.vectors if self.panel else max(self.vectors, min(8, room))
+        if self.unit >= LANES:
+            most = max(n for n in range(1, most + 1) if self.unit // LANES % n == 0)
+        return tiles(vectors, most, ())
 
     def _filled(self, across: Tiles) -> Size:
         """How many of the tiles hold columns: a block may have room for more than there are."""
@@ -199,7 +209,8 @@ class Chain:
     def masks(self, column: Size, vectors: int) -> Local | None:
         """Which lanes of each vector of a tile are columns; None when all are."""
         writer = self.writer
-        if writer.below(column + (vectors - 1) * LANES + writer.lane, self.columns) is None:
+        last = column + (vectors - 1) * LANES + writer.lane
+        if self.unit % (vectors * LANES) == 0 or writer.below(last, self.columns) is None:
             return None
         masks = Local(writer.unique("inside"), bool_, (vectors,), LANES)
         with writer.over("v", vectors, "unrolled") as v:
@@ -239,16 +250,19 @@ class Chain:
         return panel.buffer.load(self.writer.expr(tile * panel.tile + place[0] * panel.width + inside))
 
 
-def tile_shape(target: Target, dtype: DType, rows: Size, columns: Size) -> tuple[int, int]:
+def tile_shape(writer: Writer, dtype: DType, rows: Size, columns: Size) -> tuple[int, int]:
     """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
-    registers = registers_per_vector(target, dtype)
-    room = max(1, target.vector_registers * 3 // 4 // registers)
+    registers = registers_per_vector(writer.target, dtype)
+    most = writer.target.vector_registers // registers
+    room = max(1, most * 3 // 4)
     vectors = 2 if registers == 1 else 1
-    if isinstance(rows, int) and rows * vectors < room:
-        vectors = min(8, room // max(rows, 1))
+    if isinstance(rows, int) and rows * vectors < room:  # a line of rhs and an element of lhs need registers, too
+        vectors = max(1, min(8, room // max(rows, 1), (most - 1) // (rows + 1)))
     if isinstance(columns, int):
         vectors = max(1, min(vectors, -(-columns // LANES)))
-    return max(1, min(12, room // vectors)), vectors
+    shapes = [(max(1, min(12, room // vectors)), vectors)]
+    shapes += [(room // n, n) for n in range(1, 7) if room // n <= 14 and n != vectors]
+    return writer.choose("tile", shapes)
 
 
 def zero(dtype: DType) -> float | int:

@@ -15,6 +15,7 @@ from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
+_SHORT = 256  # steps of k of which it matters how long their lanes take to add up
 _READING = 4  # what it takes to read an element of rhs, in multiply-adds
 
 
@@ -137,7 +138,12 @@ class Dot:
     def _tile_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers."""
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
-        height, width = (4, 6) if registers >= 29 else (3, 3) if registers >= 13 else (2, 2)
+        shapes = [(2, 2)]
+        if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
+            shapes = [(3, 8), (4, 6)] if self.depth <= _SHORT else [(4, 6), (3, 8)]
+        elif registers >= 13:
+            shapes = [(3, 3), (4, 2), (2, 4)]
+        height, width = self.writer.choose("tile", shapes)
         rows, columns = self.product.rows, self.product.columns
         if isinstance(rows, int) and rows < height:
             height = max(rows, 1)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from brasa.codegen.schedules.commit import Update, commit_order
 from brasa.codegen.schedules.generalize import generalized
-from brasa.codegen.schedules.regions import CPU_SCHEDULES, Schedules, lower_region, region_key, region_symbols
+from brasa.codegen.schedules.regions import (
+    COST_MODEL,
+    CPU_SCHEDULES,
+    Schedules,
+    Wanted,
+    Ways,
+    lower_region,
+    region_key,
+    region_symbols,
+)
 from brasa.codegen.schedules.writer import Layouts, Lowered, Marks, OperandStride
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -55,12 +65,14 @@ def lower(
     target: Target,
     schedules: Schedules = CPU_SCHEDULES,
     made: Callable[[Kernel], object] = lambda kernel: None,
+    choose: Callable[[Ways], Wanted] = lambda ways: COST_MODEL,
 ) -> Program:
     """The program that computes a graph of fused nodes, host ops, loops, branches, row-major reshapes, and items.
 
-    made: is told of each kernel as soon as there is one.
+    made: is told of each kernel as soon as there is one. choose: says how regions are lowered for which there are
+    several ways.
     """
-    shared = _Shared(target, schedules, made)
+    shared = _Shared(target, schedules, made, choose)
     inputs = [Location(Place("input", i), node.attrs.get("strides", ()), i) for i, node in enumerate(graph.inputs)]
     outputs = [Place("output", i) for i in range(len(graph.outputs))]
     lowering = _Lowering(graph, shared, inputs, outputs)
@@ -100,8 +112,10 @@ def _touched(steps: Iterable[Step]) -> Iterator[Place]:
 class _Shared:
     """What the graph of a program and the graphs that it holds have together."""
 
-    def __init__(self, target: Target, schedules: Schedules, made: Callable[[Kernel], object]) -> None:
-        self.target, self.schedules, self.made = target, schedules, made
+    def __init__(
+        self, target: Target, schedules: Schedules, made: Callable[[Kernel], object], choose: Callable[[Ways], Wanted]
+    ) -> None:  # fmt: skip
+        self.target, self.schedules, self.made, self.choose = target, schedules, made, choose
         self.temporaries: list[Size] = []
         self.parts = 0
         self.kernels: dict[str, tuple[Lowered, tuple[str, ...]]] = {}
@@ -146,7 +160,11 @@ class _Shared:
                 values = {name: dim.substitute(size, values) for name, size in general[1].items()}
                 region, key, symbols = general[0], family, names
         if key not in self.kernels:
-            new = self.renamed(lower_region(region, layouts, self.target, self.schedules))
+            make = partial(lower_region, region, layouts, self.target, self.schedules)
+            new = make()
+            if new.options and (wanted := self.choose(Ways(region, layouts, key, values, new, make))):
+                new = make(wanted)
+            new = self.renamed(new)
             self.kernels[key] = new, symbols
             self.made(new.kernel)
         lowered, its_symbols = self.kernels[key]

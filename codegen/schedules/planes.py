@@ -20,6 +20,7 @@ from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
 _POSITIONS, _WIDTH = 256, 256  # of a block, and the most columns of a line of it
 _PLANE_BYTES = 512 << 10  # of the planes of a chunk
+_FEW_ROWS = 8  # for which a block has twice as many positions
 _AHEAD = 4  # channels that are on their way from memory
 # What a copied vector takes, in multiply-adds; and rows and columns where they are not known.
 _COPY_COST, _ROWS, _COLUMNS = 4, 64, 64
@@ -54,7 +55,9 @@ class PlaneConvolution(Convolution):
         room = _PLANE_BYTES // self.dtype.itemsize // (self.most_channels * max(copies, 1))
         widest = max(LANES, min(_WIDTH, room // (2 * down + 1) - across))
         widest = max(1, min(widest, width)) if isinstance(width, int) else widest
-        positions = max(_POSITIONS, down * min(widest, _COLUMNS))  # so that lines are not mostly overhang
+        positions = _POSITIONS * (2 if isinstance(self.rows, int) and self.rows <= _FEW_ROWS else 1)
+        positions = self.writer.choose("positions", (positions, 2 * positions, positions // 2))
+        positions = max(positions, down * min(widest, _COLUMNS))  # so that lines are not mostly overhang
         most = max(widest + across, min(positions, room - down * (widest + across)))
         strips = let("strips", dim.ceil_divide(width, widest))
         self.strips = Blocks(width, strips, widest, dim.ceil_divide(width, dim.largest(strips, 1)))
@@ -64,7 +67,7 @@ class PlaneConvolution(Convolution):
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
         part = each * self.pitch
-        self.height, self.vectors = tile_shape(self.writer.target, self.dtype, self.rows, part)
+        self.height, self.vectors = tile_shape(self.writer, self.dtype, self.rows, part)
         self.part_vectors = let("part_vectors", dim.ceil_divide(part, LANES))
         self.part_pitch = self.part_vectors * LANES
         self.part_plane = let("part_plane", (each + down) * self.pitch)
@@ -152,9 +155,11 @@ class PlaneChain(Chain):
         super().__init__(
             product, product.most_channels * product.most_taps, Blocks(product.columns, 1, *[product.columns] * 2)
         )
-        self.height, self.vectors = product.height, product.vectors
         self.has_gaps = product.has_gaps
         self.part: Size = 0
+
+    def tile_shape(self) -> tuple[int, int]:
+        return self.product.height, self.product.vectors
 
     def block_columns(self, block: Size) -> Size:
         self._write_table()
@@ -208,7 +213,7 @@ class PlaneChain(Chain):
 
     def across(self, height: int) -> list[Tiles]:
         vectors = self.product.part_vectors
-        return self.wide_tiles(vectors, height) if isinstance(vectors, int) else tiles(vectors, self.vectors, (1,))
+        return self.wide_tiles(vectors, height) if isinstance(vectors, int) else tiles(vectors, self.vectors, (4, 2, 1))
 
     def masks(self, column: Size, vectors: int) -> Local | None:
         return None if self.total is not None else super().masks(column, vectors)

@@ -67,12 +67,16 @@ def tiles(extent: Size, most: int, rest: Sequence[int]) -> list[Tiles]:
 
 @dataclass(frozen=True)
 class Blocks:
-    """An extent cut into `count` blocks of `each`, at most `size`; the last is shorter where `each` does not divide."""
+    """An extent cut into `count` blocks of `each`, at most `size`; the last is shorter where `each` does not divide.
+
+    unit: `each` and `size` are multiples of it.
+    """
 
     extent: Size
     count: Size
     size: int
     each: Size
+    unit: int = 1
 
     def start(self, number: Size) -> Size:
         return number * self.each
@@ -239,7 +243,7 @@ class MatrixProduct(Product):
     """matmul."""
 
     row_block = 516
-    least_rows = 48
+    least_rows = 16
 
     def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
         super().__init__(writer, node)
@@ -272,6 +276,8 @@ class MatrixProduct(Product):
         lhs, rhs = (operand.tensor for operand in self.node.operands)
         if self.stride(1, -1) != 1:
             return const(True, bool_)
+        if (copies := self.writer.choose("copies", ("if far", "always", "never"))) != "if far":
+            return const(copies == "always", bool_)
         if rhs.dtype is not self.dtype:
             return self.writer.condition(leaf(24) <= leaf(rows))
         beyond = dim.remainder(self.depth * lhs.dtype.itemsize, _FAR_BYTES)
@@ -295,20 +301,31 @@ class MatrixProduct(Product):
         rows = let("all_rows", self.rows)
         some, many = (dim.smallest(dim.floor_divide(rows, limit), 1) for limit in limits)
         each = let("columns_each", most // 4 * (1 + some + 2 * many))
-        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each)
+        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each, most // 4)
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         writer, width = self.writer, panel.width
         whole = writer.let_index("whole_tiles", dim.floor_divide(columns, width))
         parted = writer.let_index("parted_tiles", dim.ceil_divide(columns, width) - whole)
-        for (k,) in self.walk([(name, extent, "serial") for name, extent in self.steps(chunk)], chunk):
-            for start, count, is_parted in ((0, whole, False), (whole, parted, True)):
-                with writer.nest([("tile", count, "serial"), ("column", width, "vector")]) as (tile, column):
-                    here = (start + tile) * width + column
-                    mask = writer.below(here, columns) if is_parted else None
-                    value = self.rhs(cell, chunk, (k,), first + here, mask)
-                    place = (start + tile) * panel.tile + k * width + column
-                    self.values.put([(panel.buffer, place, value, None)])
+        steps: list[Loop] = [(name, extent, "serial") for name, extent in self.steps(chunk)]
+
+        def copy(start: Size, tile: Size, k: Size, column: Size, is_parted: bool) -> None:
+            here = (start + tile) * width + column
+            mask = writer.below(here, columns) if is_parted else None
+            value = self.rhs(cell, chunk, (k,), first + here, mask)
+            self.values.put([(panel.buffer, (start + tile) * panel.tile + k * width + column, value, None)])
+
+        kinds = ((0, whole, False), (whole, parted, True))
+        if self.stride(1, -1) == 1:
+            for (k,) in self.walk(steps, chunk):
+                for start, count, is_parted in kinds:
+                    with writer.nest([("tile", count, "serial"), ("column", width, "vector")]) as (tile, column):
+                        copy(start, tile, k, column, is_parted)
+            return
+        for start, count, is_parted in kinds:  # lines of memory run along k: so few at a time stay in the cache
+            with writer.nest([("tile", count, "serial"), ("column", width, "vector")]) as (tile, column):
+                for (k,) in self.walk(steps, chunk):
+                    copy(start, tile, k, column, is_parted)
 
 
 class PairProduct(MatrixProduct):

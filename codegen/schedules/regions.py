@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from brasa.codegen.schedules.attention import write_attention
 from brasa.codegen.schedules.contract import write_contract
@@ -18,7 +20,7 @@ from brasa.codegen.schedules.trellis import write_trellis
 from brasa.codegen.schedules.window import write_window
 from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
 from brasa.ir import dim
-from brasa.ir.dim import Dim
+from brasa.ir.dim import Dim, Size
 from brasa.ir.graph import Graph, Node
 from brasa.ir.region import Form, form
 from brasa.ir.target import Target
@@ -40,9 +42,31 @@ CPU_SCHEDULES: Schedules = {
 }
 
 
-def lower_region(region: Graph, layouts: Layouts, target: Target, schedules: Schedules) -> Lowered:
+Wanted: TypeAlias = Mapping[str, Any]
+COST_MODEL: Wanted = MappingProxyType({})  # nothing is wanted but what the cost model picks
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A region that can be lowered in several ways, with the same bits. key: a text that equal regions have.
+
+    values: what the region's named sizes are in the program. first: the cost model's pick. make: gives the kernel that
+    makes these choices, by name, in another way.
+    """
+
+    region: Graph
+    layouts: Layouts
+    key: str
+    values: Mapping[str, Size]
+    first: Lowered
+    make: Callable[[Wanted], Lowered]
+
+
+def lower_region(
+    region: Graph, layouts: Layouts, target: Target, schedules: Schedules, wanted: Wanted = COST_MODEL
+) -> Lowered:  # fmt: skip
     """The region's kernel, by the schedule of its form."""
-    writer = Writer(region, layouts, target)
+    writer = Writer(region, layouts, target, wanted)
     schedules[form(region)](writer)
     return writer.lower()
 

@@ -22,8 +22,8 @@ from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr, Local, const
 
 SAMPLES = 8
-# Rows of a block, and its columns: fewer where there are few rows, for threads to share.
-_ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS = 128, 48, 32
+# Rows of a block, and its columns: fewer where there are few rows.
+_ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS, _FEW_COLUMNS = 128, 48, 32, 8
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
 _POSITIONS = 2048
 _COPY_COST = 8  # what a copied element takes, in multiply-adds
@@ -72,6 +72,7 @@ class WeightGradient(Dot):
 
     def __init__(self, product: WeightProduct) -> None:
         self.weights = product
+        self.writer = product.writer
         super().__init__(product, self._depth(), _ROW_BLOCK, self._column_block())
         fitting = dim.floor_divide(_POSITIONS, dim.largest(product.positions, 1))
         self.group = self.writer.let_index("group", dim.largest(dim.smallest(fitting, SAMPLES), 1), SAMPLES + 1)
@@ -87,11 +88,17 @@ class WeightGradient(Dot):
         return known * (rows + _COPY_COST) // rows if isinstance(rows, int) and rows else known
 
     def _column_block(self) -> int:
-        """How many columns a block has: whole windows, if that leaves no small tiles."""
+        """How many columns a block has: whole windows, whose taps share copies, if that leaves no small tiles.
+
+        Of few rows one window is enough, for the copies are most of what there is to do.
+        """
         few = isinstance(self.weights.rows, int) and self.weights.rows <= _FEW_ROWS
         limit, taps = _COLUMN_BLOCK // (2 if few else 1), max(prod(self.weights.window), 1)
-        whole = [n for n in range(limit * 2 // 3, limit * 7 // 6 + 1) if n % taps == n % 4 == 0]
-        return min(whole, key=lambda n: abs(n - limit), default=limit)
+        whole = [n for n in range(limit * 2 // 3, limit * 7 // 6 + 1) if n % taps == 0]
+        columns = min(whole, key=lambda n: (n % 4 > 0, abs(n - limit)), default=limit)
+        if few and 1 < taps <= _MOST_TAPS:
+            columns = taps * -(-_FEW_COLUMNS // taps)
+        return self.writer.choose("columns", (columns, 2 * columns, 4 * columns))
 
     def chunk(self, chunk: Size) -> None:
         """Add a partial sum to the total: some samples at a time, or some positions of one."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar
 
 from brasa.codegen.schedules.indices import Index, Ranges, by_variables, rejoined, variable, varies
 from brasa.ir import dim, kernel
@@ -20,6 +21,7 @@ from brasa.ir.region import anchor
 from brasa.ir.target import Target
 
 Marks: TypeAlias = tuple[str, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class OperandStride:
 class Lowered:
     """A region's kernel and what to pass to it, by the region's own numbers and names.
 
-    checks: which nodes of the region check, one for each check code. scratch: bytes of each temporary.
+    checks: which nodes of the region check, one for each check code. scratch: bytes of each temporary. options: by
+    the name of each choice, the ways that there were.
     """
 
     kernel: Kernel
@@ -54,6 +57,12 @@ class Lowered:
     sizes: tuple[Size | OperandStride, ...]
     checks: tuple[int, ...]
     scratch: tuple[Size, ...]
+    options: Mapping[str, Sequence[Any]]
+
+
+def spell(option: Any) -> str:
+    """An option as text, for the names of kernels."""
+    return "x".join(map(str, option)) if isinstance(option, tuple) else str(option)
 
 
 class Writer(KernelBuilder):
@@ -61,14 +70,18 @@ class Writer(KernelBuilder):
 
     uses: every index that was made an expression; loads: every load of a region input, with its offset.
     checks: the nodes that check, one for each code; labels: names for values, should they need one.
-    staged: the outputs that the kernel also reads back.
+    staged: the outputs that the kernel also reads back. wanted: what to choose, by name, instead of the first option.
     """
 
-    def __init__(self, region: Graph, layouts: Layouts, target: Target) -> None:
-        super().__init__(region.name)
+    def __init__(
+        self, region: Graph, layouts: Layouts, target: Target, wanted: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:  # fmt: skip
+        super().__init__(" ".join([region.name, *(f"{name}={spell(value)}" for name, value in wanted.items())]))
         self.region = region
         self.layouts = layouts
         self.target = target
+        self.wanted = wanted
+        self.options: dict[str, Sequence[Any]] = {}
         self.ranges = Ranges()
         self.uses: list[Size] = []
         self.loads: list[tuple[Node, Size]] = []
@@ -89,6 +102,11 @@ class Writer(KernelBuilder):
         found = anchor(self.region)
         assert found is not None
         return found
+
+    def choose(self, name: str, options: Sequence[T]) -> T:
+        """One of the ways to do something that differ in speed alone: the first, if no other is wanted."""
+        self.options[name] = options
+        return next((each for each in options if each == self.wanted.get(name)), options[0])
 
     # Memory
 
@@ -359,5 +377,5 @@ class Writer(KernelBuilder):
         sizes = {expr: size for size, expr in self._arguments.items()}
         return Lowered(
             made, tuple(places[buffer] for buffer in made.arguments), tuple(sizes[expr] for expr in made.sizes),
-            tuple(self.region.nodes.index(node) for node in self.checks), tuple(self._scratch),
+            tuple(self.region.nodes.index(node) for node in self.checks), tuple(self._scratch), self.options,
         )  # fmt: skip

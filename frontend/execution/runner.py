@@ -16,7 +16,8 @@ from weakref import WeakSet
 from brasa import runtime
 from brasa.execution.checking import checked_code, checked_pipeline, code_difference, numbers_of
 from brasa.execution.failing import failing_index
-from brasa.execution.stages import Stages
+from brasa.execution.stages import Choose, Stages
+from brasa.execution.tuning import Tuner, tuner_for
 from brasa.execution.user_passes import Passes, passed
 from brasa.ir.dim import evaluate
 from brasa.ir.errors import BrasaError, IndexError, Operand, ValueError
@@ -35,7 +36,7 @@ from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.places import user_location
 
-_executables: dict[tuple[str, tuple[str, ...]], Executable] = {}
+_executables: dict[tuple[str, tuple[str, ...], str], Executable] = {}
 _lock = RLock()
 hold_while_forking(_lock, 0)
 LOGGER = logging.getLogger("brasa")
@@ -57,15 +58,16 @@ def target() -> Target:
     return host_target(named)
 
 
-def executable(graph: Graph) -> Executable:
-    """The machine code of a graph: from memory, from disk, or compiled now."""
-    key = print_graph(graph, places=False), places_of(graph)
+def executable(graph: Graph, tuner: Tuner | None = None) -> Executable:
+    """The machine code of a graph: from memory, from disk, or compiled now, as a tuner chooses, if there is one."""
+    text, places = print_graph(graph, places=False), places_of(graph)
+    key = text, places, tuner.key if tuner else ""
     found = _executables.get(key)
     if found is None:
         with _lock:
             found = _executables.get(key)
             if found is None:
-                found = _executables[key] = _load_or_compile(graph, *key)
+                found = _executables[key] = _load_or_compile(graph, text, places, tuner)
     return found
 
 
@@ -75,20 +77,20 @@ def forget_executables() -> None:
         _executables.clear()
 
 
-def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...]) -> Executable:
+def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...], tuner: Tuner | None) -> Executable:
     """On disk, checks say by the number of a node where they stand: a program outlives changes of other lines."""
     LOADED.append(graph.name)
     numbers = numbers_of(graph)
     if runtime.settings().check:  # what was compiled before may not have been checked
-        return runtime.load(*compile_graph(graph), numbers)
-    key = runtime.cache_key(text, target().key)
+        return runtime.load(*compile_graph(graph, tuner), numbers)
+    key = runtime.cache_key(text + (tuner.key if tuner else ""), target().key)
     entry = runtime.disk_cache().read(key)
     if entry is not None:
         signature, sizes = entry.notes
         signature = _placed(signature, {str(i): place for i, place in enumerate(places)})
         return runtime.load(signature, entry.code, numbers, sizes=sizes)
     with _uncollected():
-        signature, code = compile_graph(graph)
+        signature, code = compile_graph(graph, tuner)
     first = {place: str(i) for i, place in reversed(list(enumerate(places)))}
     sizes = runtime.size_code(signature)
     runtime.disk_cache().write(key, (_placed(signature, first), sizes), code)
@@ -119,11 +121,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def compile_graph(graph: Graph) -> tuple[Signature, tuple[bytes, ...]]:
+def compile_graph(graph: Graph, choose: Choose | None = None) -> tuple[Signature, tuple[bytes, ...]]:
     """A graph through passes, schedules and LLVM to object files; checked where the environment asks for it."""
     if not runtime.settings().check:
-        return _compile(graph, PIPELINE)
-    return checked_code(graph, _compile(graph, checked_pipeline(graph.name)), _compile)
+        return _compile(graph, PIPELINE, choose)
+    return checked_code(graph, _compile(graph, checked_pipeline(graph.name), choose), _compile)
 
 
 def kernel_difference(text: str) -> str:
@@ -132,9 +134,11 @@ def kernel_difference(text: str) -> str:
     return code_difference(graph, compile_graph(graph))
 
 
-def _compile(graph: Graph, pipeline: Sequence[tuple[str, Pass]]) -> tuple[Signature, tuple[bytes, ...]]:
+def _compile(
+    graph: Graph, pipeline: Sequence[tuple[str, Pass]], choose: Choose | None = None
+) -> tuple[Signature, tuple[bytes, ...]]:
     wishes = runtime.settings()
-    stages = Stages(graph, check=wishes.check, pipeline=pipeline)
+    stages = Stages(graph, check=wishes.check, pipeline=pipeline, choose=choose)
     code, signature = stages.object_files, stages.signature
     if wishes.time:
         LOGGER.info("%s: %s", graph.name, ", ".join(f"{name} {1e3 * t:.1f} ms" for name, t in stages.times.items()))
@@ -211,21 +215,23 @@ class Runner:
         """The graph that machine code is made of."""
         return passed(self._run, self._passes)
 
-    def _machine_code(self) -> Executable:
-        if self._executable is None:
-            self._executable = executable(self.program())
+    def _machine_code(self, specs: tuple[Spec | None, ...]) -> Executable:
+        """What runs on operands of these specs: the same for all, where nothing is tuned."""
+        if self._executable is None or runtime.settings().tune:
+            self._executable = executable(self.program(), tuner_for(self._run, specs, target))
         return self._executable
 
     def _make_bound(self, specs: tuple[Spec | None, ...]) -> Bound:
         if not self._run.outputs:
             return Bound(None, (), ())
-        frame = frame_for(self._machine_code(), specs)
+        code = self._machine_code(specs)
+        frame = frame_for(code, specs)
         types = [node.tensor for node in self._run.outputs]
         outputs = [
             spec_of(type.dtype, shape[: type.rank], None, type.device)
             for type, shape in zip(types, frame.shapes, strict=True)
         ]
-        return Bound(frame.call, tuple(outputs), frame.nbytes, frozenset(self._machine_code().signature.sure))
+        return Bound(frame.call, tuple(outputs), frame.nbytes, frozenset(code.signature.sure))
 
     def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs; one that updates an input is that input."""
@@ -270,7 +276,8 @@ class Runner:
 
     def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
         """The error that a status of machine code stands for."""
-        note, position = self._machine_code().describe_failure(status)
+        assert self._executable is not None
+        note, position = self._executable.describe_failure(status)  # checks are the same in all ways
         error = check_error(note, position, self._run, operands)
         error._failed_check = note  # type: ignore[attr-defined]
         return error

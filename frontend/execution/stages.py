@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from brasa import passes
 from brasa.ir.errors import DeviceError
@@ -18,6 +19,9 @@ from brasa.ir.target import Target
 from brasa.passes import PIPELINE
 from brasa.passes.pipeline import Pass
 
+if TYPE_CHECKING:
+    from brasa.codegen.schedules import Ways
+
 # The graph stages, each with the pass of the pipeline after which it is reached.
 GRAPH_STAGES = {"traced": "", "autodiff": "inline", "optimized": PIPELINE[-2][0], "fused": "fuse"}
 # The others, each with what its text is: the ending of a file's name.
@@ -27,6 +31,7 @@ NOMINAL = 64  # what named sizes are where a text shows numbers of bytes
 
 
 PASSES = dict(PIPELINE)
+Choose: TypeAlias = "Callable[[Ways], Mapping[str, Any]]"
 _MODULE_LINES = 4000  # of LLVM text, which take a tenth of a second to compile
 
 
@@ -34,16 +39,17 @@ class Stages:
     """A program at all its stages, each made when it is asked for. times: the seconds that each step took.
 
     pipeline: the passes, under the names that they have in PIPELINE. clocks: machine code notes the times of launches.
+    choose: says how a kernel is made that can be made in several ways; the cost model, if nobody does.
     """
 
     def __init__(
         self, traced: Graph, processor: str = "", check: bool = True,
-        pipeline: Sequence[tuple[str, Pass]] = PIPELINE, clocks: bool = False,
+        pipeline: Sequence[tuple[str, Pass]] = PIPELINE, clocks: bool = False, choose: Choose | None = None,
     ) -> None:  # fmt: skip
         self.times: dict[str, float] = {}
         self._traced, self._processor, self._check, self._pipeline = traced, processor, check, pipeline
         self._graphs: list[tuple[str, Graph]] = []
-        self._clocks = clocks
+        self._clocks, self._choose = clocks, choose
         self._lowered: Program | None = None
 
     # graphs
@@ -123,12 +129,12 @@ class Stages:
 
     def _lower(self, made: Callable[[Kernel], object]) -> Program:
         """Make the program; `made` is told of each kernel as soon as there is one."""
-        from brasa.codegen.schedules import lower
+        from brasa.codegen.schedules import COST_MODEL, lower
 
         fused = self.graph("fused")
         before = self.times.get("llvm", 0.0)
         with self._timed("kernels"):
-            program = lower(fused, self._target, made=made)
+            program = lower(fused, self._target, made=made, choose=self._choose or (lambda ways: COST_MODEL))
         self.times["kernels"] -= self.times.get("llvm", 0.0) - before
         with self._timed("memory"):
             self._lowered = passes.plan_memory(program)

@@ -15,6 +15,7 @@ from brasa import runtime
 from brasa.execution.checking import numbers_of
 from brasa.execution.runner import Runner, frame_for, target
 from brasa.execution.stages import Stages
+from brasa.execution.tuning import Tuner, sizes_of, tuner_for
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.graph import Graph
@@ -28,7 +29,7 @@ from brasa.tracing.places import user_location
 
 Program: TypeAlias = "tuple[runtime.Executable, tuple[LaunchNote, ...]]"
 
-_programs: WeakKeyDictionary[Runner, Program] = WeakKeyDictionary()
+_programs: WeakKeyDictionary[Runner, dict[str, Program]] = WeakKeyDictionary()
 _lock = RLock()  # there is one log
 hold_while_forking(_lock, -1)
 
@@ -52,19 +53,22 @@ def _log() -> Any:
     return np.zeros(WORDS, np.int64)
 
 
-def _clocked(runner: Runner) -> Program:
-    found = _programs.get(runner)
-    if found is None:
-        found = _programs[runner] = _load_or_compile(runner.program())
-    return found
+def _clocked(runner: Runner, specs: tuple[Spec | None, ...]) -> Program:
+    graph = runner.program()
+    tuner = tuner_for(graph, specs, target)
+    found, key = _programs.setdefault(runner, {}), tuner.key if tuner else ""
+    if key not in found:
+        found[key] = _load_or_compile(graph, tuner)
+    return found[key]
 
 
-def _load_or_compile(graph: Graph) -> Program:
+def _load_or_compile(graph: Graph, tuner: Tuner | None) -> Program:
     """The program of a graph that notes times, and what its launches are, by number."""
-    key = runtime.cache_key("\n".join(["clocks", print_graph(graph, places=False), *places_of(graph)]), target().key)
+    text = "\n".join(["clocks", print_graph(graph, places=False), *places_of(graph), tuner.key if tuner else ""])
+    key = runtime.cache_key(text, target().key)
     entry = runtime.disk_cache().read(key)
     if entry is None:
-        stages = Stages(graph, clocks=True)
+        stages = Stages(graph, clocks=True, choose=tuner)
         code, signature = stages.object_files, stages.signature
         notes = tuple(
             LaunchNote(each.kernel.name, each.where, isinstance(each.kernel, HostStep),
@@ -95,9 +99,9 @@ class Clocked:
     def _prepare(self) -> Callable[..., int | None]:
         """The machine code, compiled when it is called for the first time."""
         begin = perf_counter_ns()
-        code, notes = _clocked(self._runner)
+        code, notes = _clocked(self._runner, self._specs)
         call = self._call = frame_for(code, self._specs).call
-        sizes = _sizes(self._runner.graph, self._specs)
+        sizes = sizes_of(self._runner.graph, self._specs)
         self._notes = [(note, dim.evaluate(note.flops, sizes), dim.evaluate(note.nbytes, sizes)) for note in notes]
         made = Event("compile", f"compile {self._name}", self._name, "", begin, perf_counter_ns(), get_ident())
         self._report([made], 0)
@@ -125,12 +129,3 @@ class Clocked:
                                 start, stop, thread, flops, nbytes, self._shapes, note.dtype))  # fmt: skip
         self._report(events, after - before - len(found) // 3)
         return status
-
-
-def _sizes(graph: Graph, specs: tuple[Spec | None, ...]) -> dict[str, int]:
-    """What the named sizes of a program's inputs are at these specs."""
-    return {
-        str(size): int(actual)
-        for node, spec in zip(graph.inputs, specs, strict=True) if spec is not None
-        for size, actual in zip(node.tensor.shape, spec.stored_shape, strict=False)
-    }  # fmt: skip

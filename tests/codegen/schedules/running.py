@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from brasa.codegen.llvm import compile_text, emit_program, host_target
-from brasa.codegen.schedules import lower
+from brasa.codegen.schedules import COST_MODEL, Ways, lower
 from brasa.ir import dim
 from brasa.ir.graph import Graph
 from brasa.ir.interpret import interpret
@@ -27,6 +27,7 @@ from brasa.runtime.host import Host
 from tests.codegen.llvm.native import BODY, ENTRY, POOL, Context
 
 Array = np.ndarray[Any, Any]
+Choose: TypeAlias = Callable[[Ways], Mapping[str, Any]]
 _GUARD = 256
 
 
@@ -42,9 +43,11 @@ class Result:
 class Machine:
     """A graph as machine code. Parallel loops are cut into pieces of `piece` iterations, the last one first."""
 
-    def __init__(self, graph: Graph, target: Target, speed: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, target: Target, speed: int = 0, choose: Choose = lambda ways: COST_MODEL
+    ) -> None:  # fmt: skip
         self.graph = graph
-        self.program = placed(lower(graph, target))
+        self.program = placed(lower(graph, target, choose=choose))
         self.text = emit_program(self.program, target)
         self._code = link([compile_text(self.text, target, speed)], ("entry",))
         self.entry = ENTRY(self._code.addresses["entry"])
