@@ -239,9 +239,10 @@ class Emitter(Expressions):
         else:
             end = self.writer.scalar(extent)
             full_end = self.writer.pure("i64", 1, f"and {end}, {-LANES}", end)
-            full = Linear({replace(full_end, multiple=LANES): 1})
-            self._counted(loop, full, LANES, round_from)
+            self._counted(loop, Linear({replace(full_end, multiple=LANES): 1}), LANES, round_from)
             rest = self.writer.pure("i1", 1, f"icmp slt {full_end}, {end.text}", full_end, end)
+            # Like the counter of the loop it is added to addresses last, so that both rounds share what comes before.
+            full = Linear({replace(full_end, multiple=LANES, depth=self.writer.depth + 1): 1})
             self._branch(rest, loop.body, lambda: masked_round(full, is_last=True), (), lambda: None)
 
     def _parallel(self, loop: For) -> None:

@@ -15,12 +15,16 @@ from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
-_SHORT = 256  # steps of k of which it matters how long their lanes take to add up
 _READING = 4  # what it takes to read an element of rhs, in multiply-adds
 
 
 class Dot:
-    """Writes the loops. depth: about how many steps a chunk of k has, for the estimate of costs."""
+    """Writes the loops. depth: about how many steps a chunk of k has, for the estimate of costs.
+
+    short: so few steps that it matters how long it takes to add up the lanes.
+    """
+
+    short = 256
 
     def __init__(
         self, product: Product, depth: int, row_block: int = _ROW_BLOCK, column_block: int = _COLUMN_BLOCK
@@ -140,7 +144,7 @@ class Dot:
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
         shapes = [(2, 2)]
         if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
-            shapes = [(3, 8), (4, 6)] if self.depth <= _SHORT else [(4, 6), (3, 8)]
+            shapes = [(3, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (3, 8)]
         elif registers >= 13:
             shapes = [(3, 3), (4, 2), (2, 4)]
         height, width = self.writer.choose("tile", shapes)

@@ -22,8 +22,8 @@ _POSITIONS, _WIDTH = 256, 256  # of a block, and the most columns of a line of i
 _PLANE_BYTES = 512 << 10  # of the planes of a chunk
 _FEW_ROWS = 8  # for which a block has twice as many positions
 _AHEAD = 4  # channels that are on their way from memory
-# What a copied vector takes, in multiply-adds; and rows and columns where they are not known.
-_COPY_COST, _ROWS, _COLUMNS = 4, 64, 64
+# What a copied vector takes, in multiply-adds, and one of sums that lie between gaps; unknown rows and columns.
+_COPY_COST, _GAP_COST, _ROWS, _COLUMNS = 4, 3, 64, 32
 
 
 class PlaneConvolution(Convolution):
@@ -44,7 +44,8 @@ class PlaneConvolution(Convolution):
         rows = self.rows if isinstance(self.rows, int) else _ROWS
         width = max(1, self.spatial[-1]) if isinstance(self.spatial[-1], int) else _COLUMNS
         overhang = rows * self.most_taps * (across.span // across.stride) / width
-        if across.is_regular and _COPY_COST * (across.taps - across.stride) > overhang:
+        gaps = _GAP_COST * rows / self.most_channels
+        if across.is_regular and _COPY_COST * (across.taps - across.stride) > overhang + gaps:
             directions[-1] = across.together()
 
     def _cut(self) -> None:
@@ -62,7 +63,10 @@ class PlaneConvolution(Convolution):
         strips = let("strips", dim.ceil_divide(width, widest))
         self.strips = Blocks(width, strips, widest, dim.ceil_divide(width, dim.largest(strips, 1)))
         self.pitch = planes.pitch = let("pitch", self.strips.each + across, widest + across + 1)
-        fitting = let("fitting", dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1), most + 1)
+        fitting = dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1)
+        if across == 0:  # parts of several lines would not follow each other in the result
+            fitting = 1 + (fitting - 1) * dim.largest(2 - strips, 0)
+        fitting = let("fitting", fitting, most + 1)
         count = let("line_blocks", dim.ceil_divide(lines, fitting))
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
@@ -80,7 +84,7 @@ class PlaneConvolution(Convolution):
         extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
         planes.extent = -(-extent // LANES) * LANES
         self.copied = self.most_channels * copies * planes.extent + self.vectors * LANES
-        self.has_gaps = across > 0 or self.strips.count != 1
+        self.has_gaps = across > 0
         blocks = ("lines", count), ("strip", strips)
         self.batch = [("slices", self.parts.count), ("group", self.groups), *blocks]
 
@@ -118,7 +122,8 @@ class PlaneConvolution(Convolution):
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         """Where the result of a position is, counted from the first of the block."""
         near = self.spatial[-2:]
-        place = self.spread_columns(self.first_line * near[-1] + column, range(-len(near), 0))
+        start = self.first_line * near[-1] + self.first_column
+        place = self.spread_columns(start + column, range(-len(near), 0))
         return self._index_of(cell, row, place)
 
     def result_at(self, cell: Index, row: Size, line: Size, column: Size) -> Index:
@@ -164,7 +169,8 @@ class PlaneChain(Chain):
     def block_columns(self, block: Size) -> Size:
         self._write_table()
         product = self.product
-        return self.writer.let_index("columns", product.height_here * product.pitch, self.pitch + 1)
+        columns = (product.height_here - 1) * product.pitch + product.width_here
+        return self.writer.let_index("columns", columns, self.pitch + 1)
 
     def _write_table(self) -> None:
         """Note where the first position of a block finds each step of a chunk."""

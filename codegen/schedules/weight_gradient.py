@@ -70,6 +70,8 @@ class WeightGradient(Dot):
     each column finds its own. group: how many samples are done at a time.
     """
 
+    short = 0
+
     def __init__(self, product: WeightProduct) -> None:
         self.weights = product
         self.writer = product.writer
@@ -189,7 +191,7 @@ class WeightGradient(Dot):
         """Copy what is seen at `count` positions, which are whole lines."""
         pitch, over = self.planes.pitch, self.writer.over
         lines = dim.floor_divide(count, dim.largest(pitch, 1))
-        with over("line", lines) as line, over("column", pitch, "vector") as column:
+        with over("column", pitch, "vector") as column, over("line", lines) as line:
             self._copy_seen(here, copies, begin + line, column, start + line * pitch + column)
 
     def _copy_parts(self, here: Index, copies: Sequence[Size], first: Size, count: Size, start: Size) -> None:
