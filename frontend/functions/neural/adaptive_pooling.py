@@ -23,17 +23,17 @@ __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d"]
 
 
 class _Bounds(NamedTuple):
-    """places[count, taps]: the elements of each window, the last one again where it has fewer; lengths[count, 1]."""
+    """places[count, taps]: the elements of each window, the last one again where it has fewer; lengths like them."""
 
     places: Tensor
     inside: Tensor
     lengths: Tensor
 
 
-def _bounds(size: Size, count: Size) -> _Bounds:
-    """Window i is from floor(i * size / count) to ceil((i + 1) * size / count)."""
-    shape = (count, floor_divide(size - 2, count) + 2)
-    number, tap = counted(shape, 0), counted(shape, 1)
+def _bounds(size: Size, count: Size, taps: int = 1) -> _Bounds:
+    """Window i is from floor(i * size / count) to ceil((i + 1) * size / count). taps: which axis counts them, 1 or 0."""
+    shape = (count, floor_divide(size - 2, count) + 2)[:: 2 * taps - 1]
+    number, tap = counted(shape, 1 - taps), counted(shape, taps)
     extent = constant(size, int64)
     parts = constant(count, int64)
     first = pointwise.floor_divide(pointwise.mul(number, extent), parts)
@@ -44,8 +44,12 @@ def _bounds(size: Size, count: Size) -> _Bounds:
 
 
 def _averaged(input: Tensor, axis: int, count: Size) -> Tensor:
-    """One axis; windows are boxes, so their means are means of means."""
-    bounds = _bounds(type_of(input).shape[axis], count)
+    """One axis; windows are boxes, so their means are means of means.
+
+    The windows of the last axis lie next to each other, so that several are summed at once.
+    """
+    tap = 0 if axis == input.ndim - 1 else 1
+    bounds = _bounds(type_of(input).shape[axis], count, tap)
     taps = picked_taps(input, axis, bounds.places)
     shape = type_of(taps).shape
     table = [n if a in (axis, axis + 1) else 1 for a, n in enumerate(shape)]
@@ -53,8 +57,8 @@ def _averaged(input: Tensor, axis: int, count: Size) -> Tensor:
     def spread(values: Tensor) -> Tensor:
         return expand(reshape(values, table), shape)
 
-    total = apply(reduce.sum_, pointwise.where(spread(bounds.inside), taps, 0), axes=(axis + 1,))
-    lengths = apply(reduce.max_, bounds.lengths, axes=(1,))
+    total = apply(reduce.sum_, pointwise.where(spread(bounds.inside), taps, 0), axes=(axis + tap,))
+    lengths = apply(reduce.max_, bounds.lengths, axes=(tap,))
     column = reshape(lengths, [count if a == axis else 1 for a in range(input.ndim)])
     return pointwise.true_divide(total, cast(column, type_of(total).dtype))
 
