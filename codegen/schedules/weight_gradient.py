@@ -224,12 +224,10 @@ class WeightGradient(Dot):
             self.writer.assign(self.seen, seen, (at,))
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
-        sums = Local(self.writer.unique("sum"), self.product.dtype, tile[2:], LANES)
-        with self.elements_of(tile) as (i, j, row, column):
-            value = const(0, self.product.dtype)
-            if self._begun.op != "const":
-                value = self.lanes.load(self._lanes(row, column), self._begun)
-            self.writer.assign(sums, value, (i, j))
+        sums = super().begin_sums(tile)
+        if self._begun.op != "const":
+            with self.writer.when(self._begun), self.elements_of(tile) as (i, j, row, column):
+                self.writer.assign(sums, self.lanes.load(self._lanes(row, column)), (i, j))
         return sums
 
     def end_sums(self, tile: tuple[Size, Size, int, int], sums: Local) -> None:

@@ -44,18 +44,17 @@ i.2.done:
   %kept.i.2.done = phi <16 x float> [ splat (float 1.0), %entry ], [ %v12, %join6 ]
   %count.i.2.done = phi i64 [ 0, %entry ], [ %v13, %join6 ]
   %v19 = icmp slt i64 %v1, %s0
-  %v21 = sub i64 %s0, %v1
-  %v22 = trunc i64 %v21 to i32
-  %v26 = getelementptr float, ptr %b0, i64 %v1
-  %v28 = icmp slt i64 %v1, %s1
-  %v33 = add i64 %v1, %count.i.2.done
-  %v41 = getelementptr float, ptr %b1, i64 %v1
   br i1 %v19, label %then20, label %else20
 then20:
+  %v21 = sub i64 %s0, %v1
+  %v22 = trunc i64 %v21 to i32
   %v23 = insertelement <16 x i32> poison, i32 %v22, i64 0
   %v24 = shufflevector <16 x i32> %v23, <16 x i32> poison, <16 x i32> zeroinitializer
   %v25 = icmp slt <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v24
+  %v26 = getelementptr float, ptr %b0, i64 %v1
   %v27 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %v26, <16 x i1> %v25, <16 x float> zeroinitializer)
+  %v28 = icmp slt i64 %v1, %s1
+  %v33 = add i64 %count.i.2.done, %v1
   br i1 %v28, label %then29, label %else29
 then29:
   %v30 = fadd <16 x float> %kept.i.2.done, %v27
@@ -77,6 +76,7 @@ join29:
   %v38 = insertelement <16 x float> poison, float %v37, i64 0
   %v39 = shufflevector <16 x float> %v38, <16 x float> poison, <16 x i32> zeroinitializer
   %v40 = fmul <16 x float> %v35, %v39
+  %v41 = getelementptr float, ptr %b1, i64 %v1
   call void @llvm.masked.store.v16f32.p0(<16 x float> %v40, ptr align 4 %v41, <16 x i1> %v25)
   br label %join20
 else20:

@@ -13,15 +13,11 @@ entry:
   %in.b1 = load ptr, ptr %captured.24, align 8
   %v2 = and i64 %in.s1, -16
   %v21 = icmp slt i64 %v2, %in.s1
-  %v23 = sub i64 %in.s1, %v2
-  %v24 = trunc i64 %v23 to i32
-  %v28 = getelementptr i32, ptr %in.b0, i64 %v2
-  %v43 = getelementptr i32, ptr %in.b1, i64 %v2
-  %v49 = getelementptr i64, ptr %in.checks, i64 1
+  %v47 = getelementptr i64, ptr %in.checks, i64 1
   %row.1.any = icmp slt i64 %begin, %end
   br i1 %row.1.any, label %row.1.body, label %row.1.done
 row.1.body:
-  %row.1 = phi i64 [ %begin, %entry ], [ %row.1.next, %pass48 ]
+  %row.1 = phi i64 [ %begin, %entry ], [ %row.1.next, %pass46 ]
   %v4 = mul i64 %in.s1, %row.1
   %v5 = getelementptr i32, ptr %in.b0, i64 %v4
   %v19 = getelementptr i32, ptr %in.b1, i64 %v4
@@ -52,43 +48,45 @@ pass12:
   %column.3.more = icmp slt i64 %column.3.next, %v2
   br i1 %column.3.more, label %column.3.body, label %column.3.done
 column.3.done:
-  %v29 = getelementptr i32, ptr %v28, i64 %v4
-  %v37 = add i64 %v2, %v4
-  %v44 = getelementptr i32, ptr %v43, i64 %v4
   br i1 %v21, label %then22, label %else22
 then22:
+  %v23 = sub i64 %in.s1, %v2
+  %v24 = trunc i64 %v23 to i32
   %v25 = insertelement <16 x i32> poison, i32 %v24, i64 0
   %v26 = shufflevector <16 x i32> %v25, <16 x i32> poison, <16 x i32> zeroinitializer
   %v27 = icmp slt <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v26
-  %v30 = call <16 x i32> @llvm.masked.load.v16i32.p0(ptr align 4 %v29, <16 x i1> %v27, <16 x i32> zeroinitializer)
-  %v31 = icmp sle <16 x i32> splat (i32 0), %v30
-  %v32 = xor <16 x i1> %v31, splat (i1 true)
-  %v33 = and <16 x i1> %v32, %v27
-  %v34 = bitcast <16 x i1> %v33 to i16
-  %v35 = icmp ne i16 %v34, 0
-  br i1 %v35, label %fail36, label %pass36, !prof !0
-fail36:
-  %v38 = insertelement <16 x i64> poison, i64 %v37, i64 0
-  %v39 = shufflevector <16 x i64> %v38, <16 x i64> poison, <16 x i32> zeroinitializer
-  %v40 = add <16 x i64> %v39, <i64 0, i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7, i64 8, i64 9, i64 10, i64 11, i64 12, i64 13, i64 14, i64 15>
-  %v41 = select <16 x i1> %v33, <16 x i64> %v40, <16 x i64> splat (i64 9223372036854775807)
-  %v42 = call i64 @llvm.vector.reduce.umin.v16i64(<16 x i64> %v41)
-  %old36 = atomicrmw umin ptr %in.checks, i64 %v42 monotonic
-  br label %pass36
-pass36:
-  call void @llvm.masked.store.v16i32.p0(<16 x i32> %v30, ptr align 4 %v44, <16 x i1> %v27)
+  %v28 = getelementptr i32, ptr %v5, i64 %v2
+  %v29 = call <16 x i32> @llvm.masked.load.v16i32.p0(ptr align 4 %v28, <16 x i1> %v27, <16 x i32> zeroinitializer)
+  %v30 = icmp sle <16 x i32> splat (i32 0), %v29
+  %v31 = xor <16 x i1> %v30, splat (i1 true)
+  %v32 = and <16 x i1> %v31, %v27
+  %v33 = bitcast <16 x i1> %v32 to i16
+  %v34 = icmp ne i16 %v33, 0
+  %v36 = add i64 %v4, %v2
+  br i1 %v34, label %fail35, label %pass35, !prof !0
+fail35:
+  %v37 = insertelement <16 x i64> poison, i64 %v36, i64 0
+  %v38 = shufflevector <16 x i64> %v37, <16 x i64> poison, <16 x i32> zeroinitializer
+  %v39 = add <16 x i64> %v38, <i64 0, i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7, i64 8, i64 9, i64 10, i64 11, i64 12, i64 13, i64 14, i64 15>
+  %v40 = select <16 x i1> %v32, <16 x i64> %v39, <16 x i64> splat (i64 9223372036854775807)
+  %v41 = call i64 @llvm.vector.reduce.umin.v16i64(<16 x i64> %v40)
+  %old35 = atomicrmw umin ptr %in.checks, i64 %v41 monotonic
+  br label %pass35
+pass35:
+  %v42 = getelementptr i32, ptr %v19, i64 %v2
+  call void @llvm.masked.store.v16i32.p0(<16 x i32> %v29, ptr align 4 %v42, <16 x i1> %v27)
   br label %join22
 else22:
   br label %join22
 join22:
-  %v45 = load i32, ptr %v5, align 4
-  %v46 = icmp ne i32 %v45, 7
-  %v47 = xor i1 %v46, true
-  br i1 %v47, label %fail48, label %pass48, !prof !0
-fail48:
-  %old48 = atomicrmw umin ptr %v49, i64 %row.1 monotonic
-  br label %pass48
-pass48:
+  %v43 = load i32, ptr %v5, align 4
+  %v44 = icmp ne i32 %v43, 7
+  %v45 = xor i1 %v44, true
+  br i1 %v45, label %fail46, label %pass46, !prof !0
+fail46:
+  %old46 = atomicrmw umin ptr %v47, i64 %row.1 monotonic
+  br label %pass46
+pass46:
   %row.1.next = add i64 %row.1, 1
   %row.1.more = icmp slt i64 %row.1.next, %end
   br i1 %row.1.more, label %row.1.body, label %row.1.done

@@ -34,18 +34,17 @@ i.2.body:
   br i1 %i.2.more, label %i.2.body, label %i.2.done
 i.2.done:
   %v23 = icmp slt i64 %v1, %s0
-  %v25 = sub i64 %s0, %v1
-  %v26 = trunc i64 %v25 to i32
-  %v30 = getelementptr half, ptr %b0, i64 %v1
-  %v33 = getelementptr i16, ptr %b1, i64 %v1
-  %v49 = getelementptr i16, ptr %b2, i64 %v1
   br i1 %v23, label %then24, label %else24
 then24:
+  %v25 = sub i64 %s0, %v1
+  %v26 = trunc i64 %v25 to i32
   %v27 = insertelement <16 x i32> poison, i32 %v26, i64 0
   %v28 = shufflevector <16 x i32> %v27, <16 x i32> poison, <16 x i32> zeroinitializer
   %v29 = icmp slt <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v28
+  %v30 = getelementptr half, ptr %b0, i64 %v1
   %v31 = call <16 x half> @llvm.masked.load.v16f16.p0(ptr align 2 %v30, <16 x i1> %v29, <16 x half> zeroinitializer)
   %v32 = fpext <16 x half> %v31 to <16 x float>
+  %v33 = getelementptr i16, ptr %b1, i64 %v1
   %v34 = call <16 x i16> @llvm.masked.load.v16i16.p0(ptr align 2 %v33, <16 x i1> %v29, <16 x i16> zeroinitializer)
   %v35 = zext <16 x i16> %v34 to <16 x i32>
   %v36 = shl <16 x i32> %v35, splat (i32 16)
@@ -61,6 +60,7 @@ then24:
   %v46 = select <16 x i1> %v44, <16 x i32> %v45, <16 x i32> %v43
   %v47 = lshr <16 x i32> %v46, splat (i32 16)
   %v48 = trunc <16 x i32> %v47 to <16 x i16>
+  %v49 = getelementptr i16, ptr %b2, i64 %v1
   call void @llvm.masked.store.v16i16.p0(<16 x i16> %v48, ptr align 2 %v49, <16 x i1> %v29)
   br label %join24
 else24:

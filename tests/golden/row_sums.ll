@@ -11,9 +11,6 @@ entry:
   %in.b1 = load ptr, ptr %captured.16, align 8
   %v2 = and i64 %in.s1, -16
   %v9 = icmp slt i64 %v2, %in.s1
-  %v11 = sub i64 %in.s1, %v2
-  %v12 = trunc i64 %v11 to i32
-  %v16 = getelementptr float, ptr %in.b0, i64 %v2
   %row.1.any = icmp slt i64 %begin, %end
   br i1 %row.1.any, label %row.1.body, label %row.1.done
 row.1.body:
@@ -33,31 +30,33 @@ column.3.body:
   br i1 %column.3.more, label %column.3.body, label %column.3.done
 column.3.done:
   %total.column.3.done = phi <16 x float> [ splat (float 0.0), %row.1.body ], [ %v8, %column.3.body ]
-  %v17 = getelementptr float, ptr %v16, i64 %v4
   br i1 %v9, label %then10, label %else10
 then10:
+  %v11 = sub i64 %in.s1, %v2
+  %v12 = trunc i64 %v11 to i32
   %v13 = insertelement <16 x i32> poison, i32 %v12, i64 0
   %v14 = shufflevector <16 x i32> %v13, <16 x i32> poison, <16 x i32> zeroinitializer
   %v15 = icmp slt <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v14
-  %v18 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %v17, <16 x i1> %v15, <16 x float> zeroinitializer)
-  %v19 = fadd <16 x float> %total.column.3.done, %v18
-  %v20 = select <16 x i1> %v15, <16 x float> %v19, <16 x float> %total.column.3.done
+  %v16 = getelementptr float, ptr %v5, i64 %v2
+  %v17 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %v16, <16 x i1> %v15, <16 x float> zeroinitializer)
+  %v18 = fadd <16 x float> %total.column.3.done, %v17
+  %v19 = select <16 x i1> %v15, <16 x float> %v18, <16 x float> %total.column.3.done
   br label %join10
 else10:
   br label %join10
 join10:
-  %v21 = phi <16 x float> [ %v20, %then10 ], [ %total.column.3.done, %else10 ]
-  %v22 = shufflevector <16 x float> %v21, <16 x float> poison, <16 x i32> <i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison>
-  %v23 = fadd <16 x float> %v21, %v22
-  %v24 = shufflevector <16 x float> %v23, <16 x float> poison, <16 x i32> <i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison, i32 poison, i32 poison>
-  %v25 = fadd <16 x float> %v23, %v24
-  %v26 = shufflevector <16 x float> %v25, <16 x float> poison, <16 x i32> <i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison>
-  %v27 = fadd <16 x float> %v25, %v26
-  %v28 = shufflevector <16 x float> %v27, <16 x float> poison, <16 x i32> <i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison>
-  %v29 = fadd <16 x float> %v27, %v28
-  %v30 = extractelement <16 x float> %v29, i64 0
-  %v31 = getelementptr float, ptr %in.b1, i64 %row.1
-  store float %v30, ptr %v31, align 4
+  %v20 = phi <16 x float> [ %v19, %then10 ], [ %total.column.3.done, %else10 ]
+  %v21 = shufflevector <16 x float> %v20, <16 x float> poison, <16 x i32> <i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison>
+  %v22 = fadd <16 x float> %v20, %v21
+  %v23 = shufflevector <16 x float> %v22, <16 x float> poison, <16 x i32> <i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison, i32 poison, i32 poison>
+  %v24 = fadd <16 x float> %v22, %v23
+  %v25 = shufflevector <16 x float> %v24, <16 x float> poison, <16 x i32> <i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison, i32 poison>
+  %v26 = fadd <16 x float> %v24, %v25
+  %v27 = shufflevector <16 x float> %v26, <16 x float> poison, <16 x i32> <i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 poison>
+  %v28 = fadd <16 x float> %v26, %v27
+  %v29 = extractelement <16 x float> %v28, i64 0
+  %v30 = getelementptr float, ptr %in.b1, i64 %row.1
+  store float %v29, ptr %v30, align 4
   %row.1.next = add i64 %row.1, 1
   %row.1.more = icmp slt i64 %row.1.next, %end
   br i1 %row.1.more, label %row.1.body, label %row.1.done

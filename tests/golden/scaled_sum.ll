@@ -21,20 +21,20 @@ i.2.body:
   br i1 %i.2.more, label %i.2.body, label %i.2.done
 i.2.done:
   %v10 = icmp slt i64 %v1, %s0
-  %v12 = sub i64 %s0, %v1
-  %v13 = trunc i64 %v12 to i32
-  %v17 = getelementptr float, ptr %b0, i64 %v1
-  %v20 = getelementptr float, ptr %b1, i64 %v1
-  %v23 = getelementptr float, ptr %b2, i64 %v1
   br i1 %v10, label %then11, label %else11
 then11:
+  %v12 = sub i64 %s0, %v1
+  %v13 = trunc i64 %v12 to i32
   %v14 = insertelement <16 x i32> poison, i32 %v13, i64 0
   %v15 = shufflevector <16 x i32> %v14, <16 x i32> poison, <16 x i32> zeroinitializer
   %v16 = icmp slt <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v15
+  %v17 = getelementptr float, ptr %b0, i64 %v1
   %v18 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %v17, <16 x i1> %v16, <16 x float> zeroinitializer)
   %v19 = fmul <16 x float> %v18, splat (float 2.0)
+  %v20 = getelementptr float, ptr %b1, i64 %v1
   %v21 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %v20, <16 x i1> %v16, <16 x float> zeroinitializer)
   %v22 = fadd <16 x float> %v19, %v21
+  %v23 = getelementptr float, ptr %b2, i64 %v1
   call void @llvm.masked.store.v16f32.p0(<16 x float> %v22, ptr align 4 %v23, <16 x i1> %v16)
   br label %join11
 else11:

@@ -31,7 +31,7 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(size: Size, count: Size, taps: int = 1) -> _Bounds:
-    """Window i is from floor(i * size / count) to ceil((i + 1) * size / count). taps: which axis counts them, 1 or 0."""
+    """Window i is from floor(i * size / count) to ceil((i + 1) * size / count). taps: which axis they have."""
     shape = (count, floor_divide(size - 2, count) + 2)[:: 2 * taps - 1]
     number, tap = counted(shape, 1 - taps), counted(shape, taps)
     extent = constant(size, int64)
