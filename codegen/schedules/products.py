@@ -96,7 +96,7 @@ def blocks(
     """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two for two threads, of `least` at least.
 
     Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size,
-    which the kernel works out: the writer names their number and their size. Two short ones are multiples of 4, at most.
+    which the kernel works out: the writer names their number and their size. Short ones are multiples of 4.
     """
     finer = min(unit, 4) if least else unit
     if not isinstance(extent, int):
