@@ -31,19 +31,21 @@ _FLOPS_PER_NANOSECOND = 50
 class Chain:
     """Writes the loops.
 
-    depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. has_gaps: not all sums of a
-    block are elements of the result. unit: what all blocks hold is a multiple of it.
+    depth: the most steps a chunk has. columns: how they are cut, if not into single tiles. tile: its rows and vectors
+    of columns. has_gaps: not all sums of a block are elements of the result. unit: all blocks' columns are multiples.
     """
 
     has_gaps = False
 
-    def __init__(self, product: Product, depth: int, columns: Blocks | None = None) -> None:
+    def __init__(
+        self, product: Product, depth: int, columns: Blocks | None = None, tile: tuple[int, int] | None = None
+    ) -> None:  # fmt: skip
         self.product = product
         self.writer = product.writer
         self.depth = depth
-        self.height, self.vectors = self.tile_shape()
-        limit = self.writer.choose("rows", tuple(product.row_block >> n for n in range(3)))
-        self.row_blocks = blocks(product.rows, limit, self.height, product.least_rows, self.writer, "row")
+        self.height, self.vectors = tile or tile_shape(self.writer, product.dtype, product.rows, product.columns)
+        limit, unit = self.writer.choose("rows", tuple(product.row_block >> n for n in range(3))), min(self.height, 4)
+        self.row_blocks = blocks(product.rows, limit, unit, product.least_rows, self.writer, "row")
         self.column_blocks = columns or pieces(product.columns, max(_COLUMN_BLOCK, self.vectors * LANES))
         self.pitch = -(-self.column_blocks.size // LANES) * LANES
         self.unit = gcd(product.columns, self.column_blocks.unit) if isinstance(product.columns, int) else 1
@@ -51,10 +53,6 @@ class Chain:
         self.panel: Panel | None = None
         self.left: Buffer | None = None
         self.left_strides = (0, 0)
-
-    def tile_shape(self) -> tuple[int, int]:
-        """Rows and vectors of columns of a tile."""
-        return tile_shape(self.writer, self.product.dtype, self.product.rows, self.product.columns)
 
     def write(self) -> None:
         """Write the kernel."""

@@ -146,7 +146,7 @@ class Dot:
         if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
             shapes = [(3, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (3, 8)]
         elif registers >= 13:
-            shapes = [(3, 3), (4, 2), (2, 4)]
+            shapes = [(3, 3)]
         height, width = self.writer.choose("tile", shapes)
         rows, columns = self.product.rows, self.product.columns
         if isinstance(rows, int) and rows < height:

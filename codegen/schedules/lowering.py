@@ -9,17 +9,8 @@ from typing import TypeAlias
 
 from brasa.codegen.schedules.commit import Update, commit_order
 from brasa.codegen.schedules.generalize import generalized
-from brasa.codegen.schedules.regions import (
-    COST_MODEL,
-    CPU_SCHEDULES,
-    Schedules,
-    Wanted,
-    Ways,
-    lower_region,
-    region_key,
-    region_symbols,
-)
-from brasa.codegen.schedules.writer import Layouts, Lowered, Marks, OperandStride
+from brasa.codegen.schedules.regions import CPU_SCHEDULES, Schedules, lower_region, region_key, region_symbols
+from brasa.codegen.schedules.writer import COST_MODEL, Layouts, Lowered, Marks, OperandStride, Wanted, Ways
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
@@ -140,15 +131,15 @@ class _Shared:
         """The kernel of equal regions, made if there is none, and what the sizes that it names are in this region."""
         symbols = region_symbols(region)
         key = region_key(region, layouts, symbols)
-        if key not in self.known:
-            self.known[key] = self.shared_kernel(region, layouts, key, symbols)
-        lowered, numbered = self.known[key]
         own = {f"s{i}": dim.symbol(name) for i, name in enumerate(symbols)}
+        if key not in self.known:
+            self.known[key] = self.shared_kernel(region, layouts, key, symbols, own)
+        lowered, numbered = self.known[key]
         values = {name: dim.substitute(size, own) for name, size in numbered.items()}
         return lowered, {name: size for name, size in values.items() if size != dim.symbol(name)}
 
     def shared_kernel(
-        self, region: Graph, layouts: Layouts, key: str, symbols: tuple[str, ...]
+        self, region: Graph, layouts: Layouts, key: str, symbols: tuple[str, ...], own: Mapping[str, Size]
     ) -> tuple[Lowered, Mapping[str, Size]]:
         """As `kernel`, with s0, s1 and so on for the region's own sizes: so a region of its family may give it."""
         values: Mapping[str, Size] = {name: dim.symbol(f"s{i}") for i, name in enumerate(symbols)}
@@ -162,7 +153,8 @@ class _Shared:
         if key not in self.kernels:
             make = partial(lower_region, region, layouts, self.target, self.schedules)
             new = make()
-            if new.options and (wanted := self.choose(Ways(region, layouts, key, values, new, make))):
+            sizes = {name: dim.substitute(size, own) for name, size in values.items()}
+            if new.options and (wanted := self.choose(Ways(region, layouts, key, sizes, new, make))):
                 new = make(wanted)
             new = self.renamed(new)
             self.kernels[key] = new, symbols

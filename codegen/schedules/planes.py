@@ -71,7 +71,7 @@ class PlaneConvolution(Convolution):
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
         part = each * self.pitch
-        self.height, self.vectors = tile_shape(self.writer, self.dtype, self.rows, part)
+        self.tile = tile_shape(self.writer, self.dtype, self.rows, part)
         self.part_vectors = let("part_vectors", dim.ceil_divide(part, LANES))
         self.part_pitch = self.part_vectors * LANES
         self.part_plane = let("part_plane", (each + down) * self.pitch)
@@ -83,7 +83,7 @@ class PlaneConvolution(Convolution):
         self.columns: int = whole if isinstance(whole, int) else -(-most // LANES) * LANES
         extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
         planes.extent = -(-extent // LANES) * LANES
-        self.copied = self.most_channels * copies * planes.extent + self.vectors * LANES
+        self.copied = self.most_channels * copies * planes.extent + self.tile[1] * LANES
         self.has_gaps = across > 0
         blocks = ("lines", count), ("strip", strips)
         self.batch = [("slices", self.parts.count), ("group", self.groups), *blocks]
@@ -157,14 +157,10 @@ class PlaneChain(Chain):
     product: PlaneConvolution
 
     def __init__(self, product: PlaneConvolution) -> None:
-        super().__init__(
-            product, product.most_channels * product.most_taps, Blocks(product.columns, 1, *[product.columns] * 2)
-        )
+        columns = Blocks(product.columns, 1, *[product.columns] * 2)
+        super().__init__(product, product.most_channels * product.most_taps, columns, product.tile)
         self.has_gaps = product.has_gaps
         self.part: Size = 0
-
-    def tile_shape(self) -> tuple[int, int]:
-        return self.product.height, self.product.vectors
 
     def block_columns(self, block: Size) -> Size:
         self._write_table()

@@ -26,8 +26,6 @@ _HEAVY_EPILOGUE = 6.0
 _FAR_BYTES = 4096
 # The most that the sums of a row of a block take; and how many rows share copies of more columns than the fewest.
 _PIECE_BYTES, _SOME_ROWS = 2048, 96
-# Two blocks are short that have fewer units together.
-_SHORT_BLOCKS = 16
 
 Loop: TypeAlias = tuple[str, Size, LoopKind]
 
@@ -96,9 +94,8 @@ def blocks(
     """Cuts an extent into blocks of about `limit`, multiples of `unit`; in two for two threads, of `least` at least.
 
     Those of a known extent are of one size where a divisor is near, and those of an unknown one nearly of one size,
-    which the kernel works out: the writer names their number and their size. Short ones are multiples of 4.
+    which the kernel works out: the writer names their number and their size.
     """
-    finer = min(unit, 4) if least else unit
     if not isinstance(extent, int):
         limit = max(limit // unit, 1) * unit
         let = writer.let_index if writer is not None else lambda _, size: size
@@ -107,13 +104,10 @@ def blocks(
         if least:
             count = dim.largest(count, dim.smallest(2, dim.floor_divide(whole, least)))
         count = let(f"{name}_blocks", count)
-        step = finer + (unit - finer) * dim.smallest(dim.floor_divide(whole, _SHORT_BLOCKS * unit), 1)
-        step = let(f"{name}s_step", step) if finer < unit else unit
-        each = dim.ceil_divide(dim.ceil_divide(whole, dim.largest(count, 1)), step) * step
+        each = dim.ceil_divide(dim.ceil_divide(whole, dim.largest(count, 1)), unit) * unit
         return Blocks(extent, count, limit, let(f"{name}s_each", each))
     if least and 2 * least <= extent <= limit:
-        step = unit if extent >= _SHORT_BLOCKS * unit else finer
-        limit = -(-extent // (2 * step)) * step
+        limit = -(-extent // (2 * unit)) * unit
     if extent <= limit:
         return Blocks(extent, min(extent, 1), max(extent, 1), max(extent, 1))
     size = next((n for n in range(limit, limit // 2, -1) if extent % n == 0), limit)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from brasa.codegen.schedules.attention import write_attention
 from brasa.codegen.schedules.contract import write_contract
@@ -18,9 +16,9 @@ from brasa.codegen.schedules.search import write_search
 from brasa.codegen.schedules.sort import write_sort
 from brasa.codegen.schedules.trellis import write_trellis
 from brasa.codegen.schedules.window import write_window
-from brasa.codegen.schedules.writer import Layouts, Lowered, Writer
+from brasa.codegen.schedules.writer import COST_MODEL, Layouts, Lowered, Wanted, Writer
 from brasa.ir import dim
-from brasa.ir.dim import Dim, Size
+from brasa.ir.dim import Dim
 from brasa.ir.graph import Graph, Node
 from brasa.ir.region import Form, form
 from brasa.ir.target import Target
@@ -40,26 +38,6 @@ CPU_SCHEDULES: Schedules = {
     "attend": write_attention,
     "trellis": write_trellis,
 }
-
-
-Wanted: TypeAlias = Mapping[str, Any]
-COST_MODEL: Wanted = MappingProxyType({})  # nothing is wanted but what the cost model picks
-
-
-@dataclass(frozen=True)
-class Ways:
-    """A region that can be lowered in several ways, with the same bits. key: a text that equal regions have.
-
-    values: what the region's named sizes are in the program. first: the cost model's pick. make: gives the kernel that
-    makes these choices, by name, in another way.
-    """
-
-    region: Graph
-    layouts: Layouts
-    key: str
-    values: Mapping[str, Size]
-    first: Lowered
-    make: Callable[[Wanted], Lowered]
 
 
 def lower_region(

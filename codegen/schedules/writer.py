@@ -22,6 +22,8 @@ from brasa.ir.target import Target
 
 Marks: TypeAlias = tuple[str, ...]
 T = TypeVar("T")
+Wanted: TypeAlias = Mapping[str, Any]
+COST_MODEL: Wanted = MappingProxyType({})  # nothing is wanted but what the cost model picks
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,20 @@ class Lowered:
     options: Mapping[str, Sequence[Any]]
 
 
-def spell(option: Any) -> str:
-    """An option as text, for the names of kernels."""
-    return "x".join(map(str, option)) if isinstance(option, tuple) else str(option)
+@dataclass(frozen=True)
+class Ways:
+    """A region that can be lowered in several ways, with the same bits. key: a text that equal regions have.
+
+    values: what the region's named sizes are in the program. first: the cost model's pick. make: gives the kernel that
+    makes these choices, by name, in another way.
+    """
+
+    region: Graph
+    layouts: Layouts
+    key: str
+    values: Mapping[str, Size]
+    first: Lowered
+    make: Callable[[Wanted], Lowered]
 
 
 class Writer(KernelBuilder):
@@ -73,10 +86,8 @@ class Writer(KernelBuilder):
     staged: the outputs that the kernel also reads back. wanted: what to choose, by name, instead of the first option.
     """
 
-    def __init__(
-        self, region: Graph, layouts: Layouts, target: Target, wanted: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:  # fmt: skip
-        super().__init__(" ".join([region.name, *(f"{name}={spell(value)}" for name, value in wanted.items())]))
+    def __init__(self, region: Graph, layouts: Layouts, target: Target, wanted: Wanted = COST_MODEL) -> None:
+        super().__init__(" ".join([region.name, *(f"{name}={value}" for name, value in wanted.items())]))
         self.region = region
         self.layouts = layouts
         self.target = target

@@ -143,14 +143,13 @@ def test_processors_without_products_of_pairs_widen_bfloat16(order: str, process
     assert np.all(np.abs(found - wanted) <= 8e-3 * np.abs(wanted) + 1e-5)
 
 
-@pytest.mark.parametrize(("limit", "unit", "least"), [(64, 3, 0), (64, 4, 0), (516, 12, 16), (256, 12, 0), (1, 4, 0)])
+@pytest.mark.parametrize(("limit", "unit", "least"), [(64, 3, 0), (64, 4, 0), (516, 4, 16), (256, 12, 0), (1, 4, 0)])
 def test_blocks_of_unknown_extents_have_room(limit: int, unit: int, least: int) -> None:
-    """None is larger than what is taken for it, though they are rounded up to whole tiles, or short ones to 4 rows."""
+    """None is larger than what is taken for it, though blocks are rounded up; together they hold all."""
     made = blocks(dim.symbol("n"), limit, unit, least)
     for n in (*range(1, 140), 1000, 1033):
         each, count = (int(dim.evaluate(size, {"n": n})) for size in (made.each, made.count))
-        assert each % (unit if n >= 16 * unit or not least else 4) == 0
-        assert each <= made.size and (count - 1) * each < n <= count * each
+        assert each % unit == 0 and each <= made.size and (count - 1) * each < n <= count * each
 
 
 def test_the_sign_of_zero_does_not_depend_on_what_is_known_of_the_sizes() -> None:

@@ -236,8 +236,8 @@ def test_a_whole_program(
     with brasa.profile() as profile:
         brasa.compile(step)(x, w)
     assert "tuning matmul_tanh: way 2" in terminal.getvalue()
-    assert "tune: matmul_tanh tile=6x4, 2.00 times as fast" in caplog.text
-    assert "matmul_tanh tile=6x4" in [event.name for event in profile.events()]
+    assert "tune: matmul_tanh tile=(6, 4), 2.00 times as fast" in caplog.text
+    assert "matmul_tanh tile=(6, 4)" in [event.name for event in profile.events()]
     monkeypatch.undo()
     settings.cache_clear()
     runner.forget_executables()
