@@ -115,19 +115,19 @@ class Chain:
                 row = down.start + below * down.size
                 if self.panel is not None:
                     self._copy_left(chunk, row, down.size)
-                with self.each_part():
+                with self.each_band():
                     for across in self.across(down.size):
                         with self.writer.over("tile_column", self._filled(across)) as right:
                             self._tile(chunk, row, (across.start + right * across.size) * LANES, down.size, across.size)
                 self.left = None
 
     @contextmanager
-    def each_part(self) -> Iterator[None]:
-        """A loop over the parts of a block, if columns of one block do not all follow each other."""
+    def each_band(self) -> Iterator[None]:
+        """A loop over the bands of a block, if not all its columns are done alike."""
         yield
 
     def across(self, height: int) -> list[Tiles]:
-        """The tiles of a part from left to right, in vectors."""
+        """The tiles of a band from left to right, in vectors."""
         return self.wide_tiles(self.pitch // LANES, height)
 
     def wide_tiles(self, vectors: int, height: int) -> list[Tiles]:

@@ -90,6 +90,16 @@ class Direction:
         end = dim.smallest(dim.ceil_divide(dim.largest(self.size - before, 0), step), count)
         return begin, dim.largest(begin, end)
 
+    def taps_inside(self, position: Size, taps: Size) -> tuple[Size, Size]:
+        """Which of so many taps have a source for a position that sees all taps: begin, end."""
+        before = self.together(1).place(position, 0)
+        if self.forward:
+            begin, end = dim.largest(-before, 0), dim.largest(self.size - before, 0)
+        else:
+            begin, end = dim.largest(before - self.size + 1, 0), dim.largest(before + 1, 0)
+        begin, end = (dim.smallest(dim.ceil_divide(each, self.dilation), taps) for each in (begin, end))
+        return begin, dim.largest(begin, end)
+
 
 def directions_of(node: Node, sizes: Sequence[Size], window: Sequence[int], *, forward: bool) -> list[Direction]:
     """The axes of a convolution over a source of those sizes."""

@@ -18,21 +18,27 @@ from brasa.ir.dtype import int64
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Buffer, Expr, Local
 
-_POSITIONS, _WIDTH = 256, 256  # of a block, and the most columns of a line of it
+_POSITIONS, _WIDTH = 256, 256  # of a slice in a block, and the most columns of a line of it
 _PLANE_BYTES = 512 << 10  # of the planes of a chunk
 _FEW_ROWS = 8  # for which a block has twice as many positions
 _AHEAD = 4  # channels that are on their way from memory
 # What a copied vector takes, in multiply-adds, and one of sums that lie between gaps; unknown rows and columns.
 _COPY_COST, _GAP_COST, _ROWS, _COLUMNS = 4, 3, 64, 32
+_FEW_LINES = 8  # that are done one by one though tiles do not fill them
 
 
 class PlaneConvolution(Convolution):
-    """Positions of a block are lines and columns of one slice or more, its parts."""
+    """Positions of a block are lines; each holds columns of one slice or more, its members, beside each other.
+
+    Lines are done one by one where vectors fill them, without the taps that see nothing but padding: banded tells
+    whether, and band is the line at hand; else all are one band.
+    """
 
     def __init__(self, writer: Writer, node: Node) -> None:
         super().__init__(writer, node)
         self._choose()
         self.planes = Planes(self.values, self.directions)
+        self.band: Size = 0
         self._cut()
 
     def _choose(self) -> None:
@@ -62,67 +68,117 @@ class PlaneConvolution(Convolution):
         most = max(widest + across, min(positions, room - down * (widest + across)))
         strips = let("strips", dim.ceil_divide(width, widest))
         self.strips = Blocks(width, strips, widest, dim.ceil_divide(width, dim.largest(strips, 1)))
-        self.pitch = planes.pitch = let("pitch", self.strips.each + across, widest + across + 1)
-        fitting = dim.largest(dim.floor_divide(most, dim.largest(self.pitch, 1)), 1)
-        if across == 0:  # parts of several lines would not follow each other in the result
+        self.width = let("width", self.strips.each + across, widest + across + 1)
+        fitting = dim.largest(dim.floor_divide(most, dim.largest(self.width, 1)), 1)
+        if across == 0:  # several parts of lines would not follow each other in the result
             fitting = 1 + (fitting - 1) * dim.largest(2 - strips, 0)
         fitting = let("fitting", fitting, most + 1)
         count = let("line_blocks", dim.ceil_divide(lines, fitting))
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
-        part = each * self.pitch
-        self.tile = tile_shape(self.writer, self.dtype, self.rows, part)
-        self.part_vectors = let("part_vectors", dim.ceil_divide(part, LANES))
-        self.part_pitch = self.part_vectors * LANES
-        self.part_plane = let("part_plane", (each + down) * self.pitch)
         self.outer = (self.node.tensor.shape[0], *outer)
-        fitting = dim.floor_divide(fitting + down, dim.largest(each + down, 1))
-        fitting = dim.smallest(fitting, dim.floor_divide(most, dim.largest(self.part_pitch, 1)))
-        self.parts = self._cut_slices(dim.largest(fitting, 1), most)
-        whole, copied = self.parts.size * self.part_pitch, self.parts.size * self.part_plane
-        self.columns: int = whole if isinstance(whole, int) else -(-most // LANES) * LANES
-        extent = across + (copied if isinstance(copied, int) else most + down * (widest + across))
-        planes.extent = -(-extent // LANES) * LANES
-        self.copied = self.most_channels * copies * planes.extent + self.tile[1] * LANES
-        self.has_gaps = across > 0
+        copied = self._lay_out(lines, each, most, max(room, most + down * (widest + across)) + across)
+        self.tile = tile_shape(self.writer, self.dtype, self.rows, self._band(each))
+        self.copied = self.most_channels * copies * copied + self.tile[1] * LANES
+        self.has_gaps = across > 0 or self.members.each != 1
         blocks = ("lines", count), ("strip", strips)
-        self.batch = [("slices", self.parts.count), ("group", self.groups), *blocks]
+        self.batch = [("slices", self.members.count), ("group", self.groups), *blocks]
 
-    def _cut_slices(self, room: Size, most: int) -> Blocks:
-        """Cut the slices into blocks for which there is room, two at least for two threads."""
+    def _lay_out(self, lines: Size, each: Size, most: int, room: int) -> int:
+        """Decide on slices in a block and on how its lines lie; returns how long a copy is at most."""
+        let, planes, (down, across) = self.writer.let_index, self.planes, self.planes.reach
+        beside = _POSITIONS * (1 + dim.smallest(dim.remainder(self.width, 2 * LANES), 1))
+        limits = ((beside, each), (room, each + down))
+        fitting, other = (dim.floor_divide(limit, dim.largest(n * self.width, 1)) for limit, n in limits)
+        self.members = self._cut_slices(dim.largest(dim.smallest(fitting, other), 1))
+        most = max(most, min(2 * _POSITIONS, room))
+        self.pitch = planes.pitch = let("pitch", self.members.each * self.width, most + 1)
+        self.banded = let("banded", self._are_filled(lines) if self._skips else 0, 2)
+        whole = each * self.pitch
+        self.columns: int = whole if isinstance(whole, int) else most
+        extent = dim.ceil_divide(across + (each + down) * self.pitch, LANES) * LANES
+        planes.extent = let("extent", extent)
+        return extent if isinstance(extent, int) else room + LANES
+
+    @property
+    def _skips(self) -> bool:
+        """Whether there may be lines some of whose taps see nothing but padding."""
+        lining = self.planes.directions[-2]
+        return lining.is_regular and lining.taps > 1 and not (self.forward and lining.padding == 0)
+
+    def _are_filled(self, lines: Size) -> Size:
+        """Whether vectors, and tiles if there are many, fill a line: 1 or 0."""
+        filled, tiled = (dim.smallest(dim.remainder(self.pitch, size), 1) for size in (LANES, 2 * LANES))
+        many = dim.smallest(dim.floor_divide(lines, _FEW_LINES + 1), 1)
+        return (1 - filled) * (1 - many * tiled)
+
+    def _cut_slices(self, room: Size) -> Blocks:
+        """Cut the slices into blocks for which there is room, if there are enough of them, so that tiles fill lines."""
         let, slices = self.writer.let_index, dim.product(self.outer)
-        if room == 1:
+        positions = dim.product(self.spatial)
+        is_small = isinstance(positions, int) and positions < 4 * LANES
+        if room == 1 or (self.chunks == 1 and not is_small):  # outputs are then stored from registers
             return Blocks(slices, slices, 1, 1)
-        count = let("slice_blocks", dim.largest(dim.ceil_divide(slices, room), dim.smallest(slices, 2)))
-        each = dim.ceil_divide(slices, dim.largest(count, 1))
-        size = min(each, most) if isinstance(each, int) else room if isinstance(room, int) else most
-        return Blocks(slices, count, size, let("slices_each", each, most + 1))
+        cells = 1 if isinstance(self.rows, int) and self.rows > self.row_block else 2
+        count = dim.largest(dim.ceil_divide(slices, dim.largest(room, 1)), dim.smallest(slices, cells))
+        each = let("members_each", dim.ceil_divide(slices, dim.largest(count, 1)), 2 * _POSITIONS + 1)
+        for lanes in (2 * LANES, LANES) if self._skips else ():
+            powers = [2**i for i in range(1, lanes.bit_length())]
+            unit = dim.product(1 + dim.smallest(dim.remainder(self.width, n), 1) for n in powers)
+            rest = dim.remainder(each, unit)
+            each = let("members_each", each - rest * dim.smallest(dim.floor_divide(each, unit), 1), 2 * _POSITIONS + 1)
+        count = let("slice_blocks", dim.ceil_divide(slices, dim.largest(each, 1)))
+        return Blocks(slices, count, each if isinstance(each, int) else 2 * _POSITIONS, each)
+
+    def _band(self, lines: Size) -> Size:
+        """How many positions a band of a block of so many lines has."""
+        return self.pitch * (lines - self.banded * (lines - 1))
 
     def enter(self, cell: Index) -> Index:
         """Name the first slice, line and column of a block, and how many it has."""
         let = self.writer.let_index
         slices, *_, lines, strip = cell
-        self.first_slice, self.first_line = self.parts.start(slices), self.line_blocks.start(lines)
+        self.first_slice, self.first_line = self.members.start(slices), self.line_blocks.start(lines)
         self.first_column = self.strips.start(strip)
-        self.parts_here = let("parts", self.parts.length(slices), self.parts.size + 1)
+        self.members_here = let("members", self.members.length(slices), self.members.size + 1)
         self.height_here = let("height", self.line_blocks.length(lines), self.line_blocks.size + 1)
         self.width_here = let("width", self.strips.length(strip), self.strips.size + 1)
+        self.bands_here = let("bands", 1 + self.banded * (self.height_here - 1), self.line_blocks.size + 1)
+        band = self._band(self.height_here)
+        if not self.has_gaps:
+            band = band - self.pitch + self.width_here  # a strip may be shorter than the others
+        self.band_here = let("band", band, self.columns + 1)
+        self._locate(self.first_slice)
         return cell
 
+    def _locate(self, number: Size) -> None:
+        """Name where a slice is."""
+        where = unflatten(self.writer.ranges, number, self.outer)
+        if len(where) > 1:
+            where = tuple(self.writer.let_index("at", i, n) for i, n in zip(where, self.outer, strict=True))
+        self.sample, *self.far = where
+
     @contextmanager
-    def each_part(self) -> Iterator[Size]:
-        """A loop over the parts of a block; those of an index are of that slice from there on."""
-        with self.writer.over("part", self.parts_here) as part:
-            where = unflatten(self.writer.ranges, self.first_slice + part, self.outer)
-            if len(where) > 1:
-                where = tuple(self.writer.let_index("at", i, n) for i, n in zip(where, self.outer, strict=True))
-            self.sample, *self.far = where
-            yield part
+    def each_member(self) -> Iterator[Size]:
+        """A loop over the members of a block: where its columns begin in a line; indices are of its slice."""
+        if self.members.each == 1:
+            yield 0
+            return
+        with self.writer.over("member", self.members_here) as member:
+            self._locate(self.first_slice + member)
+            yield member * self.width
+
+    def taps_of_band(self) -> tuple[Size, Size]:
+        """The first of the taps along lines that see more than padding from the band at hand, and how many do."""
+        let, (*_, taps, _) = self.writer.let_index, self.taps
+        first, end = self.planes.directions[-2].taps_inside(self.first_line + self.band, taps)
+        first = let("first_tap", self.banded * first, self.most_taps)
+        return first, let("line_taps", taps - first - self.banded * (taps - end), self.most_taps + 1)
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
-        """Where the result of a position is, counted from the first of the block."""
+        """Where the result of a position of the band is."""
         near = self.spatial[-2:]
-        start = self.first_line * near[-1] + self.first_column
+        start = (self.first_line + self.band) * near[-1] + self.first_column
         place = self.spread_columns(start + column, range(-len(near), 0))
         return self._index_of(cell, row, place)
 
@@ -137,7 +193,7 @@ class PlaneConvolution(Convolution):
     def copy_planes(self, cell: Index, chunk: Size, planes: Buffer) -> None:
         """Copy what a block sees of a chunk's channels, +0 where that is beyond the edge."""
         writer, per_channel = self.writer, self.planes.copies * self.planes.extent
-        with self.each_part() as part, writer.over("channel", self.channels_of(chunk)) as channel:
+        with self.each_member() as start, writer.over("channel", self.channels_of(chunk)) as channel:
             here = (self.sample, cell[1] * self.channels + chunk * self.per_chunk + channel)
 
             def load(index: Index, inside: Expr | None) -> Expr:
@@ -147,8 +203,7 @@ class PlaneConvolution(Convolution):
                 self.values.prefetch(self.node.operands[0], (here[0], here[1] + _AHEAD, *index))
 
             lines, columns = (self.first_line, self.height_here), (self.first_column, self.width_here)
-            start = channel * per_channel + part * self.part_plane
-            self.planes.copy(load, ahead, planes, start, tuple(self.far), lines, columns)
+            self.planes.copy(load, ahead, planes, start + channel * per_channel, tuple(self.far), lines, columns)
 
 
 class PlaneChain(Chain):
@@ -160,13 +215,10 @@ class PlaneChain(Chain):
         columns = Blocks(product.columns, 1, *[product.columns] * 2)
         super().__init__(product, product.most_channels * product.most_taps, columns, product.tile)
         self.has_gaps = product.has_gaps
-        self.part: Size = 0
 
     def block_columns(self, block: Size) -> Size:
         self._write_table()
-        product = self.product
-        columns = (product.height_here - 1) * product.pitch + product.width_here
-        return self.writer.let_index("columns", columns, self.pitch + 1)
+        return self.product.band_here
 
     def _write_table(self) -> None:
         """Note where the first position of a block finds each step of a chunk."""
@@ -186,15 +238,16 @@ class PlaneChain(Chain):
         self.each_tile(chunk)
 
     @contextmanager
-    def each_part(self) -> Iterator[None]:
-        with self.product.each_part() as self.part:
+    def each_band(self) -> Iterator[None]:
+        product = self.product
+        with self.writer.over("band", product.bands_here) as product.band:
             yield
-        self.part = 0
+        product.band = 0
 
     @contextmanager
     def elements(self) -> Iterator[tuple[Size, Size]]:
         over = self.writer.over
-        with over("row", self.rows) as row, self.each_part(), over("column", self.columns, "vector") as column:
+        with over("row", self.rows) as row, self.each_band(), over("column", self.columns, "vector") as column:
             yield row, column
 
     def put_total(self, total: Buffer) -> None:
@@ -204,25 +257,45 @@ class PlaneChain(Chain):
         product, writer = self.product, self.writer
         with ExitStack() as loops:
             row = loops.enter_context(writer.over("row", self.rows))
-            loops.enter_context(self.each_part())
+            start = loops.enter_context(product.each_member())
             line = loops.enter_context(writer.over("line", product.height_here))
             column = loops.enter_context(writer.over("column", product.width_here, "vector"))
-            value = total.load(self.place(row, line * product.pitch + column))
+            value = total.load(self.place(row, line * product.pitch + start + column))
             product.put_at(product.result_at(self.cell, self.first_row + row, line, column), value, None)
 
     def place(self, row: Size, column: Size) -> Expr:
-        return super().place(row, self.part * self.product.part_pitch + column)
+        return super().place(row, self.product.band * self.product.pitch + column)
 
     def across(self, height: int) -> list[Tiles]:
-        vectors = self.product.part_vectors
-        return self.wide_tiles(vectors, height) if isinstance(vectors, int) else tiles(vectors, self.vectors, (4, 2, 1))
+        if isinstance(self.columns, int):
+            return self.wide_tiles(-(-self.columns // LANES), height)
+        return tiles(dim.ceil_divide(self.columns, LANES), self.vectors, (4, 2, 1))
+
+    def _filled(self, across: Tiles) -> Size:
+        return across.count
 
     def masks(self, column: Size, vectors: int) -> Local | None:
         return None if self.total is not None else super().masks(column, vectors)
+
+    def walk(self, steps: Sequence[tuple[str, Size]], chunk: Size) -> Iterator[Index]:
+        product = self.product
+        if product.banded == 0:
+            yield from super().walk(steps, chunk)
+            return
+        *outer, down, across = product.taps
+        first, count = product.taps_of_band()
+        loops = [("channel", product.channels_of(chunk)), *(("tap", taps) for taps in outer)]
+        loops += [("tap", count * across)] if product.taps_are_joint else [("tap", count), ("tap", across)]
+        with self.writer.nest((*each, "serial") for each in loops) as (channel, *taps):
+            if product.taps_are_joint:
+                tap = flatten((*taps[:-1], first * across + taps[-1]), [*outer, down * across])
+                yield (channel * product.most_taps + tap,) if product.is_flat else (channel, tap)
+            else:
+                yield (channel, *taps[:-2], first + taps[-2], taps[-1])
 
     def enter_step(self, step: Index, extents: Sequence[Size]) -> Index:
         at = self.writer.expr(flatten(step, extents))
         return (self.writer.track(self.writer.let("seen", self.table.load(at)), None),)
 
     def right(self, chunk: Size, place: Index, column: Size, inside: Size, mask: Expr | None) -> Expr:
-        return self.planes.load(self.writer.expr(place[0] + self.part * self.product.part_plane + column + inside))
+        return self.planes.load(self.writer.expr(place[0] + self.product.band * self.product.pitch + column + inside))
