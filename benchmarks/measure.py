@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-_REST = 0.003  # seconds between competitors: the threads of the one before stop spinning
+_REST = 0.01  # seconds between competitors: the threads of the one before stop spinning
 # Where each competitor keeps what it compiled.
 _CACHES = ("BRASA_CACHE", "TORCHINDUCTOR_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR")
 
