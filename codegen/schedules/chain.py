@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import gcd
 
-from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.products import (
     Blocks,
     Loop,
@@ -22,7 +23,7 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType, bool_
-from brasa.ir.kernel import LANES, Buffer, Expr, Local
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, select, spread
 
 _COLUMN_BLOCK = 64
 _FLOPS_PER_NANOSECOND = 50
@@ -65,16 +66,19 @@ class Chain:
             self.first_row, self.first_column = self.row_blocks.start(row_block), self.column_blocks.start(column_block)
             self.rows = writer.let_index("rows", self.row_blocks.length(row_block), rows + 1)
             self.columns = self.block_columns(column_block)
-            if product.chunks == 1 and not product.is_heavy and not self.has_gaps:
-                self.add_chunk(0)
-                return
-            self.total = writer.buffer("total", product.dtype, "stack", rows * self.pitch)
-            if product.chunks != 1:
-                with self.elements() as (row, column):
-                    writer.store(self.total, self.place(row, column), zero(product.dtype))
+            if product.chunks != 1 or not self.is_direct:
+                self.total = writer.buffer("total", product.dtype, "stack", rows * self.pitch)
             with writer.over("chunk", product.chunks) as chunk:
+                self._is_first = writer.condition(leaf(chunk) <= leaf(0))
+                self._is_last = writer.condition(leaf(product.chunks) <= leaf(chunk + 1))
                 self.add_chunk(chunk)
-            self.put_total(self.total)
+            if self.total is not None and not self.is_direct:
+                self.put_total(self.total)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the outputs are stored from the registers of a tile."""
+        return not self.product.is_heavy and not self.has_gaps
 
     def block_columns(self, block: Size) -> Size:
         """How many columns a block has."""
@@ -194,15 +198,32 @@ class Chain:
                 with writer.over("v", vectors, "unrolled") as v:
                     place = (writer.expr(i), writer.expr(v))
                     writer.assign(sums, product.multiply_add(left, right[place[1]], sums[place]), place)
-        with writer.over("i", height, "unrolled") as i, writer.over("v", vectors, "unrolled") as v:
+        put = partial(self._put_tile, row, column, sums, masks)
+        keep = partial(self._keep_tile, row, column, sums)
+        writer.either(self._is_last, put if self.is_direct else keep, keep)
+
+    def _put_tile(self, row: Size, column: Size, sums: Local, masks: Local | None) -> None:
+        """Store the outputs of a tile."""
+        for i, v, value in self._ends(row, column, sums):
+            mask = masks[self.writer.expr(v)] if masks is not None else None
+            here = self.first_column + column + v * LANES + self.writer.lane
+            self.product.put(self.cell, self.first_row + row + i, here, value, mask)
+
+    def _keep_tile(self, row: Size, column: Size, sums: Local) -> None:
+        """Add the sums of a tile to the total."""
+        assert self.total is not None
+        for i, v, value in self._ends(row, column, sums):
+            self.writer.store(self.total, self.place(row + i, column + v * LANES + self.writer.lane), value)
+
+    def _ends(self, row: Size, column: Size, sums: Local) -> Iterator[tuple[Size, Size, Expr]]:
+        """Loops over a tile: a row of it, a vector, and the sums up to this chunk."""
+        writer = self.writer
+        with writer.nest([("i", sums.shape[0], "unrolled"), ("v", sums.shape[1], "unrolled")]) as (i, v):
             value = sums[writer.expr(i), writer.expr(v)]
-            here = column + v * LANES + writer.lane
-            if self.total is None:
-                mask = masks[writer.expr(v)] if masks is not None else None
-                product.put(self.cell, self.first_row + row + i, self.first_column + here, value, mask)
-            else:
-                at = self.place(row + i, here)
-                writer.store(self.total, at, value if product.chunks == 1 else self.total.load(at) + value)
+            if self.total is not None and self._is_first.attr is not True:
+                before = self.total.load(self.place(row + i, column + v * LANES + writer.lane))
+                value = select(spread(self._is_first), value, before + value)
+            yield i, v, value
 
     def masks(self, column: Size, vectors: int) -> Local | None:
         """Which lanes of each vector of a tile are columns; None when all are."""

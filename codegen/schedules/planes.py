@@ -275,7 +275,7 @@ class PlaneChain(Chain):
         return across.count
 
     def masks(self, column: Size, vectors: int) -> Local | None:
-        return None if self.total is not None else super().masks(column, vectors)
+        return super().masks(column, vectors) if self.is_direct else None
 
     def walk(self, steps: Sequence[tuple[str, Size]], chunk: Size) -> Iterator[Index]:
         product = self.product
