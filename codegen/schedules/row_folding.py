@@ -23,6 +23,7 @@ from brasa.ir.program import Place
 
 LANE_CHUNK = 4096
 CHAIN_CHUNK = 256
+_TOGETHER = 4  # vectors
 
 _T = TypeVar("_T")
 At: TypeAlias = tuple[Expr, ...]  # which of a local's registers: () where there is one
@@ -111,13 +112,47 @@ class Rows:
         """The states over a part of a reduced group."""
         lanes = self.has_lanes(number)
         states = self.states(pass_, LANES if lanes else self.lanes)
-        with self.writer.over(f"r{number}" if number else "r", length, "vector" if lanes else "serial") as r:
-            here = {**index, **self.plan.spread_group(self.writer.ranges, number, start + r)}
+        done = self._fold_several(index, pass_, states, start, length) if lanes else 0
+        with self.writer.over(f"r{number}" if number else "r", length - done, "vector" if lanes else "serial") as r:
+            here = self._at_place(number, index, start + done + r)
             if number == len(self.plan.groups) - 1:
                 self.element(here, pass_, states)
             else:
                 self.combine(pass_, states, self.fold(number + 1, here, pass_))
         return self.trees(pass_, states) if lanes else [reader(state) for state in states]
+
+    def _fold_several(
+        self, index: Position, pass_: int, states: Sequence[Registers], start: Size, length: Size
+    ) -> Size:
+        """Combine some vectors with each other before the states, which wait less, if nothing is rounded; how far."""
+        number, nodes = len(self.plan.groups) - 1, self.plan.reductions_of(pass_)
+        if self.plan.stores_of(pass_) or not all(self.plan.combiners[node].exact for node in nodes):
+            return 0
+        groups = dim.floor_divide(length, _TOGETHER * LANES)
+        if groups == 0:
+            return 0
+        with self.writer.over("r", groups) as r:
+            first = start + r * (_TOGETHER * LANES) + self.writer.lane
+            places = [self._at_place(number, index, first + n * LANES) for n in range(_TOGETHER)]
+            self.assign(pass_, states, (), [self._combined(node, places) for node in nodes])
+        return groups * (_TOGETHER * LANES)
+
+    def _combined(self, node: Node, places: Sequence[Position]) -> State:
+        """What elements contribute, neighbours first."""
+        states = [self._lifted(node, place) for place in places]
+        while len(states) > 1:
+            pairs = zip(states[::2], states[1::2], strict=True)
+            states = [tuple(self.values.settle(self.plan.combiners[node].combine(*pair))) for pair in pairs]
+        return states[0]
+
+    def _lifted(self, node: Node, index: Position) -> State:
+        plan = self.plan
+        whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
+        element = self.values.at(node.operands[0], whole, self.mask)
+        return plan.combiners[node].lift(element, self.writer.expr(plan.position(index)))
+
+    def _at_place(self, number: int, index: Position, place: Size) -> Position:
+        return {**index, **self.plan.spread_group(self.writer.ranges, number, place)}
 
     def walk(self, number: int, index: Position, pass_: int) -> None:
         """Store a pass's outputs over the reduced groups from `number` on."""
@@ -126,7 +161,7 @@ class Rows:
             return
         kind: LoopKind = "vector" if self.has_lanes(number) else "serial"
         with self.writer.over(f"r{number}" if number else "r", self.plan.extents[number], kind) as r:
-            self.walk(number + 1, {**index, **self.plan.spread_group(self.writer.ranges, number, r)}, pass_)
+            self.walk(number + 1, self._at_place(number, index, r), pass_)
 
     def element(self, index: Position, pass_: int, states: Sequence[Registers]) -> None:
         """Fold one element (of each vector of rows) into the states, and store the pass's outputs there."""
@@ -137,11 +172,7 @@ class Rows:
         """Fold one element (of the vector of rows at hand)."""
         plan = self.plan
         whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
-        position = self.writer.expr(plan.position(index))
-        lifted = [
-            plan.combiners[node].lift(self.values.at(node.operands[0], whole, self.mask), position)
-            for node in plan.reductions_of(pass_)
-        ]
+        lifted = [self._lifted(node, index) for node in plan.reductions_of(pass_)]
         stores = [self.values.store(output, node, whole, self.mask) for node, output in plan.stores_of(pass_)]
         parts = iter(self.values.put(stores, [part for state in lifted for part in state]))
         self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])

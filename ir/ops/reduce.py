@@ -222,7 +222,7 @@ def _extremum_vjp(node: Node, g: Node) -> tuple[Node]:
 
 def _extremum_body(init: Callable[[DType], Number], combine: Callable[..., Expr]) -> Callable[[DType], Combiner]:
     return lambda dtype: Combiner(
-        (dtype,), (init(dtype),), lambda x, _: (x,), lambda a, b: (combine(a[0], b[0]),), lambda s: s[0]
+        (dtype,), (init(dtype),), lambda x, _: (x,), lambda a, b: (combine(a[0], b[0]),), lambda s: s[0], exact=True
     )
 
 
