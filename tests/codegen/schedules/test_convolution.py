@@ -137,7 +137,7 @@ def test_unknown_image_sizes_give_the_same_bits(case: Case) -> None:
 
 # Lines that vectors fill, in a tile for each pair of slices, of four, of eight; in one of three vectors.
 FILLED = [Case(8, 60, 8, 8, 16, 3, 1, 1), Case(3, 24, 16, 16, 5, 5, 1, 2), Case(9, 60, 4, 4, 5, 3, 1, 2, 2),
-          Case(2, 2, 20, 32, 5, 3, 2, 1), Case(1, 2, 6, 48, 3, 3, 1, 1), Case(9, 2, 2, 2, 4, 3, 1, 1, 1, 2)]  # fmt: skip
+          Case(2, 2, 20, 32, 5, 3, 2, 1), Case(1, 2, 6, 48, 3, 3, 1, 1), Case(9, 2, 2, 2, 4, 3, 1, 1)]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", FILLED)
