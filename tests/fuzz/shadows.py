@@ -159,12 +159,12 @@ class Compiler:
         self.loaded: list[Shadowed] = []
         self.found: list[Shadow] = []
 
-    def load(self, graph: Graph, text: str, places: tuple[str, ...]) -> Any:
+    def load(self, graph: Graph, text: str, places: tuple[str, ...], tuner: Any = None) -> Any:
         """The executable of a graph; of eager mode's every fourth is optimised as users have it, and goes to disk."""
         if not graph.name.startswith("compiled"):
             if text not in self.eager:
                 usual = zlib.crc32(text.encode()) % _USUAL_EVERY == 0
-                made = _usual(graph, text, places) if usual else self.kernels.compile(run(graph))
+                made = _usual(graph, text, places, tuner) if usual else self.kernels.compile(run(graph))
                 remember(self.eager, text, made)
             return self.eager[text]
         key = text, self.variants_too
