@@ -27,8 +27,8 @@ class PhaseConvolution(PlaneConvolution):
 
     def __init__(self, writer: Writer, node: Node) -> None:
         super().__init__(writer, node)
-        slices, group, *blocks = self.batch
-        self.batch = [slices, group, ("phase", prod(self.strides)), *blocks]
+        # First, for phases write next to each other: threads that are at two of them would share lines of the cache.
+        self.batch = [("phase", prod(self.strides)), *self.batch]
         self.has_gaps, self.taps_are_joint = True, False
 
     def directions_over(self, sizes: Sequence[Size]) -> list[Direction]:
@@ -39,8 +39,8 @@ class PhaseConvolution(PlaneConvolution):
 
     def enter(self, cell: Index) -> Index:
         """Name what is the same in a phase."""
-        let, ranges = self.writer.let_index, self.writer.ranges
-        self.firsts = unflatten(ranges, cell[2], self.strides)
+        let, ranges, (phase, *within) = self.writer.let_index, self.writer.ranges, cell
+        self.firsts = unflatten(ranges, phase, self.strides)
         self.residues: list[Size] = []
         self._taps: list[Size] = []
         wholes = []
@@ -55,7 +55,7 @@ class PhaseConvolution(PlaneConvolution):
         kept[-len(wholes) :] = [
             replace(each, padding=whole) for each, whole in zip(kept[-len(wholes) :], wholes, strict=True)
         ]
-        return super().enter(cell)
+        return super().enter(tuple(within))
 
     @property
     def taps(self) -> Sequence[Size]:
