@@ -101,10 +101,13 @@ def _reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tupl
 
 
 def expanded_strides(shape: Sequence[Size], strides: Strides, new_shape: Sequence[Size]) -> Strides:
-    """The strides after broadcasting, right-aligned: axes that are added or repeated have stride 0."""
+    """The strides after broadcasting, right-aligned: axes that are added or repeated have stride 0.
+
+    Where that hangs on a named size being 1, the solver in force decides, as for reshapes.
+    """
     missing = len(new_shape) - len(shape)
     kept = [
-        0 if have == 1 and want != 1 else stride
+        stride if dim.equal(have, want) else 0
         for have, want, stride in zip(shape, new_shape[missing:], strides, strict=True)
     ]
     return (*[0] * missing, *kept)

@@ -259,9 +259,10 @@ class Trace:
         cell, shown = self.cell_of(tensor), self.node_of(tensor)
         made = self.alias(cell, (*tensor._path, (op, attrs)), tensor._requires_grad)
         made._seen = (cell.version, self.apply(op, shown, **attrs))  # a view of a view, so that gradients go through it
-        root = made._base = tensor if tensor._base is None else tensor._base
-        if STATE.grad_enabled:
-            remember_view(root, made)
+        if op is not control.stop_gradient:  # what is detached stays so, whatever is written to its memory
+            root = made._base = tensor if tensor._base is None else tensor._base
+            if STATE.grad_enabled:
+                remember_view(root, made)
         return made
 
     def write(self, tensor: Tensor, value: Node) -> None:

@@ -363,3 +363,29 @@ def test_the_sign_of_nan_is_anyones() -> None:
             seed=20243,
         )
     )
+
+
+def test_the_order_of_a_product_of_what_is_repeated() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 1), "float32"),),
+            setup=(),
+            body=("x0[::2] += 1", "v4 = brasa.tensordot(x0, x0, 1)"),
+            outputs=("v4",),
+            sizes=({"n": 8},),
+            seed=20368,
+        )
+    )
+
+
+def test_what_is_detached_stays_so_when_its_memory_is_written() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", (2, "n", "m"), "float32", True),),
+            setup=(),
+            body=("v1 = brasa.log10(x1)", "v2 = v1.detach()", "v1.mul_(3)"),
+            outputs=("v2",),
+            sizes=({"n": 3, "m": 7},),
+            seed=25467,
+        )
+    )
