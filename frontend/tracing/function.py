@@ -295,10 +295,11 @@ class Function:
         """(what makes its results one, each result and whether it can have a gradient)."""
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
-        marks = [trace.marks_of(node) for node in nodes]
+        lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
+        marks = [trace.marks_of(node) for node in lying]
         specialization = self._located_specialize(trace, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):
-            settled = [trace.settled_marks(node) if each else each for node, each in zip(nodes, marks, strict=True)]
+            settled = [trace.settled_marks(node) if each else each for node, each in zip(lying, marks, strict=True)]
             if settled != marks:
                 specialization = self._located_specialize(trace, values, operands, nodes, settled)
         outer = trace.named_sizes(nodes)

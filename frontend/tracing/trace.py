@@ -334,6 +334,10 @@ class Trace:
             node = op(node, **attrs)
         return node
 
+    def lying(self, node: Node, value: Any) -> Node:
+        """The node of a value, or of a view that lies as it does: what a function returns has memory of its own."""
+        return self._as_it_lies(value) if isinstance(value, Tensor) and not lies_row_major(node) else node
+
     def marks_of(self, node: Node) -> tuple[str, ...]:
         """The layout class of a node's value, as an input has it."""
         if lies_row_major(node):

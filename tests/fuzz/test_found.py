@@ -389,3 +389,16 @@ def test_what_is_detached_stays_so_when_its_memory_is_written() -> None:
             seed=25467,
         )
     )
+
+
+def test_the_order_of_a_product_of_what_is_flipped() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (4, 4), "float32"), Input("x3", ("n", 4), "float32")),
+            setup=(),
+            body=("v1 = nn.functional.linear(x3.flip(-1), x0)",),
+            outputs=("v1",),
+            sizes=({"n": 7},),
+            seed=20868,
+        )
+    )
