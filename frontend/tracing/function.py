@@ -295,7 +295,8 @@ class Function:
         """(what makes its results one, each result and whether it can have a gradient)."""
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
-        lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
+        with dim.solving(trace.scope):
+            lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
         marks = [trace.marks_of(node) for node in lying]
         specialization = self._located_specialize(trace, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):

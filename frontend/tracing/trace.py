@@ -321,22 +321,18 @@ class Trace:
 
     def strides_of(self, tensor: Tensor) -> Strides:
         with dim.solving(self.scope):
-            strides = strides_of(self._as_it_lies(tensor))
+            strides = strides_of(self.lying(self.node_of(tensor), tensor))
         return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
 
-    def _as_it_lies(self, tensor: Tensor) -> Node:
-        """A view of memory that lies as the tensor's: its value may be a view itself, and is copied there."""
-        cell, node = tensor._cell, self.node_of(tensor)
+    def lying(self, node: Node, value: Any) -> Node:
+        """The value's node, or a view that lies as it does where memory of its own holds what is a view: a copy."""
+        cell = value._cell if isinstance(value, Tensor) else None
         if cell is None or cell.trace is not self or cell.node.op.kind is not Kind.VIEW:
             return node
         node = make_input("memory", cell.node.tensor, strides=cell.marks)
-        for op, attrs in tensor._path:
+        for op, attrs in value._path:
             node = op(node, **attrs)
         return node
-
-    def lying(self, node: Node, value: Any) -> Node:
-        """The node of a value, or of a view that lies as it does: what a function returns has memory of its own."""
-        return self._as_it_lies(value) if isinstance(value, Tensor) and not lies_row_major(node) else node
 
     def marks_of(self, node: Node) -> tuple[str, ...]:
         """The layout class of a node's value, as an input has it."""
