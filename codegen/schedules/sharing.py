@@ -31,6 +31,7 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
         uses[expr] = uses.get(expr, 0) + 1
     levels: dict[Expr, int] = {}
     heavy: set[Expr] = set()
+    cheap: set[Expr] = set()
     widths: dict[Expr, int] = {}
     made: dict[Expr, Expr] = {}
 
@@ -51,7 +52,9 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
         parts = [] if expr.op == "load" else [arg for arg in expr.args if made[arg].op not in _LEAVES]
         widths[expr] = 1 + sum(widths[arg] for arg in parts)
         is_wide = widths[expr] > (_WIDE if expr in writer.labels else 2 * _WIDE)
-        if (uses[expr] > 1 and not _is_cheap(expr)) or (hold and _may_change(expr)) or is_wide:
+        if _is_cheap(expr, cheap):
+            cheap.add(expr)
+        if (uses[expr] > 1 and expr not in cheap) or (hold and _may_change(expr)) or is_wide:
             name(expr)
     for root in roots:
         if root in heavy and levels[root] < writer.level:
@@ -68,11 +71,9 @@ def _computes(expr: Expr) -> bool:
     return expr.dtype.kind == "float" and expr.op not in _LEAVES
 
 
-def _is_cheap(expr: Expr) -> bool:
-    """An index sum: written again where it is used, for it reads better than a name."""
-    return expr.op in _LEAVES or (
-        expr.dtype.name == "i64" and expr.op in _INDEX_OPS and all(_is_cheap(arg) for arg in expr.args)
-    )
+def _is_cheap(expr: Expr, cheap: set[Expr]) -> bool:
+    """An index sum, of what is cheap itself: written again where it is used, for it reads better than a name."""
+    return expr.op in _LEAVES or (expr.dtype.name == "i64" and expr.op in _INDEX_OPS and cheap.issuperset(expr.args))
 
 
 def _operands_first(roots: Iterable[Expr]) -> list[Expr]:
