@@ -153,8 +153,7 @@ class CompiledFunction:
 
     def _keep(self, made: Sealed, key: tuple[Any, ...]) -> None:
         for sealed in self.sealed:
-            same = sealed.same_numbers(made) and sealed.facts is made.facts and sealed.grads == made.grads
-            if same and sealed.draws == made.draws:
+            if sealed.is_like(made):
                 sealed.note(key)
                 return
         self.sealed.insert(0, made)

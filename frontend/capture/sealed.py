@@ -179,8 +179,12 @@ class Sealed:
             return "a number of an optimiser is none any more, or zero, or was"
         return "a gradient, or the memory of an argument, is not as it was"
 
-    def same_numbers(self, other: Sealed) -> bool:
-        """Whether another sealed form of this program reads the same numbers and tensors."""
+    def is_like(self, other: Sealed) -> bool:
+        """Whether another sealed form is this one with other arguments."""
+        if self.facts is not other.facts or self.grads != other.grads or self.draws != other.draws:
+            return False
+        if (self.grad_enabled, self.autocast, self.dtype) != (other.grad_enabled, other.autocast, other.dtype):
+            return False
         return self.graph is other.graph and all(
             a == b if a[0] != "fixed" else type(a[1]) is type(b[1]) and (a[1] is b[1] or (
                 not isinstance(a[1], Tensor) and a[1] == b[1]))

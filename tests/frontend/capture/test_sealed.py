@@ -181,3 +181,17 @@ def test_an_argument_that_is_what_the_program_reads_anyway():
                     expected = x * 2.0 + weight
                 assert bits([compiled(x)]) == bits([expected])
                 assert weight.grad.tolist() == ([4.0] * 3 if x is weight else [1.0] * 3)
+
+
+def test_each_mode_has_a_sealed_form(monkeypatch):
+    """A function that was called in one mode is not followed in another for ever."""
+    compiled, x = brasa.compile(lambda x: x * 2.0 + brasa.ones(3)), numbers(3)
+    modes = [brasa.no_grad(), brasa.enable_grad(), brasa.autocast("cpu", dtype=brasa.bfloat16)]
+    for mode in modes * 3:
+        with mode:
+            for _ in range(4):
+                assert bits([compiled(x)]) == bits([x * 2.0 + brasa.ones(3)])
+    monkeypatch.setattr(type(compiled), "_followed", lambda *_: pytest.fail("Python was run again"))
+    for mode in modes:
+        with mode:
+            compiled(x)
