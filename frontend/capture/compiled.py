@@ -188,8 +188,20 @@ def signature_of(args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[Any, ..
 
     Tensors that lie at the same place are one value of the program.
     """
-    key = signature(args, tensors) if not kwargs else signature((args, kwargs), tensors)
-    if len(tensors) < 2:
+    if kwargs:
+        key = signature((args, kwargs), tensors)
+    else:
+        specs = []
+        for item in args:  # nothing but plain tensors: what most calls are given
+            if item.__class__ is not Tensor or item._requires_grad:
+                tensors.clear()
+                key = signature(args, tensors)
+                break
+            tensors.append(item)
+            specs.append(item._spec)
+        else:
+            key = tuple(specs)
+    if len(tensors) < 2 or (len(tensors) == 2 and tensors[0]._ptr != tensors[1]._ptr):
         return key
     places = [tensor._ptr for tensor in tensors]
     return key if len(set(places)) == len(places) else (*key, ("at", *map(places.index, places)))
