@@ -145,3 +145,9 @@ def _place(error: BaseException) -> str:
     """The function in which an error came up."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{last.filename.rpartition('/')[2]}:{last.name}"
+
+
+def assert_one_answer(program: Program) -> None:
+    """Fail where the ways to run a program differ."""
+    difference = Judge().judge(program)
+    assert difference is None, f"{difference}\n{program.source}"

@@ -1,0 +1,30 @@
+"""What the fuzzer has found in how operands lie, which the order of a product hangs on."""
+
+from tests.fuzz.judging import assert_one_answer
+from tests.fuzz.program import Input, Program
+
+
+def test_the_order_of_a_product_of_what_is_repeated() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 1), "float32"),),
+            setup=(),
+            body=("x0[::2] += 1", "v4 = brasa.tensordot(x0, x0, 1)"),
+            outputs=("v4",),
+            sizes=({"n": 8},),
+            seed=20368,
+        )
+    )
+
+
+def test_the_order_of_a_product_of_what_is_flipped() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (4, 4), "float32"), Input("x3", ("n", 4), "float32")),
+            setup=(),
+            body=("v1 = nn.functional.linear(x3.flip(-1), x0)",),
+            outputs=("v1",),
+            sizes=({"n": 7},),
+            seed=20868,
+        )
+    )
