@@ -102,6 +102,8 @@ def igamma(a: float, x: float) -> float:
     if a == 0 or math.isinf(a) or math.isinf(x) or x == 0:
         return math.nan if math.isinf(a) and math.isinf(x) else float(a == 0 or (math.isinf(x) and not math.isinf(a)))
     term = math.exp(a * math.log(x) - x - math.lgamma(a + 1))
+    if term == 0:  # 38 deviations or more from where the density is
+        return float(x > a)
     total, count = term, 0
     while term > 1e-20 * total or count < x:
         count += 1
