@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from brasa.ir.dtype import float32, float64
-from brasa.ir.ops.definitions import hermite_polynomial_h, laguerre_polynomial_l
+from brasa.ir.ops.definitions import hermite_polynomial_h, igamma, igammac, laguerre_polynomial_l
 from tests.ir.mathematics.judge import apply
 
 
@@ -126,3 +126,8 @@ def test_degrees() -> None:
     np.testing.assert_allclose(
         apply("legendre_polynomial_p", float64, np.cos(angle), np.full(50, 30.0)), legendre, atol=1e-13
     )
+
+
+def test_the_incomplete_gamma_function_far_from_where_it_changes() -> None:
+    assert [igamma(a, x) for a, x in ((1, 1000), (50, 1e9), (1000, 1), (1e6, 10))] == [1, 1, 0, 0]
+    assert igammac(1, 1000) == 0
