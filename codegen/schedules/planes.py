@@ -77,7 +77,7 @@ class PlaneConvolution(Convolution):
         each = let("lines_each", dim.ceil_divide(lines, dim.largest(count, 1)), most + 1)
         self.line_blocks = Blocks(lines, count, most, each)
         self.outer = (self.node.tensor.shape[0], *outer)
-        copied = self._lay_out(lines, each, most, max(room, most + down * (widest + across)) + across)
+        copied = self._lay_out(lines, each, most, max(room, most + down * (widest + across)))
         self.tile = tile_shape(self.writer, self.dtype, self.rows, self._band(each))
         self.copied = self.most_channels * copies * copied + self.tile[1] * LANES
         self.has_gaps = across > 0 or self.members.each != 1
@@ -98,7 +98,7 @@ class PlaneConvolution(Convolution):
         self.columns: int = whole if isinstance(whole, int) else most
         extent = dim.ceil_divide(across + (each + down) * self.pitch, LANES) * LANES
         planes.extent = let("extent", extent)
-        return extent if isinstance(extent, int) else room + LANES
+        return extent if isinstance(extent, int) else room + dim.evaluate(across, {}) + LANES
 
     @property
     def _skips(self) -> bool:
