@@ -11,9 +11,9 @@ from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Kind, Node, Op, topological
 from brasa.ir.layout import Strides, is_row_major, lies_row_major, stride_marks, strides_of
-from brasa.ir.ops import affine, control, move, reduce, view
-from brasa.ir.ops import complex as complex_ops
+from brasa.ir.ops import control, move
 from brasa.ir.ops.source import full, make_input
+from brasa.ir.ops.writing import written_through
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
@@ -268,48 +268,28 @@ class Trace:
     def write(self, tensor: Tensor, value: Node) -> None:
         """Replace the tensor's value; what lies under a view is updated in the places that the view shows."""
         cell = self.cell_of(tensor)
-        stages = [cell.node]
-        for op, attrs in tensor._path:
-            stages.append(self.apply(op, stages[-1], **attrs))
-        for (op, attrs), under in zip(reversed(tensor._path), reversed(stages[:-1]), strict=True):
-            value = self._unview(op, attrs, under, value)
+        if tensor._path:
+            value = self._written(cell.node, tensor._path, value)
         cell.node, cell.version, cell.plain = value, cell.version + 1, None
+
+    def _written(self, whole: Node, path: tuple[Any, ...], value: Node) -> Node:
+        """The whole after a write through views."""
+
+        def make() -> Node:
+            made = written_through(path, whole, value)
+            if made is None:
+                raise CaptureError("memory is written through a view that repeats some of it", op="in-place write",
+                                   hint="use .clone() first")  # fmt: skip
+            return made
+
+        key = "written", whole, value, *((op, *attrs.items()) for op, attrs in path)
+        return self.step(key, lambda: self.build(make, (whole, value)))
 
     def cell_of(self, tensor: Tensor) -> Cell:
         """The cell of a tensor of this trace, or of one that it adopts."""
         if tensor._cell is None or tensor._cell.trace is not self:
             raise BrasaError("a function may only write to the tensors that are passed to it")
         return tensor._cell
-
-    def _unview(self, op: Op, attrs: dict[str, Any], under: Node, value: Node) -> Node:
-        if op is move.slice_:
-            return self.apply(move.update, under, value, starts=attrs["starts"], steps=attrs["steps"])
-        if op is view.permute:
-            axes = attrs["axes"]
-            return self.apply(view.permute, value, axes=tuple(axes.index(i) for i in range(len(axes))))
-        if op is view.reshape:
-            return self.apply(view.reshape, value, shape=under.tensor.shape)
-        if op.kind is Kind.COMPLEX:
-            back = complex_ops.view_as_complex if op is complex_ops.view_as_real else complex_ops.view_as_real
-            return self.apply(back, value)
-        if op is control.stop_gradient:
-            return value
-        if op is view.bitcast:
-            return self.apply(view.bitcast, value, dtype=under.tensor.dtype)
-        if op is affine.affine:
-            return self.step(
-                ("written", under, value, tuple(attrs.items())),
-                lambda: self.build(lambda: affine.written(under, value, attrs), (under, value)),
-            )
-        if op is reduce.expand and self._same_shape(under, value):
-            return value
-        raise CaptureError("memory is written through a view that repeats some of it", op="in-place write",
-                           hint="use .clone() first")  # fmt: skip
-
-    def _same_shape(self, one: Node, other: Node) -> bool:
-        shapes = one.tensor.shape, other.tensor.shape
-        with dim.solving(self.scope):
-            return len(shapes[0]) == len(shapes[1]) and all(map(dim.equal, *shapes))
 
     # what tensors ask
 

@@ -168,30 +168,42 @@ affine = Op("affine", Kind.VIEW, ("x",), _affine_type, _affine_value, _affine_vj
             batch=_affine_batch)  # fmt: skip
 
 
-def written(under: Node, value: Node, attrs: Any) -> Node:
-    """`under` after a write through an affine view of it; of elements that are one, the last counts."""
+def may_repeat(attrs: Any) -> bool:
+    """Whether elements of an affine view may be one and the same."""
+    shape = attrs["shape"]
+    owners = _owners(attrs["starts"], shape, attrs["steps"])
+    return owners is None or any(size != 1 for axis, size in enumerate(shape) if axis not in owners)
+
+
+def written(under: Node, value: Node, attrs: Any, new: Node | None = None) -> Node:
+    """`under` after a write through an affine view of it; of elements that are one, the last counts.
+
+    new: which elements of the view were written; all, if None.
+    """
     x, starts, steps = under.tensor, attrs["starts"], attrs["steps"]
     seen = affine(under, **attrs)
-    owners = _owners(starts, seen.tensor.shape, steps)
+    owners = None if new is not None or may_repeat(attrs) else _owners(starts, seen.tensor.shape, steps)
     if owners is not None:
         hit = _embed(full(_of(seen, bool_), True), x, starts, steps, owners)
         return elementwise.select(hit, _embed(value, x, starts, steps, owners), under)
-    return _written_apart(under, value, seen)
+    return _written_apart(under, value, seen, new)
 
 
-def _written_apart(under: Node, value: Node, seen: Node) -> Node:
+def _written_apart(under: Node, value: Node, seen: Node, new: Node | None) -> Node:
     """As written, through a table that tells for each place which of the view's elements it is."""
     x, count = under.tensor, seen.tensor.size
     if count == 0:
         return under
     flat = TensorType((x.size,), int64, x.device)
     number = iota(axis=0, type=TensorType((count,), int64, x.device))
+    if new is not None:
+        number = elementwise.select(view.reshape(new, shape=(count,)), number, full(number.tensor, -1))
     table = index.scatter_max(full(flat, -1), _flat_places(x, **seen.attrs), number, axis=0)
     hit = elementwise.ge(table, full(flat, 0))
     place = elementwise.select(hit, table, full(flat, 0))
     taken = index.gather(view.reshape(value, shape=(count,)), place, axis=0)
-    new = elementwise.select(hit, taken, view.reshape(under, shape=(x.size,)))
-    return view.reshape(new, shape=x.shape)
+    made = elementwise.select(hit, taken, view.reshape(under, shape=(x.size,)))
+    return view.reshape(made, shape=x.shape)
 
 
 def _of(node: Node, dtype: DType) -> TensorType:

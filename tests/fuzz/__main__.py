@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 
 from tests.fuzz.seeds import FOLDER, Finding, work
 
 _MOST = 500  # seeds of one process: what it has compiled takes some 4 MB each
+_LONGEST = 900  # seconds for one seed
 
 
 class Campaign:
@@ -70,11 +71,11 @@ class Worker:
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
-        self.seed, self.done = 0, 0
+        self.seed, self.done, self.started = 0, 0, 0.0
 
     def give(self, seed: int) -> None:
         """Let it judge a seed."""
-        self.seed = seed
+        self.seed, self.started = seed, time.monotonic()
         self.connection.send(seed)
 
     def take(self) -> Finding | None:
@@ -93,20 +94,22 @@ class Worker:
 def run(campaign: Campaign, workers: int) -> None:
     """Judge all seeds in so many processes.
 
-    A process that dies leaves the others alone, and is a finding where a new one dies of the same seed.
+    A process that dies, or takes too long, leaves the others alone, and is a finding where a new one does it again.
     """
     seeds, suspects = campaign.open_seeds(), set[int]()
     crew = [_with(seed) for _, seed in zip(range(workers), seeds, strict=False)]
     try:
         while crew:
-            ready = wait([worker.connection for worker in crew])[0]
-            worker = next(worker for worker in crew if worker.connection is ready)
+            worker = _ready(crew)
             seed: int | None = worker.seed
             died = False
             try:
                 found = worker.take()
             except EOFError:
-                died, found = True, Finding(worker.seed, "the process died of it", "")
+                died, found = (
+                    True,
+                    Finding(worker.seed, f"the process died of it, or took more than {_LONGEST} seconds", ""),
+                )
             if died and seed not in suspects:
                 suspects.add(worker.seed)
             else:
@@ -121,6 +124,15 @@ def run(campaign: Campaign, workers: int) -> None:
     finally:
         for worker in crew:
             worker.end()
+
+
+def _ready(crew: Sequence[Worker]) -> Worker:
+    """The first that has an answer, or has died; whoever takes too long is ended."""
+    while not (ready := wait([worker.connection for worker in crew], _LONGEST / 100)):
+        for worker in crew:
+            if time.monotonic() - worker.started > _LONGEST:
+                worker.process.kill()
+    return next(worker for worker in crew if worker.connection is ready[0])
 
 
 def _with(seed: int) -> Worker:

@@ -334,19 +334,6 @@ def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> 
     )
 
 
-def test_a_row_of_a_turned_view_is_seen_in_another_shape() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x0", ("n", "m"), "float32"),),
-            setup=(),
-            body=("v1 = x0.movedim(0, -1)", "v2 = v1[: v1.shape[0] // 2]", "v2.view(-1)[:1].add_(1)"),
-            outputs=("v1",),
-            sizes=({"n": 5, "m": 3}, {"n": 5, "m": 2}),
-            seed=7118,
-        )
-    )
-
-
 def test_the_sign_of_nan_is_anyones() -> None:
     assert_one_answer(
         Program(
@@ -356,18 +343,5 @@ def test_the_sign_of_nan_is_anyones() -> None:
             outputs=("v8",),
             sizes=({"n": 8, "m": 17},),
             seed=20243,
-        )
-    )
-
-
-def test_what_is_detached_stays_so_when_its_memory_is_written() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x1", (2, "n", "m"), "float32", True),),
-            setup=(),
-            body=("v1 = brasa.log10(x1)", "v2 = v1.detach()", "v1.mul_(3)"),
-            outputs=("v2",),
-            sizes=({"n": 3, "m": 7},),
-            seed=25467,
         )
     )

@@ -1,0 +1,68 @@
+"""What the fuzzer has found in what is written in place, and through views."""
+
+from tests.fuzz.judging import assert_one_answer
+from tests.fuzz.program import Input, Program
+
+
+def test_a_row_of_a_turned_view_is_seen_in_another_shape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32"),),
+            setup=(),
+            body=("v1 = x0.movedim(0, -1)", "v2 = v1[: v1.shape[0] // 2]", "v2.view(-1)[:1].add_(1)"),
+            outputs=("v1",),
+            sizes=({"n": 5, "m": 3}, {"n": 5, "m": 2}),
+            seed=7118,
+        )
+    )
+
+
+def test_what_is_detached_stays_so_when_its_memory_is_written() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", (2, "n", "m"), "float32", True),),
+            setup=(),
+            body=("v1 = brasa.log10(x1)", "v2 = v1.detach()", "v1.mul_(3)"),
+            outputs=("v2",),
+            sizes=({"n": 3, "m": 7},),
+            seed=25467,
+        )
+    )
+
+
+def test_what_is_written_is_seen_in_all_windows() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x2", ("n", "m"), "float32"),),
+            setup=(),
+            body=("v5 = x2.unfold(0, 2, 1)", "v5.diagonal().add_(1)", "v10 = x2 * float(x2.mean())"),
+            outputs=("v5",),
+            sizes=({"n": 8, "m": 3},),
+            seed=20782,
+        )
+    )
+
+
+def test_what_is_written_is_seen_in_windows_of_windows() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32"),),
+            setup=(),
+            body=("v1 = x0.unfold(0, 2, 1).unfold(1, 2, 1)", "v1[1:, 0].mul_(3)", "v1[0].transpose(0, 1)[1].sub_(1)"),
+            outputs=("v1",),
+            sizes=({"n": 5, "m": 4}, {"n": 4, "m": 6}),
+        )
+    )
+
+
+def test_a_program_has_what_eager_mode_has_lost_for_backward() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3), "float32", True),),
+            setup=(),
+            body=("v3 = x0.logsumexp(1)", "v7 = v3.flatten()", "v7.cumsum_(-1)", "total(v3, x0).backward()"),
+            outputs=(),
+            sizes=({"n": 8},),
+            seed=20375,
+        )
+    )
