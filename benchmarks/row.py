@@ -12,7 +12,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Program:
-    """A function and what it is called with; the model whose weights must agree; what else it writes."""
+    """A function and what it is called with; the model whose weights must agree; what else it writes.
+
+    Tensors are in memory of their library's own, aligned as it does that.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()

@@ -130,6 +130,15 @@ class KernelBuilder:
         yield
         self._add(If(condition, tuple(self._blocks.pop())))
 
+    @contextmanager
+    def otherwise(self) -> Iterator[None]:
+        """Statements that run if the condition of the `when` just before does not hold."""
+        last = self._blocks[-1].pop()
+        assert isinstance(last, If), last
+        self._blocks.append([])
+        yield
+        self._add(If(last.condition, last.then, tuple(self._blocks.pop())))
+
     def _add(self, statement: Statement) -> None:
         self._blocks[-1].append(statement)
 

@@ -72,13 +72,13 @@ def _arrays(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _forward(shape: Shape) -> Make:
-    return lambda module: Program(_convolve(module, shape), tuple(map(module.from_numpy, _arrays(shape))))
+    return lambda module: Program(_convolve(module, shape), tuple(map(module.tensor, _arrays(shape))))
 
 
 def _gradients(shape: Shape) -> Make:
     def over(module: ModuleType) -> Program:
         convolve = _convolve(module, shape)
-        x, w = (module.from_numpy(array).requires_grad_() for array in _arrays(shape))
+        x, w = (module.tensor(array, requires_grad=True) for array in _arrays(shape))
 
         def run(x: Any, w: Any) -> Any:
             y = convolve(x, w)

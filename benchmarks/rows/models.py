@@ -55,12 +55,12 @@ def program(make: Any, shape: tuple[int, ...], classes: bool, training: bool) ->
         inputs = (
             noise(*shape) if len(shape) > 2 or shape[1] != 126 else np.random.default_rng(0).integers(0, 30522, shape)
         )
-        arguments = [module.from_numpy(inputs)]
+        arguments = [module.tensor(inputs)]
         if not training:
             model.eval()
             return Program(without_gradients(module, model), tuple(arguments), model)
         if classes:
-            arguments.append(module.from_numpy(labels(shape[0])))
+            arguments.append(module.tensor(labels(shape[0])))
         return Program(models.training_step(module, model, classes), tuple(arguments), model)
 
     return over

@@ -20,9 +20,9 @@ def rows() -> Iterator[Row]:
 
 def _adam(**form: bool) -> Make:
     def over(module: ModuleType) -> Program:
-        parameters = [module.nn.Parameter(module.from_numpy(noise(SIZE, seed=i))) for i in range(COUNT)]
+        parameters = [module.nn.Parameter(module.tensor(noise(SIZE, seed=i))) for i in range(COUNT)]
         for i, parameter in enumerate(parameters):
-            parameter.grad = module.from_numpy(noise(SIZE, seed=100 + i))
+            parameter.grad = module.tensor(noise(SIZE, seed=100 + i))
         return Program(module.optim.Adam(parameters, **form).step, (), written=tuple(parameters))
 
     return over

@@ -50,7 +50,7 @@ def _row(
 
 
 def _tensors(module: ModuleType, shape: tuple[int, int], count: int) -> tuple[Any, ...]:
-    return tuple(module.from_numpy(noise(*shape, seed=seed)) for seed in range(count))
+    return tuple(module.tensor(noise(*shape, seed=seed)) for seed in range(count))
 
 
 def _with_out(name: str, shape: tuple[int, int], arguments: int) -> Make:

@@ -39,14 +39,14 @@ def _product(shape: tuple[int, int, int], dtype: str) -> Make:
 
     def over(module: ModuleType) -> Program:
         arrays = (noise(m, k), noise(k, n, seed=1))
-        return Program(module.matmul, tuple(module.from_numpy(a).to(getattr(module, dtype)) for a in arrays))
+        return Program(module.matmul, tuple(module.tensor(a, dtype=getattr(module, dtype)) for a in arrays))
 
     return over
 
 
 def _linear(module: ModuleType) -> Program:
     arrays = (noise(64, 784), noise(512, 784, seed=1), noise(512, seed=2))
-    return Program(module.nn.functional.linear, tuple(map(module.from_numpy, arrays)))
+    return Program(module.nn.functional.linear, tuple(map(module.tensor, arrays)))
 
 
 def _jax_linear(jax: Any) -> Any:

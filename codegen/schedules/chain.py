@@ -26,7 +26,7 @@ from brasa.ir.dtype import DType, bool_
 from brasa.ir.kernel import LANES, Buffer, Expr, Local, select, spread
 
 _COLUMN_BLOCK = 64
-_FLOPS_PER_NANOSECOND = 50
+_FLOPS_PER_NANOSECOND, _BYTES_PER_NANOSECOND = 50, 64
 
 
 class Chain:
@@ -60,7 +60,8 @@ class Chain:
         product, writer = self.product, self.writer
         axes = [*product.batch, ("row_block", self.row_blocks.count), ("column_block", self.column_blocks.count)]
         rows = self.row_blocks.size
-        cost = rows * self.column_blocks.size * self.depth / _FLOPS_PER_NANOSECOND
+        steps = self.column_blocks.size * self.depth
+        cost = max(rows * steps / _FLOPS_PER_NANOSECOND, steps * product.dtype.itemsize / _BYTES_PER_NANOSECOND)
         with writer.cells(axes, cost, product.chunks) as (*cell, row_block, column_block):
             self.cell = product.enter(tuple(cell))
             self.first_row, self.first_column = self.row_blocks.start(row_block), self.column_blocks.start(column_block)
@@ -138,8 +139,9 @@ class Chain:
         """Tiles of so many vectors: flat ones are wider, where no panel has cut them."""
         room = self.height * self.vectors // height
         most = self.vectors if self.panel else max(self.vectors, min(8, room))
-        if self.unit >= LANES:
-            most = max(n for n in range(1, most + 1) if self.unit // LANES % n == 0)
+        unit = self.unit if isinstance(self.product.columns, int) else self.column_blocks.unit
+        if unit >= LANES:  # no tile is without columns
+            most = max(n for n in range(1, most + 1) if unit // LANES % n == 0)
         return tiles(vectors, most, ())
 
     def _filled(self, across: Tiles) -> Size:
@@ -187,12 +189,14 @@ class Chain:
         steps = self.loops(chunk)
         for step in self.walk(steps, chunk):
             seen = self.enter_step(step, [extent for _, extent in steps])
-            with writer.over("v", vectors, "unrolled") as v:
-                at = writer.expr(v)
-                mask = masks[at] if masks is not None and self.panel is None else None
-                value = self.right(chunk, seen, column, v * LANES + writer.lane, mask)
-                (value,) = product.values.settle([value])
-                writer.assign(right, value, (at,))
+            read = partial(self._read_right, right, chunk, seen, column)
+            if self.panel is not None or masks is None:
+                read(None)
+            elif height > 1:
+                read(masks)
+            else:  # memory is all that counts, and loads under masks that cross lines of the cache take twice as long
+                is_whole = writer.condition(leaf(column + vectors * LANES) <= leaf(self.columns))
+                writer.either(is_whole, partial(read, None), partial(read, masks))
             with writer.over("i", height, "unrolled") as i:
                 left = product.values.name("left", self._left(chunk, step, row, i))
                 with writer.over("v", vectors, "unrolled") as v:
@@ -201,6 +205,15 @@ class Chain:
         put = partial(self._put_tile, row, column, sums, masks)
         keep = partial(self._keep_tile, row, column, sums)
         writer.either(self._is_last, put if self.is_direct else keep, keep)
+
+    def _read_right(self, right: Local, chunk: Size, seen: Index, column: Size, masks: Local | None) -> None:
+        """Read the vectors of rhs that a step multiplies with."""
+        writer = self.writer
+        with writer.over("v", right.shape[0], "unrolled") as v:
+            at = writer.expr(v)
+            value = self.right(chunk, seen, column, v * LANES + writer.lane, masks[at] if masks is not None else None)
+            (value,) = self.product.values.settle([value])
+            writer.assign(right, value, (at,))
 
     def _put_tile(self, row: Size, column: Size, sums: Local, masks: Local | None) -> None:
         """Store the outputs of a tile."""

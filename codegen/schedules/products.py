@@ -288,7 +288,7 @@ class MatrixProduct(Product):
         enough = self.writer.condition(leaf(48) <= leaf(rows))
         if enough.attr is False or any(reason.attr is True for reason in reasons):
             return enough
-        open_ = [reason & enough for reason in reasons if reason.attr is None]
+        open_ = [reason & enough for reason in reasons if reason.op != "const"]
         return reduce(or_, open_) if open_ else const(False, bool_)
 
     def column_pieces(self) -> Blocks:

@@ -339,11 +339,19 @@ class Writer(KernelBuilder):
 
     @contextmanager
     def when(self, condition: Expr) -> Iterator[None]:
-        """Statements that run if the condition holds; nothing is loaded for them before."""
-        outer = self._arm
-        with super().when(condition):
-            self._arm = self.level
+        """Statements that run if the condition holds; what they alone load is not loaded before."""
+        with super().when(condition), self._in_arm():
             yield
+
+    @contextmanager
+    def otherwise(self) -> Iterator[None]:
+        with super().otherwise(), self._in_arm():
+            yield
+
+    @contextmanager
+    def _in_arm(self) -> Iterator[None]:
+        outer, self._arm = self._arm, self.level
+        yield
         self._arm = outer
 
     def either(self, condition: Expr, write_then: Callable[[], None], write_otherwise: Callable[[], None]) -> None:
@@ -353,7 +361,7 @@ class Writer(KernelBuilder):
             return
         with self.when(condition):
             write_then()
-        with self.when(~condition):
+        with self.otherwise():
             write_otherwise()
 
     @contextmanager
