@@ -32,7 +32,7 @@ class Dot:
         self.product = product
         self.writer = product.writer
         self.depth = depth
-        self.height, self.width = self._tile_shape()
+        self.height, self.width = self._tile_shape(column_block)
         self.row_blocks = blocks(product.rows, row_block, self.height, 0, self.writer, "row")
         self.column_blocks = blocks(product.columns, column_block, self.width, 0, self.writer, "column")
         # What is left of an unknown number of columns is a whole tile, too, which sees the last one again.
@@ -139,16 +139,22 @@ class Dot:
         with self.writer.over("row", self.rows) as row, self.writer.over("column", self.columns, "vector") as column:
             yield row, column
 
-    def _tile_shape(self) -> tuple[int, int]:
-        """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers."""
+    def _tile_shape(self, column_block: int) -> tuple[int, int]:
+        """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers.
+
+        Of two shapes the one that leaves fewer columns of a block for a smaller tile.
+        """
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
         shapes = [(2, 2)]
         if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
             shapes = [(3, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (3, 8)]
         elif registers >= 13:
             shapes = [(3, 3)]
-        height, width = self.writer.choose("tile", shapes)
         rows, columns = self.product.rows, self.product.columns
+        if isinstance(columns, int):
+            here = blocks(columns, column_block).size
+            shapes.sort(key=lambda shape: here % shape[1])
+        height, width = self.writer.choose("tile", shapes)
         if isinstance(rows, int) and rows < height:
             height = max(rows, 1)
         return height, min(width, columns) if isinstance(columns, int) and columns else width
