@@ -15,7 +15,7 @@ from brasa.capture.ends import Shown, merges, segment_of, settle
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import run_from
-from brasa.capture.sharing import any_overlap, has_graph, keep_old
+from brasa.capture.sharing import any_overlap, apart, has_graph, keep_old
 from brasa.capture.stepping import Stepping
 from brasa.capture.tree import Segment, Step
 from brasa.capture.undoing import Effect, undo
@@ -317,7 +317,7 @@ class Capture(Stepping):
                 self, tuple(wanted), [cell.node for cell in landing], targets
             )
         self.last, self.bound_before = segment, dict(self.bindings)
-        operands = [self.bindings[node] for node in segment.inputs]
+        operands = apart([self.bindings[node] for node in segment.inputs], targets)
         tracked = self._tracked(alive)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brasa.autograd.modes import no_grad
 from brasa.execution.tape import edge_of
 from brasa.ir.graph import Node
-from brasa.tensors.tensor import Tensor
-from brasa.tracing.trace import tracing
+from brasa.tensors.tensor import Tensor, copy_lying_as
 
 
 def overlap(one: Tensor, other: Tensor) -> bool:
@@ -46,10 +44,22 @@ def keep_old(bindings: dict[Node, Any], targets: Sequence[Tensor]) -> None:
     bindings.update({node: copies[id(bound)] for node, bound in bindings.items() if id(bound) in copies})
 
 
+def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:
+    """The operands; copies of those that lie where targets will be written, but are no targets: all is read before."""
+    lying = {(target._ptr, target._spec) for target in targets}
+    sharing: dict[int, list[Tensor]] = {}
+    for target in targets:
+        sharing.setdefault(id(target._buffer), []).append(target)
+    return [
+        _copy(each) if isinstance(each, Tensor) and id(each._buffer) in sharing
+        and (each._ptr, each._spec) not in lying and any_overlap(each, sharing[id(each._buffer)]) else each
+        for each in operands
+    ]  # fmt: skip
+
+
 def _copy(tensor: Tensor) -> Tensor:
-    """The same values for the same gradients, in memory of their own."""
-    with tracing(None), no_grad():
-        copy: Tensor = tensor.clone()  # type: ignore[attr-defined]
+    """The same values for the same gradients, in memory of their own, where they lie as they did."""
+    copy = copy_lying_as(tensor._spec, tensor)
     copy._requires_grad, copy._edge = tensor._requires_grad, edge_of(tensor)
     return copy
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from brasa._state import STATE
 from brasa.ir.errors import GradientError
-from brasa.runtime import allocate
-from brasa.tensors.tensor import Tensor, array_of, make, type_text
+from brasa.tensors.tensor import Tensor, copy_lying_as, make, type_text
 
 
 class Hooks(NamedTuple):
@@ -53,11 +52,7 @@ class Packed:
 def _like(found: Tensor, spec: Any, requires_grad: bool, edge: Any) -> Tensor:
     """The values with the strides and the place in the graph that the kept tensor had."""
     assert found._buffer is not None
-    made = make(found._buffer, found._spec, found._ptr)
-    if found._spec is not spec:
-        span = 1 + sum((size - 1) * step for size, step in zip(spec.shape, spec.strides, strict=True))
-        made = make(allocate(max(0, span) * spec.dtype.itemsize), spec)
-        array_of(made)[...] = array_of(found)
+    made = make(found._buffer, spec, found._ptr) if found._spec is spec else copy_lying_as(spec, found)
     made._requires_grad, made._edge = requires_grad, edge
     return made
 

@@ -327,6 +327,14 @@ def array_of(tensor: Tensor) -> np.ndarray[Any, Any]:
     return array_over(tensor._ptr, tensor._spec, tensor._buffer)
 
 
+def copy_lying_as(spec: Spec, values: Tensor) -> Tensor:
+    """The values in memory of their own, with the strides of the spec; no gradients flow through the copy."""
+    span = 1 + sum((size - 1) * step for size, step in zip(spec.shape, spec.strides, strict=True))
+    made = make(allocate(max(0, span) * spec.dtype.itemsize), spec)
+    array_of(made)[...] = array_of(values)
+    return made
+
+
 def _rebuild(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
     tensor = copied(array)
     tensor.__class__ = kind

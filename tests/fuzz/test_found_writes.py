@@ -66,3 +66,16 @@ def test_a_program_has_what_eager_mode_has_lost_for_backward() -> None:
             seed=20375,
         )
     )
+
+
+def test_what_is_written_is_read_before_in_another_order() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x3", ("m", 4), "float32"),),
+            setup=(),
+            body=("v4 = x3.permute((1, 0))", "v5 = x3 * round(x3.sum().item(), 2)", "v4[1:] = v4[:-1]"),
+            outputs=(),
+            sizes=({"m": 7},),
+            seed=40373,
+        )
+    )

@@ -70,6 +70,36 @@ def with_gradients():
     return call, [state, weight], brasa.ones(4)
 
 
+def with_gradients_of_turned_memory():
+    """As above, where what was there does not lie row-major."""
+    state, weight = brasa.tensor(numbers(3, 4)).T, brasa.tensor(numbers(4, 3, seed=1), requires_grad=True)
+
+    def call(x):
+        loss = (state * x * weight).sum()
+        shown = loss.item()
+        state[1:].mul_(2.0)
+        again = state.sum().item()
+        loss.backward()
+        return weight.grad.clone(), shown, again
+
+    return call, [state, weight], brasa.ones(3)
+
+
+def moved_along():
+    """What is written is read from the same memory, by a tensor that shows it in another order."""
+    state = brasa.tensor(numbers(4, 4))
+
+    def call(x):
+        turned = state.T
+        shown = (turned * x).sum().item()
+        turned[1:] = turned[:-1]
+        state.sub_(1.0)
+        state.copy_(turned)
+        return shown, state.sum()
+
+    return call, [state], brasa.ones(4)
+
+
 def flat_parameters():
     """Parameters that are parts of one vector, which an optimiser changes as a whole."""
     flat = brasa.tensor(numbers(6))
@@ -93,7 +123,13 @@ def plain(value):
     return tuple(map(plain, value)) if isinstance(value, tuple | list) else value
 
 
-@pytest.mark.parametrize("make", [overlapping, apart, through_arguments, with_gradients, flat_parameters])
+MAKERS = [
+    overlapping, apart, through_arguments, with_gradients, with_gradients_of_turned_memory, moved_along,
+    flat_parameters,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("retrace", [False, True])
 def test_is_as_in_eager_mode(make, retrace, request):
     if retrace:
