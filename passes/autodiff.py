@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from brasa.ir.dim import Size
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph, Kind, Node, graph_of, item_types, located, topological, unseen
 from brasa.ir.ops.control import again, call, custom, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.source import full_like, make_input
+from brasa.ir.sizes import substitute_graph
 from brasa.ir.types import TensorType, TupleType
 from brasa.passes.nested_gradients import nested_gradients
 from brasa.passes.recompute import Twins
@@ -58,11 +60,14 @@ def _expanded(graph: Graph, again: Container[Node]) -> Graph:
     return Graph(graph.name, graph.inputs, tuple(program.nodes), outputs, graph.updates)
 
 
-def are_reached(outputs: Sequence[Node], values: Sequence[Node]) -> tuple[bool, ...]:
-    """Whether a gradient of the outputs reaches each of the values: what has none on a tape has no gradient, not 0."""
+def are_reached(outputs: Sequence[Node], values: Sequence[Node], sizes: Mapping[str, Size]) -> tuple[bool, ...]:
+    """Whether a gradient of the outputs reaches each of the values: what has none on a tape has no gradient, not 0.
+
+    sizes: what names of sizes have turned out to be.
+    """
     together = (*outputs, *values)
     inputs = [node for node in topological(together) if node.op.name == "input"]
-    held = graph_of("reach", inputs, together)
+    held = substitute_graph(graph_of("reach", inputs, together), sizes)
     graph = _expanded(held, held.nodes)
     ends, by = graph.outputs[: len(outputs)], graph.outputs[len(outputs) :]
     found = differentiate(Growing(graph.inputs, graph.nodes), ends, [full_like(end, 1) for end in ends], by, whole=True)

@@ -28,7 +28,7 @@ def backward(
     """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
     seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
     nodes = tuple(capture.node_of(root) for root in roots)
-    found = _solved(capture, ("leaves", nodes), lambda: leaves_of(nodes, capture.leaves, capture.bindings))
+    found = _solved(capture, ("leaves", nodes), lambda: leaves_of(capture, nodes))
     given = [inputs] if isinstance(inputs, Tensor) else inputs
     wanted = found if inputs is None else tuple(map(capture.node_of, given))
     for leaf, grad in zip(wanted, _gradients(capture, nodes, seeds, wanted, create_graph), strict=True):
@@ -57,8 +57,7 @@ def grad(
     """autograd.grad() inside the program."""
     seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
     nodes, wanted = (tuple(map(capture.node_of, tensors)) for tensors in (roots, inputs))
-    bindings = capture.bindings
-    used = _solved(capture, ("used", nodes, wanted), lambda: used_of(nodes, wanted, capture.leaves, bindings))
+    used = _solved(capture, ("used", nodes, wanted), lambda: used_of(capture, nodes, wanted))
     by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
     grads = map(through_leaf_hooks, by.values(), _gradients(capture, nodes, seeds, tuple(by), create_graph))
     found = dict(zip(by, grads, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brasa.execution.tape import Edge, edge_of
 from brasa.ir.graph import Node, topological
@@ -14,22 +14,21 @@ from brasa.passes.autodiff import are_reached
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError
 
+if TYPE_CHECKING:
+    from brasa.capture.follow import Capture
 
-def leaves_of(
-    nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
-) -> tuple[Node, ...]:  # fmt: skip
+
+def leaves_of(capture: Capture, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Those of the leaves that gradients of the nodes get to; CaptureError where these go on outside the program."""
-    if any(_comes_from_tape(node, bindings) for node in topological(nodes)):
+    if any(_comes_from_tape(node, capture.bindings) for node in topological(nodes)):
         raise CaptureError("a backward that goes on outside the compiled function")
-    return tuple(compress(leaves, _are_reached(nodes, tuple(leaves), leaves)))
+    return tuple(compress(capture.leaves, _are_reached(capture, nodes, tuple(capture.leaves))))
 
 
-def used_of(
-    nodes: tuple[Node, ...], wanted: tuple[Node, ...], leaves: Mapping[Node, Tensor], bindings: Mapping[Node, Any]
-) -> tuple[bool, ...]:  # fmt: skip
+def used_of(capture: Capture, nodes: tuple[Node, ...], wanted: tuple[Node, ...]) -> tuple[bool, ...]:
     """Of each wanted value whether gradients of the nodes get there; CaptureError where only the tape can tell."""
-    used = _are_reached(nodes, wanted, leaves)
-    if any(not each and _comes_from_tape(node, bindings) for node, each in zip(wanted, used, strict=True)):
+    used = _are_reached(capture, nodes, wanted)
+    if any(not each and _comes_from_tape(node, capture.bindings) for node, each in zip(wanted, used, strict=True)):
         raise CaptureError("a gradient by a value that was computed outside the compiled function, or before a cut")
     return used
 
@@ -39,13 +38,11 @@ def _comes_from_tape(node: Node, bindings: Mapping[Node, Any]) -> bool:
     return isinstance(bound, Tensor) and not bound.is_leaf and node.op.name == "input"
 
 
-def _are_reached(
-    nodes: tuple[Node, ...], values: tuple[Node, ...], leaves: Mapping[Node, Tensor]
-) -> tuple[bool, ...]:  # fmt: skip
+def _are_reached(capture: Capture, nodes: tuple[Node, ...], values: tuple[Node, ...]) -> tuple[bool, ...]:
     """Whether gradients of the nodes get to each value. What reads another gradient need not depend on all it reads."""
-    behind = _behind(nodes, leaves)
+    behind = _behind(nodes, capture.leaves)
     if any(node.op.name == "gradient" for node in behind):
-        return are_reached(nodes, values)
+        return are_reached(nodes, values, capture.scope.known)
     return tuple(value in behind for value in values)
 
 

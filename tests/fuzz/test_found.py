@@ -334,6 +334,23 @@ def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> 
     )
 
 
+def test_gradients_of_a_gradient_beside_a_column_that_was_broadcast() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 1), "float32", True), Input("x1", (2, "n", "m"), "float32")),
+            setup=(),
+            body=(
+                "v1 = brasa.hypot(x1, x0)",
+                "v2, = brasa.autograd.grad(total(x0), (x0,), create_graph=True)",
+                "v3, = brasa.autograd.grad(total(x0, v2, v1), (x0,))",
+            ),
+            outputs=("v3",),
+            sizes=({"n": 8, "m": 4}, {"n": 1, "m": 4}),
+            seed=40003,
+        )
+    )
+
+
 def test_the_sign_of_nan_is_anyones() -> None:
     assert_one_answer(
         Program(
