@@ -204,7 +204,10 @@ class Chain:
                     writer.assign(sums, product.multiply_add(left, right[place[1]], sums[place]), place)
         put = partial(self._put_tile, row, column, sums, masks)
         keep = partial(self._keep_tile, row, column, sums)
-        writer.either(self._is_last, put if self.is_direct else keep, keep)
+        if self.is_direct:
+            writer.either(self._is_last, put, keep)
+        else:
+            keep()
 
     def _read_right(self, right: Local, chunk: Size, seen: Index, column: Size, masks: Local | None) -> None:
         """Read the vectors of rhs that a step multiplies with."""
