@@ -7,7 +7,8 @@ expressions; `leaf` wraps an index for them and `Ranges.fold` reads what they re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from operator import add, mul, sub
+from typing import TypeAlias, cast
 
 from brasa.ir import dim
 from brasa.ir.dim import Atom, Compound, Dim, Monomial, Size
@@ -130,12 +131,22 @@ class Ranges:
             return None if extent is None else extent - 1
         if atom.function == "%":
             return (None if varies(atom.rhs) else atom.rhs - 1) if upper else 0
-        if atom.function == "//" and self.is_natural(atom.lhs):
-            most = self._bound(atom.lhs, upper=True) if upper else 0
-            return None if most is None else dim.floor_divide(most, atom.rhs)
+        if atom.function == "//" and ((natural := self.is_natural(atom.lhs)) or isinstance(atom.rhs, int)):
+            bound = 0 if natural and not upper else self._bound(atom.lhs, upper=upper)
+            return None if bound is None else dim.floor_divide(bound, atom.rhs)
         if atom.function == "min" and upper:
             return self._bound(atom.lhs, upper=True)
         return None
+
+    def shortage(self, atom: Compound) -> Size:
+        """How often the divisor must be added to a dividend, for it not to be negative.
+
+        What a number divides has lost its multiples of that number: (5 - i) // 5 is 1 + (-i) // 5.
+        """
+        if atom.function not in ("//", "%") or not isinstance(atom.rhs, int) or self.is_natural(atom.lhs):
+            return 0
+        least = self._bound(atom.lhs, upper=False)
+        return 0 if least is None else dim.ceil_divide(-least, atom.rhs)
 
     def quotient(self, lhs: Size, rhs: Size) -> Size:
         """lhs // rhs, neither negative; what an empty extent divides is in a loop that never runs."""
@@ -166,21 +177,9 @@ class Ranges:
     def fold(self, expr: Expr) -> Size:
         """The index that an expression over leaves stands for."""
         if expr.op in ("index", "const"):
-            size: Size = expr.attr
-            return size
-        lhs, rhs = (self.fold(arg) for arg in expr.args)
-        match expr.op:
-            case "add":
-                return lhs + rhs
-            case "sub":
-                return lhs - rhs
-            case "mul":
-                return lhs * rhs
-            case "quotient":
-                return self.quotient(lhs, rhs)
-            case "modulo":
-                return self.remainder(lhs, rhs)
-        raise ValueError(f"{expr.op} in an index")
+            return cast(Size, expr.attr)
+        made = {"add": add, "sub": sub, "mul": mul, "quotient": self.quotient, "modulo": self.remainder}[expr.op]
+        return cast(Size, made(*map(self.fold, expr.args)))
 
 
 def rejoined(size: Size) -> Size:

@@ -217,15 +217,11 @@ class Writer(KernelBuilder):
     def _atom(self, atom: Atom) -> Expr:
         if isinstance(atom, str):
             return self._variables[atom]
-        lhs, rhs = self.expr(atom.lhs), self.expr(atom.rhs)
-        match atom.function:
-            case "//":
-                return lhs // rhs
-            case "%":
-                return lhs % rhs
-            case "min":
-                return kernel.minimum(lhs, rhs)
-        return kernel.maximum(lhs, rhs)
+        more = self.ranges.shortage(atom)
+        lhs, rhs = self.expr(atom.lhs + more * atom.rhs), self.expr(atom.rhs)
+        if atom.function == "//":
+            return lhs // rhs if more == 0 else lhs // rhs - self.expr(more)
+        return {"%": Expr.__mod__, "min": kernel.minimum, "max": kernel.maximum}[atom.function](lhs, rhs)
 
     def condition(self, expr: Expr) -> Expr:
         """A truth value over leaves as an expression, decided where bounds decide it."""

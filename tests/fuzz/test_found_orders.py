@@ -1,4 +1,4 @@
-"""What the fuzzer has found in how operands lie, which the order of a product hangs on."""
+"""What the fuzzer has found in how operands lie, which the order of a product hangs on, and in finding elements."""
 
 from tests.fuzz.judging import assert_one_answer
 from tests.fuzz.program import Input, Program
@@ -26,5 +26,21 @@ def test_the_order_of_a_product_of_what_is_flipped() -> None:
             outputs=("v1",),
             sizes=({"n": 7},),
             seed=20868,
+        )
+    )
+
+
+def test_what_runs_backwards_is_found_in_joint_axes() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32"),),
+            setup=(),
+            body=(
+                "v1 = nn.functional.unfold(fit(x0, 2, 3, 6, 6), 2)",
+                "v2 = nn.functional.pad(fit(v1, 1, 100), (5, 5), 'reflect')",
+            ),
+            outputs=("v2",),
+            sizes=({"n": 3, "m": 17},),
+            seed=41098,
         )
     )

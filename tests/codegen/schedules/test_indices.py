@@ -15,7 +15,7 @@ from brasa.codegen.schedules.indices import (
     variable,
 )
 from brasa.codegen.schedules.products import Blocks, Tiles, blocks, tiles
-from brasa.ir.dim import Size, evaluate, symbol
+from brasa.ir.dim import Compound, Size, atoms, evaluate, symbol
 
 I, J, K = variable("i"), variable("j"), variable("k")
 H, W, N = symbol("h"), symbol("w"), symbol("n")
@@ -50,6 +50,14 @@ def test_bounds(ranges: Ranges) -> None:
     assert not ranges.is_natural(K - 1)
     assert ranges.is_natural(H - 4 - I)
     assert not ranges.is_natural(H - 5 - I - J)
+
+
+def test_what_must_be_added_so_that_only_natural_numbers_are_divided(ranges: Ranges) -> None:
+    for dividend in (65 - K, 40 - K, K - 9):
+        (atom,) = (atom for atom in atoms(ranges.quotient(dividend, 5)) if isinstance(atom, Compound))
+        least = min(evaluate(atom.lhs, {"%k": k}) for k in range(64))
+        assert least < 0 <= least + 5 * ranges.shortage(atom) < 5
+    assert ranges.shortage(Compound("//", K, 5)) == 0
 
 
 def test_a_quotient_and_its_remainder_join_again(ranges: Ranges) -> None:

@@ -51,6 +51,27 @@ def test_dense_operands_are_walked_as_one_axis() -> None:
     exact(text, floats(5, 3, 8), floats(5, 3, 8))
 
 
+@pytest.mark.parametrize("count", [1, 5, 15, 16])
+def test_what_runs_backwards_through_joint_axes_is_found_by_division(count: int) -> None:
+    """15 - i lies in column (15 - i) % 5 of row 3 - (i + 4) // 5; a normal form makes 3 + (-i) // 5 of the row."""
+    text = region(
+        f" %0: f32[2,4,3,5] = permute(x, axes=[0, 2, 1, 3])\n %1: f32[120] = reshape(%0, shape=[120])\n"
+        f" %2: f32[{count}] = slice(%1, starts=[15], sizes=[{count}], steps=[-1])\n return %2",
+        inputs="x: f32[2,3,4,5]", results=[f"f32[{count}]"],
+    )  # fmt: skip
+    exact(text, floats(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("rows", [3, 4, 17])
+def test_what_runs_backwards_through_joint_axes_of_unknown_size(rows: int) -> None:
+    text = region(
+        " %0: f32[n,3,5] = permute(x, axes=[1, 0, 2])\n %1: f32[n*15] = reshape(%0, shape=[n*15])\n"
+        " %2: f32[n*15] = slice(%1, starts=[n*15-1], sizes=[n*15], steps=[-1])\n return %2",
+        inputs="x: f32[3,n,5]", results=["f32[n*15]"],
+    )  # fmt: skip
+    exact(text, floats(3, rows, 5))
+
+
 @pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u32", "u64"])
 def test_arithmetic_in_every_dtype_is_exact(dtype: str) -> None:
     """Half precision is computed in float32 and rounded once per op."""
