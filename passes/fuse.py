@@ -57,7 +57,7 @@ class _Fusion:
             self.add_alone(outputs[0])
             return
         nodes = sorted(group.spaces, key=self.flow.order.__getitem__)
-        region = build_region(_name(nodes), group, outputs, self.kept)
+        region = build_region(region_name(nodes), group, outputs, self.kept)
         with located(_main_node(nodes).where):
             self.values.update(zip(outputs, self.add_region(region), strict=True))
 
@@ -113,6 +113,7 @@ def _main_node(nodes: Sequence[Node]) -> Node:
     return next(heavy, nodes[-1])
 
 
-def _name(nodes: Sequence[Node]) -> str:
+def region_name(nodes: Sequence[Node]) -> str:
+    """What a region of these nodes is called."""
     names = list(dict.fromkeys(node.op.name for node in nodes if node.op.name not in ("cast", "select")))
     return "_".join(names[:4] or [nodes[0].op.name])

@@ -19,6 +19,10 @@ from brasa.passes.flow import Flow, Read, leaves, restores, seen_through, stands
 Space: TypeAlias = Literal["domain", "reduced", "inside"]
 
 _SUMS = (Kind.CONTRACT, Kind.WINDOW, Kind.REDUCE)
+_KERNELS: Mapping[str, str] = {
+    "map": "a map", "rows": "a reduction", "contract": "a product", "window": "a window", "cumulate": "a running sum",
+    "scatter": "a scatter", **{form: f"the kernel of {kind.name.lower()}" for kind, form in LONE.items()},
+}  # fmt: skip
 _MOST_NODES = 120
 _MOST_INSIDE = 8  # nodes that may be computed again for each element that reads them
 _LONG_ROW = 1 << 14  # elements of a domain that is reduced to one number: too many for one thread
@@ -106,8 +110,8 @@ class Grouping:
         producers = dict.fromkeys(self.group_of[read.base] for read in self.flow.reads[node])
         self.dependencies.add(group, producers)
         for producer in sorted(producers, key=self._rank) if self.join else ():
-            joined = self._joined(producer, group)
-            if joined is not None:
+            joined = self.joined(producer, group)
+            if isinstance(joined, Group):
                 self._replace((producer, group), joined)
                 group = joined
 
@@ -115,11 +119,18 @@ class Grouping:
         """Results of sums of products take what follows first: it costs them nothing. Else the nearest goes first."""
         return group.form not in ("contract", "window"), group.form != "rows", -self._last(group)
 
-    def _joined(self, producer: Group, consumer: Group) -> Group | None:
+    def joined(self, producer: Group, consumer: Group) -> Group | str:
+        """A group and one that reads its values as one; or what keeps them apart."""
         edges = [read for node in consumer.spaces for read in self.flow.reads[node] if read.base in producer.spaces]
-        joined = join(producer, consumer, edges, self.flow) if self._meet(producer, consumer) else None
-        if joined is None or self._reads_what_it_overwrites(joined) or self._has_detour(producer, consumer):
-            return None
+        if not self._meet(producer, consumer):
+            return "they run at different times: a checkpoint computes one of them again"
+        joined = join(producer, consumer, edges, self.flow)
+        if isinstance(joined, str):
+            return joined
+        if self._reads_what_it_overwrites(joined):
+            return "the result would have to be copied into the input that it overwrites"
+        if self._has_detour(producer, consumer):
+            return "a third kernel, which needs the first, must run before the second"
         return joined
 
     def _meet(self, first: Group, second: Group) -> bool:
@@ -198,26 +209,32 @@ def unite(first: Group, second: Group) -> Group | None:
     return _checked(first, {**first.spaces, **second.spaces})
 
 
-def join(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) -> Group | None:
-    """The two groups as one, where a form allows all that the consumer reads of the producer; else None."""
+def join(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) -> Group | str:
+    """The two groups as one, where a form allows all that the consumer reads of the producer; else why not."""
     forms = (producer.form, consumer.form)
-    if "alone" in forms or producer.closed or (consumer.closed and producer.form != "map"):
-        return None
+    if "alone" in forms:
+        return "loops, branches and what the host computes take and leave values in memory"
+    if producer.closed or (consumer.closed and producer.form != "map"):
+        return f"{_KERNELS[producer.form if producer.closed else consumer.form]} takes nothing more in"
+    if len(producer.spaces) + len(consumer.spaces) > _MOST_NODES:
+        return f"together they have more than {_MOST_NODES} operations"
+    elsewhere = "its elements are read elsewhere than where they are computed, or several times"
     if forms == ("rows", "rows"):
         if (producer.domain, producer.axes) != (consumer.domain, consumer.axes):
-            return None
+            return "they reduce different axes"
         joined = _checked(consumer, {**producer.spaces, **consumer.spaces})
-        return joined if joined is not None and _reads_fit(joined, edges) else None
+        return joined if joined is not None and _reads_fit(joined, edges) else elsewhere
     if "map" not in forms:
-        return None
+        return f"{_KERNELS[producer.form]} and {_KERNELS[consumer.form]} have loops of their own"
     guest, host = (producer, consumer) if producer.form == "map" else (consumer, producer)
     for space in _guest_spaces(guest, host):
         joined = _checked(host, {**host.spaces, **_moved(guest, space)})
         if joined is not None and _reads_fit(joined, edges):
             return joined
     if guest is producer and _fits_inside(producer, consumer, edges, flow):
-        return _checked(consumer, {**_moved(producer, "inside"), **consumer.spaces})
-    return None
+        joined = _checked(consumer, {**_moved(producer, "inside"), **consumer.spaces})
+        return joined or elsewhere
+    return elsewhere
 
 
 def _checked(host: Group, spaces: dict[Node, Space]) -> Group | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from brasa.capture.compiled import CompiledFunction
@@ -15,6 +16,7 @@ from brasa.capture.words import constraints, readable
 from brasa.ir.errors import ArgumentError
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import graph_symbols
+from brasa.passes.borders import Border, borders
 
 Way = Literal["not called yet", "followed", "sealed"]
 _MEANING: dict[Way, str] = {
@@ -22,7 +24,7 @@ _MEANING: dict[Way, str] = {
     "followed": "followed: Python runs on every call, the work of its tensors is compiled",
     "sealed": "sealed: its guard is compared, then machine code runs without Python",
 }
-_GUARDS_SHOWN = 5
+_GUARDS_SHOWN = _BORDERS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class ProgramFacts:
 
     constraints: tuple[str, ...]
     segments: tuple[Graph, ...]
+
+    @cached_property
+    def borders(self) -> tuple[Border, ...]:
+        """What lies in memory between two kernels, and why they are not one: the largest values first."""
+        return tuple(border for segment in self.segments for border in borders(segment))
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,9 @@ class Explanation:
                 yield f"    any {', '.join(map(readable, sizes))}"
             if program.constraints:
                 yield f"    where {' and '.join(program.constraints)}"
+            yield from (f"    {border}" for border in program.borders[:_BORDERS_SHOWN])
+            if (rest := len(program.borders) - _BORDERS_SHOWN) > 0:
+                yield f"    and {rest} smaller values between kernels (.programs[{number - 1}].borders)"
         yield from (f"  compiled again: {turn}" for turn in self.turns)
         yield from (f"  followed again: {change}" for change in self.changes)
 

@@ -102,6 +102,16 @@ def test_guards_are_listed_with_what_they_cost() -> None:
     assert brasa.explain(compiled).changes[1:] == (f"scale was 2.0 and is 7.0 (read at test_explain.py:{line})",)
 
 
+def test_what_lies_between_kernels() -> None:
+    compiled = brasa.compile(lambda x, w: brasa.softmax(x @ w, 1))
+    compiled(brasa.ones(3, 4), brasa.ones(4, 5))
+    (program,) = brasa.explain(compiled).programs
+    (border,) = program.borders
+    assert border.reason == "a product and a reduction have loops of their own"
+    assert border.where.startswith("test_explain.py:")
+    assert f"\n    {border}" in str(brasa.explain(compiled))
+
+
 def test_branches_are_named_with_their_lines() -> None:
     compiled = brasa.compile(branching)
     for n in (3, 9, 4):
