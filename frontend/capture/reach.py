@@ -65,7 +65,8 @@ def run_from(
         tensor._requires_grad, tensor._edge = state
     edges = list(map(edge_of, written))
     results = run()
-    for tensor, edge, end in zip(written, edges, ends, strict=True):
-        if not end:
-            tensor._requires_grad, tensor._edge = edge is not None, edge
+    landed = results[len(results) - len(written) :]  # other tensors over that memory, where it was computed here
+    for tensor, edge, end, result in zip(written, edges, ends, landed, strict=True):
+        state = (result._requires_grad, result._edge) if end else (edge is not None, edge)
+        tensor._requires_grad, tensor._edge = state
     return results

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brasa.execution.tape import edge_of
+from brasa.execution.tape import copied
 from brasa.ir.graph import Node
-from brasa.tensors.tensor import Tensor, copy_lying_as
+from brasa.tensors.tensor import Tensor
 
 
 def overlap(one: Tensor, other: Tensor) -> bool:
@@ -40,7 +40,7 @@ def keep_old(bindings: dict[Node, Any], targets: Sequence[Tensor]) -> None:
         id(bound): bound for bound in bindings.values()
         if isinstance(bound, Tensor) and any(overlap(bound, target) for target in targets)
     }  # fmt: skip
-    copies = {number: _copy(bound) for number, bound in stale.items()}
+    copies = {number: copied(bound) for number, bound in stale.items()}
     bindings.update({node: copies[id(bound)] for node, bound in bindings.items() if id(bound) in copies})
 
 
@@ -51,17 +51,10 @@ def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:
     for target in targets:
         sharing.setdefault(id(target._buffer), []).append(target)
     return [
-        _copy(each) if isinstance(each, Tensor) and id(each._buffer) in sharing
+        copied(each) if isinstance(each, Tensor) and id(each._buffer) in sharing
         and (each._ptr, each._spec) not in lying and any_overlap(each, sharing[id(each._buffer)]) else each
         for each in operands
     ]  # fmt: skip
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    """The same values for the same gradients, in memory of their own, where they lie as they did."""
-    copy = copy_lying_as(tensor._spec, tensor)
-    copy._requires_grad, copy._edge = tensor._requires_grad, edge_of(tensor)
-    return copy
 
 
 def any_overlap(tensor: Tensor, others: Iterable[Any]) -> bool:

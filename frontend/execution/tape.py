@@ -18,7 +18,7 @@ from brasa.ir.graph import Graph
 from brasa.passes import partial_vjp_graph, split, split_for_some, vjp_graph
 from brasa.runtime import allocate, settings
 from brasa.tensors.spec import Spec
-from brasa.tensors.tensor import Tensor, make, unread, zero_filled
+from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread, zero_filled
 
 # What PyTorch calls the gradients of functions that have other names here.
 _NAMES = {
@@ -210,6 +210,13 @@ def edge_of(value: Any) -> Edge | None:
     return value._edge
 
 
+def copied(tensor: Tensor) -> Tensor:
+    """The same values for the same gradients, in memory of their own, where they lie as they did."""
+    copy = copy_lying_as(tensor._spec, tensor)
+    copy._requires_grad, copy._edge = tensor._requires_grad, edge_of(tensor)
+    return copy
+
+
 class GradientPlan:
     """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward."""
 
@@ -229,6 +236,8 @@ class GradientPlan:
             i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
         )
         self.keeps = bool(self.places or self.again_places)
+        read_later = {index for role, index in self.places if role == "input"} | set(self.again_places)
+        self.overwritten = read_later & set(dict(graph.updates).values())  # operands that are read again, as they were
         self.reads_alike = self.places == tuple(("input", place) for place in self.again_places)
         self.more = len(parts.forward.outputs) != 1 or not self.differentiable[0] or not self.forward.simple
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
@@ -236,12 +245,15 @@ class GradientPlan:
     def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
         """Run the graph on eager operands of these specs (None for numbers) and put it on the tape; its outputs."""
         bound = self.forward.bind(specs)
+        before = operands
+        if self.overwritten:
+            before = [copied(each) if i in self.overwritten else each for i, each in enumerate(operands)]
         outputs = self.launch(bound, operands)
         own = bound.specs if self.forward.simple else [output._spec for output in outputs]
         edges = [operands[i]._edge or edge_of(operands[i]) if i >= 0 else None for i in self.wanted_places]
         node = FunctionNode(self, name, edges, specs, own)
         if self.keeps:
-            node.keep(operands, outputs)
+            node.keep(before, outputs)
         for index, differentiable in enumerate(self.differentiable):
             if differentiable:
                 output = outputs[index]

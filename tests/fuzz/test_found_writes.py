@@ -79,3 +79,20 @@ def test_what_is_written_is_read_before_in_another_order() -> None:
             seed=40373,
         )
     )
+
+
+def test_what_is_written_after_a_value_was_looked_at_goes_on_the_tape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v10, v11, = brasa.autograd.grad(total(x1, x1), (x1, x1,), allow_unused=True)",
+                "v12 = x1 * float(x1.mean())",
+                "v11.mul_(x1)",
+            ),
+            outputs=("v11",),
+            sizes=({"n": 8, "m": 3},),
+            seed=30962,
+        )
+    )

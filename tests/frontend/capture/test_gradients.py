@@ -156,3 +156,44 @@ def test_a_gradient_that_is_an_argument(way: str) -> None:
         for rows in (3, 5):
             x, given = brasa.rand(rows, 2, requires_grad=True), brasa.rand(rows, 2)
             assert compiled(x, given).tolist() == function(x, given).tolist()
+
+
+def argument_written(v: Tensor, x: Tensor) -> Tensor:
+    return v.mul_(x)
+
+
+def written_after_a_look(v: Tensor, x: Tensor) -> Tensor:
+    made = v.detach() * 1
+    if made.sum() > 1000:
+        return made
+    made.mul_(x)
+    return made
+
+
+def written_twice_after_looks(v: Tensor, x: Tensor) -> Tensor:
+    made = v * 1
+    if made.sum() > 1000:
+        return made
+    made.mul_(x)
+    if made.sum() > 1000:
+        return made
+    made[0].add_(x[1] * x[2])
+    return made
+
+
+@pytest.mark.parametrize("function", [argument_written, written_after_a_look, written_twice_after_looks])
+def test_what_a_program_overwrites_has_the_gradients_of_what_it_was(function) -> None:
+    """The gradient of v * x by x is v, also where the product takes v's place."""
+    v, x = np.float32([3, -2, 5]), np.float32([2, 7, -4])
+    more = np.float32([0, x[2], x[1]]) * (function is written_twice_after_looks)
+    for way in (function, brasa.compile(function)):
+        for _ in range(2):
+            by = leaf(*x)
+            made = way(brasa.tensor(v), by)
+            assert made.requires_grad
+            made.sum().backward(retain_graph=True)
+            np.testing.assert_array_equal(by.grad.numpy(), v + more)
+            weight = brasa.ones(3, requires_grad=True)
+            (first,) = brasa.autograd.grad(made, by, weight, create_graph=True)
+            (by_weight,) = brasa.autograd.grad(first.sum(), weight)
+            np.testing.assert_array_equal(by_weight.numpy(), v + np.float32([more.sum(), 0, 0]))
