@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import reduce
 
 from brasa.codegen.schedules.chain import Chain, tile_shape
 from brasa.codegen.schedules.convolution import Convolution
@@ -124,7 +125,8 @@ class PlaneConvolution(Convolution):
         each = let("members_each", dim.ceil_divide(slices, dim.largest(count, 1)), 2 * _POSITIONS + 1)
         for lanes in (2 * LANES, LANES) if self._skips else ():
             powers = [2**i for i in range(1, lanes.bit_length())]
-            unit = dim.product(1 + dim.smallest(dim.remainder(self.width, n), 1) for n in powers)
+            dividing = (n * (1 - dim.smallest(dim.remainder(self.width, n), 1)) for n in powers)
+            unit = let("unit", dim.floor_divide(lanes, reduce(dim.largest, dividing, 1)), lanes + 1)
             rest = dim.remainder(each, unit)
             each = let("members_each", each - rest * dim.smallest(dim.floor_divide(each, unit), 1), 2 * _POSITIONS + 1)
         count = let("slice_blocks", dim.ceil_divide(slices, dim.largest(each, 1)))

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from brasa import runtime
 from brasa.execution.checking import checked_code, checked_pipeline, code_difference, numbers_of
 from brasa.execution.failing import failing_index
+from brasa.execution.roomy import roomy
 from brasa.execution.stages import Choose, Stages
 from brasa.execution.tuning import Tuner, tuner_for
 from brasa.execution.user_passes import Passes, passed
@@ -77,6 +78,7 @@ def forget_executables() -> None:
         _executables.clear()
 
 
+@roomy
 def _load_or_compile(graph: Graph, text: str, places: tuple[str, ...], tuner: Tuner | None) -> Executable:
     """On disk, checks say by the number of a node where they stand: a program outlives changes of other lines."""
     LOADED.append(graph.name)
