@@ -286,7 +286,7 @@ def _divide(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:
     zero, one = constant_of(0, x.type, x.lanes), constant_of(1, x.type, x.lanes)
     signed = dtype.kind == "int"
     code = f"{'s' if signed else 'u'}{name}"
-    if y.number is not None and y.number not in (0, -1):
+    if y.positive or (y.number is not None and y.number not in (0, -1)):
         return writer.pure(x.type, x.lanes, f"{code} {x}, {y.text}", x, y)
     is_zero = writer.pure("i1", y.lanes, f"icmp eq {y}, {zero.text}", y)
     safe = _choose(writer, is_zero, one, y)
@@ -352,7 +352,9 @@ def _extremum(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Valu
     if dtype.kind == "float":
         return _float_extremum(writer, op, x, y)
     name = ("s" if dtype.kind == "int" else "u") + op[:3]
-    return writer.call(f"llvm.{name}.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, y)
+    made = writer.call(f"llvm.{name}.{suffix(x.type, x.lanes)}", x.type, x.lanes, x, y)
+    made.positive = any(each.positive or (each.number or 0) > 0 for each in (x, y)) and op == "maximum"
+    return made
 
 
 def _float_extremum(writer: Writer, op: str, x: Value, y: Value) -> Value:

@@ -36,7 +36,7 @@ class Captures:
             offset = self.bytes
             self.bytes += 8 * outside.lanes
             self.passed.append((offset, outside))
-            inside = Value(f"%in.{outside.text[1:]}", outside.type, outside.lanes)
+            inside = Value(f"%in.{outside.text[1:]}", outside.type, outside.lanes, positive=outside.positive)
             place = f"%captured.{offset}"
             self.writer.allocations += [
                 f"{place} = getelementptr i8, ptr %captured, i64 {offset}",

@@ -22,6 +22,7 @@ class Value:
 
     type: of one lane. depth: of the innermost scope it depends on, 0 for the function itself. number: a constant's;
     numbers: those of a constant whose lanes differ. multiple: what the value is known to be a multiple of.
+    positive: whether it is known to be above 0.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Value:
     number: Number | None = None
     numbers: tuple[Number, ...] | None = None
     multiple: int = 1
+    positive: bool = False
 
     @property
     def full_type(self) -> str:

@@ -125,8 +125,8 @@ class PlaneConvolution(Convolution):
         each = let("members_each", dim.ceil_divide(slices, dim.largest(count, 1)), 2 * _POSITIONS + 1)
         for lanes in (2 * LANES, LANES) if self._skips else ():
             powers = [2**i for i in range(1, lanes.bit_length())]
-            dividing = (n * (1 - dim.smallest(dim.remainder(self.width, n), 1)) for n in powers)
-            unit = let("unit", dim.floor_divide(lanes, reduce(dim.largest, dividing, 1)), lanes + 1)
+            dividing: list[Size] = [n * (1 - dim.smallest(dim.remainder(self.width, n), 1)) for n in powers]
+            unit = let("unit", dim.floor_divide(lanes, reduce(dim.largest, [1, *dividing])), lanes + 1)
             rest = dim.remainder(each, unit)
             each = let("members_each", each - rest * dim.smallest(dim.floor_divide(each, unit), 1), 2 * _POSITIONS + 1)
         count = let("slice_blocks", dim.ceil_divide(slices, dim.largest(each, 1)))
