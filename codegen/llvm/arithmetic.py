@@ -253,7 +253,11 @@ def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Line
 
 
 def _multiply(writer: Writer, x: Linear, y: Linear) -> Linear:
-    """The product of two forms of one lane: term by term while that is short."""
+    """The product of two forms of one lane: term by term while that is short, and what is a sum further out as one."""
+    if _is_outer_sum(x, y):
+        x = writer.linear(writer.scalar(x))
+    elif _is_outer_sum(y, x):
+        y = writer.linear(writer.scalar(y))
     if (len(x.terms) + bool(x.constant)) * (len(y.terms) + bool(y.constant)) > 4:
         x, y = (writer.linear(writer.scalar(each)) for each in (x, y))
     total = x.times(y.constant).plus(linear(y.terms).times(x.constant))
@@ -263,6 +267,11 @@ def _multiply(writer: Writer, x: Linear, y: Linear) -> Linear:
             product = writer.pure("i64", 1, f"mul i64 {first.text}, {second.text}", first, second)
             total = total.plus(Linear({product: 1}), count * times)
     return total
+
+
+def _is_outer_sum(x: Linear, y: Linear) -> bool:
+    """Whether x is a sum that is known where y is not yet."""
+    return len(x.terms) > 1 and bool(y.terms) and max(a.depth for a in x.terms) < min(b.depth for b in y.terms)
 
 
 def _shift(writer: Writer, op: str, dtype: DType, x: Value, y: Value) -> Value:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from brasa.ir.target import Target
@@ -22,7 +24,9 @@ _MOST_WAITING = 0.0005  # seconds for Python's lock, which each of the small cal
 def compile_text(text: str, target: Target, speed: int) -> bytes:
     """The object file for a module; speed 0 compiles fastest, 3 makes the fastest code, and both the same results."""
     machine = _machine(target.triple, target.cpu, target.features, speed)
-    return bytes(machine.emit_object(_parse(text, machine)))
+    module = _parse(text, machine)
+    with _addresses(target):
+        return bytes(machine.emit_object(module))
 
 
 class Compilation:
@@ -76,8 +80,9 @@ def _compile_apart(text: str, target: Target, speed: int) -> bytes:
     machine = _new_machine(target.triple, target.cpu, target.features, speed)
     module, emit = _parse(text, machine), unlocked()
     if emit is None:
-        return bytes(machine.emit_object(module))
-    with ffi.OutputString() as error:
+        with _addresses(target):
+            return bytes(machine.emit_object(module))
+    with _addresses(target), ffi.OutputString() as error:
         memory = emit(machine, module, 1, error)
         if not memory:
             raise RuntimeError(str(error))
@@ -97,7 +102,40 @@ def unlocked() -> Any:
 def assembly(text: str, target: Target) -> str:
     """The assembly for a module, for people to read."""
     machine = _machine(target.triple, target.cpu, target.features, 3)
-    return str(machine.emit_assembly(_parse(text, machine)))
+    module = _parse(text, machine)
+    with _addresses(target):
+        return str(machine.emit_assembly(module))
+
+
+class _Option:
+    """An option of LLVM, on while somebody is in its block: it is one of the process, and others use LLVM, too."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._lock, self._inside = name, Lock(), 0
+
+    def __enter__(self) -> None:
+        self._count(1, "true")
+
+    def __exit__(self, *_: object) -> None:
+        self._count(-1, "false")
+
+    def _count(self, change: int, value: str) -> None:
+        from llvmlite.binding import set_option
+
+        with self._lock:
+            before, self._inside = self._inside, self._inside + change
+            if 0 in (before, self._inside):
+                set_option("brasa", f"-{self._name}={value}")
+
+
+# The emitter puts each part of an address into the outermost loop that knows it, and an x86 adds up the rest where it
+# loads. To look for other ways to step through memory takes LLVM a third of its time, and finds nothing faster.
+_AS_WRITTEN = _Option("disable-lsr")
+
+
+def _addresses(target: Target) -> AbstractContextManager[None]:
+    """The block in which LLVM makes code for the target."""
+    return _AS_WRITTEN if target.triple.startswith("x86") else nullcontext()
 
 
 def _parse(text: str, machine: TargetMachine) -> ModuleRef:

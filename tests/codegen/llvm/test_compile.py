@@ -75,6 +75,23 @@ def test_object_code_is_the_same_each_time() -> None:
     assert compile_text(text, host_target(), 0) != compile_text(text, host_target(), 3)
 
 
+def test_others_have_llvm_as_it_was() -> None:
+    """What makes kernels quick to compile is an option of the process: code of others is the same after as before."""
+    from llvmlite import binding
+
+    target = host_target()
+    text = emit_program(program_of(row_sums()), target)
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small"
+    )
+    before = machine.emit_assembly(binding.parse_assembly(text))
+    made = assembly(text, target)
+    assert (made != before) == target.triple.startswith("x86")
+    assert machine.emit_assembly(binding.parse_assembly(text)) == before
+
+
 def test_wrong_text_is_refused() -> None:
     with pytest.raises(RuntimeError, match="expected"):
         compile_text("define nonsense", host_target(), 0)
