@@ -14,6 +14,7 @@ from brasa.passes.fold_constants import fold_constants as fold_constants
 from brasa.passes.forward import jvp_graph as jvp_graph
 from brasa.passes.fuse import fuse as fuse
 from brasa.passes.inline import inline as inline
+from brasa.passes.nested_gradients import unbounded as unbounded
 from brasa.passes.nested_gradients import with_starts as with_starts
 from brasa.passes.pipeline import PIPELINE as PIPELINE
 from brasa.passes.pipeline import optimize_bodies as optimize_bodies

@@ -11,7 +11,7 @@ from brasa.ir.ops.contract import matmul
 from brasa.ir.ops.control import call, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.ops.move import concat, slice_
-from brasa.ir.ops.nested import cond, scan
+from brasa.ir.ops.nested import cond, scan, while_
 from brasa.ir.ops.reduce import sum_, sum_copies
 from brasa.ir.ops.source import full, full_like, make_input
 from brasa.ir.ops.view import permute, reshape
@@ -30,8 +30,13 @@ def nested_gradients(
         return _Backward(node, gradients, wanted, differentiate).run()
     if node.op is cond:
         return _cond_gradients(node, gradients, wanted, differentiate)
-    raise GradientError(
-        f"has no gradient: {node.op.no_vjp}", op="while_loop", operands=node.op.describe(node.operands),
+    raise unbounded(node.operands)
+
+
+def unbounded(operands: tuple[Node, ...]) -> GradientError:
+    """The error of a gradient by a loop of which nobody knows how many steps it will take."""
+    return GradientError(
+        f"has no gradient: {while_.no_vjp}", op="while_loop", operands=while_.describe(operands),
         hint="give it max_steps",
     )  # fmt: skip
 

@@ -269,8 +269,7 @@ class Capture(Stepping):
             self._flush()
         except BaseException as error:
             self.failed = True  # what failed must not be tried again while the error goes up
-            if (note := failed_check(error)) is not None:
-                undo(self, self.effects, self.since, note)
+            undo(self, self.effects, self.since, failed_check(error))
             raise
         finally:
             if observer is not None:

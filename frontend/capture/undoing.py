@@ -36,13 +36,13 @@ class Effect(NamedTuple):
     node: Node | None = None
 
 
-def undo(capture: Capture, effects: Sequence[Effect], since: Step, note: CheckNote) -> None:
-    """Leave of the effects since a step those that come before the failed check."""
+def undo(capture: Capture, effects: Sequence[Effect], since: Step, note: CheckNote | None) -> None:
+    """Leave of the effects since a step those that come before the failed check; none if something else has failed."""
     steps = capture.here.path()
     place = {step: number for number, step in enumerate(steps)}
     first = place[since]
-    failed = (i for i in range(first + 1, len(steps)) if any(_may_fail(node, note) for node in steps[i].nodes))
-    end = next(failed, first)
+    later = () if note is None else range(first + 1, len(steps))
+    end = next((i for i in later if any(_may_fail(node, note) for node in steps[i].nodes)), first)
     for effect in reversed(effects):
         if place[effect.step] >= end and effect.kind == "gradient":
             effect.target._grad = effect.before

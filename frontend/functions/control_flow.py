@@ -17,7 +17,7 @@ from brasa.ir.ops import nested
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import is_same
 from brasa.ir.types import TensorType
-from brasa.passes import with_starts
+from brasa.passes import unbounded, with_starts
 from brasa.tensors.structure import leaves, outline, rebuilt
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import reshape
@@ -203,8 +203,11 @@ def _while(trace: Trace, go_on: Callable[..., Any], advance: Callable[..., Any],
         [body.node_of(again), *(body.node_of(tensor) for _, tensor in ends)],
     )  # fmt: skip
     operands = (first, *nodes, *captured)
+    values = [tensor for _, tensor in given]
+    if trace.can_run and _wants_gradients(body, values) and any(is_smooth(node) for node in nodes):
+        raise unbounded(operands)  # at once, as in eager mode, whoever reads the results
     results = record(trace, nested.while_, operands, graph=graph, carries=1 + len(nodes))
-    return rebuilt(start, wrapped(trace, results, body, [tensor for _, tensor in given]))
+    return rebuilt(start, wrapped(trace, results, body, values))
 
 
 def _bounded(
@@ -353,5 +356,9 @@ def record(trace: Trace, op: Any, operands: tuple[Node, ...], **attrs: Any) -> t
 
 def wrapped(trace: Trace, results: Sequence[Node], body: Body, operands: Sequence[Tensor]) -> list[Tensor]:
     """The results as tensors, which want gradients if any operand does."""
-    wants = STATE.grad_enabled and (body.differentiable or any(tensor._requires_grad for tensor in operands))
+    wants = _wants_gradients(body, operands)
     return [trace.fresh(node, wants and is_smooth(node)) for node in results]
+
+
+def _wants_gradients(body: Body, operands: Sequence[Tensor]) -> bool:
+    return STATE.grad_enabled and (body.differentiable or any(tensor._requires_grad for tensor in operands))

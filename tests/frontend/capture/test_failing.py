@@ -7,6 +7,7 @@ import pytest
 
 import brasa
 from brasa import nn
+from brasa.ir.errors import GradientError
 from brasa.library import custom_op
 
 F = nn.functional
@@ -134,3 +135,42 @@ def test_an_earlier_segment_stays_done():
             except IndexError:
                 results.append(total.item())
     assert results == [122.0, 133.0] * 2
+
+
+def test_a_loop_that_has_no_gradient_fails_where_it_is_called():
+    def call(x, state):
+        state.add_(1)
+        (x * 3).sum().backward()
+        brasa.while_loop(lambda h: h.sum() < 10, lambda h: h + 1, (x,))  # nobody reads the result
+        state.add_(100)
+
+    for run in (call, brasa.compile(call), brasa.compile(call, fullgraph=True)):
+        x, state = brasa.ones(2, requires_grad=True), brasa.zeros(1)
+        with pytest.raises(GradientError, match="while_loop: has no gradient: nobody knows"):
+            run(x, state)
+        assert (x.grad.tolist(), state.tolist()) == ([3.0, 3.0], [1.0])
+        with brasa.no_grad():
+            brasa.compile(lambda x: brasa.while_loop(lambda h: h.sum() < 10, lambda h: h + 1, (x,)))(x)
+
+
+def test_what_interrupts_compiling_leaves_the_gradients_of_before(monkeypatch):
+    def call(x):
+        (x * 3).sum().backward()
+        brasa.rand(1)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    x, run = brasa.ones(2, requires_grad=True), brasa.compile(call)
+    run(x)
+    brasa.manual_seed(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("brasa.capture.follow.run_graph", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(x)
+    assert x.grad.tolist() == [3.0, 3.0]
+    drawn = brasa.rand(1)
+    brasa.manual_seed(1)
+    assert brasa.equal(drawn, brasa.rand(1))
+    run(x)
+    assert x.grad.tolist() == [6.0, 6.0]
