@@ -1,18 +1,20 @@
-"""The thread pool, as LLVM text: one job at a time, cut into pieces that threads take from a shared counter.
+"""The thread pool, as LLVM text: one job at a time, cut into pieces, each thread's next to each other.
 
 A job is open while the generation is odd. Workers look for a new generation for a while, then sleep in the kernel. The
 caller works too, so a job never waits for a worker that has not come; it only waits for those inside to finish.
-Taking pieces dynamically keeps one thread that the system holds up from holding up the others.
+Who has done its own pieces takes those of others, so that one thread that the system holds up does not hold up all.
+What lies together in memory is read by one thread, and by the same one the next time: it is faster by up to a third.
 """
 
 PIECES_PER_THREAD = 8
+MOST_RANGES = 64  # of pieces next to each other; more threads share them
 SPINS = 2000  # pauses, some 50 to 100 microseconds: longer spinning harms other pools in the process
 PIECE_NANOSECONDS = 10_000  # that a piece should take at least
 WAKING_NANOSECONDS = 40_000  # of work for each sleeping thread that is woken
 
 TEXT = f"""
 @pool.generation = internal global i32 0, align 128
-@pool.next = internal global i64 0, align 128
+@pool.next = internal global [{MOST_RANGES} x [16 x i64]] zeroinitializer, align 128
 @pool.inside = internal global i32 0, align 128
 @pool.asleep = internal global i32 0, align 128
 @pool.taken = internal global i32 0, align 128
@@ -22,6 +24,7 @@ TEXT = f"""
 @pool.arguments = internal global ptr null
 @pool.extent = internal global i64 0
 @pool.pieces = internal global i64 0
+@pool.ranges = internal global i64 0
 
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i64 @syscall(i64, ...)
@@ -33,14 +36,34 @@ declare i64 @llvm.smin.i64(i64, i64)
 ; round to nearest, denormals kept, no traps
 @default_float_state = internal constant i32 8064
 
-; take pieces until there are none
-define internal void @work(ptr %body, ptr %arguments, i64 %extent, i64 %pieces) nounwind {{
+; take pieces until there are none: those of a thread's own range first
+define internal void @work(
+  i64 %own, ptr %body, ptr %arguments, i64 %extent, i64 %pieces, i64 %ranges
+) nounwind {{
 entry:
+  br label %choose
+choose:
+  %done = phi i64 [0, %entry], [%next_done, %exhausted]
+  %left = icmp slt i64 %done, %ranges
+  br i1 %left, label %range, label %out
+range:
+  %turned = add i64 %own, %done
+  %number = urem i64 %turned, %ranges
+  %counter = getelementptr [16 x i64], ptr @pool.next, i64 %number
+  %number_after = add i64 %number, 1
+  %before = mul i64 %number, %pieces
+  %after = mul i64 %number_after, %pieces
+  %first = sdiv i64 %before, %ranges
+  %last = sdiv i64 %after, %ranges
   br label %take
 take:
-  %piece = atomicrmw add ptr @pool.next, i64 1 seq_cst
-  %some = icmp slt i64 %piece, %pieces
-  br i1 %some, label %run, label %out
+  %taken = atomicrmw add ptr %counter, i64 1 seq_cst
+  %piece = add i64 %first, %taken
+  %some = icmp slt i64 %piece, %last
+  br i1 %some, label %run, label %exhausted
+exhausted:
+  %next_done = add i64 %done, 1
+  br label %choose
 run:
   %following = add i64 %piece, 1
   %scaled = mul i64 %piece, %extent
@@ -95,7 +118,8 @@ join:
   %arguments = load ptr, ptr @pool.arguments
   %extent = load i64, ptr @pool.extent
   %pieces = load i64, ptr @pool.pieces
-  call void @work(ptr %body, ptr %arguments, i64 %extent, i64 %pieces)
+  %ranges = load i64, ptr @pool.ranges
+  call void @work(i64 %index64, ptr %body, ptr %arguments, i64 %extent, i64 %pieces, i64 %ranges)
   br label %done
 done:
   %i2 = atomicrmw sub ptr @pool.inside, i32 1 seq_cst
@@ -146,7 +170,17 @@ open:
   store ptr %arguments, ptr @pool.arguments
   store i64 %extent, ptr @pool.extent
   store i64 %pieces, ptr @pool.pieces
-  store atomic i64 0, ptr @pool.next seq_cst, align 8
+  %ranges = call i64 @llvm.smin.i64(i64 %threads64, i64 {MOST_RANGES})
+  store i64 %ranges, ptr @pool.ranges
+  br label %reset
+reset:
+  %range = phi i64 [0, %open], [%next_range, %reset]
+  %counter = getelementptr [16 x i64], ptr @pool.next, i64 %range
+  store atomic i64 0, ptr %counter seq_cst, align 8
+  %next_range = add i64 %range, 1
+  %again = icmp slt i64 %next_range, %ranges
+  br i1 %again, label %reset, label %announce
+announce:
   %g1 = atomicrmw add ptr @pool.generation, i32 1 seq_cst
   %asleep = load atomic i32, ptr @pool.asleep seq_cst, align 4
   %any_asleep = icmp sgt i32 %asleep, 0
@@ -160,7 +194,7 @@ wake:
   %w = call i64 (i64, ...) @syscall(i64 202, ptr @pool.generation, i32 129, i64 %woken, ptr null, ptr null, i32 0)
   br label %join
 join:
-  call void @work(ptr %body, ptr %arguments, i64 %extent, i64 %pieces)
+  call void @work(i64 0, ptr %body, ptr %arguments, i64 %extent, i64 %pieces, i64 %ranges)
   %g2 = atomicrmw add ptr @pool.generation, i32 1 seq_cst
   br label %wait
 wait:

@@ -23,6 +23,46 @@ from tests.runtime.programs import program, run, zeros
 pytestmark = pytest.mark.usefixtures("keep_threads")
 ROOT = Path(__file__).parents[2]
 
+# pointers: threads that have come, then the number of the thread of each iteration (i64 each). sizes: the iterations.
+# The first piece of each thread waits for a second thread to come.
+WHO = """
+declare i64 @syscall(i64, ...)
+define internal void @body(ptr %pointers, i64 %begin, i64 %end) {
+entry:
+  %come = load ptr, ptr %pointers
+  %who_at = getelementptr ptr, ptr %pointers, i64 1
+  %who = load ptr, ptr %who_at
+  %thread = call i64 (i64, ...) @syscall(i64 186)
+  br label %write
+write:
+  %i = phi i64 [%begin, %entry], [%next, %write]
+  %place = getelementptr i64, ptr %who, i64 %i
+  store i64 %thread, ptr %place
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %end
+  br i1 %more, label %write, label %meet
+meet:
+  %before = atomicrmw add ptr %come, i64 1 seq_cst
+  br label %look
+look:
+  %turn = phi i64 [0, %meet], [%next_turn, %look]
+  %now = load atomic i64, ptr %come seq_cst, align 8
+  %next_turn = add i64 %turn, 1
+  %alone = icmp slt i64 %now, 2
+  %patient = icmp slt i64 %turn, 300000000
+  %waits = and i1 %alone, %patient
+  br i1 %waits, label %look, label %out
+out:
+  ret void
+}
+define i64 @entry(ptr %context, ptr %pointers, ptr %sizes, ptr %arena) {
+  %parallel_for = load ptr, ptr %context
+  %extent = load i64, ptr %sizes
+  call void %parallel_for(ptr %context, ptr @body, ptr %pointers, i64 %extent, i64 10000)
+  ret i64 0
+}
+"""
+
 
 def counting() -> Executable:
     """Counts how often each iteration runs, how many pieces there are, and how long the shortest is."""
@@ -72,6 +112,17 @@ def test_threads_work_at_the_same_time(pause: float) -> None:
         present = zeros(2)
         run(executable.prepare(((2,), (1 << 20,))), present, 1)
         assert present[1] == 2
+
+
+def test_each_thread_has_pieces_next_to_each_other() -> None:
+    """The caller begins at the first, a second thread in the middle."""
+    set_num_threads(2)
+    executable = program(WHO, ("i64[1]", "i64[n]"), sizes=("n",))
+    for _ in range(5):
+        come, who = zeros(1), zeros(1000)
+        run(executable.prepare(((1,), (1000,))), come, who)
+        assert who.all()
+        assert who[0] == threading.get_native_id() != who[500]
 
 
 def test_jobs_in_quick_succession() -> None:
