@@ -21,6 +21,15 @@ class _InPlaceFunction(Function):
         self.targets = targets
         super().__init__(self._with_targets_types(build), inline=False, fixed=())
 
+    def __call__(self, *args: Any) -> None:
+        """Run the program, outside of traces."""
+        key, operands = self.signature(args)
+        specialization, bound = self.bound.get(tuple(key)) or self._bind(tuple(key), args, operands)
+        if bound is None or STATE.anomaly is not None:
+            super().__call__(*args)
+        else:
+            specialization.runner.execute(bound, operands)
+
     def _with_targets_types(self, build: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
         places = places_of(build, self.targets)
 

@@ -109,8 +109,15 @@ class Function:
         for value, is_operand, accepts, parameter in zip(
             values, self.operand, self.accepts, self.parameters, strict=True
         ):
+            kind = value.__class__
             if not is_operand:
-                key.append(value if value.__class__ is str or value is None else freeze(value, self.name))
+                key.append(
+                    value if kind is str or value is None else (kind, value) if kind is bool
+                    else freeze(value, self.name)
+                )  # fmt: skip
+            elif kind is float and "number" in accepts:
+                key.append(kind)
+                operands.append(value)
             elif isinstance(value, Tensor):
                 key.append(value._spec if value._cell is None else None)
                 operands.append(value)
