@@ -247,7 +247,16 @@ def _moved(array: Any, random: np.random.Generator, least: float = 0.0) -> Any:
 
 
 def _coarse(array: Any) -> Any:
-    """Floats with fewer digits, so that those are equal again which only roundings tell apart."""
+    """Floats with fewer digits, so that those are equal again which only roundings tell apart.
+
+    Complex ones have none below those of the largest: where waves cancel, transforms leave 0 or a rounding of it.
+    """
+    if array.dtype.kind == "c":
+        made = array.copy()
+        parts = np.abs([array.real, array.imag])
+        unit = np.ldexp(1.0, np.frexp(parts[np.isfinite(parts)].max(initial=0))[1] - _DIGITS)
+        made.real, made.imag = (np.round(part / unit) * unit for part in (array.real, array.imag))
+        return made
     if array.dtype.kind != "f":
         return array
     fraction, exponent = np.frexp(array)

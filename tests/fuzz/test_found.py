@@ -362,3 +362,20 @@ def test_the_sign_of_nan_is_anyones() -> None:
             seed=20243,
         )
     )
+
+
+def test_the_logarithm_of_what_a_transform_cancels_hangs_by_a_thread() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (1, "m"), "float32"),),
+            setup=(),
+            body=(
+                "v4 = brasa.fft.fft(fit(x0, 4))",
+                "v5 = brasa.log10(v4)",
+                "v13 = x0 * 0.5 + 0.3\nif v13.isnan().any():\n    v13 = v13.nan_to_num()",
+            ),
+            outputs=(),
+            sizes=({"n": 3, "m": 0},),
+            seed=41303,
+        )
+    )
