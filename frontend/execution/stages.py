@@ -32,7 +32,7 @@ NOMINAL = 64  # what named sizes are where a text shows numbers of bytes
 
 PASSES = dict(PIPELINE)
 Choose: TypeAlias = "Callable[[Ways], Mapping[str, Any]]"
-_MODULE_LINES = 4000  # of LLVM text, which take a tenth of a second to compile
+_MODULE_LINES = 1000  # of LLVM text, which take a thirtieth of a second to compile
 
 
 class Stages:
