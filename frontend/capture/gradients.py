@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def backward(
     """backward() inside the program: gradients of the leaves are nodes, and `.grad` holds them."""
     seeds = [seed_of(root, weight) for root, weight in zip(roots, weights, strict=True)]
     nodes = tuple(capture.node_of(root) for root in roots)
-    found = _solved(capture, ("leaves", nodes), lambda: leaves_of(capture, nodes))
+    found = capture.step(("leaves", nodes), lambda: leaves_of(capture, nodes))
     given = [inputs] if isinstance(inputs, Tensor) else inputs
     wanted = found if inputs is None else tuple(map(capture.node_of, given))
     for leaf, grad in zip(wanted, _gradients(capture, nodes, seeds, wanted, create_graph), strict=True):
@@ -57,7 +57,7 @@ def grad(
     """autograd.grad() inside the program."""
     seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
     nodes, wanted = (tuple(map(capture.node_of, tensors)) for tensors in (roots, inputs))
-    used = _solved(capture, ("used", nodes, wanted), lambda: used_of(capture, nodes, wanted))
+    used = capture.step(("used", nodes, wanted), lambda: used_of(capture, nodes, wanted))
     by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
     grads = map(through_leaf_hooks, by.values(), _gradients(capture, nodes, seeds, tuple(by), create_graph))
     found = dict(zip(by, grads, strict=True))
@@ -70,19 +70,10 @@ def _gradients(
     seed_nodes = tuple(capture.node_of(seed) for seed in seeds)
 
     def make() -> tuple[Node, ...]:
-        return capture.items(capture.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))))
+        with dim.solving(capture.scope):
+            return capture.items(capture.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))))
 
     if not wanted:
         return []
-    found = _solved(capture, ("gradient", nodes, seed_nodes, wanted), make)
+    found = capture.step(("gradient", nodes, seed_nodes, wanted), make)
     return [capture.fresh(node, create_graph) for node in found]
-
-
-def _solved(capture: Capture, key: tuple[Any, ...], make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
-    """A step of the capture that is made in the scope of its sizes."""
-
-    def solve() -> tuple[Any, ...]:
-        with dim.solving(capture.scope):
-            return make()
-
-    return capture.step(key, solve)

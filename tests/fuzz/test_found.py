@@ -317,23 +317,6 @@ def test_what_was_written_through_a_turned_view_is_seen_in_another_shape_later()
     )
 
 
-def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x0", ("n", "m"), "float32", True),),
-            setup=(),
-            body=(
-                "v1, v2 = x0.cos(), x0.sin()",
-                "v3, v4 = brasa.autograd.grad(total(v1, v2), (v1, v2), create_graph=True)",
-                "v5, v6 = brasa.autograd.grad(total(v4), (v1, v2), create_graph=True, allow_unused=True)",
-            ),
-            outputs=("v5", "v6"),
-            sizes=({"n": 2, "m": 3},),
-            seed=20197,
-        )
-    )
-
-
 def test_gradients_of_a_gradient_beside_a_column_that_was_broadcast() -> None:
     assert_one_answer(
         Program(

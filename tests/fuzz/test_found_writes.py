@@ -96,19 +96,3 @@ def test_what_is_written_after_a_value_was_looked_at_goes_on_the_tape() -> None:
             seed=30962,
         )
     )
-
-
-def test_a_gradient_that_was_set_before_a_loop_that_has_none() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x0", ("m",), "float32", True),),
-            setup=(),
-            body=(
-                "total(x0, x0).backward()\nv10 = x0.grad",
-                "v13 = brasa.while_loop(lambda h, k: k < 3, lambda h, k: (h - 1, k + 1), (x0, brasa.tensor(0)))[0]",
-            ),
-            outputs=(),
-            sizes=({"n": 8, "m": 3},),
-            seed=30997,
-        )
-    )

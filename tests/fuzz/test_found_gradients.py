@@ -1,0 +1,55 @@
+"""What the fuzzer has found in gradients of gradients, and in gradients that programs set."""
+
+from tests.fuzz.judging import assert_one_answer
+from tests.fuzz.program import Input, Program
+
+
+def test_whether_a_gradient_of_a_gradient_is_reached_through_functions_of_unknown_sizes() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = brasa.nn.functional.max_pool1d_with_indices(fit(x0, 1, 2, 4), 2)[0]",
+                "v3 = v1.gather(1, brasa.zeros_like(v1, dtype=brasa.int64))",
+                "v5, v6, = brasa.autograd.grad(total(v3, x0), (x0, x0,), create_graph=True, allow_unused=True)",
+                "total(x0, x0, v6).backward()\nv7 = x0.grad",
+            ),
+            outputs=("v3",),
+            sizes=({"n": 8, "m": 4},),
+            seed=32061,
+        )
+    )
+
+
+def test_a_gradient_that_was_set_before_a_loop_that_has_none() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32", True),),
+            setup=(),
+            body=(
+                "total(x0, x0).backward()\nv10 = x0.grad",
+                "v13 = brasa.while_loop(lambda h, k: k < 3, lambda h, k: (h - 1, k + 1), (x0, brasa.tensor(0)))[0]",
+            ),
+            outputs=(),
+            sizes=({"n": 8, "m": 3},),
+            seed=30997,
+        )
+    )
+
+
+def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v1, v2 = x0.cos(), x0.sin()",
+                "v3, v4 = brasa.autograd.grad(total(v1, v2), (v1, v2), create_graph=True)",
+                "v5, v6 = brasa.autograd.grad(total(v4), (v1, v2), create_graph=True, allow_unused=True)",
+            ),
+            outputs=("v5", "v6"),
+            sizes=({"n": 2, "m": 3},),
+            seed=20197,
+        )
+    )
