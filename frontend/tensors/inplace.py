@@ -189,7 +189,7 @@ def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
     else:
         target._requires_grad, target._edge = value._requires_grad, edge_of(value)
     root = target if base is None else base
-    for view in views_of(root):
+    for view in {id(view): view for view in (*views_of(root), target) if view is not root}.values():
         fresh = root.as_strided(view._spec.shape, view._spec.strides, view.storage_offset())  # type: ignore[attr-defined]
         view._requires_grad, view._edge = fresh._requires_grad, fresh._edge
 

@@ -31,8 +31,15 @@ def late(x: Tensor) -> Tensor:
     return other
 
 
+def itself(x: Tensor) -> Tensor:
+    y = brasa.ones(2, 2) * 7
+    row = y[1]  # of what needs no gradient yet
+    row.mul_(x[0])
+    return row
+
+
 @pytest.mark.parametrize(("write", "wanted"), [
-    (beside, [[6, 6], [2, 2]]), (whole, [[6, 6], [6, 6]]), (late, [[5, 5], [0, 0]]),
+    (beside, [[6, 6], [2, 2]]), (whole, [[6, 6], [6, 6]]), (late, [[5, 5], [0, 0]]), (itself, [[7, 7], [0, 0]]),
 ])  # fmt: skip
 @pytest.mark.parametrize("compiled", [False, True])
 def test_views_made_before_a_write_know_of_it(
