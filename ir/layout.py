@@ -125,9 +125,9 @@ def affine_strides(strides: Strides, steps: Sequence[Sequence[Size]], rank: int)
     return tuple(result)
 
 
-def lies_row_major(node: Node) -> bool:
-    """Whether the node's value is no view: it is computed, or an input that lies row-major."""
-    return node.op.kind not in (Kind.VIEW, Kind.COMPLEX) and not node.attrs.get("strides")
+def is_view(node: Node) -> bool:
+    """Whether the node's value lies, in eager mode, where its operand does."""
+    return node.op.kind in (Kind.VIEW, Kind.COMPLEX) or node.op.name == "bitcast"
 
 
 def strides_of(node: Node) -> Strides:
@@ -138,6 +138,8 @@ def strides_of(node: Node) -> Strides:
             marks = node.attrs.get("strides")
             known: dict[str, Size | None] = {"0": 0, "1": 1, "s": None}
             return tuple(known[mark] for mark in marks) if marks else row_major(type.shape)
+        case "stop_gradient" | "bitcast":
+            return strides_of(node.operands[0])
         case "permute":
             inner = strides_of(node.operands[0])
             return tuple(inner[axis] for axis in node.attrs["axes"])

@@ -9,11 +9,10 @@ from weakref import ref
 from brasa.capture.tree import Segment, known_without_gradients
 from brasa.execution.tape import Edge, FreedNode
 from brasa.ir import dim
-from brasa.ir.dim import Size
 from brasa.ir.graph import Graph, Node, topological
-from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
+from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import replay
 from brasa.tracing.cell import Cell
@@ -31,6 +30,10 @@ class Shown(NamedTuple):
     cell: Cell
     version: int
     node: Node
+
+    def shows(self, tensor: Tensor) -> bool:
+        """Whether this is about the tensor, and still so."""
+        return self.view() is tensor and self.cell.version == self.version
 
 
 def formal(node: Node, index: int, bound: Any = None) -> Node:
@@ -85,13 +88,10 @@ def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
         return replay(real, path)
 
 
-def merges(capture: Capture, tensor: Tensor, shape: Sequence[Size]) -> bool:
-    """Whether the strides of memory from outside let a traced view of it be seen in another shape, at this call."""
+def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:
+    """How a traced view of memory from outside lies at this call; None if its memory is not from outside."""
     owner = capture.owners.get(capture.cell_of(tensor))
-    if owner is None:
-        return False
-    shown = shown_by(capture, tensor, owner)._spec
-    return reshaped_strides(shown.shape, shown.strides, tuple(map(capture.scope.hint, shape))) is not None
+    return None if owner is None else shown_by(capture, tensor, owner)._spec
 
 
 def segment_of(capture: Capture, wanted: tuple[Node, ...], ends: list[Node], targets: list[Tensor]) -> Segment:

@@ -11,7 +11,7 @@ from weakref import ref
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
-from brasa.capture.ends import Shown, merges, segment_of, settle
+from brasa.capture.ends import Shown, segment_of, settle, spec_now
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import run_from
@@ -26,7 +26,7 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Node
-from brasa.ir.layout import Strides, row_major
+from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor
@@ -121,7 +121,7 @@ class Capture(Stepping):
     def node_outside(self, tensor: Tensor) -> Node | None:
         if self.shown:
             shown = self.shown.get(id(tensor))
-            if shown is not None and shown.view() is tensor and shown.cell.version == shown.version:
+            if shown is not None and shown.shows(tensor):
                 return shown.node
         adopted = self.adopted.get(id(tensor))
         if adopted is not None:
@@ -183,14 +183,20 @@ class Capture(Stepping):
         type = TensorType(sizes, spec.dtype, spec.device)
         return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
 
-    def strides_of(self, tensor: Tensor) -> Strides:
-        """Of what has got memory in an earlier segment, that memory's, not those of how it was computed."""
-        if tensor._cell is None and tensor._spec.row_major:
-            return row_major(self.type_of(tensor).shape)
-        return super().strides_of(tensor)
+    def memory_of(self, tensor: Tensor) -> Cell:
+        shown = self.shown.get(id(tensor))
+        return shown.cell if shown is not None and shown.shows(tensor) else self.cell_of(tensor)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
-        return merges(self, tensor, shape)
+        spec = spec_now(self, tensor)
+        known = tuple(map(self.scope.hint, shape))
+        return spec is not None and reshaped_strides(spec.shape, spec.strides, known) is not None
+
+    def is_row_major(self, tensor: Tensor) -> bool:
+        if super().is_row_major(tensor):
+            return True
+        spec = spec_now(self, tensor) if None in self.strides_of(tensor) else None
+        return spec is not None and spec.row_major
 
     def write(self, tensor: Tensor, value: Node) -> None:
         cell = self.cell_of(tensor)

@@ -8,7 +8,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.ir.dim import Size, product
 from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
-from brasa.ir.layout import affine_strides, expanded_strides, is_row_major, reshaped_strides, row_major, strides_of
+from brasa.ir.layout import affine_strides, expanded_strides, reshaped_strides, row_major
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.tensors.sharing import eager_view
 from brasa.tensors.tensor import Tensor, type_text
@@ -111,7 +111,7 @@ def _strided_in_trace(
 ) -> Tensor:  # fmt: skip
     cell = trace.cell_of(source)
     root = cell.node.tensor
-    if cell.node.op.name == "input" and not is_row_major(root.shape, strides_of(cell.node)):
+    if cell.marks:
         raise CaptureError("as_strided of a tensor that is not row-major", op="as_strided")
     offset = _place_in(root.shape, source._path) if start is None else plain_size(start)
     whole = trace.alias(cell, (), source._requires_grad)

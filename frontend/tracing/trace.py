@@ -9,8 +9,8 @@ from brasa._state import STATE, Nowhere, set_trace
 from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
-from brasa.ir.graph import Graph, Kind, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, lies_row_major, stride_marks, strides_of
+from brasa.ir.graph import Graph, Node, Op, topological
+from brasa.ir.layout import Strides, is_row_major, is_view, stride_marks, strides_of
 from brasa.ir.ops import control, move
 from brasa.ir.ops.source import full, make_input
 from brasa.ir.ops.writing import written_through
@@ -55,13 +55,15 @@ class Trace:
         """A new input of the graph, as a tensor."""
         node = make_input(name, type, **facts)
         self.inputs.append(node)
-        return self.fresh(node)
+        made = self.fresh(node)
+        made._cell.marks = node.attrs.get("strides", ())
+        return made
 
     def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
         """A tensor with memory of its own that holds the node's value."""
         tensor, cell = _new(Tensor), _new(Cell)
         tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
-        cell.marks, cell.plain = node.attrs.get("strides", ()), requires_grad
+        cell.marks, cell.plain = (), requires_grad
         if requires_grad:
             tensor._requires_grad = True
         if self.tensors is not None:
@@ -305,18 +307,26 @@ class Trace:
         return tuple(None if stride is None else self.scope.resolve(stride) for stride in strides)
 
     def lying(self, node: Node, value: Any) -> Node:
-        """The value's node, or a view that lies as it does where memory of its own holds what is a view: a copy."""
-        cell = value._cell if isinstance(value, Tensor) else None
-        if cell is None or cell.trace is not self or cell.node.op.kind is not Kind.VIEW:
+        """The value's node, or views that lie as it does where its memory does not lie as what was written there."""
+        if not isinstance(value, Tensor):
             return node
-        node = make_input("memory", cell.node.tensor, strides=cell.marks)
-        for op, attrs in value._path:
-            node = op(node, **attrs)
-        return node
+        cell = self.memory_of(value)
+        if cell.marks == cell.node.attrs.get("strides", ()) and not is_view(cell.node):
+            return node
+        memory = make_input("memory", cell.node.tensor, strides=cell.marks)
+
+        def over_memory(shown: Node) -> Node:
+            return memory if shown is cell.node else shown.replace((over_memory(shown.operands[0]),))
+
+        return over_memory(node)
+
+    def memory_of(self, tensor: Tensor) -> Cell:
+        """The cell that the node of a tensor shows through views, once that is known."""
+        return self.cell_of(tensor)
 
     def marks_of(self, node: Node) -> tuple[str, ...]:
         """The layout class of a node's value, as an input has it."""
-        if lies_row_major(node):
+        if not is_view(node) and not node.attrs.get("strides"):
             return ()
         with dim.solving(self.scope):
             return stride_marks(node.tensor.shape, strides_of(node))

@@ -44,3 +44,29 @@ def test_what_runs_backwards_is_found_in_joint_axes() -> None:
             seed=41098,
         )
     )
+
+
+def test_the_order_of_a_product_of_what_is_turned_and_written() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("m", 4), "float32", layout="transposed"),),
+            setup=(),
+            body=("x1[x1.shape[0] // 2 :] = 0", "v1 = nn.functional.linear(x1, x1)"),
+            outputs=("v1",),
+            sizes=({"m": 7},),
+            seed=30096,
+        )
+    )
+
+
+def test_the_order_of_a_product_of_what_is_turned_and_detached() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("m", 4), "float32", layout="transposed"),),
+            setup=(),
+            body=("v0 = x1.detach()", "v1 = nn.functional.linear(v0, v0)"),
+            outputs=("v1",),
+            sizes=({"m": 7},),
+            seed=30096,
+        )
+    )
