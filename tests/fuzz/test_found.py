@@ -334,6 +334,23 @@ def test_gradients_of_a_gradient_beside_a_column_that_was_broadcast() -> None:
     )
 
 
+def test_what_is_left_of_terms_that_cancel_is_sorted() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x2", ("n", "m"), "float32"),),
+            setup=(),
+            body=(
+                "v3 = brasa.fft.hfft2(fit(x2, 2, 2))",
+                "v4 = v3.take_along_dim(v3.argsort(-1), -1)",
+                "v5 = v3 != v4",
+            ),
+            outputs=("v5",),
+            sizes=({"n": 0, "m": 5},),
+            seed=42328,
+        )
+    )
+
+
 def test_the_sign_of_nan_is_anyones() -> None:
     assert_one_answer(
         Program(
