@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping, Sequence
+from itertools import compress
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -95,16 +97,17 @@ class Growing:
 
 
 def differentiate(
-    program: Growing, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False
-) -> list[Node | None]:
+    program: Growing, outputs: Sequence[Node], seeds: Sequence[Node], values: Sequence[Node], whole: bool = False,
+    begun: Mapping[Value, Node] = MappingProxyType({}),
+) -> list[Node | None]:  # fmt: skip
     """The gradient, by each of `values`, of the outputs weighted by the seeds; its nodes are added to the program.
 
-    None for a value that no gradient reaches.
+    None for a value that no gradient reaches. begun: sums that the gradients of some values are added to, one by one.
     whole: keep what one node contributes together as a call of one vjp graph. It is wanted where the gradient will
     itself be differentiated: eager mode differentiates the backward graphs of its functions as wholes, too.
     """
     active = _active(program.nodes, values)
-    total: dict[Value, Node] = {}
+    total: dict[Value, Node] = {**begun}
     twins = Twins()
 
     def accumulate(value: Node, contribution: Node) -> None:
@@ -134,7 +137,8 @@ def differentiate(
             for operand, contribution in zip(node.operands, contributions, strict=node.op is not again):
                 if contribution is not None and operand in active:
                     accumulate(operand, contribution)
-    return [total.get(_key(value)) for value in values]
+    found = [total.get(_key(value)) for value in values]
+    return [None if gradient is begun.get(value) else gradient for value, gradient in zip(values, found, strict=True)]
 
 
 def or_zeros(program: Growing, values: Sequence[Node], gradients: Sequence[Node | None]) -> list[Node]:
@@ -255,34 +259,38 @@ def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
 
 
 def partial_vjp_graph(
-    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...]
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = ()
 ) -> tuple[Graph, tuple[bool, ...]]:
     """As vjp_graph, when gradients come for some outputs only; and whether one reaches each of the inputs.
 
     Of the others, what is not differentiable counts as not coming. There is a result for each input that is wanted and
     reached: what no gradient reaches has none, as on a tape, where 0 would not do: 0 times infinity is NaN.
+    begun: to which inputs gradients have come from elsewhere; their sums are the last inputs, and parts of the results.
     """
-    program, inputs, found = _gradients(autodiff(graph), wanted, coming)
+    program, inputs, found = _gradients(autodiff(graph), wanted, coming, begun)
     results = iter(found)
     reached = tuple(each and next(results) is not None for each in wanted)
     return _graph_of_gradients(graph, program, inputs, [result for result in found if result is not None]), reached
 
 
 def _gradients(
-    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...]
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = ()
 ) -> tuple[Growing, tuple[Node, ...], list[Node | None]]:
     """A graph grown by its gradients, its inputs with theirs, and the gradients that are wanted."""
     outputs = [
         node for node, comes in zip(graph.outputs, coming, strict=True) if comes and is_differentiable(node.tensor)
     ]
+    continued = [*compress(graph.inputs, begun)]
     prefix, taken = "g", {node.attrs["name"] for node in graph.inputs}
-    while any(f"{prefix}{i}" in taken for i in range(len(outputs))):
+    while any(f"{prefix}{i}" in taken for i in range(len(outputs) + len(continued))):
         prefix += "g"
-    seeds = [make_input(f"{prefix}{i}", node.tensor) for i, node in enumerate(outputs)]
-    inputs = (*graph.inputs, *seeds)
+    given = [make_input(f"{prefix}{i}", node.tensor) for i, node in enumerate((*outputs, *continued))]
+    seeds = given[: len(outputs)]
+    sums: dict[Value, Node] = dict(zip(continued, given[len(outputs) :], strict=True))
+    inputs = (*graph.inputs, *given)
     program = Growing(inputs, graph.nodes)
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
-    return program, inputs, differentiate(program, outputs, seeds, values)
+    return program, inputs, differentiate(program, outputs, seeds, values, begun=sums)
 
 
 def _graph_of_gradients(graph: Graph, program: Growing, inputs: tuple[Node, ...], results: Sequence[Node]) -> Graph:

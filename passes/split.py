@@ -81,16 +81,16 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
 
 
 def split_for_some(
-    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], cut: Split,
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...], cut: Split,
     passes: Sequence[tuple[str, Pass]] = JOINT,
 ) -> tuple[Graph, tuple[Kept, ...], tuple[bool, ...]]:  # fmt: skip
     """A backward for gradients that come for some outputs only, after the forward of a cut that was made for all.
 
     The backward graph, what it reads before these gradients (of what the cut keeps, and any inputs), and which inputs
-    it has a gradient of: see `partial_vjp_graph`.
+    it has a gradient of; that is added to the sums of gradients that are begun: see `partial_vjp_graph`.
     """
     graph = autodiff(graph)
-    back, reached = partial_vjp_graph(graph, wanted, coming)
+    back, reached = partial_vjp_graph(graph, wanted, coming, begun)
     joint = run(_joint(graph, back), passes)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
     gradients, count = joint.outputs[len(graph.outputs) :], len(graph.outputs)

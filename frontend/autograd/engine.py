@@ -128,6 +128,9 @@ def _walk(
         present = grads[edge.index]
         grads[edge.index] = value if present is None else add(present, value)
 
+    def present(edge: Edge) -> Tensor | None:
+        return pending[edge.node][edge.index] if edge.node in pending else None
+
     done: list[TapeNode] = []
     with set_grad_enabled(create_graph):
         for root, weight in zip(roots, weights, strict=True):
@@ -147,11 +150,14 @@ def _walk(
                 if grads[0] is not None:
                     leaves.append((node, grads[0]))
                 continue
-            results = node.backward(grads, create_graph)
+            begun = node.begun(present) if node._name == "compiled" else ()
+            results = node.backward_onto(grads, begun, create_graph) if begun else node.backward(grads, create_graph)
             if STATE.anomaly:
                 watch_backward(node, results)
-            for target, value in zip(node.edges, results, strict=True):
+            for place, (target, value) in enumerate(zip(node.edges, results, strict=True)):
                 if target is not None and value is not None:
+                    if begun and begun[place] is not None:
+                        pending[target.node][target.index] = None  # it is in the value
                     give(target, value)
             done.append(node)
     if not keep:

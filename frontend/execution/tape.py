@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
@@ -70,6 +71,16 @@ class TapeNode:
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
         """The gradients of the inputs."""
+        raise NotImplementedError
+
+    def begun(self, present: Callable[[Edge], Tensor | None]) -> Sequence[Tensor | None]:
+        """Of each input, the sum of gradients so far that its own are to be added to one by one; () for none."""
+        return ()
+
+    def backward_onto(
+        self, grads: list[Tensor | None], begun: Sequence[Tensor | None], create_graph: bool
+    ) -> Sequence[Tensor | None]:  # fmt: skip
+        """As backward(), with what is begun added up already."""
         raise NotImplementedError
 
     def release(self) -> None:
@@ -147,17 +158,29 @@ class FunctionNode(TapeNode):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
         if self._name == "compiled" and None in compress(grads, self.plan.differentiable):
-            return self._backward_of_some(grads, create_graph)
+            return self.backward_onto(grads, (), create_graph)
         seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
         if create_graph:
             return self.plan.run_again(self._operands(), seeds, self.name())
         return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
 
-    def _backward_of_some(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        """A program stands for many functions: those that no gradient comes to have none, as on a tape of them."""
+    def begun(self, present: Callable[[Edge], Tensor | None]) -> Sequence[Tensor | None]:
+        if self.plan is None or True not in self.plan.added_to:
+            return ()
+        found = [
+            present(edge) if many and edge is not None and self.edges.count(edge) == 1 else None
+            for edge, many in zip(self.edges, self.plan.added_to, strict=True)
+        ]
+        return found if any(sum is not None for sum in found) else ()
+
+    def backward_onto(
+        self, grads: list[Tensor | None], begun: Sequence[Tensor | None], create_graph: bool
+    ) -> Sequence[Tensor | None]:  # fmt: skip
+        """A program stands for many functions: as on a tape of them, each adds its own to what has come before, and
+        those that no gradient comes to have none."""
         assert self.plan is not None
-        partial = self.plan.partial(tuple(grad is not None for grad in grads))
-        seeds = [grad.contiguous() for grad in grads if grad is not None]  # type: ignore[attr-defined]
+        partial = self.plan.partial(tuple(grad is not None for grad in grads), tuple(sum is not None for sum in begun))
+        seeds = [grad.contiguous() for grad in (*grads, *begun) if grad is not None]  # type: ignore[attr-defined]
         if create_graph:
             return partial.run_again([*self._operands(), *seeds], self.name())
         kept: dict[Any, Any] = dict(zip(self.plan.places, self.kept, strict=True))
@@ -224,7 +247,7 @@ class GradientPlan:
         self.graph, self.wanted, self.outputs, self.passes = graph, wanted, len(graph.outputs), passes
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
         parts = checked_split(graph, wanted) if settings().check else split(graph, wanted)
-        self.cut, self._partial = parts, dict[tuple[bool, ...], PartialPlan]()
+        self.cut, self._partial = parts, dict[tuple[tuple[bool, ...], ...], PartialPlan]()
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
         self.forward = Runner(parts.forward, passes=passes)
         self.launch = self.forward.launch if self.forward.simple else self.forward.execute
@@ -297,11 +320,17 @@ class GradientPlan:
         output._edge = edge_from(node)
         return output
 
-    def partial(self, coming: tuple[bool, ...]) -> PartialPlan:
-        """How gradients are computed when they come for some outputs only."""
-        if coming not in self._partial:
-            self._partial[coming] = PartialPlan(self, coming)
-        return self._partial[coming]
+    @functools.cached_property
+    def added_to(self) -> tuple[bool, ...]:
+        """Of each operand whether its gradient is a sum."""
+        read = Counter(operand for node in self.graph.nodes for operand in node.operands)
+        return tuple(each and read[node] > 1 for node, each in zip(self.graph.inputs, self.wanted, strict=True))
+
+    def partial(self, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> PartialPlan:
+        """How gradients are computed when they come for some outputs only, or are added to sums that are begun."""
+        if (coming, begun) not in self._partial:
+            self._partial[coming, begun] = PartialPlan(self, coming, begun)
+        return self._partial[coming, begun]
 
     def run(self, values: list[Any]) -> list[Tensor | None]:
         """The gradients of all operands, None for those that want none."""
@@ -315,12 +344,15 @@ class GradientPlan:
 
 
 class PartialPlan:
-    """The backward of a plan when gradients come for some outputs only. places: what it reads besides these."""
+    """The backward of a plan when gradients come for some outputs only, or are added to sums that are begun.
 
-    def __init__(self, plan: GradientPlan, coming: tuple[bool, ...]) -> None:
-        backward, kept, self.reached = split_for_some(plan.graph, plan.wanted, coming, plan.cut)
+    places: what it reads besides these.
+    """
+
+    def __init__(self, plan: GradientPlan, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> None:
+        backward, kept, self.reached = split_for_some(plan.graph, plan.wanted, coming, begun, plan.cut)
         self.places = tuple((each.role, each.index) for each in kept)
-        self.again, _ = partial_vjp_graph(plan.graph, plan.wanted, coming)
+        self.again, _ = partial_vjp_graph(plan.graph, plan.wanted, coming, begun)
         self.passes = plan.passes
         self.backward = Runner(backward, pass_through=True, passes=plan.passes)
 

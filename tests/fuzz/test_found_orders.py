@@ -1,4 +1,4 @@
-"""What the fuzzer has found in how operands lie, which the order of a product hangs on, and in finding elements."""
+"""What the fuzzer has found in how elements are found in memory, and in orders of summation that hang on it."""
 
 from tests.fuzz.judging import assert_one_answer
 from tests.fuzz.program import Input, Program
@@ -68,5 +68,22 @@ def test_the_order_of_a_product_of_what_is_turned_and_detached() -> None:
             outputs=("v1",),
             sizes=({"m": 7},),
             seed=30096,
+        )
+    )
+
+
+def test_the_order_of_gradients_from_a_program_that_was_left() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 3, 6, 6), "float32", layout="strided"), Input("x2", ("n",), "float32", True)),
+            setup=(),
+            body=(
+                "v1 = x2 - x2",
+                "v2 = brasa.dot(x1.flatten(), x1.flatten())",
+                "total(x2, v1).backward()\nv4 = x2.grad",
+            ),
+            outputs=("v4",),
+            sizes=({"n": 8},),
+            seed=30065,
         )
     )

@@ -11,7 +11,7 @@ from brasa.ir.ops.control import call, items
 from brasa.ir.ops.elementwise import add
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.verify import verify
-from brasa.passes import autodiff, inline, vjp_graph
+from brasa.passes import autodiff, inline, partial_vjp_graph, vjp_graph
 from tests.passes.checks import assert_pass, evaluate, graph, plain, random_arrays, same_bits
 
 
@@ -59,6 +59,22 @@ def test_order_of_accumulation_shows_in_the_bits() -> None:
         (found,) = evaluate(autodiff(tripled), [np.float32(2), first, second, third])
         assert found == (third + second) + first
     assert (c + b) + a != (a + b) + c
+
+
+def test_a_sum_that_has_begun_elsewhere_goes_on() -> None:
+    whole = graph("""
+        graph f(x: f32[], y: f32[], a: f32[], b: f32[]) {
+          %0: f32[] = mul(x, a)
+          %1: f32[] = mul(x, b)
+          %2: f32[] = add(%0, %1)
+          return %2
+        }
+        """)
+    back, reached = partial_vjp_graph(whole, (True, True, False, False), (True,), (True, True, False, False))
+    assert reached == (True, False, False, False)
+    begun, a, b = np.float32(1.0), np.float32(1e8), np.float32(-1e8)
+    (found,) = evaluate(verify(back), [np.float32(2), np.float32(0), a, b, np.float32(1), begun, np.float32(7)])
+    assert found == (begun + b) + a != begun + (b + a)
 
 
 def test_contributions_of_one_node_are_added_in_operand_order() -> None:

@@ -42,6 +42,25 @@ def test_only_the_outputs_that_are_differentiated_count() -> None:
     assert np.frombuffer(found[2][0], np.float32).tolist() == [1.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_comes_from_outside_is_added_to_as_on_a_tape(create_graph: bool, together: bool) -> None:
+    """Each of a program's functions adds its own gradient to the sum so far, not the sum of them all at once."""
+
+    def inside(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        return x.sin() * x.exp() * w.cos(), x * w
+
+    values, found = np.random.default_rng(0).standard_normal((2, 200)).astype(np.float32), []
+    for function in (inside, brasa.compile(inside)):
+        x, w = (brasa.tensor(each, requires_grad=True) for each in values)
+        turned = x * 1.5
+        first, second = function(turned, w)
+        loss = (first + turned.tanh() * w * (second if together else 1)).sum()
+        grads = brasa.autograd.grad(loss, (x, turned, w), create_graph=create_graph)
+        found.append([grad.detach().numpy().tobytes() for grad in grads])
+    assert found[0] == found[1]
+
+
 def test_a_program_that_keeps_little_computes_some_gradients() -> None:
     """Of the values that its forward keeps for all of them."""
     layers = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.SiLU())
