@@ -13,7 +13,8 @@ from brasa.execution.tape import Edge, FunctionNode, TapeNode, ViewNode, edge_of
 from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
-from brasa.ir.graph import Graph
+from brasa.ir.graph import Graph, Node
+from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
@@ -21,7 +22,7 @@ from brasa.tensors.spec import spec_of
 from brasa.tensors.tensor import Tensor, make, type_text, views_of, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
-from brasa.tracing.trace import CaptureError
+from brasa.tracing.trace import CaptureError, Trace
 
 _FEW = 1 << 16  # bytes; of more, a kernel copies, on all threads
 
@@ -86,11 +87,7 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     trace = STATE.trace
     if trace is not None:
         try:
-            node = trace.node_of(value)
-            if overwrites and target._requires_grad:
-                rank = target.ndim
-                node = trace.apply(update, trace.node_of(target), node, starts=(0,) * rank, steps=(1,) * rank)
-            trace.write(target, node)
+            trace.write(target, _to_write(trace, target, value, overwrites))
         except CaptureError as error:
             trace.leave(error)
             return assign(target, value, name, overwrites)
@@ -109,6 +106,20 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
         _follow(target, value, overwrites)
     return target
+
+
+def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool) -> Node:
+    """What the target's memory holds after the value was written to it in a trace."""
+    node = trace.node_of(value)
+    if value._requires_grad and not STATE.grad_enabled:
+        return trace.apply(stop_gradient, node)
+    if value._requires_grad and any(op is stop_gradient for op, _ in target._path):
+        raise CaptureError("what has a gradient is written to a detached tensor, but not to what it was detached from",
+                           op="in-place write", hint="use .detach().clone()")  # fmt: skip
+    if overwrites and (target._requires_grad or value._requires_grad):  # a gradient by the target is not the value's
+        starts, steps = (0,) * target.ndim, (1,) * target.ndim
+        return trace.apply(update, trace.node_of(target), node, starts=starts, steps=steps)
+    return node
 
 
 def overwrite(target: Tensor, value: Tensor, name: str) -> None:
@@ -184,8 +195,8 @@ def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
     if base is not None:
         base._edge = Edge(_WrittenView(base, target, value, edge_of(base)), 0)
         base._requires_grad = True
-    elif overwrites and target._requires_grad:
-        target._edge = Edge(_WrittenView(target, target, value, old), 0)
+    elif overwrites:  # the value may be another tensor's
+        target._requires_grad, target._edge = True, Edge(_WrittenView(target, target, value, old), 0)
     else:
         target._requires_grad, target._edge = value._requires_grad, edge_of(value)
     root = target if base is None else base

@@ -96,3 +96,16 @@ def test_what_is_written_after_a_value_was_looked_at_goes_on_the_tape() -> None:
             seed=30962,
         )
     )
+
+
+def test_what_a_leaf_was_copied_to_needs_gradients() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 4), "float32"), Input("x1", ("n", 4), "float32", True)),
+            setup=(),
+            body=("x0.copy_(x1)",),
+            outputs=("x1",),
+            sizes=({"n": 5},),
+            seed=32462,
+        )
+    )

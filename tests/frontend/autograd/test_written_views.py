@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,43 @@ def test_a_view_of_a_leaf_that_is_a_view_cannot_be_written(make: Callable[[], Te
     with pytest.raises(RuntimeError, match="copy_: a leaf that requires gradients cannot be changed in place"):
         (brasa.compile(write) if compiled else write)(x)
     assert x.is_leaf and bool((x == 1).all())
+
+
+def copied(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    """A copy has a gradient of its own, and is no leaf though what it copies is one."""
+    x.copy_(w)
+    return brasa.autograd.grad((x * 2 + w * 3).sum(), (x, w))
+
+
+def copied_and_changed(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    x.copy_(w)
+    x.mul_(2)
+    return brasa.autograd.grad((x * x).sum(), (x, w))
+
+
+def copied_without_gradients(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    with brasa.no_grad():
+        x.copy_(w)
+    return brasa.autograd.grad((x * w).sum(), (w,))
+
+
+def copied_to_what_is_detached(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    """Which then has a gradient, but not what it was detached from."""
+    part = x.detach()
+    part.copy_(w)
+    return brasa.autograd.grad((part * part + x * w).sum(), (part, w))
+
+
+@pytest.mark.filterwarnings("ignore::brasa.capture.compiled.CompileWarning")
+@pytest.mark.parametrize("way", [lambda function: function, brasa.compile])
+@pytest.mark.parametrize(
+    ("program", "wanted"),
+    [
+        (copied, [[2, 2], [5, 5]]), (copied_and_changed, [[12, 20], [24, 40]]), (copied_without_gradients, [[3, 5]]),
+        (copied_to_what_is_detached, [[6, 10], [9, 15]]),
+    ],
+)  # fmt: skip
+def test_what_another_tensor_was_copied_to(program: Any, wanted: list[list[float]], way: Any) -> None:
+    x, w = brasa.zeros(2), brasa.tensor([3.0, 5.0], requires_grad=True)
+    assert [grad.tolist() for grad in way(program)(x, w)] == wanted
+    assert x.tolist() == ([6, 10] if program is copied_and_changed else [3, 5])
