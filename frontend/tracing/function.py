@@ -281,8 +281,7 @@ class Function:
         stops = differentiable and not STATE.grad_enabled
         key = (self, nodes, statics, DEFAULTS.dtype, stops)
         form, results = trace.known(key) or self._recorded(trace, key, values, operands)
-        if stops:
-            differentiable = False
+        differentiable = differentiable and not stops
         if form is None:
             tensor = trace.fresh(results[0][0], differentiable and results[0][1])
             if weak:
@@ -302,8 +301,7 @@ class Function:
         """(what makes its results one, each result and whether it can have a gradient)."""
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
-        with dim.solving(trace.scope):
-            lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
+        lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
         marks = [trace.marks_of(node) for node in lying]
         specialization = self._located_specialize(trace, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):
