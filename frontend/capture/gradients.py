@@ -71,9 +71,11 @@ def _gradients(
 
     def make() -> tuple[Node, ...]:
         with dim.solving(capture.scope):
-            return capture.items(capture.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes))))
+            made = capture.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes)))
+            found = capture.items(made)
+            return found if create_graph else tuple(capture.record(control.stop_gradient(each)) for each in found)
 
     if not wanted:
         return []
-    found = capture.step(("gradient", nodes, seed_nodes, wanted), make)
+    found = capture.step(("gradient", nodes, seed_nodes, wanted, create_graph), make)
     return [capture.fresh(node, create_graph) for node in found]

@@ -53,3 +53,20 @@ def test_a_gradient_of_a_gradient_by_what_only_another_gradient_depends_on() -> 
             seed=20197,
         )
     )
+
+
+def test_a_loop_over_a_gradient_that_has_no_graph() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32", True),),
+            setup=(),
+            body=(
+                "total(x0, x0).backward()\nv10 = x0.grad",
+                "v11 = x0.amax(-1)",
+                "v13 = brasa.while_loop(lambda h, k: k < 3, lambda h, k: (h - 1, k + 1), (v10, brasa.tensor(0)))[0]",
+            ),
+            outputs=("v11", "v13"),
+            sizes=({"n": 8, "m": 3},),
+            seed=30997,
+        )
+    )

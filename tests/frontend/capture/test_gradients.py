@@ -216,3 +216,30 @@ def test_what_a_program_overwrites_has_the_gradients_of_what_it_was(function) ->
             (first,) = brasa.autograd.grad(made, by, weight, create_graph=True)
             (by_weight,) = brasa.autograd.grad(first.sum(), weight)
             np.testing.assert_array_equal(by_weight.numpy(), v + np.float32([more.sum(), 0, 0]))
+
+
+def by_grad(x: Tensor, create_graph: bool) -> Tensor:
+    (slope,) = brasa.autograd.grad((x**3).sum(), x, create_graph=create_graph)
+    return slope * x
+
+
+def by_backward(x: Tensor, create_graph: bool) -> Tensor:
+    (x**3).sum().backward(create_graph=create_graph)
+    return x.grad * x
+
+
+@pytest.mark.parametrize("function", [by_grad, by_backward])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_gradient_without_a_graph_is_a_constant(function, inside: bool) -> None:
+    """x**3 has the slope 3 * x**2; that times x has 9 * x**2 with the graph of the first, and 3 * x**2 without."""
+
+    def second(x: Tensor, create_graph: bool) -> Tensor:
+        made = function(x, create_graph)
+        return brasa.autograd.grad(made.sum(), x)[0] if inside else made
+
+    for way in (second, brasa.compile(second)):
+        for create_graph, factor in ((False, 3), (True, 9), (False, 3)):
+            x = leaf(1.0, 2.0, -3.0)
+            made = way(x, create_graph)
+            found = made if inside else brasa.autograd.grad(made.sum(), x)[0]
+            assert found.tolist() == [factor, 4 * factor, 9 * factor]
