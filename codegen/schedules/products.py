@@ -280,7 +280,8 @@ class MatrixProduct(Product):
             return const(copies == "always", bool_)
         if rhs.dtype is not self.dtype:
             return self.writer.condition(leaf(24) <= leaf(rows))
-        beyond = dim.remainder(self.depth * lhs.dtype.itemsize, _FAR_BYTES)
+        line = self.depth if self.left_lines == "rows" else self.rows
+        beyond = dim.remainder(line * lhs.dtype.itemsize, _FAR_BYTES)
         reasons = [
             self.writer.condition(reason)
             for reason in (leaf(_FAR_BYTES) <= leaf(rhs.shape[-1] * rhs.dtype.itemsize), eq(leaf(beyond), leaf(0)))
