@@ -18,14 +18,15 @@ INTRODUCTION = """\
 # Benchmarks
 
 `make bench` measures brasa beside PyTorch and JAX and writes this page. All competitors of a row run in one process, in
-turn, {rounds} rounds; each gives a ratio, the best peer's time by brasa's, and the table shows the median.
-**Above 1, brasa is faster.** What they compute is compared before it is timed. brasa's programs are compiled for all
-sizes; "one size" is `dynamic=False`. The best peer is the fastest of PyTorch eager (its `out=`, `foreach` and `fused`
-forms as well), `torch.compile` and JAX (`jax_default_matmul_precision="highest"`, jitted). Single products,
-convolutions and small operators are not run under `torch.compile`, which calls the routines that eager mode calls. JAX
-does not keep up the statistics of batch norms. Fresh processes run three times, one of `torch.compile` with an
-empty cache once. Peak memory is what the resident set grows by at most in three training steps; the peer is PyTorch
-eager.
+turn, {rounds} rounds; each gives a ratio, the best peer's time by brasa's, and the table shows the median. **Above 1,
+brasa is faster.** What they compute is compared before it is timed. Operands lie in memory that each library has
+allocated itself: brasa asks for huge pages where there are 4 MB or more, which PyTorch does only when it is told to.
+brasa's programs are compiled for all sizes; "one size" is `dynamic=False`. The best peer is the fastest of PyTorch
+eager (its `out=`, `foreach` and `fused` forms as well), `torch.compile` and JAX
+(`jax_default_matmul_precision="highest"`, jitted). Single products, convolutions and small operators are not run under
+`torch.compile`, which calls the routines that eager mode calls. JAX does not keep up the statistics of batch norms.
+Fresh processes run three times, one of `torch.compile` with an empty cache once. Peak memory is what the resident set
+grows by at most in three training steps; the peer is PyTorch eager.
 
 {date}, commit {commit}: {machine}.
 Copying reaches {bandwidth:.0f} GB/s on two threads, fused multiply-adds in registers {flops:.0f} GFLOP/s; shares in the
