@@ -201,7 +201,8 @@ def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
         target._requires_grad, target._edge = value._requires_grad, edge_of(value)
     root = target if base is None else base
     for view in {id(view): view for view in (*views_of(root), target) if view is not root}.values():
-        fresh = root.as_strided(view._spec.shape, view._spec.strides, view.storage_offset())  # type: ignore[attr-defined]
+        whole = root if view.dtype is root.dtype else root.view_as_real()  # type: ignore[attr-defined]
+        fresh = whole.as_strided(view._spec.shape, view._spec.strides, view.storage_offset())
         view._requires_grad, view._edge = fresh._requires_grad, fresh._edge
 
 

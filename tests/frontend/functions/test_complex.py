@@ -160,6 +160,17 @@ def test_writes_through_parts() -> None:
     same_bits(x.grad, y.grad)
 
 
+def test_a_part_that_was_written_has_gradients() -> None:
+    x = brasa.tensor([1 + 2j, 3 - 1j], requires_grad=True)
+    y = x * 1
+    part = y.imag
+    part.mul_(3)
+    assert part.requires_grad
+    (part * part).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [36j, -18j]
+
+
 def test_real_operands_have_real_gradients() -> None:
     x, z = brasa.tensor([1.0, 2.0], requires_grad=True), brasa.tensor([1 + 1j, 2 - 1j], requires_grad=True)
     abs(x * z).sum().backward()
