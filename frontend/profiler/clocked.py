@@ -109,8 +109,8 @@ class Clocked:
 
     def __call__(self, *pointers: Any) -> int | None:
         """As the program without clocks, of which it computes every bit."""
-        log = _log()
         with _lock:
+            log = _log()  # one for all threads, which machine code knows the address of
             call = self._call or self._prepare()
             before = int(log[0])  # not 0 where a step of the host calls a program
             begin = perf_counter_ns()
