@@ -206,6 +206,8 @@ def unite(first: Group, second: Group) -> Group | None:
     """The two groups, neither of which reads the other, as one over the same domain."""
     if (first.form, first.domain, first.axes) != (second.form, second.domain, second.axes):
         return None
+    if len(first.spaces) + len(second.spaces) > _MOST_NODES:
+        return None
     return _checked(first, {**first.spaces, **second.spaces})
 
 
@@ -239,8 +241,6 @@ def join(producer: Group, consumer: Group, edges: Sequence[Read], flow: Flow) ->
 
 def _checked(host: Group, spaces: dict[Node, Space]) -> Group | None:
     """A group of the host's form with these nodes, if the form allows them all together."""
-    if len(spaces) > _MOST_NODES:
-        return None
     joined = replace(host, spaces=spaces)
     if joined.form == "map":
         return joined

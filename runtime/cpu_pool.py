@@ -3,7 +3,7 @@
 A job is open while the generation is odd. Workers look for a new generation for a while, then sleep in the kernel. The
 caller works too, so a job never waits for a worker that has not come; it only waits for those inside to finish.
 Who has done its own pieces takes those of others, so that one thread that the system holds up does not hold up all.
-What lies together in memory is read by one thread, and by the same one the next time: it is faster by up to a third.
+What lies together in memory is read by one thread, and by the same one the next time: Adam takes a fifth less time.
 """
 
 PIECES_PER_THREAD = 8

@@ -194,7 +194,7 @@ class Chain:
                 read(None)
             elif height > 1:
                 read(masks)
-            else:  # memory is all that counts, and loads under masks that cross lines of the cache take twice as long
+            else:  # memory is all that counts, and masked loads across lines of the cache take half as long again
                 is_whole = writer.condition(leaf(column + vectors * LANES) <= leaf(self.columns))
                 writer.either(is_whole, partial(read, None), partial(read, masks))
             with writer.over("i", height, "unrolled") as i:
