@@ -15,6 +15,7 @@ from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
 from brasa.capture.purity import Impure, Observation, watching
 from brasa.capture.sealed import Candidate, Entry, Sealed, seal
+from brasa.capture.shortcut import Shortcut, shortcut
 from brasa.capture.template import in_numbers
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
@@ -22,11 +23,13 @@ from brasa.execution.hooks import is_hooked
 from brasa.execution.runner import failed_check
 from brasa.execution.user_passes import Passes
 from brasa.nn.registry import Registry
+from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError, tracing
 
 _PATIENCE = 1024  # followed calls between two that are observed in the hope of sealing, at most
 _FORMS = 16  # sealed forms of one function
+_SHORTCUTS = 256
 
 
 class CompileWarning(UserWarning):
@@ -51,6 +54,7 @@ class CompiledFunction:
         self.function, self.fullgraph, self.dynamic, self.passes = function, fullgraph, dynamic, passes
         self.root = Step(None, None, (), ())
         self.sealed: list[Sealed] = []
+        self.shortcuts: dict[Spec, Shortcut] = {}  # by what the first argument is
         self.candidates: dict[Step, Candidate] = {}
         self.reasons: list[str] = []  # why it could not be sealed
         self.turns: list[str] = []  # what made it compile again
@@ -61,7 +65,12 @@ class CompiledFunction:
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
+        if STATE.detour is None:
+            if args and not kwargs and args[0].__class__ is Tensor:
+                known = self.shortcuts.get(args[0]._spec)
+                if known is not None and (found := known(args)) is not None:
+                    return found
+        elif STATE.trace is not None or STATE.anomaly is not None:
             return self.function(*args, **kwargs)  # anomalies are looked for op by op
         tensors: list[Tensor] = []
         key = signature_of(args, kwargs, tensors)
@@ -75,6 +84,10 @@ class CompiledFunction:
                     raise
                 for schedule in sealed.schedules:
                     schedule.step()
+                if (way := shortcut(sealed, key)) is not None:
+                    if len(self.shortcuts) >= _SHORTCUTS:
+                        self.shortcuts.clear()
+                    self.shortcuts[tensors[0]._spec] = way
                 return result
         else:
             return self._followed(args, kwargs, key, tensors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -41,6 +42,15 @@ class Facts:
                 return False
             if function.__kwdefaults__ is not named:
                 return False
+        rest_holds = self.rest_holds
+        return rest_holds is None or rest_holds()
+
+    @property
+    def rest_holds(self) -> Callable[[], bool] | None:
+        """Whether that is as it was which few functions read; None where nothing of it was read."""
+        return self._rest_holds if self.sequences or self.shapes or self.kinds or self.cells else None
+
+    def _rest_holds(self) -> bool:
         for sequence, items in self.sequences:
             if not _same_items(sequence, items):
                 return False
@@ -50,7 +60,7 @@ class Facts:
         for value, kind in self.kinds:
             if type(value) is not kind:
                 return False
-        return not self.cells or all(same(content_of(cell), value) for cell, value in self.cells)
+        return all(same(content_of(cell), value) for cell, value in self.cells)
 
     def steady_hold(self) -> bool:
         """Whether what the epoch stands for is as it was."""

@@ -117,7 +117,8 @@ class Sealed:
                 self.held_places[value].append(index)
         # whether all that a run does is to compute its result from fixed tensors and arguments
         self.simple = template.pattern.__class__ is Output and len(outputs) == 1 and not (
-            self.landings or self.has_notes or self.tracked or self.draws or self.grad_places
+            self.landings or self.has_notes or self.tracked or draws or grads or argument_grads or schedules
+            or self.grad_places or self.autocast
         )  # fmt: skip
         self._note_epoch()
 
@@ -203,8 +204,6 @@ class Sealed:
             pointers = self.pointers.copy()
             for index, place in self.places:
                 pointers[index] = tensors[place]._ptr
-            if self.simple:
-                return self._compute(bound, pointers, tensors)
             for index, tensor in self.grad_places:
                 pointers[index] = tensor._grad._ptr
             for index, kind, value in self.drawn:
@@ -215,15 +214,6 @@ class Sealed:
         if self.has_notes:
             self._apply_notes(results, tensors)
         return self.template.fill(results, tensors)
-
-    def _compute(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> Tensor:
-        """As _enter, for the only result."""
-        (nbytes,), (spec,) = bound.nbytes, bound.specs
-        buffer = allocate(nbytes)
-        status = bound.call(*pointers, buffer.ptr)
-        if status is not None:
-            raise self.runner.failure(status, self.operands(tensors))
-        return make(buffer, spec)
 
     def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run the machine code; outputs that update an operand are not among the results."""
