@@ -74,7 +74,7 @@ def forget(capture: Capture) -> None:
     capture.outcome, capture.settled, capture.effects, capture.last = [], [], [], None
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
-        capture.leaves, capture.states, capture.shown, capture.gradients, capture.generators,
+        capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
     ):  # fmt: skip
         seen.clear()
 

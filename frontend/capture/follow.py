@@ -167,7 +167,9 @@ class Capture(Stepping):
         self.bindings[node] = tensor
         if leaf:
             self.leaves[node] = tensor
-        return Cell(self, node)
+        made = Cell(self, node)
+        made.needs = tensor._requires_grad and not leaf
+        return made
 
     def _new_external(self, key: tuple[Any, ...], tensor: Tensor, symbolic: bool) -> Node:
         return self.step(key, lambda: self._external(tensor, symbolic))
@@ -198,19 +200,17 @@ class Capture(Stepping):
         spec = spec_now(self, tensor) if None in self.strides_of(tensor) else None
         return spec is not None and spec.row_major
 
-    def write(self, tensor: Tensor, value: Node) -> None:
+    def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         cell = self.cell_of(tensor)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
         if owner is not None and self._part_from_aliases(owner):
-            self.write(tensor, value)  # which stands for memory of its own since the cut
+            self.write(tensor, value, aside)  # which stands for memory of its own since the cut
             return
-        super().write(tensor, value)
+        super().write(tensor, value, aside)
         if owner is not None:
             self.written[cell] = owner
             self.effects.append(Effect(self.here, "write", owner, node=cell.node))
             self.states.setdefault(cell, (owner._requires_grad, owner._edge))
-            if owner._requires_grad and owner.is_leaf:
-                self.leaves[cell.node] = owner
 
     def _part_from_aliases(self, owner: Tensor) -> bool:
         """Whether memory that will be written was known through other tensors, which then are read anew later."""

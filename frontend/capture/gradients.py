@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +57,26 @@ def grad(
 ) -> Any:  # fmt: skip
     """autograd.grad() inside the program."""
     seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
-    nodes, wanted = (tuple(map(capture.node_of, tensors)) for tensors in (roots, inputs))
+    nodes, places = tuple(map(capture.node_of, roots)), _places(capture, inputs)
+    wanted = tuple(dict.fromkeys(node for each in places for node in each))
     used = capture.step(("used", nodes, wanted), lambda: used_of(capture, nodes, wanted))
-    by = dict(zip(compress(wanted, used), compress(inputs, used), strict=True))
-    grads = map(through_leaf_hooks, by.values(), _gradients(capture, nodes, seeds, tuple(by), create_graph))
-    found = dict(zip(by, grads, strict=True))
-    return tuple(found.get(node) for node in wanted)
+    reached = tuple(compress(wanted, used))
+    grads = dict(zip(reached, _gradients(capture, nodes, seeds, reached, create_graph), strict=True))
+    found: dict[tuple[Node, ...], Tensor] = {}
+    for tensor, each in zip(inputs, places, strict=True):
+        parts = [grads[node] for node in each if node in grads]
+        if parts and each not in found:
+            found[each] = through_leaf_hooks(tensor, reduce(add, parts))
+    return tuple(map(found.get, places))
+
+
+def _places(capture: Capture, tensors: Sequence[Tensor]) -> list[tuple[Node, ...]]:
+    """Where gradients by the tensors come in: written leaves are several values, others what they were before."""
+    values: dict[int, list[Node]] = {}
+    for node, leaf in capture.leaves.items():
+        values.setdefault(id(leaf), []).append(node)
+    nodes = [capture.origins.get(node, node) for node in map(capture.node_of, tensors)]
+    return [tuple(values.get(id(tensor), (node,))) for tensor, node in zip(tensors, nodes, strict=True)]
 
 
 def _gradients(

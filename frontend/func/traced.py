@@ -39,7 +39,7 @@ class Whole(Body):
             self._check_alone(cell, self.written)
         return cell
 
-    def write(self, tensor: Tensor, value: Node) -> None:
+    def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         """As in any trace; what is written to outside is written there when the function has been called."""
         cell = self.cell_of(tensor)
         if cell in self.owners:
@@ -49,7 +49,7 @@ class Whole(Body):
         elif cell in self._given:
             raise BrasaError("the function writes in place to what it is differentiated by", op=self.op,
                              hint="use the out-of-place form, or .clone() first")  # fmt: skip
-        Trace.write(self, tensor, value)
+        Trace.write(self, tensor, value, aside)
 
     def _check_alone(self, cell: Cell, others: Iterable[Cell]) -> None:
         """BrasaError where memory outside is seen through this cell and another one, and one of both is written."""

@@ -87,11 +87,13 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     trace = STATE.trace
     if trace is not None:
         try:
-            trace.write(target, _to_write(trace, target, value, overwrites))
+            seen = STATE.grad_enabled and (value._requires_grad or target._requires_grad)
+            trace.write(target, _to_write(trace, target, value, overwrites), aside=not seen)
         except CaptureError as error:
             trace.leave(error)
             return assign(target, value, name, overwrites)
         if value._requires_grad and STATE.grad_enabled:
+            trace.cell_of(target).needs = True
             root = target if target._base is None else target._base
             for changed in (root, target, *views_of(root)):
                 changed._requires_grad = True

@@ -106,9 +106,9 @@ class Operands(Trace):
             self._check_alone(tensor, self.written.values())
         return self._cells[id(tensor)]
 
-    def write(self, tensor: Tensor, value: Node) -> None:
+    def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         cell = self.cell_of(tensor)
-        super().write(tensor, value)
+        super().write(tensor, value, aside)
         owner = self._owners.get(cell)
         if owner is not None:
             self._check_alone(owner, self._owners.values())
@@ -202,11 +202,11 @@ class Body(Trace):
             return self.bring(outside)
         return found
 
-    def write(self, tensor: Tensor, value: Node) -> None:
+    def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         if self.cell_of(tensor) in self._given:
             raise BrasaError("the function writes in place to a tensor that it was given or that lies outside it",
                              op=self.op, hint="use the out-of-place form, or .clone() first")  # fmt: skip
-        super().write(tensor, value)
+        super().write(tensor, value, aside)
 
     def leave(self, error: CaptureError) -> None:
         raise error

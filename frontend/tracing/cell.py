@@ -15,10 +15,12 @@ class Cell:
 
     plain: whether the only tensor over it requires gradients, if that shows all of it, as it was computed, and is no
     number; else None.
+    needs: whether a tensor over it that is no leaf requires gradients.
     """
 
-    __slots__ = ("marks", "node", "plain", "trace", "version")
+    __slots__ = ("marks", "needs", "node", "plain", "trace", "version")
 
     def __init__(self, trace: Trace, node: Node) -> None:
         self.trace, self.node, self.version, self.marks = trace, node, 0, node.attrs.get("strides", ())
         self.plain: bool | None = None
+        self.needs = False

@@ -61,7 +61,7 @@ def replay(made: Any, trace: Trace, x: Any, y: Any) -> Tensor | None:
     tensor._cell = cell = _new(Cell)
     cell.trace = trace
     cell.node = node
-    cell.plain = grad
+    cell.plain = cell.needs = grad
     cell.version = 0
     cell.marks = ()
     if grad:

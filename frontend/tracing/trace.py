@@ -13,7 +13,7 @@ from brasa.ir.graph import Graph, Node, Op, topological
 from brasa.ir.layout import Strides, is_row_major, is_view, stride_marks, strides_of
 from brasa.ir.ops import control, move
 from brasa.ir.ops.source import full, make_input
-from brasa.ir.ops.writing import written_through
+from brasa.ir.ops.writing import beside, written_through
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
@@ -44,6 +44,7 @@ class Trace:
         self.inputs: list[Node] = []
         self.nodes: list[Node] = []
         self.leaves: dict[Node, Tensor] = {}
+        self.origins: dict[Node, Node] = {}  # of values that were written aside, those that gradients see
         self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
@@ -63,7 +64,7 @@ class Trace:
         """A tensor with memory of its own that holds the node's value."""
         tensor, cell = _new(Tensor), _new(Cell)
         tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
-        cell.marks, cell.plain = (), requires_grad
+        cell.marks, cell.plain, cell.needs = (), requires_grad, requires_grad
         if requires_grad:
             tensor._requires_grad = True
         if self.tensors is not None:
@@ -267,11 +268,21 @@ class Trace:
                 remember_view(root, made)
         return made
 
-    def write(self, tensor: Tensor, value: Node) -> None:
-        """Replace the tensor's value; what lies under a view is updated in the places that the view shows."""
+    def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
+        """Replace the tensor's value; what lies under a view is updated in the places that the view shows.
+
+        aside: gradients do not see it; those of the value that is replaced go on.
+        """
         cell = self.cell_of(tensor)
+        old = cell.node
         if tensor._path:
-            value = self._written(cell.node, tensor._path, value)
+            value = self._written(old, tensor._path, value)
+        if old in self.leaves:  # another value of the same leaf
+            value = self.apply(control.stop_gradient, value) if tensor._path else value
+            self.leaves[value] = self.leaves[old]
+        elif aside and cell.needs:
+            value = self.step(("aside", value, old), lambda: self.build(lambda: beside(value, old), (value, old)))
+            self.origins[value] = self.origins.get(old, old)
         cell.node, cell.version, cell.plain = value, cell.version + 1, None
 
     def _written(self, whole: Node, path: tuple[Any, ...], value: Node) -> Node:

@@ -10,7 +10,7 @@ from brasa.ir.dtype import bool_
 from brasa.ir.graph import Kind, Node, Op
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.ir.ops import complex as complex_ops
-from brasa.ir.ops.source import full
+from brasa.ir.ops.source import full, full_like
 from brasa.ir.types import TensorType
 
 Path = Sequence[tuple[Op, Mapping[str, Any]]]
@@ -42,6 +42,12 @@ def written_through(path: Path, whole: Node, value: Node) -> Node | None:
         else:
             made = _under(under, op, attrs, made)
     return made
+
+
+def beside(value: Node, old: Node) -> Node:
+    """The value that gradients do not see: to them it is the old one."""
+    stand_in, seed = full_like(old, 0), full_like(old, 0)
+    return control.custom(control.stop_gradient(value), old, stand_in, seed, seed, outputs=1, values=1, once=False)
 
 
 def _under(under: Node, op: Op, attrs: Mapping[str, Any], value: Node) -> Node:

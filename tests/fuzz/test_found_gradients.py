@@ -70,3 +70,21 @@ def test_a_loop_over_a_gradient_that_has_no_graph() -> None:
             seed=30997,
         )
     )
+
+
+def test_a_detached_leaf_is_written_before_its_gradient() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x2", ("n",), "float32", True),),
+            setup=(),
+            body=(
+                "v2 = x2 + 0.1 * brasa.randn(x2.shape)",
+                "v7 = x2.detach()",
+                "v7.index_add_(0, brasa.tensor([0]), v7.narrow(0, 0, 1))",
+                "v8, = brasa.autograd.grad(total(x2, v2), (x2,), create_graph=True)",
+            ),
+            outputs=("v2", "v8"),
+            sizes=({"n": 0}, {"n": 2}),
+            seed=51066,
+        )
+    )
