@@ -106,7 +106,7 @@ def differentiate(
     whole: keep what one node contributes together as a call of one vjp graph. It is wanted where the gradient will
     itself be differentiated: eager mode differentiates the backward graphs of its functions as wholes, too.
     """
-    active = _active(program.nodes, values)
+    active = carrying(program.nodes, values)
     total: dict[Value, Node] = {**begun}
     twins = Twins()
 
@@ -156,7 +156,7 @@ def is_differentiable(type: TensorType) -> bool:
     return type.dtype.kind in ("float", "complex")
 
 
-def _active(nodes: Sequence[Node], values: Sequence[Node]) -> set[Node]:
+def carrying(nodes: Sequence[Node], values: Sequence[Node]) -> set[Node]:
     """The nodes through which gradients flow: those that depend on the values."""
     active = set(values)
     for node in nodes:

@@ -11,7 +11,7 @@ from brasa._state import STATE
 from brasa.autograd.modes import set_grad_enabled
 from brasa.execution.anomalies import watch_backward
 from brasa.execution.hooks import run_accumulation_hooks, through_hooks
-from brasa.execution.tape import Edge, LeafNode, TapeNode, edge_of
+from brasa.execution.nodes import Edge, LeafNode, TapeNode, edge_of
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
 from brasa.tensors.copies import clone
@@ -131,7 +131,7 @@ def _walk(
     def present(edge: Edge) -> Tensor | None:
         return pending[edge.node][edge.index] if edge.node in pending else None
 
-    done: list[TapeNode] = []
+    done: list[tuple[TapeNode, list[int]]] = []  # with the outputs that gradients came to
     with set_grad_enabled(create_graph):
         for root, weight in zip(roots, weights, strict=True):
             value = seed_of(root, weight)
@@ -150,6 +150,7 @@ def _walk(
                 if grads[0] is not None:
                     leaves.append((node, grads[0]))
                 continue
+            used = [place for place, grad in enumerate(grads) if grad is not None]
             begun = node.begun(present) if node._name == "compiled" else ()
             results = node.backward_onto(grads, begun, create_graph) if begun else node.backward(grads, create_graph)
             if STATE.anomaly:
@@ -159,10 +160,10 @@ def _walk(
                     if begun and begun[place] is not None:
                         pending[target.node][target.index] = None  # it is in the value
                     give(target, value)
-            done.append(node)
+            done.append((node, used))
     if not keep:
-        for node in done:
-            node.release()
+        for node, used in done:
+            node.release(used)
     return found, leaves
 
 

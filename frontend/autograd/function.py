@@ -9,8 +9,8 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.autograd.modes import enable_grad, no_grad
+from brasa.execution.nodes import Edge, TapeNode, edge_of
 from brasa.execution.saving import keep, take
-from brasa.execution.tape import Edge, TapeNode, edge_of
 from brasa.ir.errors import ArgumentError, GradientError, NotImplementedError, ShapeError
 from brasa.tensors.tensor import Tensor, make, zero_filled
 from brasa.tracing.casting import cast
@@ -195,7 +195,7 @@ class CustomNode(TapeNode):
             grads = [zero_filled(spec) if grad is None and spec is not None else grad for grad, spec in given]
         return called_back(self.cls, self.ctx, grads, [None if s is None else (s.shape, s.dtype) for s in self.specs])
 
-    def release(self) -> None:
+    def release(self, used: Sequence[int]) -> None:
         self.ctx, self._kept = None, []  # type: ignore[assignment]
 
 

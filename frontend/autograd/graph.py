@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from brasa._state import STATE
+from brasa.execution.nodes import Edge, TapeNode, edge_of
 from brasa.execution.saving import Hooks
-from brasa.execution.tape import Edge, TapeNode, edge_of
 from brasa.ir.errors import GradientError
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError

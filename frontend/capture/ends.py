@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from brasa.capture.tree import Segment, known_without_gradients
-from brasa.execution.tape import Edge, FreedNode
+from brasa.execution.nodes import Edge, FreedNode
 from brasa.ir import dim
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops.source import make_input

@@ -19,8 +19,9 @@ from brasa.capture.sharing import any_overlap, apart, has_graph, keep_old
 from brasa.capture.stepping import Stepping
 from brasa.capture.tree import Segment, Step
 from brasa.capture.undoing import Effect, undo
+from brasa.execution.nodes import Edge
 from brasa.execution.runner import failed_check
-from brasa.execution.tape import Edge, run_graph
+from brasa.execution.tape import run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.dim import Size
 from brasa.ir.dtype import float64, int64

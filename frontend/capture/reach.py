@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from brasa.execution.tape import Edge, edge_of
+from brasa.execution.nodes import Edge, edge_of
 from brasa.ir.graph import Node, topological
 from brasa.ir.ops import control
 from brasa.ir.types import TensorType

@@ -16,8 +16,9 @@ from brasa.capture.moving import Moving
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.capture.template import Output, OutputNote, Template, outcome
 from brasa.execution.hooks import is_hooked
+from brasa.execution.nodes import Edge, FreedNode, edge_of
 from brasa.execution.runner import Bound, Runner
-from brasa.execution.tape import Edge, FreedNode, edge_of, run_graph
+from brasa.execution.tape import run_graph
 from brasa.execution.user_passes import Passes
 from brasa.ir.graph import Graph
 from brasa.random import Generator

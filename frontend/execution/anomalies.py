@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from brasa.execution.tape import FunctionNode, TapeNode
+from brasa.execution.nodes import TapeNode
+from brasa.execution.tape import FunctionNode
 from brasa.ir.errors import BrasaError, GradientError, Operand
 from brasa.tensors.tensor import Tensor, array_of, type_text
 from brasa.tracing.places import user_location

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brasa._state import bump_epoch
-from brasa.execution.tape import LeafNode, edge_of
+from brasa.execution.nodes import LeafNode, edge_of
 from brasa.ir.errors import GradientError
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.trace import CaptureError

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 from brasa._state import STATE
 from brasa.execution.checking import checked_split
+from brasa.execution.nodes import SEQUENCE, Edge, TapeNode, edge_from, edge_of
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
+from brasa.execution.spending import used_up_together
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
@@ -21,115 +22,24 @@ from brasa.runtime import allocate, settings
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread, zero_filled
 
-# What PyTorch calls the gradients of functions that have other names here.
-_NAMES = {
-    "binary_logits": "binary_cross_entropy_with_logits", "cast": "to_copy", "constant_pad": "constant_pad_nd",
-    "contiguous": "clone", "conv": "convolution", "copy": "clone", "cross_entropy": "nll_loss",
-    "euclidean": "linalg_vector_norm", "flatten": "view", "inv": "linalg_inv_ex", "layer_norm": "native_layer_norm",
-    "max_along": "max", "median_of_all": "median", "min_along": "min", "mse": "mse_loss", "read": "index",
-    "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
-}  # fmt: skip
-_sequence = itertools.count()
-
-
-class Edge(NamedTuple):
-    """Where a value's gradient goes: output `index` of a node."""
-
-    node: TapeNode
-    index: int
-
-
-def edge_from(node: TapeNode, index: int = 0, _make: Any = tuple.__new__) -> Edge:
-    """Edge(node, index), in a third of the time."""
-    return _make(Edge, (node, index))  # type: ignore[no-any-return]
-
-
-class TapeNode:
-    """One executed function. Gradients of its outputs come in, gradients of its inputs go along `edges`."""
-
-    is_leaf = False
-    where = ""  # the user's line that ran the function, noted while anomalies are looked for
-    hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] | None = None
-    retained: dict[int, Any] | None = None  # weak references to outputs that want their gradient in .grad
-
-    def __init__(self, name: str, edges: Sequence[Edge | None], outputs: int) -> None:
-        self._name, self.edges, self.outputs = name, edges, outputs
-        self.sequence = next(_sequence)
-
-    def name(self) -> str:
-        """The function's name, as `grad_fn` shows it."""
-        return f"{_NAMES.get(self._name, self._name).title().replace('_', '')}Backward0"
-
-    @functools.cached_property
-    def metadata(self) -> dict[str, Any]:
-        """A place for anything that a user wants to note of the node."""
-        return {}
-
-    @property
-    def next_functions(self) -> tuple[tuple[TapeNode | None, int], ...]:
-        return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
-
-    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        """The gradients of the inputs."""
-        raise NotImplementedError
-
-    def begun(self, present: Callable[[Edge], Tensor | None]) -> Sequence[Tensor | None]:
-        """Of each input, the sum of gradients so far that its own are to be added to one by one; () for none."""
-        return ()
-
-    def backward_onto(
-        self, grads: list[Tensor | None], begun: Sequence[Tensor | None], create_graph: bool
-    ) -> Sequence[Tensor | None]:  # fmt: skip
-        """As backward(), with what is begun added up already."""
-        raise NotImplementedError
-
-    def release(self) -> None:
-        """Forget what was kept for backward."""
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
-
-
-class LeafNode(TapeNode):
-    """The end of the tape: gradients of a leaf gather here."""
-
-    is_leaf = True
-    after: dict[int, Callable[[Tensor], None]] | None = None  # hooks that run when the gradient lies in .grad
-
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__("accumulate_grad", (), 1)
-        self.sequence = -1
-        self.tensor = tensor
-
-
-class ViewNode(TapeNode):
-    """A view: its backward is a function of the gradient alone."""
-
-    def __init__(self, name: str, source: Tensor, back: Callable[[Tensor], Tensor]) -> None:
-        self._name, self.edges, self.outputs = name, (source._edge or edge_of(source),), 1
-        self.back, self.sequence = back, next(_sequence)
-
-    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        assert grads[0] is not None
-        return (self.back(grads[0]),)
-
 
 class FunctionNode(TapeNode):
     """A compiled function: backward runs the graph that autodiff derived from it.
 
     kept: what backward reads. again: what a backward reads that is itself recorded, which starts from the operands.
-    specs: of the operands, None for numbers.
+    spent: outputs whose backward has been run, while there are others. specs: of the operands, None for numbers.
     """
 
     plan: GradientPlan | None
     kept: Sequence[Any] = ()
     again: Sequence[Any] = ()
+    spent: frozenset[int] = frozenset()
 
     def __init__(
         self, plan: GradientPlan, name: str, edges: Sequence[Edge | None], specs: tuple[Any, ...],
         output_specs: Sequence[Spec],
     ) -> None:  # fmt: skip
-        self._name, self.outputs, self.sequence = name, plan.outputs, next(_sequence)
+        self._name, self.outputs, self.sequence = name, plan.outputs, next(SEQUENCE)
         self.plan, self.edges, self.specs, self.output_specs = plan, edges, specs, output_specs
 
     def keep(self, operands: Sequence[Any], outputs: Sequence[Tensor]) -> None:
@@ -154,7 +64,7 @@ class FunctionNode(TapeNode):
         self.kept, self.again = [copies[id(kept)] for kept in self.kept], [copies[id(kept)] for kept in self.again]
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        if self.plan is None:
+        if self.plan is None or any(grads[i] is not None for i in self.spent):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
         if self._name == "compiled" and None in compress(grads, self.plan.differentiable):
@@ -203,7 +113,12 @@ class FunctionNode(TapeNode):
             return zero_filled(self.output_specs[index])
         return grad.contiguous()  # type: ignore[attr-defined, no-any-return]
 
-    def release(self) -> None:
+    def release(self, used: Sequence[int]) -> None:
+        if self.plan is not None and len(used) < sum(self.plan.differentiable):
+            spent = self.spent.union(*(self.plan.used_up[i] for i in used))
+            if any(flag and i not in spent for i, flag in enumerate(self.plan.differentiable)):
+                self.spent = spent
+                return
         self.plan, self.kept, self.again = None, (), ()
 
 
@@ -211,26 +126,6 @@ def _alias(source: Tensor) -> Tensor:
     """The tensor's values, without its place in the graph."""
     assert source._buffer is not None
     return make(source._buffer, source._spec, source._ptr)
-
-
-class FreedNode(TapeNode):
-    """Stands for a graph that a backward inside a compiled program has used up."""
-
-    def __init__(self) -> None:
-        super().__init__("compiled", (), 1)
-
-    def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
-                            hint="pass retain_graph=True to the first backward")  # fmt: skip
-
-
-def edge_of(value: Any) -> Edge | None:
-    """Where gradients of a value go, made on first demand for leaves; None when it needs none."""
-    if not isinstance(value, Tensor) or not value._requires_grad:
-        return None
-    if value._edge is None:
-        value._edge = Edge(LeafNode(value), 0)
-    return value._edge
 
 
 def copied(tensor: Tensor) -> Tensor:
@@ -325,6 +220,11 @@ class GradientPlan:
         """Of each operand whether its gradient is a sum."""
         read = Counter(operand for node in self.graph.nodes for operand in node.operands)
         return tuple(each and read[node] > 1 for node, each in zip(self.graph.inputs, self.wanted, strict=True))
+
+    @functools.cached_property
+    def used_up(self) -> tuple[frozenset[int], ...]:
+        """Of each output those for which nothing is left when it has been used."""
+        return used_up_together(self.graph, self.wanted)
 
     def partial(self, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> PartialPlan:
         """How gradients are computed when they come for some outputs only, or are added to sums that are begun."""

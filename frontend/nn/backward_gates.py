@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.execution.tape import Edge, TapeNode, edge_of
+from brasa.execution.nodes import Edge, TapeNode, edge_of
 from brasa.ir.errors import ValueError
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.trace import CaptureError

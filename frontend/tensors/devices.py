@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brasa import runtime
-from brasa.execution.tape import Edge, ViewNode
+from brasa.execution.nodes import Edge, ViewNode
 from brasa.tensors.spec import spec_of
 from brasa.tensors.tensor import Tensor, make
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.autograd.modes import no_grad
+from brasa.execution.nodes import Edge, TapeNode, ViewNode, edge_of
 from brasa.execution.runner import Runner
-from brasa.execution.tape import Edge, FunctionNode, TapeNode, ViewNode, edge_of
+from brasa.execution.tape import FunctionNode
 from brasa.ir.dim import symbol
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brasa._state import STATE
-from brasa.execution.tape import ViewNode, edge_from
+from brasa.execution.nodes import ViewNode, edge_from
 from brasa.ir.dtype import DType
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, make_view

@@ -21,7 +21,7 @@ from brasa.tensors.formats import channels_last, channels_last_3d, contiguous_fo
 from brasa.tensors.spec import Device, Size, Spec, spec_of
 
 if TYPE_CHECKING:
-    from brasa.execution.tape import Edge, TapeNode
+    from brasa.execution.nodes import Edge, TapeNode
     from brasa.tensors.tensor_methods import TensorMethods
     from brasa.tracing.cell import Cell
 else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from brasa._state import STATE, set_autocast
-from brasa.execution.tape import Edge, ViewNode
+from brasa.execution.nodes import Edge, ViewNode
 from brasa.ir.dtype import DType, float32, float64
 from brasa.ir.ops.elementwise import cast as cast_op
 from brasa.tensors.structure import tensors_in
