@@ -20,7 +20,7 @@ from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.ops import control, reduce
 from brasa.ir.ops.contract import matmul
-from brasa.ir.sizes import substitute_attrs, substitute_type
+from brasa.ir.sizes import is_same, substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
@@ -366,7 +366,7 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
         attrs = substitute_attrs(node.attrs, sizes)
         operands = tuple(new[operand] for operand in node.operands)
         type = substitute_type(node.type, sizes)
-        if node.op is reduce.expand and operands[0].type == type:  # it would stand between a value and its gradients
+        if node.op is reduce.expand and is_same(operands[0].tensor, type):  # it would stand between a value and its gradients
             new[node] = operands[0]
             continue
         new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))

@@ -87,3 +87,21 @@ def test_the_order_of_gradients_from_a_program_that_was_left() -> None:
             seed=30065,
         )
     )
+
+
+def test_a_value_meets_itself_when_its_sizes_are_known() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 3, "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = brasa.argmax(fit(x1, 2))",
+                "v3 = brasa.atan2(x1, x1)",
+                "v4, = brasa.autograd.grad(total(v3, x1), (x1,), create_graph=True)",
+                "v5, = brasa.autograd.grad(total(x1, v4), (x1,))",
+            ),
+            outputs=("v5",),
+            sizes=({"n": 5, "m": 4},),
+            seed=50951,
+        )
+    )
