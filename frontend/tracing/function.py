@@ -20,7 +20,7 @@ from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.ops import control, reduce
 from brasa.ir.ops.contract import matmul
-from brasa.ir.sizes import is_same, substitute_attrs, substitute_type
+from brasa.ir.sizes import substitute_attrs, substitute_type
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
@@ -361,13 +361,13 @@ def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) 
 
 def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:
     """Record the graph's own nodes over the arguments; its results."""
-    new: dict[Node, Node] = dict(zip(graph.inputs, arguments, strict=True))
+    new, known = dict[Node, Node](zip(graph.inputs, arguments, strict=True)), trace.scope.known
     for node in graph.nodes:
         attrs = substitute_attrs(node.attrs, sizes)
         operands = tuple(new[operand] for operand in node.operands)
         type = substitute_type(node.type, sizes)
-        if node.op is reduce.expand and is_same(operands[0].tensor, type):  # it would stand between a value and its gradients
-            new[node] = operands[0]
+        if node.op is reduce.expand and substitute_type(operands[0].type, known) == substitute_type(type, known):
+            new[node] = operands[0]  # what expands nothing would stand between a value and its gradients
             continue
         new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
     return tuple(new[output] for output in graph.outputs)
