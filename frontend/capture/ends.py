@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
+from brasa.autograd.modes import set_grad_enabled
+from brasa.capture.sharing import place_of
 from brasa.capture.tree import Segment, known_without_gradients
 from brasa.execution.nodes import Edge, FreedNode
 from brasa.ir import dim
 from brasa.ir.graph import Graph, Node, topological
+from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
+from brasa.ir.ops.writing import beside
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
@@ -63,8 +67,10 @@ def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
     final = shown_by(capture, tensor, real)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
-    tensor._cell, tensor._path = None, ()
+    tensor._cell, shows_all, tensor._path = None, not tensor._path, ()
     tensor._requires_grad = needs
+    if shows_all:
+        capture.cells[place_of(tensor)] = cell
     if needs and not leaf:
         tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
 
@@ -75,6 +81,7 @@ def forget(capture: Capture) -> None:
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
+        capture.renewed, capture.homes, capture.former,
     ):  # fmt: skip
         seen.clear()
 
@@ -84,7 +91,7 @@ def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
     if not tensor._path:
         return real
     path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
-    with tracing(None):
+    with tracing(None), set_grad_enabled(tensor._requires_grad):
         return replay(real, path)
 
 
@@ -94,14 +101,18 @@ def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:
     return None if owner is None else shown_by(capture, tensor, owner)._spec
 
 
-def segment_of(capture: Capture, wanted: tuple[Node, ...], ends: list[Node], targets: list[Tensor]) -> Segment:
-    """The program that computes the wanted values, and the ends, which land in the targets."""
+def segment_of(
+    capture: Capture, wanted: tuple[Node, ...], ends: Sequence[Node], homes: Sequence[Node], tracked: bool = False
+) -> Segment:
+    """The program that computes the wanted values, and the ends, which land where the homes lie.
+
+    tracked: whether gradients of wanted values will be asked for later, then of leaves as they were before.
+    """
     outputs = (*wanted, *ends)
     at_hand = known_without_gradients(outputs, capture.bindings)
     needed = set(topological(outputs, at_hand))
     nodes = tuple(node for step in capture.here.path() for node in step.nodes if node in needed)
     read = {operand for node in nodes for operand in node.operands} | set(outputs)
-    homes = _homes(capture, targets)
     read |= size_givers(capture.scope, {*read, *homes}, nodes, at_hand)
     landed = set(homes)
     inputs = tuple(node for node in capture.bindings if node in landed or (node in read and node in at_hand))
@@ -109,14 +120,32 @@ def segment_of(capture: Capture, wanted: tuple[Node, ...], ends: list[Node], tar
     new = dict(zip(inputs, formals, strict=True))
     for node in nodes:
         new[node] = node.replace(tuple(new[operand] for operand in node.operands))
+    made = tuple(new[node] for node in nodes)
+    if tracked and not capture.renewed.keys().isdisjoint(nodes):
+        made += _beside_leaves(capture, nodes, new)
     number = {node: i for i, node in enumerate(inputs)}
     updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
-    graph = Graph("compiled", formals, tuple(new[node] for node in nodes), tuple(new[node] for node in outputs),
-                  updates)  # fmt: skip
+    graph = Graph("compiled", formals, made, tuple(new[node] for node in outputs), updates)
     return Segment(substitute_graph(graph, capture.scope.known), inputs)
 
 
-def _homes(capture: Capture, tensors: Sequence[Tensor]) -> list[Node]:
-    """The nodes that last stood for the tensors' memory before it was written."""
-    last = {(b._ptr, b._spec): node for node, b in capture.bindings.items() if isinstance(b, Tensor)}
-    return [last[tensor._ptr, tensor._spec] for tensor in tensors]
+def _beside_leaves(capture: Capture, nodes: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:
+    """Nodes to be added to a segment, by which gradients of written leaves are those of what these were before.
+
+    Gradients inside the program have found both already. new: of each node, that of the segment, from now on with them.
+    """
+    own, added = dict(new), list[Node]()
+    for node in nodes:
+        changed = tuple(new[operand] for operand in node.operands)
+        if node.op is not control.gradient and changed != own[node].operands:
+            new[node] = own[node].replace(changed)
+            added.append(new[node])
+        if node in capture.renewed:
+            old = capture.renewed[node]
+            while old not in new:
+                old = capture.renewed[old]
+            both = new[node], new[old]
+            with dim.solving(capture.scope):
+                added += topological((beside(*both),), both)
+            new[node] = added[-1]
+    return tuple(added)

@@ -4,22 +4,22 @@ before a value is asked for or the call ends."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
-from brasa.capture.ends import Shown, segment_of, settle, spec_now
+from brasa.capture.ends import Shown, segment_of, settle, shown_by, spec_now
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
-from brasa.capture.reach import run_from
-from brasa.capture.sharing import any_overlap, apart, has_graph, keep_old
+from brasa.capture.reach import needing_gradients, run_from
+from brasa.capture.sharing import any_overlap, apart, has_graph, keep_apart, keep_old, place_of
 from brasa.capture.stepping import Stepping
 from brasa.capture.tree import Segment, Step
 from brasa.capture.undoing import Effect, undo
-from brasa.execution.nodes import Edge
+from brasa.execution.nodes import Edge, TapeNode
 from brasa.execution.runner import failed_check
 from brasa.execution.tape import run_graph
 from brasa.execution.user_passes import Passes
@@ -30,7 +30,7 @@ from brasa.ir.graph import Node
 from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
-from brasa.tensors.tensor import Tensor
+from brasa.tensors.tensor import Tensor, family_of
 from brasa.tracing.arguments import Draw
 from brasa.tracing.cell import Cell
 from brasa.tracing.held import Held
@@ -64,7 +64,10 @@ class Capture(Stepping):
         self.buffers: dict[int, list[Cell]] = {}
         self.adopted: dict[int, tuple[Any, int, Any, Cell]] = {}  # by a tensor's id: where it lies, its cell
         self.written: dict[Cell, Tensor] = {}
-        self.states: dict[Cell, tuple[bool, Edge | None]] = {}  # on the tape or not, of what is written, before it was
+        self.homes: dict[Cell, Node] = {}  # what stood for the memory of what is written, before it was
+        self.former = dict[Any, Node]()  # by place, what was known of memory that has been written elsewhere since
+        self.followed = set[Cell]()  # what was written with gradients
+        self.states = dict[Tensor, tuple[bool, Edge | None]]()  # on the tape or not, of what shows that, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
         self.gradients = dict[int, Node]()  # that were set since then, by the tensors' ids
@@ -144,7 +147,7 @@ class Capture(Stepping):
             if tensor._cell.trace is not self:
                 raise BrasaError("a tensor of another trace was used")
             return tensor._cell
-        key = (id(tensor._buffer), tensor._ptr, tensor._spec)
+        key = place_of(tensor)
         cell = self.cells.get(key)
         if cell is None:
             aliases = self.buffers.setdefault(id(tensor._buffer), [])
@@ -158,6 +161,9 @@ class Capture(Stepping):
 
     def _adopt(self, tensor: Tensor) -> Cell:
         spec = tensor._spec
+        former = self.former.pop(place_of(tensor), None)
+        if former is not None:
+            return self._adopt_again(tensor, former)
         symbolic = self.dynamic and id(tensor) in self.symbolic and not tensor._is_parameter
         leaf = tensor._requires_grad and tensor.is_leaf
         shape = None if symbolic else spec.shape
@@ -170,6 +176,15 @@ class Capture(Stepping):
             self.leaves[node] = tensor
         made = Cell(self, node)
         made.needs = tensor._requires_grad and not leaf
+        return made
+
+    def _adopt_again(self, tensor: Tensor, former: Node) -> Cell:
+        """A cell for memory that is not what it was, which gradients have not seen: to them it is the former value."""
+        marks, name = tensor._spec.marks, f"x_{self.here.depth}"
+        node: Node = self.step(("again", former, marks), lambda: make_input(name, former.tensor, strides=marks))
+        made = Cell(self, self.aside(node, former))
+        self.bindings[node] = self.bindings[made.node] = tensor
+        made.marks, made.needs = marks, True
         return made
 
     def _new_external(self, key: tuple[Any, ...], tensor: Tensor, symbolic: bool) -> Node:
@@ -185,6 +200,21 @@ class Capture(Stepping):
         )
         type = TensorType(sizes, spec.dtype, spec.device)
         return make_input(name, type, strides=spec.marks, role="param" if tensor._is_parameter else "")
+
+    def begin(self, cell: Cell) -> int:
+        owner = self.owners.get(cell)
+        if owner is None or owner._buffer is None:
+            return 0
+        self.looked = True  # no guard tells where memory begins
+        return (owner._ptr - owner._buffer.ptr) // owner._spec.dtype.itemsize
+
+    def outside(self, tensor: Tensor) -> Tensor | None:
+        owner = self.owners.get(self.cell_of(tensor))
+        if owner is None:
+            return None
+        if self.cell_of(tensor) in self.written:
+            self._cut("memory that was written is seen beyond what the program knows of it")
+        return tensor if tensor._cell is None else shown_by(self, tensor, owner)
 
     def memory_of(self, tensor: Tensor) -> Cell:
         shown = self.shown.get(id(tensor))
@@ -207,11 +237,26 @@ class Capture(Stepping):
         if owner is not None and self._part_from_aliases(owner):
             self.write(tensor, value, aside)  # which stands for memory of its own since the cut
             return
+        home = self.homes.setdefault(cell, cell.node) if owner is not None else None
         super().write(tensor, value, aside)
         if owner is not None:
             self.written[cell] = owner
-            self.effects.append(Effect(self.here, "write", owner, node=cell.node))
-            self.states.setdefault(cell, (owner._requires_grad, owner._edge))
+            self.effects.append(Effect(self.here, "write", owner, home, cell.node))
+
+    def follow(self, target: Tensor) -> None:
+        cell, outside = self.cell_of(target), [each for each in family_of(target) if each._cell is None]
+        self.followed.add(cell)
+        for each in outside:
+            self.former.pop(place_of(each), None)
+            self.states.setdefault(each, (each._requires_grad, each._edge))
+            if cell in self.written and place_of(each) == place_of(self.written[cell]):
+                self.written[cell] = self.owners[cell] = each
+        known = {each: self.cells.pop(place_of(each)) for each in outside if place_of(each) in self.cells}
+        super().follow(target)
+        self.cells.update({place_of(each): cell for each, cell in known.items()})
+        for each in outside:  # no leaf any more; the program puts it on the tape when it runs
+            each._edge = Edge(TapeNode("compiled", (), 1), 0)
+            self.adopted.clear()  # what is detached shows the same memory, but not what was written there
 
     def _part_from_aliases(self, owner: Tensor) -> bool:
         """Whether memory that will be written was known through other tensors, which then are read anew later."""
@@ -220,8 +265,11 @@ class Capture(Stepping):
             each for each in aliases if any_overlap(owner, (self.owners.get(each, self.bindings.get(each.node)),))
         ]
         if others:
+            known = set(self.bindings)
             self._cut("memory is written that is read through another tensor")
+            keep_apart([bound for node, bound in self.bindings.items() if node not in known], owner)
             self.adopted = {}
+            self.former.update({key: each.node for key, each in self.cells.items() if each in others and each.needs})
             self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
             self.cells = {key: each for key, each in self.cells.items() if each not in others}
             self.shown = {key: each for key, each in self.shown.items() if each.cell not in others}
@@ -310,48 +358,43 @@ class Capture(Stepping):
                 if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
                     self.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
                 settle(self, tensor, cell)
-        self.written, self.states = {}, {}
+        self.written, self.homes, self.followed, self.states = {}, {}, set(), {}
         self.effects, self.since, self.gradients = [], self.here, {}
         self.flushes += 1
 
     def _run(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:
         targets = [self.written[cell] for cell in landing]
-        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings))
-        segment = self.here.segments.get(key)
-        if segment is None:
-            segment = self.here.segments[key] = segment_of(
-                self, tuple(wanted), [cell.node for cell in landing], targets
-            )
+        for tensor, (needs, edge) in self.states.items():
+            tensor._requires_grad, tensor._edge = needs, edge
+        needing = needing_gradients(alive)
+        tracked = needing - self.freed  # the eager tape goes on from them
+        segment = self.segment(wanted, landing, bool(tracked))
         self.last, self.bound_before = segment, dict(self.bindings)
-        operands = apart([self.bindings[node] for node in segment.inputs], targets)
-        tracked = self._tracked(alive)
+        homes = {self.homes[cell]: tensor for cell, tensor in zip(landing, targets, strict=True)}
+        operands = apart([homes.get(node, self.bindings[node]) for node in segment.inputs], targets)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)
-        used = _needing(alive) & self.freed
-        self.outcome = [(node in tracked, node in used) for node in wanted]
-        self.ends = [o._requires_grad and c.node not in self.leaves for c, o in zip(landing, targets, strict=True)]
-        states = [self.states[cell] for cell in landing]
+        self.outcome = [(node in tracked, node in needing & self.freed) for node in wanted]
+        self.ends = [cell in self.followed for cell in landing]
         with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
             run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes)
-            results = run_from(states, targets, self.ends, run)
+            results = run_from(targets, self.ends, run)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:
                 result._requires_grad, result._edge = False, None
-            cell = wanted[node]
-            self.cells[(id(result._buffer), result._ptr, result._spec)] = cell
-            self.buffers.setdefault(id(result._buffer), []).append(cell)
+            self.buffers.setdefault(id(result._buffer), []).append(wanted[node])
         for cell, tensor in zip(landing, targets, strict=True):
             self.bindings[cell.node] = tensor
 
-    def _tracked(self, alive: list[Tensor]) -> set[Node]:
-        """The values that the eager tape goes on from: they need gradients, and no backward has used them up."""
-        return _needing(alive) - self.freed
+    def segment(self, wanted: Iterable[Node], landing: Sequence[Cell], tracked: bool) -> Segment:
+        """The program that has been recorded since the last one. tracked: whether it goes on the tape."""
+        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings), tracked)
+        segment = self.here.segments.get(key)
+        if segment is None:
+            homes = [self.homes[cell] for cell in landing]
+            segment = self.here.segments[key] = segment_of(self, key[0], key[1], homes, tracked)
+        return segment
 
     def giver(self, name: str) -> Node | None:
         return next((node for node in self.bindings if self.tells(node, name)), None)
-
-
-def _needing(tensors: Sequence[Tensor]) -> set[Node]:
-    """The values of traced tensors that need gradients."""
-    return {tensor._cell.node for tensor in tensors if tensor._requires_grad and tensor._cell is not None}

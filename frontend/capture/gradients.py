@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
-from brasa.capture.reach import leaves_of, used_of
+from brasa.capture.reach import check_outside, leaves_of, used_of
 from brasa.capture.undoing import Effect
 from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
@@ -58,6 +58,7 @@ def grad(
     """autograd.grad() inside the program."""
     seeds = [seed_of(root, weight, "grad") for root, weight in zip(roots, weights, strict=True)]
     nodes, places = tuple(map(capture.node_of, roots)), _places(capture, inputs)
+    check_outside(capture, nodes, inputs)
     wanted = tuple(dict.fromkeys(node for each in places for node in each))
     used = capture.step(("used", nodes, wanted), lambda: used_of(capture, nodes, wanted))
     reached = tuple(compress(wanted, used))

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brasa.execution.tape import copied
+from brasa.execution.tape import FunctionNode, copied
 from brasa.ir.graph import Node
+from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
+
+
+def place_of(tensor: Tensor) -> tuple[int, int, Spec, int]:
+    """What tells memory from other memory, as a program sees it: gradients of what is detached are not those of it."""
+    root = tensor if tensor._base is None else tensor._base
+    return id(tensor._buffer), tensor._ptr, tensor._spec, id(root) if tensor._requires_grad else 0
 
 
 def overlap(one: Tensor, other: Tensor) -> bool:
@@ -44,15 +51,23 @@ def keep_old(bindings: dict[Node, Any], targets: Sequence[Tensor]) -> None:
     bindings.update({node: copies[id(bound)] for node, bound in bindings.items() if id(bound) in copies})
 
 
+def keep_apart(values: Sequence[Any], target: Tensor) -> None:
+    """Let gradients of values read what lay in the memory of a tensor that is about to be written."""
+    edges = [value._edge for value in values if isinstance(value, Tensor)]
+    for node in {edge.node for edge in edges if edge is not None}:
+        if isinstance(node, FunctionNode):
+            node.keep_apart(target)
+
+
 def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:
     """The operands; copies of those that lie where targets will be written, but are no targets: all is read before."""
-    lying = {(target._ptr, target._spec) for target in targets}
+    lying = set(map(place_of, targets))
     sharing: dict[int, list[Tensor]] = {}
     for target in targets:
         sharing.setdefault(id(target._buffer), []).append(target)
     return [
         copied(each) if isinstance(each, Tensor) and id(each._buffer) in sharing
-        and (each._ptr, each._spec) not in lying and any_overlap(each, sharing[id(each._buffer)]) else each
+        and place_of(each) not in lying and any_overlap(each, sharing[id(each._buffer)]) else each
         for each in operands
     ]  # fmt: skip
 
@@ -60,7 +75,6 @@ def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:
 def any_overlap(tensor: Tensor, others: Iterable[Any]) -> bool:
     """Whether one of the others sees some of the same memory as the tensor, and is not the very same view of it."""
     return any(
-        isinstance(other, Tensor) and overlap(other, tensor)
-        and (other._ptr != tensor._ptr or other._spec is not tensor._spec)
+        isinstance(other, Tensor) and overlap(other, tensor) and place_of(other) != place_of(tensor)
         for other in others
     )  # fmt: skip

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Effect(NamedTuple):
-    """What a program did to a tensor or generator after a step. before: what a gradient or an offset was.
+    """What a program did to a tensor or generator after a step. before: what a gradient, an offset or memory was.
 
     node: the value that was written, or set as a gradient.
     """
@@ -60,13 +60,13 @@ def _may_fail(node: Node, note: CheckNote) -> bool:
 
 
 def _do(capture: Capture, effects: Sequence[Effect]) -> None:
-    writes = {id(each.target): each for each in effects if each.kind == "write"}
+    writes = {each.before: each for each in effects if each.kind == "write"}
     grads = {id(each.target): each for each in effects if each.kind == "gradient"}
     wanted = tuple(dict.fromkeys(each.node for each in grads.values() if each.node not in capture.bindings))
-    ends, targets = [each.node for each in writes.values()], [each.target for each in writes.values()]
+    ends = [each.node for each in writes.values() if each.node is not None]
     found = dict(capture.bindings)
     if wanted or ends:
-        segment = segment_of(capture, wanted, ends, targets)
+        segment = segment_of(capture, wanted, ends, list(writes))
         with tracing(None), no_grad():
             results = run_graph(segment.graph, "compiled", [capture.bindings[node] for node in segment.inputs])
         found.update(zip(wanted, results, strict=False))

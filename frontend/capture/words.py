@@ -131,8 +131,8 @@ def _describe_step(key: tuple[Any, ...]) -> str:
             return readable(f"{size} == {value}")
         case ("leaves" | "gradient", *_):
             return "backward()"
-        case ("written", *_):
-            return "a write through a view"
+        case ("written" | "aside" | "again", *_):
+            return "a write in place"
         case ("record", op, *_):
             return str(op.name)
     return f"{key[0].name}()"

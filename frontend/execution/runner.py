@@ -196,7 +196,7 @@ class Runner:
         self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
         self._bound: dict[tuple[Any, ...], Bound] = {}
         self._executable: Executable | None = None
-        self.simple = not self._updates and all(given is None for given in self._given)
+        self.simple = bool(kept) and not self._updates and all(given is None for given in self._given)
         RUNNERS.add(self)
 
     def bind(self, specs: tuple[Spec | None, ...]) -> Bound:

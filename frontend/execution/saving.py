@@ -44,7 +44,7 @@ class Packed:
         if buffer is None or buffer is not tensor._buffer:
             return self
         spec, pointer, requires_grad, edge = self.traits
-        copy: Tensor = make(buffer, spec, pointer).clone()  # type: ignore[attr-defined]
+        copy = copy_lying_as(spec, make(buffer, spec, pointer))
         copy._requires_grad, copy._edge = requires_grad, edge
         return Packed(copy, self.hooks)
 
@@ -93,6 +93,6 @@ def apart(kept: Kept, tensor: Tensor) -> Kept:
     value, version = kept
     if version < 0 or value._buffer is not tensor._buffer:
         return kept
-    copy = value.detach().clone()
+    copy = copy_lying_as(value._spec, value)
     copy._requires_grad, copy._edge = value._requires_grad, value._edge
     return copy, copy._buffer.version

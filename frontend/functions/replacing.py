@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brasa.functions.strided import as_strided, diagonal
+from brasa.functions.strided import as_strided, before_first, diagonal
 from brasa.ir.errors import ShapeError
 from brasa.tensors.copies import clone
 from brasa.tensors.inplace import assign
@@ -51,6 +51,6 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Sequence[Any], stride: Sequence[Any], storage_offset: int | None = None
 ) -> Tensor:
-    """The input with src in the elements of it that strides of one's own reach."""
-    copy = clone(input)
-    return _overwritten(copy, as_strided(copy, size, stride, storage_offset), src, "as_strided_scatter")
+    """The input with src in the elements of it that strides of one's own reach, from an element of its memory on."""
+    copy, start = clone(input), None if storage_offset is None else storage_offset - before_first(input)
+    return _overwritten(copy, as_strided(copy, size, stride, start), src, "as_strided_scatter")

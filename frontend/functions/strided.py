@@ -11,11 +11,11 @@ from brasa.ir.errors import ArgumentError, IndexError, ShapeError, ValueError
 from brasa.ir.layout import affine_strides, expanded_strides, reshaped_strides, row_major
 from brasa.ir.ops import affine, control, move, reduce, view
 from brasa.tensors.sharing import eager_view
-from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.tensor import Tensor, remember_view, type_text
 from brasa.tensors.views import reshape, sliced, spread, walked
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import axis_of
-from brasa.tracing.sizes import flatten_sizes, plain_size
+from brasa.tracing.sizes import flatten_sizes, plain_size, python_size
 from brasa.tracing.trace import CaptureError, Trace
 
 __all__ = ["as_strided", "diagonal"]
@@ -109,16 +109,39 @@ def _last(sizes: Sequence[int], strides: Sequence[int]) -> int | None:
 def _strided_in_trace(
     trace: Trace, source: Tensor, sizes: Sequence[Any], strides: Sequence[Any], start: Any
 ) -> Tensor:  # fmt: skip
-    cell = trace.cell_of(source)
-    root = cell.node.tensor
+    cell, hint = trace.cell_of(source), trace.scope.hint
+    if source._path and source._requires_grad and STATE.grad_enabled:
+        raise CaptureError("as_strided of a part of memory, where gradients are that part's alone", op="as_strided")
     if cell.marks:
         raise CaptureError("as_strided of a tensor that is not row-major", op="as_strided")
-    offset = _place_in(root.shape, source._path) if start is None else plain_size(start)
+    memory = product(cell.node.tensor.shape)
+    offset = _place_in(cell.node.tensor.shape, source._path) if start is None else plain_size(start) - trace.begin(cell)
+    sizes_now, strides_now = (tuple(hint(plain_size(n)) for n in each) for each in (sizes, strides))
+    first, last = hint(offset), _last(sizes_now, strides_now)
+    if last is not None and not 0 <= first <= first + last < hint(memory):
+        outside = trace.outside(source)  # of which there may be more than the program knows
+        if outside is None:
+            raise ValueError(f"element {first + last} is outside the memory of {hint(memory)} elements",
+                             op="as_strided")  # fmt: skip
+        made = _strided(outside, sizes_now, strides_now, None if start is None else hint(plain_size(start)))
+        trace.open(made)
+        return made
     whole = trace.alias(cell, (), source._requires_grad)
-    flat = trace.view(whole, view.reshape, shape=(product(root.shape),))
+    flat = trace.view(whole, view.reshape, shape=(memory,))
     made = walked(flat, sizes, (offset,), (tuple(map(plain_size, strides)),))
     made._base = source if source._base is None else source._base
+    if STATE.grad_enabled:
+        remember_view(made._base, made)
     return made
+
+
+def before_first(source: Tensor) -> Any:
+    """How many elements lie in its memory before the first one of a row-major tensor."""
+    trace = STATE.trace
+    if trace is None:
+        return source.storage_offset()
+    cell = trace.cell_of(source)
+    return python_size(trace.begin(cell) + _place_in(cell.node.tensor.shape, source._path), trace.scope)
 
 
 def _place_in(shape: tuple[Size, ...], path: Sequence[tuple[Any, Any]]) -> Size:

@@ -144,7 +144,7 @@ class CustomOp:
             for node in results[:count]
         ]
         for tensor, node in zip(written, results[count:], strict=True):
-            trace.write(tensor, node)
+            trace.write(tensor, node, aside=not STATE.grad_enabled)
         return None if form is None else made[0] if form is Tensor else form(made)
 
     def _record(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from brasa.capture.compiled import CompiledFunction, signature
-from brasa.capture.ends import segment_of
 from brasa.capture.follow import Capture
+from brasa.capture.reach import needing_gradients
 from brasa.capture.tree import Step
 from brasa.capture.words import argument_names
 from brasa.execution.stages import Stages
@@ -148,9 +148,9 @@ class _Planning(Capture):
     """A capture that stops where it would run."""
 
     def _run(self, wanted: Any, landing: Any, alive: Any) -> None:
-        ends, targets = [cell.node for cell in landing], [self.written[cell] for cell in landing]
-        segment = segment_of(self, tuple(wanted), ends, targets)
-        raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], bool(self._tracked(alive)))
+        tracked = bool(needing_gradients(alive) - self.freed)
+        segment = self.segment(wanted, landing, tracked)
+        raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], tracked)
 
     def materialize(self, tensor: Tensor) -> None:
         try:

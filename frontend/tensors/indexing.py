@@ -16,7 +16,8 @@ from brasa.ir.errors import IndexError, ValueError
 from brasa.tensors import views
 from brasa.tensors.creation import full, tensor
 from brasa.tensors.inplace import assign
-from brasa.tensors.tensor import Tensor, type_text
+from brasa.tensors.spec import spec_of
+from brasa.tensors.tensor import Tensor, make_view, type_text
 from brasa.tracing.arguments import require_tensors
 from brasa.tracing.casting import cast
 from brasa.tracing.operators import operator
@@ -62,7 +63,8 @@ def _row(source: Tensor, place: int) -> Tensor:
     if not -size <= place < size:
         return views.select(source, 0, place)  # which says so
     offset = place % size * spec.strides[0] if spec.numel else 0
-    return views.eager_view(source, spec.shape[1:], spec.strides[1:], offset, "select", None)
+    row = spec_of(spec.dtype, spec.shape[1:], spec.strides[1:], spec.device)
+    return make_view(source, row, source._ptr + offset * spec.dtype.itemsize)
 
 
 def set_item(target: Tensor, key: Any, value: Any) -> None:

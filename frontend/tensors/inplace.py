@@ -8,7 +8,7 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.autograd.modes import no_grad
-from brasa.execution.nodes import Edge, TapeNode, ViewNode, edge_of
+from brasa.execution.nodes import Edge, ViewNode, edge_of
 from brasa.execution.runner import Runner
 from brasa.execution.tape import FunctionNode
 from brasa.ir.dim import symbol
@@ -20,7 +20,7 @@ from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import spec_of
-from brasa.tensors.tensor import Tensor, make, type_text, views_of, zero_filled
+from brasa.tensors.tensor import Tensor, family_of, make, type_text, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.trace import CaptureError, Trace
@@ -93,13 +93,8 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
         except CaptureError as error:
             trace.leave(error)
             return assign(target, value, name, overwrites)
-        if value._requires_grad and STATE.grad_enabled:
-            trace.cell_of(target).needs = True
-            root = target if target._base is None else target._base
-            for changed in (root, target, *views_of(root)):
-                changed._requires_grad = True
-                if changed._cell is None:  # no leaf any more; the program puts it on the tape when it runs
-                    changed._edge = Edge(TapeNode(name, (), 1), 0)
+        if seen:
+            trace.follow(target)
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]
@@ -107,7 +102,7 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
         value._edge.node.keep_apart(target)
     store(target, value)
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
-        _follow(target, value, overwrites)
+        follow_written(target, value, overwrites)
     return target
 
 
@@ -119,7 +114,8 @@ def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool) -> 
     if value._requires_grad and any(op is stop_gradient for op, _ in target._path):
         raise CaptureError("what has a gradient is written to a detached tensor, but not to what it was detached from",
                            op="in-place write", hint="use .detach().clone()")  # fmt: skip
-    if overwrites and (target._requires_grad or value._requires_grad):  # a gradient by the target is not the value's
+    if (overwrites and value._requires_grad) or (target._requires_grad and (overwrites or not value._requires_grad)):
+        # a gradient by the target is not the value's
         starts, steps = (0,) * target.ndim, (1,) * target.ndim
         return trace.apply(update, trace.node_of(target), node, starts=starts, steps=steps)
     return node
@@ -192,18 +188,20 @@ def _copier(dtype: DType, rank: int, into: tuple[str, ...], source: tuple[str, .
     return runner
 
 
-def _follow(target: Tensor, value: Tensor, overwrites: bool) -> None:
+def follow_written(target: Tensor, value: Tensor, overwrites: bool) -> None:
     """Let gradients flow through what was written: the target and all that shows its memory come from the value."""
     base, old = target._base, edge_of(target)
     if base is not None:
         base._edge = Edge(_WrittenView(base, target, value, edge_of(base)), 0)
         base._requires_grad = True
-    elif overwrites:  # the value may be another tensor's
+    elif overwrites or not value._requires_grad:  # the value may be another tensor's
         target._requires_grad, target._edge = True, Edge(_WrittenView(target, target, value, old), 0)
     else:
         target._requires_grad, target._edge = value._requires_grad, edge_of(value)
     root = target if base is None else base
-    for view in {id(view): view for view in (*views_of(root), target) if view is not root}.values():
+    for view in family_of(target)[1:]:
+        if view._cell is not None:
+            continue  # a program is about to give it its memory
         whole = root if view.dtype is root.dtype else root.view_as_real()  # type: ignore[attr-defined]
         fresh = whole.as_strided(view._spec.shape, view._spec.strides, view.storage_offset())
         view._requires_grad, view._edge = fresh._requires_grad, fresh._edge

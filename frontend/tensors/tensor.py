@@ -94,7 +94,7 @@ class Tensor(TensorMethods):
 
     def storage_offset(self) -> int:
         """Elements between the start of the memory and the first element."""
-        real = self._materialized()
+        real = self._settled()  # no guard tells where memory begins
         assert real._buffer is not None
         return (real._ptr - real._buffer.ptr) // real._spec.dtype.itemsize
 
@@ -108,7 +108,7 @@ class Tensor(TensorMethods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return self._materialized()._ptr
+        return self._settled()._ptr
 
     def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
         """Whether the elements lie without gaps in row-major order, or in the order that a memory format names."""
@@ -177,6 +177,7 @@ class Tensor(TensorMethods):
         self._requires_grad = bool(requires_grad)
         if self._cell is not None:
             self._cell.trace.leaves[self._cell.trace.node_of(self)], self._cell.plain = self, None
+            self._cell.trace.own_leaves.append(self)
         bump_epoch()
         return self
 
@@ -376,3 +377,9 @@ def views_of(root: Tensor) -> list[Tensor]:
     """The views of a tensor that are alive, of those that gradients may flow through."""
     alive = (reference() for reference in root._views or ())
     return [view for view in alive if view is not None and view.dtype is root.dtype]
+
+
+def family_of(tensor: Tensor) -> list[Tensor]:
+    """A tensor, what it is a view of, and all views of that which gradients may flow through."""
+    root = tensor if tensor._base is None else tensor._base
+    return list(dict.fromkeys((root, tensor, *views_of(root))))

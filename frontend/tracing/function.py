@@ -34,6 +34,7 @@ from brasa.tracing.arguments import (
     takes_tensors,
 )  # fmt: skip
 from brasa.tracing.entry import way_in
+from brasa.tracing.marks import marks_of, settled_marks
 from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import CaptureError, Trace, tracing
 
@@ -302,10 +303,10 @@ class Function:
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
         lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
-        marks = [trace.marks_of(node) for node in lying]
+        marks = [marks_of(trace.scope, node) for node in lying]
         specialization = self._located_specialize(trace, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):
-            settled = [trace.settled_marks(node) if each else each for node, each in zip(lying, marks, strict=True)]
+            settled = [settled_marks(trace.scope, node) for node in lying]
             if settled != marks:
                 specialization = self._located_specialize(trace, values, operands, nodes, settled)
         outer = trace.named_sizes(nodes)
@@ -317,8 +318,7 @@ class Function:
             if self.inline:
                 results = splice(trace, specialization.graph, nodes, outer)
             else:
-                call = trace.record(control.call(*nodes, graph=specialization.graph))
-                results = trace.items(call)
+                results = trace.items(trace.record(control.call(*nodes, graph=specialization.graph)))
         if stops:
             results = tuple(trace.record(control.stop_gradient(result)) for result in results)
         return specialization.form, tuple((node, node.tensor.dtype.kind in ("float", "complex")) for node in results)

@@ -10,14 +10,14 @@ from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError
 from brasa.ir.graph import Graph, Node, Op, topological
-from brasa.ir.layout import Strides, is_row_major, is_view, stride_marks, strides_of
+from brasa.ir.layout import Strides, is_row_major, is_view, strides_of
 from brasa.ir.ops import control, move
 from brasa.ir.ops.source import full, make_input
 from brasa.ir.ops.writing import beside, written_through
 from brasa.ir.sizes import substitute_graph, substitute_tensor
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Size
-from brasa.tensors.tensor import Tensor, remember_view
+from brasa.tensors.tensor import Tensor, family_of, remember_view
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope, SymbolicSize, plain_size, python_size
 
@@ -45,6 +45,8 @@ class Trace:
         self.nodes: list[Node] = []
         self.leaves: dict[Node, Tensor] = {}
         self.origins: dict[Node, Node] = {}  # of values that were written aside, those that gradients see
+        self.own_leaves: list[Tensor] = []  # those of the leaves that were made here
+        self.renewed: dict[Node, Node] = {}  # values of leaves that were written, by those that took their place
         self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
@@ -277,13 +279,25 @@ class Trace:
         old = cell.node
         if tensor._path:
             value = self._written(old, tensor._path, value)
-        if old in self.leaves:  # another value of the same leaf
+        if aside and old in self.leaves:  # another value of the same leaf
             value = self.apply(control.stop_gradient, value) if tensor._path else value
-            self.leaves[value] = self.leaves[old]
+            self.leaves[value], self.renewed[value] = self.leaves[old], old
         elif aside and cell.needs:
-            value = self.step(("aside", value, old), lambda: self.build(lambda: beside(value, old), (value, old)))
-            self.origins[value] = self.origins.get(old, old)
+            value = self.aside(value, old)
         cell.node, cell.version, cell.plain = value, cell.version + 1, None
+        self.leaves.update({self.node_of(leaf): leaf for leaf in self.own_leaves if leaf._cell is cell})
+
+    def aside(self, value: Node, old: Node) -> Node:
+        """The value, which gradients do not see: to them it is the old one."""
+        made = self.step(("aside", value, old), lambda: self.build(lambda: beside(value, old), (value, old)))
+        self.origins[made] = self.origins.get(old, old)
+        return made
+
+    def follow(self, target: Tensor) -> None:
+        """Let all that shows the memory of a tensor that was written have gradients."""
+        self.cell_of(target).needs = True
+        for changed in family_of(target):
+            changed._requires_grad = True
 
     def _written(self, whole: Node, path: tuple[Any, ...], value: Node) -> Node:
         """The whole after a write through views."""
@@ -297,6 +311,14 @@ class Trace:
 
         key = "written", whole, value, *((op, *attrs.items()) for op, attrs in path)
         return self.step(key, lambda: self.build(make, (whole, value)))
+
+    def begin(self, cell: Cell) -> int:
+        """How many elements lie before a cell in the memory that it is a part of."""
+        return 0
+
+    def outside(self, tensor: Tensor) -> Tensor | None:
+        """The tensor as eager code has it, if its memory is from outside."""
+        return None
 
     def cell_of(self, tensor: Tensor) -> Cell:
         """The cell of a tensor of this trace, or of one that it adopts."""
@@ -334,26 +356,6 @@ class Trace:
     def memory_of(self, tensor: Tensor) -> Cell:
         """The cell that the node of a tensor shows through views, once that is known."""
         return self.cell_of(tensor)
-
-    def marks_of(self, node: Node) -> tuple[str, ...]:
-        """The layout class of a node's value, as an input has it."""
-        if not is_view(node) and not node.attrs.get("strides"):
-            return ()
-        with dim.solving(self.scope):
-            return stride_marks(node.tensor.shape, strides_of(node))
-
-    def settled_marks(self, node: Node) -> tuple[str, ...]:
-        """As marks_of, where steps of the last two axes, those of a product, count as 1 if they are 1 at this call.
-
-        A column that is turned steps by its width, which is 1. Whether it is then counts as found out.
-        """
-        marks, strides = list(self.marks_of(node)), strides_of(node)
-        with dim.solving(self.scope):
-            for axis in range(max(0, len(marks) - 2), len(marks)):
-                stride = strides[axis]
-                if isinstance(stride, dim.Dim) and dim.evaluate(stride, dict.fromkeys(dim.symbols(stride), 1)) == 1:
-                    marks[axis] = "1" if dim.equal(stride, 1) else marks[axis]
-        return tuple(marks)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
         """Whether strides that the trace does not know let the tensor be seen in another shape, at this call."""
