@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -167,6 +166,7 @@ def sum_of(terms: Iterable[tuple[Monomial, int]]) -> Size:
     return Dim(tuple(kept))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def symbol(atom: Atom) -> Dim:
     """The named size of that name, or the size that another atom alone is."""
     return Dim((((atom,), 1),))
@@ -362,15 +362,20 @@ class _State(local):
 _state = _State()
 
 
-@contextmanager
-def solving(solver: Solver | None) -> Iterator[None]:
-    """Let `solver` decide the relations that come up inside the block, on this thread."""
-    outer = _state.solver
-    _state.solver = solver
-    try:
-        yield
-    finally:
-        _state.solver = outer
+class solving:
+    """A block inside which `solver` decides the relations that come up, on this thread."""
+
+    __slots__ = ("_outer", "_solver")
+
+    def __init__(self, solver: Solver | None) -> None:
+        self._solver = solver
+
+    def __enter__(self) -> None:
+        self._outer = _state.solver
+        _state.solver = self._solver
+
+    def __exit__(self, *_: object) -> None:
+        _state.solver = self._outer
 
 
 def equal(lhs: Size, rhs: Size) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from brasa.ir.errors import BrasaError, GraphError, Operand
+from brasa.ir.record import record
 from brasa.ir.types import TensorType, TupleType, Type
 
 
@@ -113,7 +113,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@record
 class Node:
     """One value: an op applied to operands. Immutable, and equal only to itself."""
 
@@ -243,15 +243,20 @@ def location() -> str:
     return getattr(_state, "where", "")
 
 
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Give nodes made inside the block this place in the user's program."""
-    outer = location()
-    _state.where = where
-    try:
-        yield
-    finally:
-        _state.where = outer
+class located:
+    """A block that gives nodes made inside it this place in the user's program."""
+
+    __slots__ = ("_outer", "_where")
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        self._outer = location()
+        _state.where = self._where
+
+    def __exit__(self, *_: object) -> None:
+        _state.where = self._outer
 
 
 def set_location(where: str) -> None:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from brasa.ir.dtype import DType, bool_, float32, int32, int64
+from brasa.ir.record import record
 
 LANES = 16
 
@@ -72,7 +73,7 @@ class Local:
         return Expr("local", (), self.dtype, self.lanes, self)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Expr:
     """A value of one element type and of 1 or LANES lanes. Pure but for loads and locals, which see earlier writes."""
 

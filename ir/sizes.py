@@ -24,8 +24,11 @@ def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
 
 def substitute_tensor(type: TensorType, values: Mapping[str, Size]) -> TensorType:
     """As substitute_type, for one tensor."""
-    shape = tuple([size if size.__class__ is int else dim.substitute(size, values) for size in type.shape])
-    return type if shape == type.shape else TensorType(shape, type.dtype, type.device)
+    for size in type.shape:
+        if size.__class__ is not int:
+            shape = tuple([dim.substitute(size, values) for size in type.shape])
+            return type if shape == type.shape else TensorType(shape, type.dtype, type.device)
+    return type
 
 
 def is_same(left: TensorType, right: TensorType) -> bool:
@@ -107,11 +110,13 @@ def bind(
         if want.rank != have.rank:
             raise ShapeError(f"{have} was given for {want}")
         for formal, actual in zip(want.shape, have.shape, strict=True):
-            if isinstance(formal, Dim) and formal.is_symbol:
-                values.setdefault(str(formal), actual)
+            name = dim.atom_of(formal)
+            if isinstance(name, str):
+                values.setdefault(name, actual)
     values = {**known, **values}
     for want, have in zip(parameters, arguments, strict=True):
-        for formal, actual in zip(substitute_tensor(want, values).shape, have.shape, strict=True):
+        for size, actual in zip(want.shape, have.shape, strict=True):
+            formal = dim.substitute(size, values)
             if not dim.equal(formal, actual):
                 raise ShapeError(f"{have} was given for {want}: {formal} is not {actual}")
     return values

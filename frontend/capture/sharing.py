@@ -75,6 +75,6 @@ def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:
 def any_overlap(tensor: Tensor, others: Iterable[Any]) -> bool:
     """Whether one of the others sees some of the same memory as the tensor, and is not the very same view of it."""
     return any(
-        isinstance(other, Tensor) and overlap(other, tensor) and place_of(other) != place_of(tensor)
+        isinstance(other, Tensor) and place_of(other) != place_of(tensor) and overlap(other, tensor)
         for other in others
     )  # fmt: skip

@@ -29,14 +29,15 @@ class Stepping(Trace):
     def location(self) -> str:
         return location() if self.making else user_location()
 
-    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool = True) -> _T:
+        """As in traces. placed: whether nodes that it makes belong to the user's line; inputs do not."""
         if self.making:
             return make()
         for child in self.here.children.get(key, ()):
             if not child.guards or self._holds(child.guards):
                 break
         else:
-            child = self._record_step(key, make)
+            child = self._record_step(key, make, placed)
         self.here = child
         if child.learnt is not None:
             self.scope.known, self.scope.facts = child.learnt
@@ -54,11 +55,12 @@ class Stepping(Trace):
     def _holds(self, guards: tuple[Guard, ...]) -> bool:
         return all(guard.check(self.scope.hints) for guard in guards)
 
-    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
+    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool) -> Step:
         if self.here.children and not self.recorded:
             self.turn = describe_turn(self.location(), key, self.here.children)
         self.here.ahead = None  # nothing is taken for known while it is made
-        first_node, first_guard, where = len(self.nodes), len(self.scope.guards), self.location()
+        first_node, first_guard = len(self.nodes), len(self.scope.guards)
+        where = self.location() if placed else ""
         before = (self.scope.known, self.scope.facts)
         self.scope.known, self.scope.facts = dict(before[0]), dict(before[1])
         self.making = self.recorded = True

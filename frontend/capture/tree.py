@@ -111,7 +111,9 @@ class TreeScope(SizeScope):
         if isinstance(lhs, int) and isinstance(rhs, int):
             return holds
         return self.capture.step(
-            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs, narrows)
+            ("decide", lhs, relation, rhs, holds),
+            lambda: SizeScope.decide(self, lhs, relation, rhs, narrows),
+            placed=False,
         )
 
     def fix(self, size: Size, narrows: bool = False) -> int:
@@ -121,7 +123,7 @@ class TreeScope(SizeScope):
         value = self.hint(size)
         if isinstance(size, int):
             return size
-        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows))
+        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows), placed=False)
 
     def read(self, size: Size) -> int:
         return self.fix(size) if self.capture.making else super().read(size)

@@ -82,8 +82,9 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
         ctypes.memmove(target._ptr, value._ptr, target._spec.nbytes)
         target._buffer.version += 1  # type: ignore[union-attr]
         return target
-    _check(target, value, name)
-    if value.dtype is not target.dtype or tuple(value.shape) != tuple(target.shape):
+    shape, wanted = tuple(value.shape), tuple(target.shape)
+    _check(target, value, shape, wanted, name)
+    if value.dtype is not target.dtype or shape != wanted:
         value = _converted(value, carrier(target.shape, target.dtype, str(target.device)))
     trace = STATE.trace
     if trace is not None:
@@ -135,18 +136,17 @@ def _is_mere_copy(target: Tensor, value: Tensor) -> bool:
     return value._spec is spec and spec.row_major and spec.nbytes <= _FEW and spec.device == "cpu"
 
 
-def _check(target: Tensor, value: Tensor, name: str) -> None:
-    order = ("bool", "uint", "int", "float", "complex")
-    if order.index(value.dtype.kind) > order.index(target.dtype.kind) and value.dtype.kind not in ("int", "uint"):
+def _check(target: Tensor, value: Tensor, shape: tuple[Any, ...], wanted: tuple[Any, ...], name: str) -> None:
+    kind, order = value.dtype.kind, ("bool", "uint", "int", "float", "complex")
+    if order.index(kind) > order.index(target.dtype.kind) and kind not in ("int", "uint"):
         raise DTypeError(f"a result of {value.dtype.name} cannot be written to {type_text(target)}", op=name)
     if STATE.grad_enabled and target._requires_grad and _shows_leaf(target):
         raise GradientError("a leaf that requires gradients cannot be changed in place", op=name,
                             hint="use the out-of-place form, or do it under no_grad()")  # fmt: skip
     if target._cell is None and 0 in target._spec.strides and _repeats(target):
         raise ValueError("several of the elements are one piece of memory", op=name, hint="write to a .clone()")
-    shape, want = tuple(value.shape), tuple(target.shape)
-    missing = len(want) - len(shape)
-    if missing < 0 or any(n not in (1, m) for n, m in zip(shape, want[missing:], strict=True)):
+    missing = len(wanted) - len(shape)
+    if missing < 0 or any(n not in (1, m) for n, m in zip(shape, wanted[missing:], strict=True)):
         raise ShapeError(f"a result of shape {list(shape)} cannot be written to {type_text(target)}", op=name)
 
 

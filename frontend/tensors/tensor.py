@@ -63,17 +63,17 @@ class Tensor(TensorMethods):
 
     @property
     def dtype(self) -> DType:
-        return self._spec.dtype if self._cell is None else self._cell.trace.type_of(self).dtype
+        return self._spec.dtype if self._cell is None else self._cell.trace.node_of(self).tensor.dtype
 
     @property
     def device(self) -> Device:
         """Where the memory lies."""
-        name = self._spec.device if self._cell is None else self._cell.trace.type_of(self).device
+        name = self._spec.device if self._cell is None else self._cell.trace.node_of(self).tensor.device
         return Device(name)
 
     @property
     def ndim(self) -> int:
-        return self._spec.rank if self._cell is None else self._cell.trace.type_of(self).rank
+        return self._spec.rank if self._cell is None else self._cell.trace.node_of(self).tensor.rank
 
     def dim(self) -> int:
         """The number of axes."""

@@ -80,7 +80,7 @@ class Function:
         )
         self.all_numbers = all("number" in kinds and "none" not in kinds for kinds in self.accepts)
         self.all_operands = ("operand",) * len(self.operand) if all(self.operand) else None
-        self.fixed = tuple(parameter.name in fixed for parameter in self.parameters)
+        self.fixed, self.has_fixed = tuple(parameter.name in fixed for parameter in self.parameters), bool(fixed)
         self.specializations: dict[tuple[Any, ...], list[Specialization]] = {}
         self.bound: dict[tuple[Any, ...], tuple[Specialization, Bound | None]] = {}
         DEFAULTS.dependents += [self.specializations, self.bound]
@@ -173,38 +173,33 @@ class Function:
             raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
         _check_devices(self.name, {tensor._spec.device for tensor in tensors})
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
-        described = [
-            self._operand(o, self._fixed_shape(i, values, o)) if isinstance(o, Tensor) else number_operand(o)
-            for i, o in enumerate(operands)
-        ]  # fmt: skip
-        specialization = self.specialize(values, described, shapes)
+        described = [self._operand(o, values) if isinstance(o, Tensor) else number_operand(o) for o in operands]
+        specialization = self.specialize(self._statics(values), values, described, shapes)
         specs = tuple(o._spec if isinstance(o, Tensor) else None for o in operands)
         bound = None if _recorded(operands) else specialization.runner.bind(specs)
         found = self.bound[key] = (specialization, bound)
         return found
 
-    @staticmethod
-    def _operand(tensor: Tensor, shape: tuple[int, ...] | None) -> Operand:
+    def _operand(self, tensor: Tensor, values: Sequence[Any]) -> Operand:
         spec = tensor._spec
+        shape = tuple(spec.shape) if self._is_fixed(values, tensor) else None
         return Operand(spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._weak)
-
-    def _fixed_shape(self, index: int, values: Sequence[Any], operand: Tensor) -> tuple[int, ...] | None:
-        for value, fixed in zip(values, self.fixed, strict=True):
-            if fixed and value is operand:
-                return tuple(operand._spec.shape)
-        return None
 
     # specialization
 
-    def specialize(
-        self, values: Sequence[Any], operands: Sequence[Operand], shapes: Sequence[tuple[int, ...]]
-    ) -> Specialization:
-        """The traced form for these operands, at these sizes."""
-        statics = tuple(
+    def _statics(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """What a trace holds of each argument besides operands: plain values, how many tensors there are in a list."""
+        return tuple([
             freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
             else len(value) if isinstance(value, list | tuple) else "operand"
             for value, is_operand in zip(values, self.operand, strict=True)
-        )  # fmt: skip
+        ])  # fmt: skip
+
+    def specialize(
+        self, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Operand],
+        shapes: Sequence[tuple[int, ...]],
+    ) -> Specialization:  # fmt: skip
+        """The traced form for these operands, at these sizes."""
         known = self.specializations.setdefault((statics, tuple(operands)), [])
         sizes = {f"x{i}_{axis}": size for i, shape in enumerate(shapes) for axis, size in enumerate(shape)}
         for candidate in known:
@@ -262,14 +257,9 @@ class Function:
     def _traced(self, trace: Trace, values: Sequence[Any], operands: list[Any]) -> Any:
         nodes = tuple([trace.node_of(o) if isinstance(o, Tensor) else trace.number(o) for o in operands])
         values = values if self.inline else in_numbers(values, self.operand)  # its graph has sizes of its own
-        statics = tuple([
-            freeze(value, self.name) if not is_operand or value is None or isinstance(value, _FLAGS)
-            else len(value) if isinstance(value, list | tuple) else "operand"
-            for value, is_operand in zip(values, self.operand, strict=True)
-        ])  # fmt: skip
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
         differentiable, weak = any(t._requires_grad for t in tensors), all(t._weak for t in tensors)
-        return self.stepped(trace, nodes, statics, values, operands, differentiable, weak)
+        return self.stepped(trace, nodes, self._statics(values), values, operands, differentiable, weak)
 
     def stepped(
         self, trace: Trace, nodes: tuple[Node, ...], statics: tuple[Any, ...], values: Sequence[Any],
@@ -294,26 +284,29 @@ class Function:
         return form(tensors)
 
     def _recorded(self, trace: Trace, key: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any]) -> Any:
-        return trace.step(key, lambda: self._record(trace, values, operands, key[1], key[-1]))
+        _, nodes, statics, _, stops = key
+        return trace.step(key, lambda: self._record(trace, statics, values, operands, nodes, stops))
 
     def _record(
-        self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...], stops: bool
-    ) -> tuple[Any, tuple[tuple[Node, bool], ...]]:
+        self, trace: Trace, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any],
+        nodes: tuple[Node, ...], stops: bool,
+    ) -> tuple[Any, tuple[tuple[Node, bool], ...]]:  # fmt: skip
         """(what makes its results one, each result and whether it can have a gradient)."""
         set_location(trace.location())
         _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
         lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
         marks = [marks_of(trace.scope, node) for node in lying]
-        specialization = self._located_specialize(trace, values, operands, nodes, marks)
+        specialization = self._located_specialize(trace, statics, values, operands, nodes, marks)
         if specialization.minds_layout and any(marks):
             settled = [settled_marks(trace.scope, node) for node in lying]
             if settled != marks:
-                specialization = self._located_specialize(trace, values, operands, nodes, settled)
+                specialization = self._located_specialize(trace, statics, values, operands, nodes, settled)
         outer = trace.named_sizes(nodes)
-        for guard in specialization.guards:
-            lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
-            trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
-        nodes, outer = tuple(map(trace.narrowed, nodes)), trace.named_sizes(nodes)
+        if any(size.__class__ is not int for size in outer.values()):  # guards have been checked with these numbers
+            for guard in specialization.guards:
+                lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
+                trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
+            nodes, outer = tuple(map(trace.narrowed, nodes)), trace.named_sizes(nodes)
         with dim.solving(trace.scope):
             if self.inline:
                 results = splice(trace, specialization.graph, nodes, outer)
@@ -324,24 +317,24 @@ class Function:
         return specialization.form, tuple((node, node.tensor.dtype.kind in ("float", "complex")) for node in results)
 
     def _located_specialize(
-        self, trace: Trace, values: Sequence[Any], operands: Sequence[Any], nodes: tuple[Node, ...],
-        marks: Sequence[tuple[str, ...]],
+        self, trace: Trace, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any],
+        nodes: tuple[Node, ...], marks: Sequence[tuple[str, ...]],
     ) -> Specialization:  # fmt: skip
         """specialize() for values of a trace, whose error says what the operands are and where they were made."""
         described, shapes = [], []
         for node, operand, marked in zip(nodes, operands, marks, strict=True):
-            type = node.tensor
-            hints = tuple(trace.scope.hint(trace.scope.resolve(size)) for size in type.shape)
+            type, constants = node.tensor, None
+            sizes = [trace.scope.resolve(size) for size in type.shape]
             weak = not isinstance(operand, Tensor) or operand._weak
             if self._is_fixed(values, operand):
-                hints = known = tuple(trace.scope.fix(size) for size in type.shape)
-            else:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
-                known = tuple(1 if trace.scope.resolve(size) == 1 else None for size in type.shape)
-            constants = known if any(size is not None for size in known) else None
+                sizes = [trace.scope.fix(size) for size in sizes]
+                constants = tuple(sizes) or None
+            elif 1 in sizes:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
+                constants = tuple([1 if size == 1 else None for size in sizes])
             described.append(Operand(type.dtype, type.rank, marked, type.device, constants, weak))
-            shapes.append(hints)
+            shapes.append(tuple(map(trace.scope.hint, sizes)))
         try:
-            return self.specialize(values, described, shapes)
+            return self.specialize(statics, values, described, shapes)
         except BrasaError as error:
             error.operands = tuple(
                 operand.placed(node.origin, node.where) for operand, node in zip(error.operands, nodes, strict=False)
@@ -349,7 +342,7 @@ class Function:
             raise
 
     def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
-        return any(fixed and value is operand for value, fixed in zip(values, self.fixed, strict=True))
+        return self.has_fixed and any(f and value is operand for value, f in zip(values, self.fixed, strict=True))
 
 
 def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) -> None:

@@ -63,7 +63,7 @@ def _polygamma(self: Tensor, n: int) -> Tensor:
 def _copy_(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
     """Write another tensor's elements here, converted and broadcast."""
     require_tensors("copy_", source=source)
-    value = source.to(self.device)  # type: ignore[attr-defined]
+    value = source if source.device == self.device else source.to(self.device)  # type: ignore[attr-defined]
     if value.dtype is not self.dtype:
         value = cast(value, self.dtype)
     return assign(self, value, "copy_", overwrites=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -26,27 +24,27 @@ OWN_FOLDERS = (
 def user_location() -> str:
     """`file.py:line` of the innermost frame outside brasa, and the path of the module that is being called there."""
     frame: FrameType | None = sys._getframe(1)
-    line = ""
-    modules: list[Any] = []
+    line = path = ""
+    inner: Any = None
     while frame is not None:
         code = frame.f_code
-        if not _is_own(code.co_filename):
-            line = line or f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
+        if file := _users_file(code.co_filename):
+            line = line or f"{file}:{frame.f_lineno}"
         elif code.co_name == "__call__" and hasattr(caller := frame.f_locals.get("self"), "_modules"):
-            modules.append(caller)
+            path, inner = "" if inner is None else _below(caller, inner, path), caller
         frame = frame.f_back
-    return f"{line} {_path(modules)}".rstrip()
+    return f"{line} {path}".rstrip()
 
 
 @cache
-def _is_own(filename: str) -> bool:
-    return filename.startswith(OWN_FOLDERS)
+def _users_file(filename: str) -> str:
+    """The last part of the name of a user's file; empty for one of brasa's."""
+    return "" if filename.startswith(OWN_FOLDERS) else os.path.basename(filename)
 
 
-def _path(modules: Sequence[Any]) -> str:
-    """The names under which modules, the innermost first, are found in one another."""
-    names = [
-        next((name for name, child in outer._modules.items() if child is inner), "")
-        for inner, outer in pairwise(modules)
-    ]
-    return ".".join(filter(None, reversed(names)))
+def _below(outer: Any, inner: Any, path: str) -> str:
+    """A path from the inner module as one from the outer, in which it has a name or has none."""
+    for name, child in outer._modules.items():
+        if child is inner:
+            return f"{name}.{path}" if path else name
+    return path

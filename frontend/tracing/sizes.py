@@ -60,6 +60,8 @@ class SizeScope:
 
     def resolve(self, size: Size) -> Size:
         """The size in terms of the names that are still free."""
+        if size.__class__ is int:
+            return size
         size = dim.substitute(size, self.known) if self.known else size
         return dim.replace_atoms(size, self.facts) if self.facts else size
 
@@ -322,7 +324,7 @@ def inferred_sizes(have: Sequence[Size], shape: tuple[Any, ...], op: str) -> tup
 def python_size(size: Size, scope: SizeScope) -> Any:
     """The form in which Python code sees a size."""
     size = scope.resolve(size)
-    return size if isinstance(size, int) else SymbolicSize(size, scope)
+    return size if size.__class__ is int else SymbolicSize(size, scope)
 
 
 NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})

@@ -332,7 +332,7 @@ class Trace:
         return substitute_tensor(self.node_of(tensor).tensor, self.scope.known)
 
     def shape_of(self, tensor: Tensor) -> Size:
-        return Size(python_size(size, self.scope) for size in self.type_of(tensor).shape)
+        return Size([python_size(size, self.scope) for size in self.node_of(tensor).tensor.shape])
 
     def strides_of(self, tensor: Tensor) -> Strides:
         with dim.solving(self.scope):
