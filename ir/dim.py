@@ -305,10 +305,14 @@ def atoms(size: Size) -> Iterator[Atom]:
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:
     """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
-    result = substitute(size, values)
-    if not isinstance(result, int):
-        raise KeyError(symbols(result)[0])
-    return result
+    if isinstance(size, int):
+        return size
+    total = 0
+    for monomial, factor in size.terms:
+        for atom in monomial:
+            factor *= values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values)
+        total += factor
+    return total
 
 
 def symbols(size: Size) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def held_graphs(graph: Graph) -> tuple[Graph, ...]:
     found: dict[Graph, None] = {}
     for node in graph.nodes:
         for value in node.attrs.values():
-            if isinstance(value, Graph):
+            if isinstance(value, Graph) and value not in found:
                 found.update(dict.fromkeys((*held_graphs(value), value)))
     return tuple(found)
 
@@ -52,8 +52,9 @@ def value_names(graph: Graph) -> dict[Node, str]:
     """The name of every value as the text prints it: inputs by their own, computed ones by number."""
     names = {node: node.attrs["name"] for node in graph.inputs}
     names.update({node: f"%{i}" for i, node in enumerate(graph.nodes)})
-    for foreign in (*(operand for node in graph.nodes for operand in node.operands), *graph.outputs):
-        names.setdefault(foreign, "?")  # a graph that is not well-formed is printed, too, to say so
+    for operands in (*[node.operands for node in graph.nodes], graph.outputs):
+        for foreign in operands:
+            names.setdefault(foreign, "?")  # a graph that is not well-formed is printed, too, to say so
     return names
 
 
@@ -94,8 +95,9 @@ def _print_input(node: Node) -> str:
 
 def print_application(node: Node, names: dict[Node, str], graph_names: dict[Graph, str]) -> str:
     """`op(operands, attr=value)` of one node."""
-    attrs = [f"{key}={print_attr(value, graph_names)}" for key, value in node.attrs.items() if key != "type"]
-    return f"{node.op.name}({', '.join([*(names[operand] for operand in node.operands), *attrs])})"
+    parts = [names[operand] for operand in node.operands]
+    parts += [f"{key}={print_attr(value, graph_names)}" for key, value in node.attrs.items() if key != "type"]
+    return f"{node.op.name}({', '.join(parts)})"
 
 
 def print_attr(value: Any, graph_names: dict[Graph, str]) -> str:

@@ -17,9 +17,10 @@ _PLAIN = (int, float, str, Graph)  # attributes that speak of no size; a held gr
 
 def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
     """The type with named sizes replaced."""
-    if isinstance(type, TupleType):
-        return TupleType(tuple(substitute_tensor(item, values) for item in type.items))
-    return substitute_tensor(type, values)
+    if isinstance(type, TensorType):
+        return substitute_tensor(type, values)
+    items = tuple([substitute_tensor(item, values) for item in type.items])
+    return type if items == type.items else TupleType(items)
 
 
 def substitute_tensor(type: TensorType, values: Mapping[str, Size]) -> TensorType:
@@ -52,19 +53,21 @@ def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> di
 
 
 def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
-    """The graph with named sizes replaced in every type and attribute."""
+    """The graph with named sizes replaced in every type and attribute; nodes that speak of none of them stay."""
     if not values:
         return graph
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
-        attrs = node.attrs
-        if not all(isinstance(value, _PLAIN) for value in attrs.values()):
+        attrs, type = node.attrs, substitute_type(node.type, values)
+        if not all([isinstance(value, _PLAIN) for value in attrs.values()]):
             attrs = MappingProxyType(substitute_attrs(attrs, values))
-        operands = tuple(new[operand] for operand in node.operands)
-        new[node] = Node(node.op, operands, attrs, substitute_type(node.type, values), node.where)
-    nodes = tuple(new[node] for node in graph.nodes)
-    outputs = tuple(new[node] for node in graph.outputs)
-    return Graph(graph.name, tuple(new[node] for node in graph.inputs), nodes, outputs, graph.updates)
+        operands = tuple([new[operand] for operand in node.operands])
+        same = type is node.type and operands == node.operands and (attrs is node.attrs or attrs == node.attrs)
+        new[node] = node if same else Node(node.op, operands, attrs, type, node.where)
+    inputs, nodes, outputs = (
+        tuple([new[node] for node in each]) for each in (graph.inputs, graph.nodes, graph.outputs)
+    )
+    return Graph(graph.name, inputs, nodes, outputs, graph.updates)
 
 
 def graph_symbols(graph: Graph) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class TensorType:
 
     def __str__(self) -> str:
         suffix = "" if self.device == "cpu" else f"@{self.device}"
-        return f"{self.dtype.name}[{','.join(str(size) for size in self.shape)}]{suffix}"
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]{suffix}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TupleType:
     items: tuple[TensorType, ...]
 
     def __str__(self) -> str:
-        return f"({', '.join(str(item) for item in self.items)})"
+        return f"({', '.join(map(str, self.items))})"
 
 
 Type: TypeAlias = TensorType | TupleType

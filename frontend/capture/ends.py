@@ -109,8 +109,7 @@ def segment_of(
     tracked: whether gradients of wanted values will be asked for later, then of leaves as they were before.
     """
     outputs = (*wanted, *ends)
-    at_hand = known_without_gradients(outputs, capture.bindings)
-    needed = set(topological(outputs, at_hand))
+    at_hand, needed = known_without_gradients(outputs, capture.bindings)
     nodes = tuple(node for step in capture.here.path() for node in step.nodes if node in needed)
     read = {operand for node in nodes for operand in node.operands} | set(outputs)
     read |= size_givers(capture.scope, {*read, *homes}, nodes, at_hand)
@@ -119,7 +118,8 @@ def segment_of(
     formals = tuple(formal(node, i, capture.bindings[node]) for i, node in enumerate(inputs))
     new = dict(zip(inputs, formals, strict=True))
     for node in nodes:
-        new[node] = node.replace(tuple(new[operand] for operand in node.operands))
+        operands = tuple([new[operand] for operand in node.operands])
+        new[node] = node if operands == node.operands else node.replace(operands)
     made = tuple(new[node] for node in nodes)
     if tracked and not capture.renewed.keys().isdisjoint(nodes):
         made += _beside_leaves(capture, nodes, new)

@@ -62,8 +62,8 @@ class Segment:
         self.graph, self.inputs = graph, inputs
 
 
-def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> dict[Node, None]:
-    """Those of the known values that need not be computed again for the outputs.
+def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> tuple[dict[Node, None], set[Node]]:
+    """Those of the known values that need not be computed again for the outputs, and the nodes that are computed.
 
     A gradient that is asked for after a value was looked at goes through that value: it is computed again, from what
     the gradient is by, and comes out with the same bits.
@@ -71,13 +71,14 @@ def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> d
     at_hand = dict.fromkeys(known)
     while True:
         through: set[Node] = set()
-        for node in topological(outputs, at_hand):
+        needed = topological(outputs, at_hand)
+        for node in needed:
             if node.op is control.gradient:
                 count = node.attrs["outputs"]
                 through |= _between(node.operands[2 * count :], node.operands[:count])
         again = [node for node in at_hand if node in through]
         if not again:
-            return at_hand
+            return at_hand, set(needed)
         for node in again:
             del at_hand[node]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from brasa._state import STATE
 from brasa.ir.graph import Graph
+from brasa.tensors.inplace import assign
 from brasa.tracing.arguments import Operand
 from brasa.tracing.function import Function, Specialization, function
 from brasa.tracing.primitive import cast, type_of
@@ -79,7 +80,7 @@ def updating(*targets: str) -> Callable[[Callable[..., tuple[Any, ...]]], Callab
                 return
             present = [args[place] for place in places if args[place] is not None]
             for target, result in zip(present, plain(*args), strict=True):
-                target.copy_(result)
+                assign(target, result, "copy_")
 
         return update
 

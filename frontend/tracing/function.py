@@ -47,7 +47,11 @@ class Specialization:
 
     def __init__(self, name: str, graph: Graph, guards: tuple[Guard, ...], form: Any) -> None:
         self.name, self.graph, self.guards, self.form = name, graph, guards, form
-        self.runner = Runner(graph)
+
+    @functools.cached_property
+    def runner(self) -> Runner:
+        """What runs it eagerly."""
+        return Runner(self.graph)
 
     @functools.cached_property
     def minds_layout(self) -> bool:
