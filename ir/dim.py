@@ -309,9 +309,10 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
         return size
     total = 0
     for monomial, factor in size.terms:
+        value: Any = factor
         for atom in monomial:
-            factor *= values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values)
-        total += factor
+            value *= values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values)
+        total += value
     return total
 
 

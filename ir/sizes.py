@@ -59,7 +59,7 @@ def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
         attrs, type = node.attrs, substitute_type(node.type, values)
-        if not all([isinstance(value, _PLAIN) for value in attrs.values()]):
+        if not all(isinstance(value, _PLAIN) for value in attrs.values()):
             attrs = MappingProxyType(substitute_attrs(attrs, values))
         operands = tuple([new[operand] for operand in node.operands])
         same = type is node.type and operands == node.operands and (attrs is node.attrs or attrs == node.attrs)
