@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _INT, _FLOAT = ("number", int64), ("number", float64)
-_SCALARS = {key: TensorType((), key[1]) for key in (_INT, _FLOAT)}
 
 
 class Capture(Stepping):
@@ -103,9 +102,7 @@ class Capture(Stepping):
         return node
 
     def _new_number(self, key: tuple[Any, ...]) -> Node:
-        return self.step(
-            key, lambda: make_input(f"number{self.here.depth}", _SCALARS[key], role="number"), placed=False
-        )
+        return self.step(key, lambda: make_input(f"number{self.here.depth}", TensorType((), key[1]), role="number"))
 
     def value_of(self, node: Node) -> Any:
         bound = self.bindings.get(node)
@@ -191,7 +188,7 @@ class Capture(Stepping):
         return made
 
     def _new_external(self, key: tuple[Any, ...], tensor: Tensor, symbolic: bool) -> Node:
-        return self.step(key, lambda: self._external(tensor, symbolic), placed=False)
+        return self.step(key, lambda: self._external(tensor, symbolic))
 
     def _external(self, tensor: Tensor, symbolic: bool) -> Node:
         spec, name = tensor._spec, self.names.get(id(tensor), "")

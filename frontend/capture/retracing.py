@@ -86,17 +86,17 @@ class RetracedCapture(Capture):
     def foresee(self, start: Step, made: Any, args: tuple[Any, ...], result: Any) -> None:
         """Nothing: it would be followed without being made."""
 
-    def step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool = True) -> _T:
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         if self.making:
             return make()
         value, nodes = self._made_again(make)
-        found = super().step(key, make, placed)
+        found = super().step(key, make)
         if self.here not in self._new:
             _Comparison(self.here.nodes, nodes, self.location()).compare(found, value)
         return found
 
-    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool) -> Step:
-        child = super()._record_step(key, make, placed)
+    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
+        child = super()._record_step(key, make)
         self._new.add(child)
         return child
 

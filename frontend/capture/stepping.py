@@ -14,6 +14,7 @@ from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import Trace
 
 _T = TypeVar("_T")
+_PLACELESS = ("tensor", "number", "decide", "fix")  # steps that make no nodes but inputs, which belong to no line
 
 
 class Stepping(Trace):
@@ -29,15 +30,14 @@ class Stepping(Trace):
     def location(self) -> str:
         return location() if self.making else user_location()
 
-    def step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool = True) -> _T:
-        """As in traces. placed: whether nodes that it makes belong to the user's line; inputs do not."""
+    def step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
         if self.making:
             return make()
         for child in self.here.children.get(key, ()):
             if not child.guards or self._holds(child.guards):
                 break
         else:
-            child = self._record_step(key, make, placed)
+            child = self._record_step(key, make)
         self.here = child
         if child.learnt is not None:
             self.scope.known, self.scope.facts = child.learnt
@@ -55,12 +55,12 @@ class Stepping(Trace):
     def _holds(self, guards: tuple[Guard, ...]) -> bool:
         return all(guard.check(self.scope.hints) for guard in guards)
 
-    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T], placed: bool) -> Step:
+    def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
         if self.here.children and not self.recorded:
             self.turn = describe_turn(self.location(), key, self.here.children)
         self.here.ahead = None  # nothing is taken for known while it is made
         first_node, first_guard = len(self.nodes), len(self.scope.guards)
-        where = self.location() if placed else ""
+        where = "" if key[0] in _PLACELESS else self.location()
         before = (self.scope.known, self.scope.facts)
         self.scope.known, self.scope.facts = dict(before[0]), dict(before[1])
         self.making = self.recorded = True

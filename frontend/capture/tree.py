@@ -112,9 +112,7 @@ class TreeScope(SizeScope):
         if isinstance(lhs, int) and isinstance(rhs, int):
             return holds
         return self.capture.step(
-            ("decide", lhs, relation, rhs, holds),
-            lambda: SizeScope.decide(self, lhs, relation, rhs, narrows),
-            placed=False,
+            ("decide", lhs, relation, rhs, holds), lambda: SizeScope.decide(self, lhs, relation, rhs, narrows)
         )
 
     def fix(self, size: Size, narrows: bool = False) -> int:
@@ -124,7 +122,7 @@ class TreeScope(SizeScope):
         value = self.hint(size)
         if isinstance(size, int):
             return size
-        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows), placed=False)
+        return self.capture.step(("fix", size, value), lambda: SizeScope.fix(self, size, narrows))
 
     def read(self, size: Size) -> int:
         return self.fix(size) if self.capture.making else super().read(size)
