@@ -34,8 +34,7 @@ class Compound:
             return f"{self.function}({self.lhs}, {self.rhs})"
         return f"{_wrapped(self.lhs)}{self.function}{_wrapped(self.rhs)}"
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
 
 def _wrapped(size: Size) -> str:
@@ -289,7 +288,7 @@ def _with_atoms(size: Dim, new: Callable[[Atom], Size]) -> Size:
     return sum((factor * math.prod(map(new, monomial)) for monomial, factor in size.terms), 0)
 
 
-def _with_parts(atom: Compound, change: Callable[[Size, Any], Size], values: Any) -> Size:
+def _with_parts(atom: Compound, change: Callable[[Size, Any], Size], values: Any) -> Any:
     return _FUNCTIONS[atom.function](change(atom.lhs, values), change(atom.rhs, values))
 
 
@@ -309,10 +308,8 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
         return size
     total = 0
     for monomial, factor in size.terms:
-        value: Any = factor
-        for atom in monomial:
-            value *= values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values)
-        total += value
+        parts = [values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values) for atom in monomial]
+        total += math.prod(parts, start=factor)
     return total
 
 
@@ -370,14 +367,11 @@ _state = _State()
 class solving:
     """A block inside which `solver` decides the relations that come up, on this thread."""
 
-    __slots__ = ("_outer", "_solver")
-
     def __init__(self, solver: Solver | None) -> None:
         self._solver = solver
 
     def __enter__(self) -> None:
-        self._outer = _state.solver
-        _state.solver = self._solver
+        self._outer, _state.solver = _state.solver, self._solver
 
     def __exit__(self, *_: object) -> None:
         _state.solver = self._outer
@@ -397,9 +391,7 @@ def at_most(lhs: Size, rhs: Size) -> bool:
     if isinstance(gap, int):
         return gap >= 0
     bound = lower_bound(gap)
-    if bound is not None and bound >= 0:
-        return True
-    return _state.solver is None or _state.solver.decide(lhs, "<=", rhs)
+    return (bound is not None and bound >= 0) or _state.solver is None or _state.solver.decide(lhs, "<=", rhs)
 
 
 def constant(size: Size) -> int | None:
