@@ -53,6 +53,10 @@ class Buffer:
         lanes = max(at.lanes, mask.lanes if mask is not None else 1)
         return Expr("load", (at,) if mask is None else (at, mask), self.dtype, lanes, self)
 
+    def is_aligned(self) -> Expr:
+        """Whether it begins where a line of 64 bytes does."""
+        return Expr("aligned", (), bool_, 1, self)
+
 
 @dataclass(frozen=True, eq=False)
 class Local:
@@ -315,10 +319,13 @@ class Assign:
 
 @dataclass(frozen=True)
 class Store:
+    """streamed: past the caches, because nobody reads it soon; vectors of neighbours lie in lines of their own then."""
+
     buffer: Buffer
     index: Expr
     value: Expr
     mask: Expr | None = None
+    streamed: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,10 @@ class KernelBuilder:
     def assign(self, local: Local, value: Number, index: tuple[Number, ...] = ()) -> None:
         self._add(Assign(local, tuple(as_expr(part, int64) for part in index), as_expr(value, local.dtype)))
 
-    def store(self, buffer: Buffer, index: Number, value: Number, mask: Expr | None = None) -> None:
-        self._add(Store(buffer, as_expr(index, int64), as_expr(value, buffer.dtype), mask))
+    def store(
+        self, buffer: Buffer, index: Number, value: Number, mask: Expr | None = None, streamed: bool = False
+    ) -> None:  # fmt: skip
+        self._add(Store(buffer, as_expr(index, int64), as_expr(value, buffer.dtype), mask, streamed))
 
     def check(self, ok: Expr, position: Number, code: int) -> None:
         self._add(Check(ok, as_expr(position, int64), code))

@@ -36,9 +36,10 @@ def _statement(statement: Statement, indent: str) -> list[str]:
         case Assign(local, index, value):
             at = f"[{', '.join(map(print_expr, index))}]" if index else ""
             return [f"{indent}{local.name}{at} = {print_expr(value)}"]
-        case Store(buffer, index, value, mask):
+        case Store(buffer, index, value, mask, streamed):
+            start = f"{indent}stream " if streamed else indent
             suffix = f" if {print_expr(mask)}" if mask is not None else ""
-            return [f"{indent}{buffer.name}[{print_expr(index)}] = {print_expr(value)}{suffix}"]
+            return [f"{start}{buffer.name}[{print_expr(index)}] = {print_expr(value)}{suffix}"]
         case For(var, extent, kind, body):
             suffix = "" if kind == "serial" else f" {kind}"
             return [
@@ -77,6 +78,8 @@ def print_expr(expr: Expr, outer: int = -1) -> str:
         case "load":
             mask = f" if {print_expr(expr.args[1])}" if len(expr.args) > 1 else ""
             return f"{expr.attr.name}[{print_expr(expr.args[0])}{mask}]"
+        case "aligned":
+            return f"aligned({expr.attr.name})"
         case "cast" | "bitcast":
             return f"{expr.op}<{expr.dtype.name}>({print_expr(expr.args[0])})"
     name = expr.attr if expr.op == "intrinsic" else expr.op

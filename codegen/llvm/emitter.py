@@ -131,7 +131,7 @@ class Emitter(Expressions):
         buffer = statement.buffer
         mask = self.active_lanes(statement.mask, statement.index.lanes > 1)
         index, value = self.value(statement.index), self.value(statement.value)
-        memory.store(self.writer, self.pointer(buffer), buffer.dtype, index, value, mask)
+        memory.store(self.writer, self.pointer(buffer), buffer.dtype, index, value, mask, statement.streamed)
         self.changed(frozenset((buffer,)))
 
     def _check(self, check: Check) -> None:

@@ -95,6 +95,8 @@ class Expressions:
                 return self.registers[register]
             case "load":
                 return self._load(expr)
+            case "aligned":
+                return memory.is_aligned(self.writer, self.pointer(expr.attr))
         return arithmetic.apply(self.writer, expr, [self._known[arg].result for arg in expr.args])
 
     def _load(self, expr: Expr) -> Value:

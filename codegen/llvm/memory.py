@@ -13,6 +13,7 @@ from brasa.ir.kernel import LANES
 
 # An element that so many lanes want, or fewer, is loaded for all of them.
 _REPEATED = 4
+_LINE = 64  # bytes
 
 
 def address(writer: Writer, pointer: Value, type: str, index: Linear) -> Value:
@@ -174,8 +175,17 @@ def _places(writer: Writer, pointer: Value, type: str, index: Result) -> list[Va
     return [address(writer, pointer, type, Linear({one: 1})) for one in ones]
 
 
-def store(writer: Writer, pointer: Value, dtype: DType, index: Result, value: Result, mask: Value | None) -> None:
-    """Write the value to the elements at `index` where the mask is true."""
+def is_aligned(writer: Writer, pointer: Value) -> Value:
+    """Whether a line of the caches begins there."""
+    within = writer.pure("i64", 1, f"and {writer.pure('i64', 1, f'ptrtoint {pointer} to i64', pointer)}, {_LINE - 1}")
+    return writer.pure("i1", 1, f"icmp eq {within}, 0", within)
+
+
+def store(
+    writer: Writer, pointer: Value, dtype: DType, index: Result, value: Result, mask: Value | None,
+    streamed: bool = False,
+) -> None:  # fmt: skip
+    """Write the value to the elements at `index` where the mask is true. streamed: vectors go past the caches."""
     type = memory_type(dtype)
     if isinstance(index, Value) and index.lanes == 1:
         index = writer.linear(index)
@@ -187,7 +197,7 @@ def store(writer: Writer, pointer: Value, dtype: DType, index: Result, value: Re
         return
     elements = _stored(writer, writer.vector(value), dtype)
     if isinstance(index, Linear) and index.fixed_step == 1:
-        _store_neighbours(writer, address(writer, pointer, type, index.base), type, elements, mask)
+        _store_neighbours(writer, address(writer, pointer, type, index.base), type, elements, mask, streamed)
         return
     mask = None if mask is None else writer.vector(mask)
     for lane, place in enumerate(_places(writer, pointer, type, index)):
@@ -217,9 +227,12 @@ def _store_one(writer: Writer, place: Value, type: str, value: Value, mask: Valu
     writer.effect(f"store {value}, {place}, align {_bytes(type)}")
 
 
-def _store_neighbours(writer: Writer, place: Value, type: str, value: Value, mask: Value | None) -> None:
+def _store_neighbours(
+    writer: Writer, place: Value, type: str, value: Value, mask: Value | None, streamed: bool
+) -> None:  # fmt: skip
     if mask is None:
-        writer.effect(f"store {value}, {place}, align {_bytes(type)}")
+        aligned = f"{min(_LINE, LANES * _bytes(type))}, !nontemporal !{{i32 1}}" if streamed else str(_bytes(type))
+        writer.effect(f"store {value}, {place}, align {aligned}")
         return
     mask = writer.vector(mask)
     if mask.numbers is not None and sum(mask.numbers) == 1:

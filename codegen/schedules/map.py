@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial, reduce
+from operator import and_
 
 from brasa.codegen.schedules.indices import Index, Ranges, are_joint, coefficient, variable
 from brasa.codegen.schedules.sharing import cost_of
@@ -13,9 +15,14 @@ from brasa.ir import dim
 from brasa.ir.dim import Dim, Size
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Expr
+from brasa.ir.program import Place
 
 # One thread takes at least this many elements of a long row at a time.
 _PIECE = 4096
+# Outputs of so many bytes do not stay in the caches until they are read: where memory is what takes the time, they are
+# written past them, which spares reading the lines first.
+_STREAMED = 32 << 20
+_CHEAP = 10
 AXIS_NAMES = "ijklmnopqrstuvw"
 
 
@@ -24,13 +31,20 @@ def write_map(writer: Writer) -> None:
     domain = writer.region.outputs[0].tensor.shape
     trial = Trial(writer, domain, lambda values, index: output_parts(values, lambda _: index))
     values = Values(writer)
-    walk(writer, trial, lambda index: values.put(output_stores(values, lambda _: index)))
+
+    def body(index: Index, streamed: bool = False) -> None:
+        values.put(output_stores(values, lambda _: index), streamed=streamed)
+
+    walk(writer, trial, body, partial(body, streamed=True))
 
 
-def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
+def walk(
+    writer: Writer, trial: Trial, body: Callable[[Index], object], streamed: Callable[[Index], object] | None = None
+) -> None:
     """Write the body for every index of a domain: threads take rows or pieces of them, vectors run along them.
 
-    Where loads run along another axis, so many rows are done together as a line of memory holds elements.
+    Where loads run along another axis, so many rows are done together as a line of memory holds elements. streamed: the
+    body, writing the outputs past the caches.
     """
     domain = trial.domain
     groups = trial.joint_groups(range(len(domain)))
@@ -51,17 +65,37 @@ def walk(writer: Writer, trial: Trial, body: Callable[[Index], object]) -> None:
     piece: Size = _PIECE if in_pieces else length
     if in_pieces:
         rows.append(("piece", dim.ceil_divide(length, piece)))
-    with writer.cells(rows, trial.cost / LANES * (1 if across is None else LANES), piece) as cell, ExitStack() as loops:
+    flat = in_pieces and len(rows) == 1 and not pair and across is None
+    with writer.cells(rows, trial.cost / LANES * (1 if across is None else LANES), piece) as cell:
         start: Size = cell[-1] * piece if in_pieces else 0
         here = dim.smallest(piece, length - start) if in_pieces else length
-        place = start + loops.enter_context(writer.over(name, here, "vector"))
-        at = [*cell[: len(groups) - 1], place]
-        if across is not None:
-            first = at[across] * LANES
-            near = dim.smallest(LANES, axes[across][1] - first)
-            at[across] = first + loops.enter_context(writer.over(axes[across][0], near))
-        for last in ((0,), (1,)) if pair else ((),):
-            body(spread([*groups, *pair], [*at, *last], len(domain)))
+
+        def along(body: Callable[[Index], object]) -> None:
+            with ExitStack() as loops:
+                place = start + loops.enter_context(writer.over(name, here, "vector"))
+                at = [*cell[: len(groups) - 1], place]
+                if across is not None:
+                    first = at[across] * LANES
+                    near = dim.smallest(LANES, axes[across][1] - first)
+                    at[across] = first + loops.enter_context(writer.over(axes[across][0], near))
+                for last in ((0,), (1,)) if pair else ((),):
+                    body(spread([*groups, *pair], [*at, *last], len(domain)))
+
+        streams = _streams(writer, length) if streamed and flat and trial.cost < _CHEAP else None
+        if streams is not None and streamed is not None:
+            writer.either(streams, partial(along, streamed), partial(along, body))
+        else:
+            along(body)
+
+
+def _streams(writer: Writer, count: Size) -> Expr | None:
+    """Whether outputs of so many elements are written past the caches; None if never, as where they replace inputs."""
+    outputs = writer.region.outputs
+    least = _STREAMED // sum(node.tensor.dtype.itemsize for node in outputs)
+    if writer.layouts.shared or any(writer.layouts.outputs) or (isinstance(count, int) and count < least):
+        return None
+    aligned = [writer.buffer_of(Place("output", number)).is_aligned() for number in range(len(outputs))]
+    return reduce(and_, aligned, writer.expr(count) >= least)
 
 
 def output_stores(values: Values, index_of: Callable[[Node], Index], mask: Expr | None = None) -> list[Store]:

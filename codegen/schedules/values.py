@@ -93,8 +93,11 @@ class Values:
         place = Place("output", output)
         return self.writer.buffer_of(place), self.writer.offset(place, index), self.at(node, index, mask), mask
 
-    def put(self, stores: Sequence[Store], others: Sequence[Expr] = ()) -> list[Expr]:
-        """Store values, all of them computed before the first is stored; also settle others, and give those."""
+    def put(self, stores: Sequence[Store], others: Sequence[Expr] = (), streamed: bool = False) -> list[Expr]:
+        """Store values, all of them computed before the first is stored; also settle others, and give those.
+
+        streamed: past the caches.
+        """
         offsets = [self.writer.expr(offset) for _, offset, _, _ in stores]
         masks = [mask for _, _, _, mask in stores if mask is not None]
         hold = len(stores) > 1 or bool(others)
@@ -102,7 +105,7 @@ class Values:
         places, values = ([next(made) for _ in stores] for _ in range(2))
         shared_masks = [None if mask is None else next(made) for _, _, _, mask in stores]
         for (buffer, _, _, _), place, value, mask in zip(stores, places, values, shared_masks, strict=True):
-            self.writer.store(buffer, place, value, mask)
+            self.writer.store(buffer, place, value, mask, streamed)
         return list(made)
 
     def through(self, view: Node, index: Index) -> Index:

@@ -11,7 +11,7 @@ from brasa.ir.target import Target
 from tests.codegen.schedules.running import read
 from tests.codegen.schedules.test_convolution import CASES
 from tests.codegen.schedules.test_cumulate import alone
-from tests.codegen.schedules.test_map import ADD_ROW, GATHER
+from tests.codegen.schedules.test_map import ADD_ALL, ADD_ROW, GATHER
 from tests.codegen.schedules.test_order import argsort, searchsorted
 from tests.codegen.schedules.test_products import EPILOGUE, product
 from tests.codegen.schedules.test_rows import SOFTMAX, reduction
@@ -22,6 +22,7 @@ TARGET = Target("x86_64-unknown-linux-gnu", "x86-64-v4", "", 512, 32)
 
 KERNELS = {
     "map": ADD_ROW,
+    "large_map": ADD_ALL,
     "gather": GATHER,
     "softmax": SOFTMAX.replace("c]", "100]").replace("exp(", "sqrt("),
     "column_sums": reduction("sum", ("n", 300), (0,)),

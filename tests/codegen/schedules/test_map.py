@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brasa.codegen.schedules import map as map_schedule
 from brasa.ir.dtype import BY_NAME
 from brasa.ir.interpret import interpret
 from brasa.ir.ops import OPS
@@ -33,6 +34,8 @@ ADD_ROW = region(
     " %0: f32[n,c] = expand(b, shape=[n,c])\n %1: f32[n,c] = add(x, %0)\n %2: f32[n,c] = sqrt(%1)\n return %2",
     inputs="x: f32[n,c], b: f32[c]", results=["f32[n,c]"],
 )  # fmt: skip
+
+ADD_ALL = region(" %0: f32[n,c] = add(x, y)\n return %0", inputs="x: f32[n,c], y: f32[n,c]", results=["f32[n,c]"])
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -222,3 +225,49 @@ def test_long_chains_are_cut_into_lines() -> None:
     text = region(body, inputs="x: f32[n]", results=["f32[n]"])
     assert max(map(len, str(machine(text).program.kernels[0]).splitlines())) < 300
     exact(text, floats(40) / 4)
+
+
+STREAMED = [
+    ("f32", " %0: f32[n,c] = add(x, y)\n return %0", ["f32[n,c]"]),
+    ("f64", " %0: f64[n,c] = mul(x, y)\n return %0", ["f64[n,c]"]),
+    ("f16", " %0: f16[n,c] = add(x, y)\n return %0", ["f16[n,c]"]),
+    ("i8", " %0: i8[n,c] = maximum(x, y)\n return %0", ["i8[n,c]"]),
+    ("f32", " %0: bool[n,c] = lt(x, y)\n %1: f32[n,c] = sub(y, x)\n return %0, %1", ["bool[n,c]", "f32[n,c]"]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "body", "results"), STREAMED, ids=str)
+def test_large_outputs_go_past_the_caches(
+    dtype: str, body: str, results: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_schedule, "_STREAMED", 1)
+    text = region(body, inputs=f"x: {dtype}[n,c], y: {dtype}[n,c]", results=results, name="large")
+    assert "stream out" in str(machine(text).program.kernels[0])
+    for shape in ((1, 1), (3, 5), (4, 16), (1, 4096), (7, 601), (90, 91)):
+        exact(text, *((9 * floats(*shape)).astype(BY_NAME[dtype].numpy) for _ in range(2)))
+
+
+@pytest.mark.parametrize("offset", [0, 1, 16])
+def test_what_begins_within_a_line_does_not(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_schedule, "_STREAMED", 1)
+    text = region(" %0: f32[n] = neg(x)\n return %0", inputs="x: f32[n]", results=["f32[n]"], name="landing")
+    text = text.replace("main(x: f32[n])", "main(z: f32[n], x: f32[n])").replace("return %0\n}", "return %0 into z\n}")
+    text = text.replace("return %0 into z", "return %0", 1)
+    assert "stream out" in str(machine(text).program.kernels[0])
+    memory = np.zeros(5100, np.float32)
+    begin = -memory.ctypes.data % 64 // 4 + offset
+    x, z = floats(5001), memory[begin : begin + 5001]
+    assert machine(text).run(z, x).status == 0
+    np.testing.assert_array_equal(z, -x)
+    assert not memory[:begin].any() and not memory[begin + 5001 :].any()
+
+
+def test_small_outputs_of_known_sizes_are_written_plainly() -> None:
+    text = region(" %0: f32[n,8] = add(x, x)\n return %0", inputs="x: f32[n,8]", results=["f32[n,8]"])
+    assert "stream" in str(machine(text).program.kernels[0])
+    for known in (text.replace("n,", "20000,"), text.replace("add(x, x)", "exp(x)").replace("n,", "700,")):
+        assert "stream" not in str(machine(known).program.kernels[0])
+    assert "if aligned(out)" not in str(machine(text.replace("n,", "20000,")).program.kernels[0])
+    assert "aligned(out)" in str(machine(text.replace("n,", "2000000,")).program.kernels[0])
+    heavy = text.replace("add(x, x)", "tanh(x)")
+    assert "stream" not in str(machine(heavy).program.kernels[0])
