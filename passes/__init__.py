@@ -2,6 +2,7 @@
 
 from brasa.passes.autodiff import autodiff as autodiff
 from brasa.passes.autodiff import partial_vjp_graph as partial_vjp_graph
+from brasa.passes.autodiff import reached_inputs as reached_inputs
 from brasa.passes.autodiff import vjp_graph as vjp_graph
 from brasa.passes.batch import LoopWarning as LoopWarning
 from brasa.passes.batch import batch as batch

@@ -224,7 +224,7 @@ def _graph_of_one(node: Node) -> Graph:
     return graph_of(node.op.name, inputs, items(node.replace(tuple(inputs))))
 
 
-_cache: WeakKeyDictionary[Graph, dict[tuple[bool, ...], Graph]] = WeakKeyDictionary()
+_cache: WeakKeyDictionary[Graph, dict[tuple[bool, ...], tuple[Graph, tuple[bool, ...]]]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -245,6 +245,15 @@ def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
     order of the outputs; outputs of other dtypes have none. All that it needs it computes again from the inputs.
     A wanted input that no gradient reaches, also one of integers, has the gradient 0.
     """
+    return _derived(graph, wanted)[0]
+
+
+def reached_inputs(graph: Graph, wanted: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Whether a gradient of the outputs reaches each of the inputs that are wanted."""
+    return _derived(graph, wanted)[1]
+
+
+def _derived(graph: Graph, wanted: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
     with _lock:
         made = _cache.setdefault(graph, {})
     if wanted not in made:
@@ -252,10 +261,11 @@ def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
     return made[wanted]
 
 
-def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
     program, inputs, found = _gradients(graph, wanted, (True,) * len(graph.outputs))
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
-    return _graph_of_gradients(graph, program, inputs, or_zeros(program, values, found))
+    reached = tuple(gradient is not None for gradient in found)
+    return _graph_of_gradients(graph, program, inputs, or_zeros(program, values, found)), reached
 
 
 def partial_vjp_graph(

@@ -265,9 +265,7 @@ class Capture(Stepping):
             each for each in aliases if any_overlap(owner, (self.owners.get(each, self.bindings.get(each.node)),))
         ]
         if others:
-            known = set(self.bindings)
             self._cut("memory is written that is read through another tensor")
-            keep_apart([bound for node, bound in self.bindings.items() if node not in known], owner)
             self.adopted = {}
             self.former.update({key: each.node for key, each in self.cells.items() if each in others and each.needs})
             self.buffers[id(owner._buffer)] = [each for each in aliases if each not in others]
@@ -372,6 +370,7 @@ class Capture(Stepping):
         self.last, self.bound_before = segment, dict(self.bindings)
         homes = {self.homes[cell]: tensor for cell, tensor in zip(landing, targets, strict=True)}
         operands = apart([homes.get(node, self.bindings[node]) for node in segment.inputs], targets)
+        keep_apart(self.bindings, self.freed, targets)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)
         self.outcome = [(node in tracked, node in needing & self.freed) for node in wanted]

@@ -51,12 +51,17 @@ def keep_old(bindings: dict[Node, Any], targets: Sequence[Tensor]) -> None:
     bindings.update({node: copies[id(bound)] for node, bound in bindings.items() if id(bound) in copies})
 
 
-def keep_apart(values: Sequence[Any], target: Tensor) -> None:
-    """Let gradients of values read what lay in the memory of a tensor that is about to be written."""
-    edges = [value._edge for value in values if isinstance(value, Tensor)]
+def keep_apart(bindings: dict[Node, Any], freed: set[Node], targets: Sequence[Tensor]) -> None:
+    """Let gradients of what a program has computed read what lay in memory that it is about to write.
+
+    Where eager mode keeps another value, which still is as it was, a program may have kept the one that is written.
+    """
+    computed = (bound for node, bound in bindings.items() if node.op.name != "input" and node not in freed)
+    edges = {bound._edge for bound in computed if isinstance(bound, Tensor)} if targets else ()
     for node in {edge.node for edge in edges if edge is not None}:
         if isinstance(node, FunctionNode):
-            node.keep_apart(target)
+            for target in targets:
+                node.keep_apart(target)
 
 
 def apart(operands: Sequence[Any], targets: Sequence[Tensor]) -> list[Any]:

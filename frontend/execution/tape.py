@@ -17,7 +17,7 @@ from brasa.execution.spending import used_up_together
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
-from brasa.passes import partial_vjp_graph, split, split_for_some, vjp_graph
+from brasa.passes import partial_vjp_graph, reached_inputs, split, split_for_some, vjp_graph
 from brasa.runtime import allocate, settings
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread, zero_filled
@@ -67,7 +67,9 @@ class FunctionNode(TapeNode):
         if self.plan is None or any(grads[i] is not None for i in self.spent):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
-        if self._name == "compiled" and None in compress(grads, self.plan.differentiable):
+        if self._name == "compiled" and (
+            None in compress(grads, self.plan.differentiable) or not self.plan.reaches_all
+        ):
             return self.backward_onto(grads, (), create_graph)
         seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
         if create_graph:
@@ -147,7 +149,7 @@ class GradientPlan:
         self.forward = Runner(parts.forward, passes=passes)
         self.launch = self.forward.launch if self.forward.simple else self.forward.execute
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
-        self.again = vjp_graph(graph, wanted)
+        self.again, self.reaches_all = vjp_graph(graph, wanted), all(reached_inputs(graph, wanted))
         read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
         numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
         self.again_places = tuple(

@@ -22,14 +22,20 @@ from tests.passes.checks import same_bits
 ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError)
 FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
 REFUSED = "changed in place"  # eager mode does not have what backward needs; a program still does (docs/errors.md)
+FREED = "has been freed"  # by a grad() in the program: as little an error there, where nothing is freed
+_SECOND_ORDER = "create_graph"  # a program adds up what comes to such a gradient from behind its end in another order
 _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
 
 class Outcome(NamedTuple):
-    """What one call left: the error's class or REFUSED, or its results; the arguments and their gradients after it."""
+    """What one call left: the error's class or REFUSED, or its results; the arguments and their gradients after it.
+
+    later: as that, of gradients of the results, which are asked for after the call.
+    """
 
     error: str
     values: list[Any]
+    later: Outcome | None = None
 
 
 class Difference(NamedTuple):
@@ -51,36 +57,70 @@ def outcomes(program: Program, wrap: Callable[[Any], Any] = lambda function: fun
         except CaptureError:
             raise
         except ERRORS as caught:
-            error = REFUSED if REFUSED in str(caught) else type(caught).__name__
+            error = _in_a_word(caught)
         after = [*leaves(results), *arguments, *(argument.grad for argument in arguments)]
-        found.append(Outcome(error, [_snapshot(value) for value in after]))
+        values = [_snapshot(value) for value in after]
+        found.append(Outcome(error, values, None if error else _differentiated(leaves(results), arguments)))
     return found
+
+
+def _in_a_word(error: Exception) -> str:
+    return REFUSED if REFUSED in str(error) else type(error).__name__
+
+
+def _differentiated(results: list[Tensor | None], arguments: list[Tensor]) -> Outcome:
+    """What gradients of results by arguments are, or the error that they are refused with.
+
+    Results that are views are left out: what comes through a view of a value is added to the rest in another order.
+    """
+    leaf = [argument for argument in arguments if argument.requires_grad and argument.is_leaf]
+    made = {id(each): each for each in (*results, *arguments) if each is not None and each.requires_grad}
+    roots = [each for each in made.values() if each._base is None and not each.is_leaf]
+    if not leaf or not roots:
+        return Outcome("", [])
+    seeds = [brasa.arange(each.numel()).reshape(each.shape).cos().to(each.dtype) for each in roots]
+    try:
+        return Outcome("", [_snapshot(each) for each in brasa.autograd.grad(roots, leaf, seeds, allow_unused=True)])
+    except ERRORS as caught:
+        return Outcome(REFUSED if FREED in str(caught) else _in_a_word(caught), [])
 
 
 def _snapshot(value: Tensor | None) -> Any:
     return None if value is None else (value.detach().numpy().copy(), value.requires_grad)
 
 
-def _compare(wanted: list[Outcome], found: list[Outcome]) -> str:
-    """Where the outcomes differ, empty if they do not."""
+def _compare(wanted: list[Outcome], found: list[Outcome], source: str) -> str:
+    """Where the outcomes of a program differ, empty if they do not."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
-        if want.error == REFUSED and not have.error:
+        fact = _compare_one(want, have)
+        if not fact and want.later is not None and have.later is not None:
+            fact = _compare_one(want.later, have.later, _SECOND_ORDER in source)
+            fact = fact and f"gradients of its results: {fact}"
+        if fact:
+            return f"call {call}, {fact}"
+    return ""
+
+
+def _compare_one(want: Outcome, have: Outcome, any_bits: bool = False) -> str:
+    """Where two outcomes differ; what is refused in eager mode need not be elsewhere. any_bits: whether values may.
+
+    Then 0 may also be none: whether a gradient that is 0 depends on a value hangs on what is one function.
+    """
+    if want.error == REFUSED and not have.error:
+        return ""
+    if want.error != have.error:
+        return f"{want.error or 'no error'} became {have.error or 'no error'}"
+    for number, (one, other) in enumerate(zip(want.values, have.values, strict=True)):
+        if (one is None) != (other is None) and not any_bits:
+            return f"value {number}: {one} became {other}"
+        if one is None or other is None:
             continue
-        if want.error != have.error:
-            return f"call {call}: {want.error or 'no error'} became {have.error or 'no error'}"
-        for number, (one, other) in enumerate(zip(want.values, have.values, strict=True)):
-            if (one is None) != (other is None):
-                return f"call {call}, value {number}: {one} became {other}"
-            if one is None:
-                continue
-            if one[0].dtype != other[0].dtype or one[0].shape != other[0].shape:
-                return (
-                    f"call {call}, value {number}: {one[0].dtype}{one[0].shape} became {other[0].dtype}{other[0].shape}"
-                )
-            if not _same(one[0], other[0]):
-                return f"call {call}, value {number}: {first_difference(one[0], other[0])}"
-            if one[1] != other[1]:
-                return f"call {call}, value {number}: requires_grad {one[1]} became {other[1]}"
+        if one[0].dtype != other[0].dtype or one[0].shape != other[0].shape:
+            return f"value {number}: {one[0].dtype}{one[0].shape} became {other[0].dtype}{other[0].shape}"
+        if not any_bits and not _same(one[0], other[0]):
+            return f"value {number}: {first_difference(one[0], other[0])}"
+        if one[1] != other[1]:
+            return f"value {number}: requires_grad {one[1]} became {other[1]}"
     return ""
 
 
@@ -131,10 +171,10 @@ class Judge:
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
             self.counts["whole"] += 1
-            yield "fullgraph", _compare(eager, found)
+            yield "fullgraph", _compare(eager, found, program.source)
         except CaptureError:
             self.compiler.start()
-        yield "compiled", _compare(eager, outcomes(program, brasa.compile))
+        yield "compiled", _compare(eager, outcomes(program, brasa.compile), program.source)
         for graph in self.compiler.loaded:
             self.counts["graphs"] += 1
             yield "oracle", graph.difference

@@ -88,3 +88,35 @@ def test_a_detached_leaf_is_written_before_its_gradient() -> None:
             seed=51066,
         )
     )
+
+
+def test_an_input_that_no_gradient_of_the_results_gets_to() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n",), "float32", True), Input("x1", ("n",), "float32", True)),
+            setup=(),
+            body=("v1 = x0.sin() * x1.detach()",),
+            outputs=("v1",),
+            sizes=({"n": 3},),
+            seed=50252,
+        )
+    )
+
+
+def test_a_value_kept_for_gradients_after_the_call_is_written_after_a_look() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = brasa.cosh(x1)",
+                "v2 = v1[..., 1:]",
+                "v4, v5 = (v1 * 0.3).sigmoid(), 0",
+                "while v4.abs().max() < 5 and v5 < 4:\n    v4, v5 = (v4 * 0.3).sigmoid() + 1, v5 + 1",
+                "v2[v2.shape[0] // 2 :] = 0",
+            ),
+            outputs=("v4",),
+            sizes=({"n": 3, "m": 4},),
+            seed=50266,
+        )
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from brasa.execution.tape import GradientPlan
 from brasa.ir.graph import Graph
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
@@ -53,3 +56,17 @@ def test_a_variant_that_computes_something_else_is_found(monkeypatch: pytest.Mon
     difference = Judge().judge(program)
     assert difference is not None
     assert difference.way == "unfused"
+
+
+def test_a_gradient_of_results_that_is_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = GradientPlan.run
+
+    def wrong(self: GradientPlan, values: list[Any]) -> list[Any]:
+        found = usual(self, values)
+        return [None if each is None else each * 2 for each in found] if self.graph.name == "compiled" else found
+
+    monkeypatch.setattr(GradientPlan, "run", wrong)
+    program = Program((Input("x0", ("n",), "float32", True),), (), ("v1 = x0.sin()",), ("v1",), ({"n": 3},))
+    difference = Judge().judge(program)
+    assert difference is not None
+    assert "gradients of its results" in difference.fact
