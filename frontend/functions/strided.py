@@ -110,12 +110,15 @@ def _strided_in_trace(
     trace: Trace, source: Tensor, sizes: Sequence[Any], strides: Sequence[Any], start: Any
 ) -> Tensor:  # fmt: skip
     cell, hint = trace.cell_of(source), trace.scope.hint
-    if source._path and source._requires_grad and STATE.grad_enabled:
-        raise CaptureError("as_strided of a part of memory, where gradients are that part's alone", op="as_strided")
     if cell.marks:
         raise CaptureError("as_strided of a tensor that is not row-major", op="as_strided")
-    memory = product(cell.node.tensor.shape)
-    offset = _place_in(cell.node.tensor.shape, source._path) if start is None else plain_size(start) - trace.begin(cell)
+    memory, place = product(cell.node.tensor.shape), _place_in(cell.node.tensor.shape, source._path)
+    offset = place if start is None else plain_size(start) - trace.begin(cell)
+    if source._path and source._requires_grad and STATE.grad_enabled:
+        begin, low = (python_size(each, trace.scope) for each in (place, offset))
+        high = sum(((n - 1) * step for n, step in zip(sizes, strides, strict=True)), low)
+        if not (trace.is_row_major(source) and begin <= low and high < begin + source.numel()):
+            raise CaptureError("as_strided of more than a tensor shows, where only that has gradients", op="as_strided")
     sizes_now, strides_now = (tuple(hint(plain_size(n)) for n in each) for each in (sizes, strides))
     first, last = hint(offset), _last(sizes_now, strides_now)
     if last is not None and not 0 <= first <= first + last < hint(memory):

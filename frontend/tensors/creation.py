@@ -169,7 +169,7 @@ def scalar_tensor(
     return full((), s, dtype=dtype or DEFAULTS.dtype, device=device, requires_grad=requires_grad)
 
 
-@function(inline=True)
+@function
 def filled(like: Tensor, value: Number) -> Tensor:
     """A tensor of one value in the shape and dtype of another."""
     type = type_of(like)
