@@ -58,8 +58,11 @@ class Specialization:
         """Whether there is a product in it, whose order of summation follows from where its operands lie."""
         return _has_product(self.graph)
 
-    def fits(self, sizes: dict[str, int]) -> bool:
-        """Whether the guards hold at these sizes."""
+    def fits(self, shapes: Sequence[tuple[int, ...]]) -> bool:
+        """Whether the guards hold for operands of these shapes."""
+        if not self.guards:
+            return True
+        sizes = {f"x{i}_{axis}": size for i, shape in enumerate(shapes) for axis, size in enumerate(shape)}
         return all(guard.check(sizes) for guard in self.guards)
 
 
@@ -205,9 +208,8 @@ class Function:
     ) -> Specialization:  # fmt: skip
         """The traced form for these operands, at these sizes."""
         known = self.specializations.setdefault((statics, tuple(operands)), [])
-        sizes = {f"x{i}_{axis}": size for i, shape in enumerate(shapes) for axis, size in enumerate(shape)}
         for candidate in known:
-            if candidate.fits(sizes):
+            if candidate.fits(shapes):
                 return candidate
         try:
             made = self._trace_build(values, operands, shapes)
@@ -305,15 +307,16 @@ class Function:
             settled = [settled_marks(trace.scope, node) for node in lying]
             if settled != marks:
                 specialization = self._located_specialize(trace, statics, values, operands, nodes, settled)
-        outer = trace.named_sizes(nodes)
-        if any(size.__class__ is not int for size in outer.values()):  # guards have been checked with these numbers
+        sizes = [size for node in nodes for size in node.tensor.shape]
+        if any(size.__class__ is not int for size in sizes):  # with numbers, guards have been checked
+            outer = trace.named_sizes(nodes)
             for guard in specialization.guards:
                 lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
                 trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
-            nodes, outer = tuple(map(trace.narrowed, nodes)), trace.named_sizes(nodes)
+            nodes = tuple(map(trace.narrowed, nodes))
         with dim.solving(trace.scope):
             if self.inline:
-                results = splice(trace, specialization.graph, nodes, outer)
+                results = splice(trace, specialization.graph, nodes, trace.named_sizes(nodes))
             else:
                 results = trace.items(trace.record(control.call(*nodes, graph=specialization.graph)))
         if stops:
