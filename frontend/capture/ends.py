@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -13,7 +13,7 @@ from brasa.execution.nodes import Edge, FreedNode
 from brasa.ir import dim
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
-from brasa.ir.ops.source import make_input
+from brasa.ir.ops.source import full_like, make_input
 from brasa.ir.ops.writing import beside
 from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
 from brasa.tensors.spec import Spec
@@ -132,12 +132,18 @@ def segment_of(
 def _beside_leaves(capture: Capture, nodes: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:
     """Nodes to be added to a segment, by which gradients of written leaves are those of what these were before.
 
-    Gradients inside the program have found both already. new: of each node, that of the segment, from now on with them.
+    new: of each node, that of the segment, from now on with them.
     """
     own, added = dict(new), list[Node]()
+    found = dict[Node, list[bool]]()  # of each gradient, by which values it is among those by what these were before
     for node in nodes:
         changed = tuple(new[operand] for operand in node.operands)
-        if node.op is not control.gradient and changed != own[node].operands:
+        if node.op is control.gradient:
+            found[node] = _are_renewed(node.operands[2 * node.attrs["outputs"] :], capture.renewed)
+        if node.op is control.item and node.operands[0] in found and found[node.operands[0]][node.attrs["index"]]:
+            new[node] = full_like(own[node], 0)
+            added.append(new[node])
+        elif changed != own[node].operands:
             new[node] = own[node].replace(changed)
             added.append(new[node])
         if node in capture.renewed:
@@ -149,3 +155,14 @@ def _beside_leaves(capture: Capture, nodes: Sequence[Node], new: dict[Node, Node
                 added += topological((beside(*both),), both)
             new[node] = added[-1]
     return tuple(added)
+
+
+def _are_renewed(values: Sequence[Node], renewed: Mapping[Node, Node]) -> list[bool]:
+    """Of each value whether it took the place of another one of them."""
+    found = []
+    for value in values:
+        old = renewed.get(value)
+        while old is not None and old not in values:
+            old = renewed.get(old)
+        found.append(old is not None)
+    return found

@@ -102,9 +102,10 @@ def _compare(wanted: list[Outcome], found: list[Outcome], source: str) -> str:
 
 
 def _compare_one(want: Outcome, have: Outcome, any_bits: bool = False) -> str:
-    """Where two outcomes differ; what is refused in eager mode need not be elsewhere. any_bits: whether values may.
+    """Where two outcomes differ; what is refused in eager mode need not be elsewhere.
 
-    Then 0 may also be none: whether a gradient that is 0 depends on a value hangs on what is one function.
+    any_bits: values may be rounded otherwise. Then 0 may also be none: whether a gradient that is 0 depends on a value
+    hangs on what is one function.
     """
     if want.error == REFUSED and not have.error:
         return ""
@@ -117,7 +118,7 @@ def _compare_one(want: Outcome, have: Outcome, any_bits: bool = False) -> str:
             continue
         if one[0].dtype != other[0].dtype or one[0].shape != other[0].shape:
             return f"value {number}: {one[0].dtype}{one[0].shape} became {other[0].dtype}{other[0].shape}"
-        if not any_bits and not _same(one[0], other[0]):
+        if not (_close if any_bits else _same)(one[0], other[0]):
             return f"value {number}: {first_difference(one[0], other[0])}"
         if one[1] != other[1]:
             return f"value {number}: requires_grad {one[1]} became {other[1]}"
@@ -130,6 +131,13 @@ def _same(one: Any, other: Any) -> bool:
         parts = f"f{one.itemsize // 2}"
         one, other = (np.ascontiguousarray(each).reshape(-1).view(parts) for each in (one, other))
     return same_bits(one, other)
+
+
+def _close(one: Any, other: Any) -> bool:
+    """Whether two arrays are the same but for sums in another order, whose terms may have cancelled."""
+    one, other = np.asarray(one), np.asarray(other)
+    largest = np.max(np.abs(one), initial=0, where=np.isfinite(one))
+    return np.allclose(one, other, rtol=1e-3, atol=1e-3 * largest + 1e-5, equal_nan=True)
 
 
 class Judge:

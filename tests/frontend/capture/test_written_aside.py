@@ -120,3 +120,22 @@ def test_an_argument_that_was_computed():
             grads.append(x.grad.tolist())
         assert grads[0] == grads[1]
     assert np.allclose(grads[0], 10 * np.cos(5 * (2 * np.array([0.5, -1.0]) + 1)) + 2)
+
+
+def test_a_gradient_of_what_a_leaf_became_is_differentiated_later():
+    def values(x):
+        before = x + 0.25
+        x.detach().add_(1)
+        (grad,) = brasa.autograd.grad(x.tanh().sum() + (before.tanh() * 2).sum(), x, create_graph=True)
+        return grad
+
+    compiled = brasa.compile(values)
+    for _ in range(3):
+        found = []
+        for run in (values, compiled):
+            x = brasa.tensor([0.5, -0.3], requires_grad=True)
+            found += brasa.autograd.grad(run(x).sum(), x)
+        assert found[0].tolist() == found[1].tolist()
+    start = np.array([0.5, -0.3])
+    slopes = [-2 * np.tanh(at) / np.cosh(at) ** 2 for at in (start + 1, start + 0.25)]
+    np.testing.assert_allclose(found[0].numpy(), slopes[0] + 2 * slopes[1], rtol=1e-5)
