@@ -280,7 +280,7 @@ class Trace:
         if tensor._path:
             value = self._written(old, tensor._path, value)
         if aside and old in self.leaves:  # another value of the same leaf
-            value = self.apply(control.stop_gradient, value) if tensor._path else value
+            value = self.apply(control.stop_gradient, value)
             self.leaves[value], self.renewed[value] = self.leaves[old], old
         elif aside and cell.needs:
             value = self.aside(value, old)
