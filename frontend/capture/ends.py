@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from brasa.autograd.modes import set_grad_enabled
+from brasa.capture.reach import needing_gradients
 from brasa.capture.sharing import place_of
 from brasa.capture.tree import Segment, known_without_gradients
 from brasa.execution.nodes import Edge, FreedNode
@@ -71,8 +72,30 @@ def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
     tensor._requires_grad = needs
     if shows_all:
         capture.cells[place_of(tensor)] = cell
-    if needs and not leaf:
+    if needs and leaf:  # what comes from it later comes from this tensor
+        capture.bindings[value] = tensor
+    elif needs:
         tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
+
+
+def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
+    """The tensors that are left when leaves that were made here have got their memory.
+
+    They get it first, by a program of their own, where others come from them: so the tape knows them as tensors.
+    """
+    own = {id(leaf) for leaf in capture.own_leaves}
+    leaves = [tensor for tensor in alive if id(tensor) in own]
+    cells = {leaf._cell.node: leaf._cell for leaf in leaves if leaf._cell is not None}
+    if not needing_gradients(alive) - capture.freed - cells.keys():
+        return alive
+    wanted = {node: cell for node, cell in cells.items() if node not in capture.bindings}
+    if wanted:
+        capture.run_segment(wanted, [], [])
+        capture.flushes += 1
+    for leaf in leaves:
+        if leaf._cell is not None:
+            settle(capture, leaf, leaf._cell)
+    return [tensor for tensor in alive if id(tensor) not in own]
 
 
 def forget(capture: Capture) -> None:

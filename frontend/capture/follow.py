@@ -1,5 +1,4 @@
-"""Recording and following a program: Python runs, tensor ops only move through the tree of steps; nothing is computed
-before a value is asked for or the call ends."""
+"""Recording and following a program: tensor ops move through a tree of steps, until a value is asked for or the end."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from weakref import ref
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
-from brasa.capture.ends import Shown, segment_of, settle, shown_by, spec_now
+from brasa.capture.ends import Shown, segment_of, settle, settle_leaves, shown_by, spec_now
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import needing_gradients, run_from
@@ -338,6 +337,7 @@ class Capture(Stepping):
             if references(tensor) > 2:
                 alive.append(tensor)
         alive.reverse()
+        alive = settle_leaves(self, alive) if self.own_leaves else alive
         wanted: dict[Node, Cell] = {}
         for tensor in alive:
             assert tensor._cell is not None
@@ -346,7 +346,7 @@ class Capture(Stepping):
         landing = [cell for cell in self.written if cell.node not in self.bindings or cell not in wanted]
         outputs = [*wanted, *(cell.node for cell in landing)]
         if outputs:
-            self._run(wanted, landing, alive)
+            self.run_segment(wanted, landing, alive)
         order = {node: i for i, node in enumerate(wanted)}
         for tensor in alive:
             cell = tensor._cell
@@ -360,7 +360,8 @@ class Capture(Stepping):
         self.effects, self.since, self.gradients = [], self.here, {}
         self.flushes += 1
 
-    def _run(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:
+    def run_segment(self, wanted: dict[Node, Cell], landing: list[Cell], alive: list[Tensor]) -> None:
+        """Compute what is wanted, and what lands in memory that was written."""
         targets = [self.written[cell] for cell in landing]
         for tensor, (needs, edge) in self.states.items():
             tensor._requires_grad, tensor._edge = needs, edge

@@ -1,0 +1,69 @@
+"""Leaves that are made in a compiled function: what comes from them has their gradients after the call, too."""
+
+import numpy as np
+import pytest
+
+import brasa
+
+
+def made_of_nothing(x):
+    scale = brasa.ones(3, requires_grad=True)
+    return scale, (x * scale).sum()
+
+
+def detached(x):
+    start = (x * 2).detach().requires_grad_()
+    return {"start": start}, (x * start.exp()).sum()
+
+
+def a_row(x):
+    row = x.expand(2, 3).clone()[1].detach().requires_grad_()
+    return row, (row * row).sum() + x.sum()
+
+
+def after_a_look(x):
+    start = x.detach().clone().requires_grad_()
+    result = (start * float(x.sum())).sum()
+    return start, result + start.sin().sum()
+
+
+def written_before(x):
+    start = x.detach().clone().requires_grad_()
+    with brasa.no_grad():
+        start.add_(1)
+    return start, (start * start).sum()
+
+
+def already_differentiated(x):
+    start = x.detach().clone().requires_grad_()
+    (grad,) = brasa.autograd.grad((start * start).sum(), start)
+    with brasa.no_grad():
+        x.add_(grad)
+    return start, (start * grad).sum()
+
+
+PROGRAMS = [made_of_nothing, detached, a_row, after_a_look, written_before, already_differentiated]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_gradients_after_the_call(program):
+    compiled = brasa.compile(program)
+    for _ in range(4):
+        both = []
+        for run in (program, compiled):
+            x = brasa.tensor([0.5, -1.0, 2.0])
+            leaf, result = run(x)
+            leaf = leaf["start"] if isinstance(leaf, dict) else leaf
+            assert leaf.is_leaf and leaf.requires_grad
+            result.backward()
+            both.append([each.detach().numpy() for each in (leaf, result, leaf.grad, x)])
+        for one, other in zip(*both, strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_leaves_that_nothing_comes_from_are_part_of_the_program():
+    compiled = brasa.compile(lambda x: (x * 2).detach().requires_grad_())
+    for _ in range(4):
+        leaf = compiled(brasa.ones(3))
+        assert leaf.is_leaf and leaf.requires_grad and leaf.tolist() == [2, 2, 2]
+    assert len(brasa.explain(compiled).programs[0].segments) == 1
