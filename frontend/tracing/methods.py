@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa._state import DEFAULTS, bump_epoch
+from brasa._state import DEFAULTS, STATE, bump_epoch
 from brasa.autograd.engine import backward
 from brasa.execution.hooks import add_accumulation_hook, add_hook
 from brasa.functions import pointwise
@@ -27,6 +27,7 @@ from brasa.tracing.arguments import require_tensors
 from brasa.tracing.casting import cast, plain
 from brasa.tracing.operator_methods import OPERATOR_METHODS
 from brasa.tracing.operators import OPERATORS
+from brasa.tracing.trace import CaptureError
 
 # In-place methods that are functions, too, as in PyTorch.
 FUNCTIONS_IN_PLACE = [
@@ -83,11 +84,12 @@ def _data(self: Tensor) -> Tensor:
 
 
 def _set_data(self: Tensor, value: Tensor) -> None:
-    if self._cell is not None or value._cell is not None:
-        assign(self, value.detach(), "data")  # type: ignore[attr-defined]
-    else:
-        self._buffer, self._ptr, self._spec = value._buffer, value._ptr, value._spec
-        bump_epoch()
+    """Let this tensor lie where another one does. A compiled function, which knows memory by who has it, ends there."""
+    if STATE.trace is not None:
+        STATE.trace.leave(CaptureError("a tensor is given other memory", op="data",
+                                       hint="write to it: tensor.data.copy_(value)"))  # fmt: skip
+    self._buffer, self._ptr, self._spec = value._buffer, value._ptr, value._spec
+    bump_epoch()
 
 
 def _transposed(self: Tensor) -> Tensor:
