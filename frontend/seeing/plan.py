@@ -147,7 +147,7 @@ class _Ready(BaseException):
 class _Planning(Capture):
     """A capture that stops where it would run."""
 
-    def _run(self, wanted: Any, landing: Any, alive: Any) -> None:
+    def run_segment(self, wanted: Any, landing: Any, alive: Any) -> None:
         tracked = bool(needing_gradients(alive) - self.freed)
         segment = self.segment(wanted, landing, tracked)
         raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], tracked)

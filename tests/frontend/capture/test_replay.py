@@ -236,6 +236,7 @@ def answers(program, compiled):
     return found, scene.seen, [held.tolist() for held in scene.held]
 
 
+@pytest.mark.filterwarnings("ignore:.*a tensor is given other memory")
 @pytest.mark.parametrize("program", SCENES, ids=lambda program: program.__name__)
 def test_every_turn_is_as_in_eager_mode(program):
     assert answers(program, compiled=True) == answers(program, compiled=False)
