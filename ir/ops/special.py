@@ -113,10 +113,14 @@ ndtri = _function("ndtri", of_arrays(definitions.ndtri), mathematics.ndtri,
 # gamma and zeta functions
 
 
-def _zeta_vjp(node: Node, g: Node) -> tuple[None, Node]:
-    """With respect to q; PyTorch has no gradient with respect to s either."""
+def _unknown(x: Node) -> Node:
+    """NaN in place of a gradient whose formula is not among the functions; PyTorch has none there either."""
+    return full_like(x, math.nan)
+
+
+def _zeta_vjp(node: Node, g: Node) -> tuple[Node, Node]:
     s, q = node.operands
-    return None, neg(mul(g, mul(s, zeta(add(s, full_like(s, 1)), q))))
+    return _unknown(s), neg(mul(g, mul(s, zeta(add(s, full_like(s, 1)), q))))
 
 
 zeta: Op = _function("zeta", of_arrays(definitions.zeta), mathematics.zeta, _zeta_vjp)
@@ -188,11 +192,10 @@ def _density(node: Node, g: Node) -> Node:
     return mul(g, exp(exponent))
 
 
-# There is no gradient with respect to a, nor has PyTorch one.
 igamma = _function("igamma", of_arrays(definitions.igamma), mathematics.igamma,
-                   lambda node, g: (None, _density(node, g)))  # fmt: skip
+                   lambda node, g: (_unknown(node.operands[0]), _density(node, g)))  # fmt: skip
 igammac = _function("igammac", of_arrays(definitions.igammac), mathematics.igammac,
-                    lambda node, g: (None, neg(_density(node, g))))  # fmt: skip
+                    lambda node, g: (_unknown(node.operands[0]), neg(_density(node, g))))  # fmt: skip
 
 # orthogonal polynomials
 

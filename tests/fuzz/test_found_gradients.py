@@ -120,3 +120,29 @@ def test_a_value_kept_for_gradients_after_the_call_is_written_after_a_look() -> 
             seed=50266,
         )
     )
+
+
+def test_a_view_of_a_leaf_outlives_a_backward_in_the_program() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "n"), "float32", True), Input("x3", ("m", 4), "float32")),
+            setup=(),
+            body=("v5 = x0[1:]", "total(x0, x3, x0).backward()\nv6 = x0.grad"),
+            outputs=("v5",),
+            sizes=({"n": 5, "m": 4},),
+            seed=60638,
+        )
+    )
+
+
+def test_a_gradient_that_nobody_knows() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (1,), "float32", True), Input("x3", ("m",), "float32")),
+            setup=(),
+            body=("v1 = brasa.igammac(x0, x3)", "v3 = v1 + int(v1.numel())"),
+            outputs=("v3",),
+            sizes=({"n": 8, "m": 7},),
+            seed=60115,
+        )
+    )
