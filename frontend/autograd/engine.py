@@ -74,8 +74,17 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     sums, leaves = _walk(roots, weights, create_graph, keep, {edge for edge in edges if edge is not None})
     sums.update({Edge(leaf, 0): total for leaf, total in leaves})
-    found = [sums.get(edge) for edge in edges]  # type: ignore[arg-type]
+    found = _apart([sums.get(edge) for edge in edges])  # type: ignore[arg-type]
     return _complete(found, wanted, allow_unused, materialize_grads)
+
+
+def _apart(grads: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The gradients, each in memory of its own: what came through a view is a copy, so that writing one is no more."""
+    first: dict[int, Tensor] = {}
+    return [
+        clone(grad) if grad is not None and first.setdefault(id(grad._buffer), grad) is not grad else grad
+        for grad in grads
+    ]
 
 
 def _complete(

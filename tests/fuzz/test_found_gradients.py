@@ -146,3 +146,21 @@ def test_a_gradient_that_nobody_knows() -> None:
             seed=60115,
         )
     )
+
+
+def test_a_gradient_that_is_written_is_no_other_one() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v2 = x1.transpose(0, -2)",
+                "v12, v13, = brasa.autograd.grad(total(v2[0]), (v2, x1,), create_graph=True)",
+                "v14 = v12[1:]",
+                "v14.mul_(v2[0])",
+            ),
+            outputs=("v12", "v13"),
+            sizes=({"n": 1, "m": 4}, {"n": 5, "m": 3}),
+            seed=65013,
+        )
+    )
