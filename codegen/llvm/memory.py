@@ -185,7 +185,10 @@ def store(
     writer: Writer, pointer: Value, dtype: DType, index: Result, value: Result, mask: Value | None,
     streamed: bool = False,
 ) -> None:  # fmt: skip
-    """Write the value to the elements at `index` where the mask is true. streamed: vectors go past the caches."""
+    """Write the value to the elements at `index` where the mask is true.
+
+    streamed: vectors go past the caches. The atomic operation with which a thread says that it is done waits for them.
+    """
     type = memory_type(dtype)
     if isinstance(index, Value) and index.lanes == 1:
         index = writer.linear(index)
