@@ -153,8 +153,8 @@ def _walk(
             if node.hooks or node.retained:
                 _run_hooks(node, grads)
             for edge in targets:
-                if edge.node is node and grads[edge.index] is not None:
-                    found[edge] = grads[edge.index]  # type: ignore[assignment]
+                if edge.node is node and (come := node.at(grads, edge.index)) is not None:
+                    found[edge] = come
             if isinstance(node, LeafNode):
                 if grads[0] is not None:
                     leaves.append((node, grads[0]))
@@ -181,9 +181,9 @@ def _run_hooks(node: TapeNode, grads: list[Tensor | None]) -> None:
         value = grads[index]
         grads[index] = None if value is None else through_hooks(hooks, value)
     for index, reference in (node.retained or {}).items():
-        tensor = reference()
-        if tensor is not None and grads[index] is not None:
-            tensor._grad = clone(grads[index]) if tensor._grad is None else add(tensor._grad, grads[index])
+        tensor, come = reference(), node.at(grads, index)
+        if tensor is not None and come is not None:
+            tensor._grad = clone(come) if tensor._grad is None else add(tensor._grad, come)
 
 
 def _accumulate(tensor: Tensor, total: Tensor, alone: bool, create_graph: bool) -> None:

@@ -72,6 +72,10 @@ class TapeNode:
         """As backward(), with what is begun added up already."""
         raise NotImplementedError
 
+    def at(self, grads: Sequence[Tensor | None], index: int) -> Tensor | None:
+        """The gradient of an output, where these have come."""
+        return grads[index]
+
     def release(self, used: Sequence[int]) -> None:
         """Forget what was kept for the backward of these outputs."""
 

@@ -1,4 +1,4 @@
-"""What a backward from some outputs of a program leaves for the others: those that share no function with them."""
+"""What the outputs of a program have to do with each other: which share functions, and which are computed of others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from brasa.ir.graph import Graph, topological
 from brasa.ir.layout import is_view
+from brasa.ir.ops import control
+from brasa.ir.ops.source import make_input
 from brasa.passes.autodiff import carrying
 
 
@@ -26,3 +28,22 @@ def used_up_together(graph: Graph, wanted: Sequence[bool]) -> tuple[frozenset[in
         frozenset(i for i, other in enumerate(behind) if i == number or not own.isdisjoint(other))
         for number, own in enumerate(behind)
     )
+
+
+def gradient_by_output(graph: Graph, index: int, coming: Sequence[bool]) -> tuple[Graph, tuple[int, ...]] | None:
+    """The gradient by an output of those that are computed of it, itself among them, and which these are.
+
+    coming: for which outputs there are gradients. None where no other one with a gradient is computed of it.
+    """
+    value = graph.outputs[index]
+    through = carrying(graph.nodes, (value,))
+    roots = tuple(
+        i for i, (node, each) in enumerate(zip(graph.outputs, coming, strict=True)) if each and node in through
+    )
+    if not roots or roots == (index,):
+        return None
+    ends = [graph.outputs[i] for i in roots]
+    seeds = [make_input(f"gradient{i}", end.tensor) for i, end in zip(roots, ends, strict=True)]
+    made = control.gradient(*ends, *seeds, value, outputs=len(ends))
+    found = control.item(made, index=0)
+    return Graph(graph.name, (*graph.inputs, *seeds), (*graph.nodes, made, found), (found,)), roots

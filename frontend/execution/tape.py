@@ -13,7 +13,7 @@ from brasa.execution.checking import checked_split
 from brasa.execution.nodes import SEQUENCE, Edge, TapeNode, edge_from, edge_of
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
-from brasa.execution.spending import used_up_together
+from brasa.execution.spending import gradient_by_output, used_up_together
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
@@ -75,6 +75,15 @@ class FunctionNode(TapeNode):
         if create_graph:
             return self.plan.run_again(self._operands(), seeds, self.name())
         return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
+
+    def at(self, grads: Sequence[Tensor | None], index: int) -> Tensor | None:
+        """The gradient of an output, also through others that the program computes of it."""
+        found = None if self.plan is None or self._name != "compiled" else self.plan.by_output(index, grads)
+        if found is None:
+            return grads[index]
+        graph, roots = found
+        seeds = [grad.contiguous() for grad in map(grads.__getitem__, roots) if grad is not None]  # type: ignore[attr-defined]
+        return run_graph(graph, self.name(), [*self._operands(), *seeds])[0]
 
     def begun(self, present: Callable[[Edge], Tensor | None]) -> Sequence[Tensor | None]:
         if self.plan is None or True not in self.plan.added_to:
@@ -145,6 +154,7 @@ class GradientPlan:
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
         parts = checked_split(graph, wanted) if settings().check else split(graph, wanted)
         self.cut, self._partial = parts, dict[tuple[tuple[bool, ...], ...], PartialPlan]()
+        self._by_output: dict[tuple[int, tuple[bool, ...]], Any] = {}
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
         self.forward = Runner(parts.forward, passes=passes)
         self.launch = self.forward.launch if self.forward.simple else self.forward.execute
@@ -227,6 +237,13 @@ class GradientPlan:
     def used_up(self) -> tuple[frozenset[int], ...]:
         """Of each output those for which nothing is left when it has been used."""
         return used_up_together(self.graph, self.wanted)
+
+    def by_output(self, index: int, grads: Sequence[Tensor | None]) -> tuple[Graph, tuple[int, ...]] | None:
+        """How the gradient by an output is computed of those that have come, where others are computed of it."""
+        coming = tuple(grad is not None for grad in grads)
+        if (index, coming) not in self._by_output:
+            self._by_output[index, coming] = gradient_by_output(self.graph, index, coming)
+        return self._by_output[index, coming]
 
     def partial(self, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> PartialPlan:
         """How gradients are computed when they come for some outputs only, or are added to sums that are begun."""

@@ -164,3 +164,22 @@ def test_a_gradient_that_is_written_is_no_other_one() -> None:
             seed=65013,
         )
     )
+
+
+def test_a_gradient_by_a_result_of_a_program_that_ended_early() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 4), "float32", True, layout="strided"),),
+            setup=(),
+            body=(
+                "v1 = brasa.cos(x1)",
+                "v4 = v1.flip(1)",
+                "v5 = brasa.corrcoef(fit(x1, 2))",
+                "v9, v10, = brasa.autograd.grad(total(v4, v1), (v1, x1,), create_graph=True)",
+                "v13 = v9.norm()",
+            ),
+            outputs=("v13",),
+            sizes=({"n": 5, "m": 3},),
+            seed=61006,
+        )
+    )
