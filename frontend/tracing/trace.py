@@ -261,9 +261,12 @@ class Trace:
         narrower = self._narrower(self.node_of(tensor))
         if narrower is not None and op is not move.slice_:
             tensor = self.view(tensor, move.slice_, **narrower)
-        cell, shown = self.cell_of(tensor), self.node_of(tensor)
+        cell, seen = (
+            self.cell_of(tensor),
+            self.apply(op, self.node_of(tensor), **attrs),
+        )  # through views, as gradients go
         made = self.alias(cell, (*tensor._path, (op, attrs)), tensor._requires_grad)
-        made._seen = (cell.version, self.apply(op, shown, **attrs))  # a view of a view, so that gradients go through it
+        made._seen = (cell.version, seen)
         if op is not control.stop_gradient:  # what is detached stays so, whatever is written to its memory
             root = made._base = tensor if tensor._base is None else tensor._base
             if STATE.grad_enabled:

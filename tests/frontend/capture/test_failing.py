@@ -174,3 +174,18 @@ def test_what_interrupts_compiling_leaves_the_gradients_of_before(monkeypatch):
     assert brasa.equal(drawn, brasa.rand(1))
     run(x)
     assert x.grad.tolist() == [6.0, 6.0]
+
+
+def test_gradients_stay_that_were_taken_before_a_view_that_cannot_be():
+    def call(x):
+        short = brasa.ones(4)
+        x.tanh().sum().backward()
+        return short.expand(5, 5)
+
+    grads = []
+    for run in (call, brasa.compile(call), brasa.compile(call, fullgraph=True)):
+        x = brasa.tensor([0.5, -1.0], requires_grad=True)
+        with pytest.raises(RuntimeError, match="expand"):
+            run(x)
+        grads.append(x.grad.tolist())
+    assert grads[0] == grads[1] == grads[2]
