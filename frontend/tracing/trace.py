@@ -261,10 +261,7 @@ class Trace:
         narrower = self._narrower(self.node_of(tensor))
         if narrower is not None and op is not move.slice_:
             tensor = self.view(tensor, move.slice_, **narrower)
-        cell, seen = (
-            self.cell_of(tensor),
-            self.apply(op, self.node_of(tensor), **attrs),
-        )  # through views, as gradients go
+        cell, seen = self.cell_of(tensor), self.apply(op, self.node_of(tensor), **attrs)  # gradients go through it
         made = self.alias(cell, (*tensor._path, (op, attrs)), tensor._requires_grad)
         made._seen = (cell.version, seen)
         if op is not control.stop_gradient:  # what is detached stays so, whatever is written to its memory
