@@ -140,7 +140,7 @@ def _walk(
     def present(edge: Edge) -> Tensor | None:
         return pending[edge.node][edge.index] if edge.node in pending else None
 
-    done: list[tuple[TapeNode, list[int]]] = []  # with the outputs that gradients came to
+    done: list[tuple[TapeNode, Sequence[int]]] = []  # with the outputs that gradients came to
     with set_grad_enabled(create_graph):
         for root, weight in zip(roots, weights, strict=True):
             value = seed_of(root, weight)
@@ -159,7 +159,7 @@ def _walk(
                 if grads[0] is not None:
                     leaves.append((node, grads[0]))
                 continue
-            used = [place for place, grad in enumerate(grads) if grad is not None]
+            used = (0,) if node.outputs == 1 else [place for place, grad in enumerate(grads) if grad is not None]
             begun = node.begun(present) if node._name == "compiled" else ()
             results = node.backward_onto(grads, begun, create_graph) if begun else node.backward(grads, create_graph)
             if STATE.anomaly:

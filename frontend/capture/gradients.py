@@ -40,7 +40,7 @@ def backward(
             _note_set(capture, tensor, before, capture.node_of(tensor._grad))
             run_accumulation_hooks(tensor)
     if not keep:
-        capture.freed.update(topological(nodes, (node for node in topological(nodes) if node.op.name == "input")))
+        capture.freed.update(node for node in topological(nodes) if node.op.name != "input")
 
 
 def _note_set(capture: Capture, tensor: Tensor, before: Tensor | None, node: Node) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from brasa._state import STATE
 from brasa.execution.checking import checked_split
 from brasa.execution.nodes import SEQUENCE, Edge, TapeNode, edge_from, edge_of
+from brasa.execution.outputs import gradient_by_output, used_up_together
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
-from brasa.execution.spending import gradient_by_output, used_up_together
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
@@ -64,7 +64,7 @@ class FunctionNode(TapeNode):
         self.kept, self.again = [copies[id(kept)] for kept in self.kept], [copies[id(kept)] for kept in self.again]
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        if self.plan is None or any(grads[i] is not None for i in self.spent):
+        if self.plan is None or (self.spent and any(grads[i] is not None for i in self.spent)):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
         if self._name == "compiled" and (
@@ -78,12 +78,13 @@ class FunctionNode(TapeNode):
 
     def at(self, grads: Sequence[Tensor | None], index: int) -> Tensor | None:
         """The gradient of an output, also through others that the program computes of it."""
-        found = None if self.plan is None or self._name != "compiled" else self.plan.by_output(index, grads)
-        if found is None:
+        plan = self.plan if self._name == "compiled" else None
+        found = None if plan is None else plan.by_output(index, grads)
+        if plan is None or found is None:
             return grads[index]
         graph, roots = found
         seeds = [grad.contiguous() for grad in map(grads.__getitem__, roots) if grad is not None]  # type: ignore[attr-defined]
-        return run_graph(graph, self.name(), [*self._operands(), *seeds])[0]
+        return run_graph(graph, self.name(), [*self._operands(), *seeds], passes=plan.passes)[0]
 
     def begun(self, present: Callable[[Edge], Tensor | None]) -> Sequence[Tensor | None]:
         if self.plan is None or True not in self.plan.added_to:

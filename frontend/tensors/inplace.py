@@ -90,7 +90,7 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     if trace is not None:
         try:
             seen = STATE.grad_enabled and (value._requires_grad or target._requires_grad)
-            trace.write(target, _to_write(trace, target, value, overwrites), aside=not seen)
+            trace.write(target, _to_write(trace, target, value, overwrites, seen), aside=not seen)
         except CaptureError as error:
             trace.leave(error)
             return assign(target, value, name, overwrites)
@@ -107,15 +107,14 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     return target
 
 
-def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool) -> Node:
-    """What the target's memory holds after the value was written to it in a trace."""
+def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool, seen: bool) -> Node:
+    """What the target's memory holds after the value was written to it in a trace. seen: by gradients."""
     node = trace.node_of(value)
     if value._requires_grad and not STATE.grad_enabled:
         return trace.apply(stop_gradient, node)
     if value._requires_grad and any(op is stop_gradient for op, _ in target._path):
         raise CaptureError("what has a gradient is written to a detached tensor, but not to what it was detached from",
                            op="in-place write", hint="use .detach().clone()")  # fmt: skip
-    seen = STATE.grad_enabled and (value._requires_grad or target._requires_grad)
     if seen and (overwrites or not value._requires_grad):  # a gradient by the target is not the value's
         starts, steps = (0,) * target.ndim, (1,) * target.ndim
         return trace.apply(update, trace.node_of(target), node, starts=starts, steps=steps)
