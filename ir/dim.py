@@ -356,6 +356,9 @@ class Solver(Protocol):
     def fix(self, size: Size) -> int:
         """The size at this call, which the trace then takes as a constant."""
 
+    def resolve(self, size: Size) -> Size:
+        """The size by what has been decided before."""
+
 
 class _State(local):
     solver: Solver | None = None
@@ -383,6 +386,11 @@ def equal(lhs: Size, rhs: Size) -> bool:
         return True
     solver = _state.solver
     return not (solver is None or isinstance(lhs - rhs, int)) and solver.decide(lhs, "==", rhs)
+
+
+def resolved(size: Size) -> Size:
+    """The size by what the solver in force has decided before."""
+    return size if _state.solver is None else _state.solver.resolve(size)
 
 
 def at_most(lhs: Size, rhs: Size) -> bool:

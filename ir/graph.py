@@ -63,6 +63,8 @@ class Op:
     batch: (node, operands, which, size) -> what the node computes for each of `size` samples, along a new first axis;
         `which` says of each operand whether it has that axis. Only where the op is not simply applied to operands that
         all have it, attributes that speak of axes moved by one: see brasa.passes.batch.
+    resized: (node, attributes with other sizes in the place of named ones) -> these attributes, for an op that has to
+        remember what was known of sizes.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Op:
     run: Callable[..., None] | None = None
     declares_type: bool = False
     batch: Callable[..., Node] | None = None
+    resized: Callable[[Node, dict[str, Any]], dict[str, Any]] | None = None
 
     def __call__(self, *operands: Node, **attrs: Attr) -> Node:
         """A node that applies this op, its type inferred; the error names the op and shows the operands."""

@@ -52,18 +52,25 @@ def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> di
     return {key: substitute_attr(value, values) for key, value in attrs.items()}
 
 
+def substitute_node(node: Node, operands: tuple[Node, ...], values: Mapping[str, Size], where: str) -> Node:
+    """The node over these operands, which have other sizes in the place of named ones, in another place."""
+    attrs: Mapping[str, Any] = node.attrs
+    if values and not all(isinstance(value, _PLAIN) for value in attrs.values()):
+        replaced = substitute_attrs(attrs, values)
+        attrs = MappingProxyType(replaced if node.op.resized is None else node.op.resized(node, replaced))
+    return Node(node.op, operands, attrs, substitute_type(node.type, values), where)
+
+
 def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
     """The graph with named sizes replaced in every type and attribute; nodes that speak of none of them stay."""
     if not values:
         return graph
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
-        attrs, type = node.attrs, substitute_type(node.type, values)
-        if not all(isinstance(value, _PLAIN) for value in attrs.values()):
-            attrs = MappingProxyType(substitute_attrs(attrs, values))
         operands = tuple([new[operand] for operand in node.operands])
-        same = type is node.type and operands == node.operands and (attrs is node.attrs or attrs == node.attrs)
-        new[node] = node if same else Node(node.op, operands, attrs, type, node.where)
+        made = substitute_node(node, operands, values, node.where)
+        same = made.type is node.type and operands == node.operands and made.attrs == node.attrs
+        new[node] = node if same else made
     inputs, nodes, outputs = (
         tuple([new[node] for node in each]) for each in (graph.inputs, graph.nodes, graph.outputs)
     )

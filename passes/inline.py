@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from brasa.ir.dim import Size, symbol
 from brasa.ir.graph import Graph, Node
-from brasa.ir.sizes import bind, substitute_attrs, substitute_type
+from brasa.ir.sizes import bind, substitute_node
 from brasa.ir.types import TupleType
 
 
@@ -59,9 +58,6 @@ class _Body:
 
     def add(self, node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Size], where: str) -> Node:
         """A copy of one node."""
-        attrs = MappingProxyType(substitute_attrs(node.attrs, sizes)) if sizes else node.attrs
-        made = Node(
-            node.op, operands, attrs, substitute_type(node.type, sizes) if sizes else node.type, node.where or where
-        )
+        made = substitute_node(node, operands, sizes, node.where or where)
         self.nodes.append(made)
         return made

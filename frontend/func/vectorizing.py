@@ -192,6 +192,9 @@ class _Deciding:
             raise _NumberNeeded
         return self.scope.fix(size)
 
+    def resolve(self, size: Size) -> Size:
+        return size
+
     def _hint(self, size: Size) -> int:
         return self.scope.hint(self.scope.resolve(dim.substitute(size, {str(_SAMPLES): self.size})))
 

@@ -16,7 +16,10 @@ from brasa.tracing.sizes import SymbolicSize, plain_size
 
 
 class Operand(NamedTuple):
-    """What a signature holds of one operand. shape: the sizes that are constants, None for those that may vary."""
+    """What a signature holds of one operand. shape: the sizes that are constants, None for those that may vary.
+
+    ones: axes of these that are known to be of size 1, which gives way in broadcasting, whatever it meets.
+    """
 
     dtype: DType
     rank: int
@@ -24,6 +27,7 @@ class Operand(NamedTuple):
     device: str
     shape: tuple[int | None, ...] | None
     number: bool
+    ones: tuple[int, ...] = ()
 
 
 class Draw(int):

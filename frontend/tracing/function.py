@@ -20,7 +20,7 @@ from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.ops import control, reduce
 from brasa.ir.ops.contract import matmul
-from brasa.ir.sizes import substitute_attrs, substitute_type
+from brasa.ir.sizes import substitute_node, substitute_type
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
@@ -249,7 +249,7 @@ class Function:
     def _input(trace: Trace, index: int, operand: Operand, shape: tuple[int, ...]) -> Tensor:
         known = operand.shape or (None,) * len(shape)
         sizes: tuple[Size, ...] = tuple(
-            trace.scope.name(f"x{index}_{axis}", size) if constant is None else constant
+            trace.scope.name(f"x{index}_{axis}", size, axis in operand.ones) if constant is None else constant
             for axis, (size, constant) in enumerate(zip(shape, known, strict=True))
         )
         type = TensorType(sizes, operand.dtype, operand.device)
@@ -330,15 +330,15 @@ class Function:
         """specialize() for values of a trace, whose error says what the operands are and where they were made."""
         described, shapes = [], []
         for node, operand, marked in zip(nodes, operands, marks, strict=True):
-            type, constants = node.tensor, None
+            type, constants, ones = node.tensor, None, ()
             sizes = [trace.scope.resolve(size) for size in type.shape]
             weak = not isinstance(operand, Tensor) or operand._weak
             if self._is_fixed(values, operand):
                 sizes = [trace.scope.fix(size) for size in sizes]
                 constants = tuple(sizes) or None
-            elif 1 in sizes:  # a 1 that is known to be one gives way in broadcasting, whatever it meets
-                constants = tuple([1 if size == 1 else None for size in sizes])
-            described.append(Operand(type.dtype, type.rank, marked, type.device, constants, weak))
+            else:
+                constants, ones = trace.scope.ones_among(sizes, is_written=not trace.of_user)
+            described.append(Operand(type.dtype, type.rank, marked, type.device, constants, weak, ones))
             shapes.append(tuple(map(trace.scope.hint, sizes)))
         try:
             return self.specialize(statics, values, described, shapes)
@@ -363,13 +363,12 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[st
     """Record the graph's own nodes over the arguments; its results."""
     new, known = dict[Node, Node](zip(graph.inputs, arguments, strict=True)), trace.scope.known
     for node in graph.nodes:
-        attrs = substitute_attrs(node.attrs, sizes)
         operands = tuple(new[operand] for operand in node.operands)
-        type = substitute_type(node.type, sizes)
-        if node.op is reduce.expand and substitute_type(operands[0].type, known) == substitute_type(type, known):
+        made = substitute_node(node, operands, sizes, trace.location())
+        if node.op is reduce.expand and substitute_type(operands[0].type, known) == substitute_type(made.type, known):
             new[node] = operands[0]  # what expands nothing would stand between a value and its gradients
             continue
-        new[node] = trace.record(Node(node.op, operands, attrs, type, trace.location()))
+        new[node] = trace.record(made)
     return tuple(new[output] for output in graph.outputs)
 
 

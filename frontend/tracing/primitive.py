@@ -94,8 +94,14 @@ def broadcast_shapes(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...]:
 def _meet(size: Size, other: Size, shapes: Sequence[tuple[Size, ...]]) -> Size:
     if other == 1 or size == other:
         return size
-    if size == 1 or dim.equal(size, other):
-        return other if size == 1 else size
+    scope = current().scope
+    ones = scope.is_one(size), scope.is_one(other)
+    if size == 1 or (ones == (True, False) and dim.equal(size, 1)):
+        return other
+    if ones == (False, True) and dim.equal(other, 1):
+        return size
+    if dim.equal(size, other):
+        return size
     if dim.equal(other, 1):
         return size
     if dim.equal(size, 1):

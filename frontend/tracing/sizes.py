@@ -52,11 +52,29 @@ class SizeScope:
         self.known: dict[str, Size] = {}
         self.facts: dict[Atom, Size] = {}
         self.guards: list[Guard] = []
+        self.ones: dict[str, Size] = {}  # 1 for each name of a size that is 1 at every call
 
-    def name(self, name: str, hint: int) -> Size:
-        """A new named size that is `hint` at this call."""
+    def name(self, name: str, hint: int, is_one: bool = False) -> Size:
+        """A new named size that is `hint` at this call. is_one: at every call, and that is 1."""
         self.hints[name] = hint
+        if is_one:
+            self.ones[name] = 1
         return dim.symbol(name)
+
+    def is_one(self, size: Size) -> bool:
+        """Whether a named size is 1 at every call."""
+        return size.__class__ is not int and dim.substitute(self.resolve(size), self.ones) == 1
+
+    def ones_among(
+        self, sizes: Sequence[Size], is_written: bool
+    ) -> tuple[tuple[int | None, ...] | None, tuple[int, ...]]:
+        """(which of an operand's sizes are constants, its axes of size 1), as a signature has them.
+
+        is_written: whether a 1 was written by a function, so that it is 1 whatever that is called with.
+        """
+        written = [size == 1 and is_written for size in sizes]
+        ones = [axis for axis, size in enumerate(sizes) if not written[axis] and (size == 1 or self.is_one(size))]
+        return tuple([1 if each else None for each in written]) if any(written) else None, tuple(ones)
 
     def resolve(self, size: Size) -> Size:
         """The size in terms of the names that are still free."""
@@ -77,11 +95,13 @@ class SizeScope:
             return gap == 0 if relation == "==" else gap >= 0
         left, right = self.hint(lhs), self.hint(rhs)
         holds = left == right if relation == "==" else left <= right
-        if relation == "==" and holds and narrows:
+        equal = relation == "==" and holds
+        if equal and narrows:
             self._agree(lhs, rhs)
             return True
-        self.guards.append(Guard(lhs, relation, rhs, holds))
-        if relation == "==" and holds:
+        if equal or not isinstance(dim.substitute(gap, self.ones), int):  # what else is given at every call is no guard
+            self.guards.append(Guard(lhs, relation, rhs, holds))
+        if equal:
             self._unify(lhs, rhs)
         return holds
 

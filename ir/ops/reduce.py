@@ -6,7 +6,7 @@ body(dtype) -> Combiner: what one element contributes, and how two partial resul
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,31 +45,46 @@ class Combiner:
     exact: bool = False
 
 
-def _expand_type(x: TensorType, *, shape: tuple[Size, ...]) -> TensorType:
+def _expand_type(x: TensorType, *, shape: tuple[Size, ...], unknown: tuple[int, ...] = ()) -> TensorType:
     missing = len(shape) - x.rank
     if missing < 0:
         raise ShapeError(f"{x} has more axes than the shape [{','.join(map(str, shape))}]")
     for axis, (have, want) in enumerate(zip(x.shape, shape[missing:], strict=True)):
-        if have != want and have != 1 and not (dim.equal(have, want) or dim.equal(have, 1)):
+        if have == want or dim.resolved(have) == 1:
+            continue
+        if not (dim.equal(have, want) or dim.equal(have, 1)):
             raise ShapeError(f"axis {axis} of {x} is {have}; only 1 can be expanded to {want}")
     return TensorType(shape, x.dtype, x.device)
 
 
-def _expand_body(index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, shape: Any) -> Index:
+def _expand_body(
+    index: Index, source: TensorType, result: TensorType, size: SizeExpr, *, shape: Any, unknown: Any = ()
+) -> Index:
     kept = index[len(index) - source.rank :]
     return tuple(as_expr(0, int64) if have == 1 else i for i, have in zip(kept, source.shape, strict=True))
 
 
-def repeated_axes(source: Sequence[Size], shape: Sequence[Size]) -> tuple[tuple[int, ...], Op]:
+def repeated_axes(
+    source: Sequence[Size], shape: Sequence[Size], unknown: Container[int] = ()
+) -> tuple[tuple[int, ...], Op]:
     """The axes that an expand adds or repeats, and the sum over them that its gradient is."""
     missing = len(shape) - len(source)
-    axes = tuple(a for a, want in enumerate(shape) if a < missing or (source[a - missing] == 1 and want != 1))
+    axes = tuple(
+        a for a, want in enumerate(shape) if a < missing or a in unknown or (source[a - missing] == 1 and want != 1)
+    )
     return axes, sum_ if missing else sum_copies
+
+
+def _still_unknown(node: Node, attrs: dict[str, Any]) -> dict[str, Any]:
+    """The axes whose size was a name, for the order of a sum hangs on how many axes it has, those of size 1 too."""
+    repeated, _ = repeated_axes(node.operands[0].tensor.shape, node.tensor.shape, node.attrs.get("unknown", ()))
+    kept = tuple(a for a in repeated if attrs["shape"][a] == 1 and a >= node.tensor.rank - node.operands[0].tensor.rank)
+    return attrs | {"unknown": kept} if kept else attrs
 
 
 def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
     source = node.operands[0].tensor.shape
-    axes, total = repeated_axes(source, node.tensor.shape)
+    axes, total = repeated_axes(source, node.tensor.shape, node.attrs.get("unknown", ()))
     summed = total(g, axes=axes) if axes else g
     return (reshape(summed, shape=source) if summed.tensor.shape != source else summed,)
 
@@ -77,13 +92,17 @@ def _expand_vjp(node: Node, g: Node) -> tuple[Node]:
 def _expand_batch(node: Node, operands: tuple[Node], which: Any, size: Size) -> Node:
     shape, own = node.attrs["shape"], operands[0].tensor.shape[1:]
     aligned = (size, *(1,) * (len(shape) - len(own)), *own)
-    return expand(reshape(operands[0], shape=aligned), shape=(size, *shape))
+    unknown = tuple(a + 1 for a in node.attrs.get("unknown", ()))
+    return expand(
+        reshape(operands[0], shape=aligned), shape=(size, *shape), **({"unknown": unknown} if unknown else {})
+    )
 
 
-# Right-aligned, as broadcasting is: new axes come first, and axes of size 1 are repeated.
+# Right-aligned, as broadcasting is: new axes come first, and axes of size 1 are repeated. unknown: axes of size 1
+# that count as repeated, because their size was a name where the expand was written.
 expand = Op(
-    "expand", Kind.VIEW, ("x",), _expand_type, lambda x, shape: np.broadcast_to(x, shape), _expand_vjp,
-    body=_expand_body, batch=_expand_batch,
+    "expand", Kind.VIEW, ("x",), _expand_type, lambda x, shape, unknown=(): np.broadcast_to(x, shape), _expand_vjp,
+    body=_expand_body, batch=_expand_batch, resized=_still_unknown,
 )  # fmt: skip
 
 
