@@ -73,6 +73,15 @@ class KernelBuilder:
         """How many blocks are open around the next statement: 0 in the kernel's own."""
         return len(self._blocks) - 1
 
+    @property
+    def block(self) -> list[Statement]:
+        """The innermost of these, while it is open."""
+        return self._blocks[-1]
+
+    def is_open(self, block: list[Statement]) -> bool:
+        """Whether what has been named in the block is in reach."""
+        return any(each is block for each in self._blocks)
+
     def let(self, name: str, value: Expr, level: int | None = None) -> Expr:
         """A name for the value, computed once: here, or in the enclosing block of that level."""
         var = Expr("var", (), value.dtype, value.lanes, self.unique(name))

@@ -11,7 +11,7 @@ from brasa.codegen.schedules.writer import Writer
 from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
-from brasa.ir.kernel import Buffer, Expr, Recurrence, cast, const, eq, select
+from brasa.ir.kernel import Buffer, Expr, Recurrence, Statement, cast, const, eq, select
 from brasa.ir.ops.index import checked
 from brasa.ir.program import Place
 
@@ -34,9 +34,12 @@ class Values:
         self.bound: dict[Node, Callable[[Index, Expr | None], Expr]] = {}
         self._known: dict[tuple[Node, Index, Expr | None], Expr] = {}
         self._checks: list[tuple[Expr, Size, int]] = []
+        self._named_in: list[Statement] | None = None  # the block that values of recurrences were named in
 
     def at(self, node: Node, index: Index, mask: Expr | None = None) -> Expr:
         """The element of the node at the index; where the mask is false it may be anything and touches no memory."""
+        if self._named_in is not None and not self.writer.is_open(self._named_in):
+            self.forget()
         pending = [node]
         while pending:  # long chains of elementwise nodes are not climbed by recursion
             waiting = [each for each in self._chain(pending[-1]) if not self._is_known(each, index, mask)]
@@ -61,6 +64,7 @@ class Values:
     def forget(self) -> None:
         """Compute everything anew from here on: where earlier values were named is out of reach."""
         self._known.clear()
+        self._named_in = None
 
     def prefetch(self, node: Node, index: Index) -> None:
         """Bring the element of a region input nearer; one that is computed is not."""
@@ -164,6 +168,7 @@ class Values:
         result: Expr | Recurrence = body_of(node)(*args, **node.attrs)
         if isinstance(result, Recurrence):
             result = self.writer.repeat(result, lambda values: self.settle(values, hold=True))
+            self._named_in = self.writer.block
         return cast(result, node.tensor.dtype)
 
     def _move(self, node: Node, index: Index, mask: Expr | None) -> Expr:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brasa.ir.graph import Graph, topological
+from brasa.ir.errors import GradientError
+from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.layout import is_view
 from brasa.ir.ops import control
 from brasa.ir.ops.source import make_input
-from brasa.passes.autodiff import carrying
+from brasa.passes.autodiff import autodiff, carrying
 
 
 def used_up_together(graph: Graph, wanted: Sequence[bool]) -> tuple[frozenset[int], ...]:
@@ -42,8 +43,28 @@ def gradient_by_output(graph: Graph, index: int, coming: Sequence[bool]) -> tupl
     )
     if not roots or roots == (index,):
         return None
-    ends = [graph.outputs[i] for i in roots]
-    seeds = [make_input(f"gradient{i}", end.tensor) for i, end in zip(roots, ends, strict=True)]
-    made = control.gradient(*ends, *seeds, value, outputs=len(ends))
-    found = control.item(made, index=0)
-    return Graph(graph.name, (*graph.inputs, *seeds), (*graph.nodes, made, found), (found,)), roots
+    return _gradient(graph, [graph.outputs[i] for i in roots], [value]), roots
+
+
+def read_by_gradients_of_outputs(graph: Graph) -> set[Node]:
+    """The inputs that gradients by outputs may read."""
+    outputs = [node for node in dict.fromkeys(graph.outputs) if node.tensor.dtype.kind in ("float", "complex")]
+    through = carrying(graph.nodes, outputs)
+    behind = [output for output in outputs if not through.isdisjoint(output.operands)]
+    return _read(graph, behind, outputs) if behind else set()
+
+
+def _read(graph: Graph, ends: Sequence[Node], values: Sequence[Node]) -> set[Node]:
+    try:
+        found = autodiff(_gradient(graph, ends, values))
+    except GradientError:  # an end that has no gradient
+        return set[Node]().union(*(_read(graph, [end], values) for end in ends)) if len(ends) > 1 else set()
+    return set(topological(found.outputs)).intersection(graph.inputs)
+
+
+def _gradient(graph: Graph, ends: Sequence[Node], values: Sequence[Node]) -> Graph:
+    """The gradients of some of a graph's values by others, given those of the first ones after the inputs."""
+    seeds = [make_input(f"gradient{number}", end.tensor) for number, end in enumerate(ends)]
+    made = control.gradient(*ends, *seeds, *values, outputs=len(ends))
+    found = tuple(control.item(made, index=number) for number in range(len(values)))
+    return Graph(graph.name, (*graph.inputs, *seeds), (*graph.nodes, made, *found), found)

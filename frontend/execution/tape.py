@@ -11,7 +11,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.execution.checking import checked_split
 from brasa.execution.nodes import SEQUENCE, Edge, TapeNode, edge_from, edge_of
-from brasa.execution.outputs import gradient_by_output, used_up_together
+from brasa.execution.outputs import gradient_by_output, read_by_gradients_of_outputs, used_up_together
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
@@ -19,8 +19,7 @@ from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
 from brasa.passes import partial_vjp_graph, reached_inputs, split, split_for_some, vjp_graph
 from brasa.runtime import allocate, settings
-from brasa.tensors.spec import Spec
-from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread, zero_filled
+from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread
 
 
 class FunctionNode(TapeNode):
@@ -35,12 +34,9 @@ class FunctionNode(TapeNode):
     again: Sequence[Any] = ()
     spent: frozenset[int] = frozenset()
 
-    def __init__(
-        self, plan: GradientPlan, name: str, edges: Sequence[Edge | None], specs: tuple[Any, ...],
-        output_specs: Sequence[Spec],
-    ) -> None:  # fmt: skip
+    def __init__(self, plan: GradientPlan, name: str, edges: Sequence[Edge | None], specs: tuple[Any, ...]) -> None:
         self._name, self.outputs, self.sequence = name, plan.outputs, next(SEQUENCE)
-        self.plan, self.edges, self.specs, self.output_specs = plan, edges, specs, output_specs
+        self.plan, self.edges, self.specs = plan, edges, specs
 
     def keep(self, operands: Sequence[Any], outputs: Sequence[Tensor]) -> None:
         """Keep what backward will read of the operands, and of all that the forward gave."""
@@ -67,11 +63,11 @@ class FunctionNode(TapeNode):
         if self.plan is None or (self.spent and any(grads[i] is not None for i in self.spent)):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
-        if self._name == "compiled" and (
-            None in compress(grads, self.plan.differentiable) or not self.plan.reaches_all
+        if None in compress(grads, self.plan.differentiable) or (
+            self._name == "compiled" and not self.plan.reaches_all
         ):
             return self.backward_onto(grads, (), create_graph)
-        seeds = [self._seed(i, grad) for i, grad in enumerate(grads) if self.plan.differentiable[i]]
+        seeds = [grad.contiguous() for grad in compress(grads, self.plan.differentiable)]  # type: ignore[union-attr]
         if create_graph:
             return self.plan.run_again(self._operands(), seeds, self.name())
         return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
@@ -98,8 +94,8 @@ class FunctionNode(TapeNode):
     def backward_onto(
         self, grads: list[Tensor | None], begun: Sequence[Tensor | None], create_graph: bool
     ) -> Sequence[Tensor | None]:  # fmt: skip
-        """A program stands for many functions: as on a tape of them, each adds its own to what has come before, and
-        those that no gradient comes to have none."""
+        """As in a program, what no gradient comes to has none; there each function also adds its own to what has come
+        before."""
         assert self.plan is not None
         partial = self.plan.partial(tuple(grad is not None for grad in grads), tuple(sum is not None for sum in begun))
         seeds = [grad.contiguous() for grad in (*grads, *begun) if grad is not None]  # type: ignore[attr-defined]
@@ -119,11 +115,6 @@ class FunctionNode(TapeNode):
         assert self.plan is not None
         read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
         return [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
-
-    def _seed(self, index: int, grad: Tensor | None) -> Tensor:
-        if grad is None:
-            return zero_filled(self.output_specs[index])
-        return grad.contiguous()  # type: ignore[attr-defined, no-any-return]
 
     def release(self, used: Sequence[int]) -> None:
         if self.plan is not None and len(used) < sum(self.plan.differentiable):
@@ -162,9 +153,12 @@ class GradientPlan:
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
         self.again, self.reaches_all = vjp_graph(graph, wanted), all(reached_inputs(graph, wanted))
         read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
+        by_outputs = read_by_gradients_of_outputs(graph) if graph.name == "compiled" else ()
         numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
         self.again_places = tuple(
-            i for i, node in enumerate(self.again.inputs[: len(graph.inputs)]) if node in read or node in numbers
+            i
+            for i, (node, own) in enumerate(zip(self.again.inputs, graph.inputs, strict=False))
+            if node in read or node in numbers or own in by_outputs
         )
         self.keeps = bool(self.places or self.again_places)
         read_later = {index for role, index in self.places if role == "input"} | set(self.again_places)
@@ -180,9 +174,8 @@ class GradientPlan:
         if self.overwritten:
             before = [copied(each) if i in self.overwritten else each for i, each in enumerate(operands)]
         outputs = self.launch(bound, operands)
-        own = bound.specs if self.forward.simple else [output._spec for output in outputs]
         edges = [operands[i]._edge or edge_of(operands[i]) if i >= 0 else None for i in self.wanted_places]
-        node = FunctionNode(self, name, edges, specs, own)
+        node = FunctionNode(self, name, edges, specs)
         if self.keeps:
             node.keep(before, outputs)
         for index, differentiable in enumerate(self.differentiable):
@@ -200,7 +193,7 @@ class GradientPlan:
         status = bound.call(x._ptr, buffer.ptr)
         if status is not None:
             raise self.forward.failure(status, (x,))
-        return self._noted(name, make(buffer, bound.specs[0]), (x,), (x._edge or edge_of(x),), specs, bound)
+        return self._noted(name, make(buffer, bound.specs[0]), (x,), (x._edge or edge_of(x),), specs)
 
     def record_pair(
         self, name: str, x: Tensor, y: Any, pointer: Any, specs: tuple[Any, ...], bound: Bound
@@ -214,14 +207,13 @@ class GradientPlan:
             raise self.forward.failure(status, (x, y))
         first, second = self.wanted
         edges = (x._edge or edge_of(x)) if first else None, (y._edge or edge_of(y)) if second else None
-        return self._noted(name, make(buffer, bound.specs[0]), (x, y), edges, specs, bound)
+        return self._noted(name, make(buffer, bound.specs[0]), (x, y), edges, specs)
 
     def _noted(
-        self, name: str, output: Tensor, operands: Sequence[Any], edges: Sequence[Edge | None], specs: tuple[Any, ...],
-        bound: Bound,
-    ) -> Tensor:  # fmt: skip
+        self, name: str, output: Tensor, operands: Sequence[Any], edges: Sequence[Edge | None], specs: tuple[Any, ...]
+    ) -> Tensor:
         """The output, put on the tape."""
-        node = FunctionNode(self, name, edges, specs, bound.specs)
+        node = FunctionNode(self, name, edges, specs)
         if self.keeps:
             node.keep(operands, (output,))
         output._requires_grad = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brasa.functions.bits import copysign
 from brasa.functions.elementwise import binary, computing_dtype, filled, in_floats, require_a_tensor, unary, widened
 from brasa.functions.rounding import trunc
+from brasa.ir import dim
 from brasa.ir.dtype import bool_, complex128, float64, int64
 from brasa.ir.errors import BrasaError, DTypeError
 from brasa.ir.ops import elementwise as ops
@@ -18,6 +19,8 @@ from brasa.tracing.primitive import (
     apply,
     cast,
     common_dtype,
+    common_shape,
+    constant,
     elementwise_op,
     floating,
     required,
@@ -142,12 +145,14 @@ def _true_divide(input: Number, other: Number) -> Tensor:
 
 
 def _divided(input: Number, other: Number) -> list[Tensor]:
-    """Both operands in one dtype; where that is an integer's, a divisor of 0 is an error when the program runs."""
+    """Both operands in one dtype; where that is an integer's, to divide by 0 is an error when the program runs."""
     dtype = common_dtype(input, other)
     if dtype.kind not in ("int", "uint") or (isinstance(other, int) and other != 0):
         return together(input, other)
     divisor = together(other, dtype=dtype)[0]
-    flags = required(elementwise_op(ops.ne, divisor, 0), "division by zero")
+    nothing = elementwise_op(ops.eq, constant(dim.product(common_shape(input, other)), int64), 0)
+    sound = elementwise_op(ops.or_, elementwise_op(ops.ne, divisor, 0), nothing)
+    flags = required(sound, "division by zero")
     return together(input, apply(ops.select, flags, divisor, filled(divisor, 1)), dtype=dtype)
 
 

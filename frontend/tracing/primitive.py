@@ -126,12 +126,13 @@ def common_dtype(*operands: Number) -> DType:
 
 def together(*operands: Number, dtype: DType | None = None) -> list[Tensor]:
     """The operands as tensors of one dtype and one shape."""
-    dtype = dtype or common_dtype(*operands)
-    shape = broadcast_shapes([type_of(o).shape for o in operands if isinstance(o, Tensor)])
-    return [
-        expand(cast(o, dtype), resolved(shape)) if isinstance(o, Tensor) else constant(o, dtype, resolved(shape))
-        for o in operands
-    ]
+    dtype, shape = dtype or common_dtype(*operands), common_shape(*operands)
+    return [expand(cast(o, dtype), shape) if isinstance(o, Tensor) else constant(o, dtype, shape) for o in operands]
+
+
+def common_shape(*operands: Number) -> tuple[Size, ...]:
+    """The shape that the operands are broadcast to."""
+    return resolved(broadcast_shapes([type_of(operand).shape for operand in operands if isinstance(operand, Tensor)]))
 
 
 def resolved(shape: Sequence[Size]) -> tuple[Size, ...]:

@@ -183,3 +183,39 @@ def test_a_gradient_by_a_result_of_a_program_that_ended_early() -> None:
             seed=61006,
         )
     )
+
+
+def test_a_gradient_by_a_result_reads_what_no_other_gradient_does() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32", True, "strided"),),
+            setup=(),
+            body=(
+                "v1 = brasa.round(x0)",
+                "v2 = fit(v1, 2, 3, 3, 3) * 2",
+                "v5 = brasa.mv(v1, fit(v2, v1.shape[-1]))",
+                "v11 = fit(x0, 2)",
+                "v14, = brasa.autograd.grad(v5.sum(), (v2,), allow_unused=True)",
+            ),
+            outputs=("v14",),
+            sizes=({"n": 5, "m": 4},),
+            seed=69578,
+        )
+    )
+
+
+def test_what_no_gradient_comes_to_adds_nothing() -> None:
+    loop = "v1 = brasa.scan(lambda h, x: (h - h.mean() * x, x.sin()), x1[0].clone(), x1, reverse=True)[0]"
+    assert_one_answer(
+        Program(
+            inputs=(
+                Input("x0", ("n", "m"), "float32", special=True),
+                Input("x1", (2, "n", "m"), "float32", True, "transposed", True),
+            ),
+            setup=(),
+            body=(loop,),
+            outputs=("v1",),
+            sizes=({"n": 17, "m": 8}, {"n": 2, "m": 17}),
+            seed=62691,
+        )
+    )

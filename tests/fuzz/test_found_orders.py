@@ -105,3 +105,16 @@ def test_a_value_meets_itself_when_its_sizes_are_known() -> None:
             seed=50951,
         )
     )
+
+
+def test_gradients_add_up_over_an_axis_that_only_the_program_knows_to_be_one() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x2", ("n", 3, "m"), "float32", True),),
+            setup=(),
+            body=("v3 = x2[..., None]", "v7 = nn.functional.conv2d(v3, fit(x2, 4, 3, 3, 3), fit(x2, 4), padding=1)"),
+            outputs=("v7",),
+            sizes=({"n": 3, "m": 33},),
+            seed=62127,
+        )
+    )

@@ -255,3 +255,20 @@ def test_what_is_kept_in_an_outputs_memory_is_not_read_after_the_output_is_there
     x, i = np.abs(floats(5, 20)) + 1, _random.integers(0, 20, (5, 1))
     for found, want in zip(machine(text).run(x, i).outputs, reference(text, x, i), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+def test_a_recurrence_in_a_row_of_one_element_is_computed_anew_for_each_pass() -> None:
+    text = region(
+        """ %0: f32[n,1] = igammac(x, y)
+ %1: f32[n] = max(%0, axes=[1])
+ %2: f32[n,1] = reshape(%1, shape=[n, 1])
+ %3: f32[n,1] = sub(%0, %2)
+ %4: f32[n,1] = exp(%3)
+ %5: f32[n] = sum(%4, axes=[1])
+ %6: f32[n,1] = add(%0, %3)
+ return %5, %6""",
+        inputs="x: f32[n,1], y: f32[n,1]", results=["f32[n]", "f32[n,1]"],
+    )  # fmt: skip
+    x, y = np.abs(floats(5, 1)) + 1, np.abs(floats(5, 1)) + 1
+    for found, want in zip(machine(text).run(x, y).outputs, reference(text, x, y), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)

@@ -173,3 +173,33 @@ def test_a_half_that_is_the_whole():
     for _ in range(2):
         x = images(1, 7)
         assert same_bits(compiled(x), function(x))
+
+
+# Of the last axis, which is 1, only a program knows the size; in an order of summation it counts all the same.
+LAYERS = {
+    "conv2d": lambda x, of: F.conv2d(x, of(4, 3, 3, 3), of(4), padding=1),
+    "conv_transpose2d": lambda x, of: F.conv_transpose2d(x, of(3, 5, 3, 3), of(5), padding=1),
+    "batch_norm": lambda x, of: F.batch_norm(x, None, None, of(3), of(3), training=True),
+    "group_norm": lambda x, of: F.group_norm(x, 3, of(3), of(3)),
+    "prelu": lambda x, of: F.prelu(x, of(3)),
+    "std": lambda x, of: x.std((2, 3)),
+    "reshaped": lambda x, of: x * of(3).reshape(1, 3, 1, 1),
+    "expanded": lambda x, of: x + of(3, 1, 1).expand(3, 1, 5),
+    "lerp": lambda x, of: brasa.lerp(x, of(1, 3, 1, 1), 0.3),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_gradients_add_up_over_axes_that_are_known_to_be_one(layer):
+    def gradients(x, weights):
+        given = iter(weights)
+        y = layer(x[..., None], lambda *shape: next(given))
+        return brasa.autograd.grad(y, (x, *weights), brasa.arange(y.numel()).reshape(y.shape).cos())
+
+    shapes: list[tuple[int, ...]] = []
+    layer(images(2, 3, 9, 1), lambda *shape: shapes.append(shape) or images(*shape))
+    x, weights = images(3, 3, 33), [images(*shape) for shape in shapes]
+    for value in (x, *weights):
+        value.requires_grad_()
+    for have, want in zip(brasa.compile(gradients, fullgraph=True)(x, weights), gradients(x, weights), strict=True):
+        assert same_bits(have, want)

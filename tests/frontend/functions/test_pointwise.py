@@ -201,6 +201,7 @@ def test_integers_are_not_divided_by_zero(compiled: bool) -> None:
         run = brasa.compile(call, fullgraph=True) if compiled else call
         with pytest.raises(BrasaError, match=r"division by zero \(at element 2"):
             run(brasa.tensor([1, 2, 3]), brasa.tensor([1, 2, 0]))
+        assert run(brasa.zeros(0, 3, dtype=brasa.int64), brasa.tensor([0])).shape == (0, 3)
     assert (brasa.tensor([1.0]) // brasa.tensor([0.0])).item() == math.inf
 
 
