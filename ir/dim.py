@@ -158,10 +158,8 @@ def sum_of(terms: Iterable[tuple[Monomial, int]]) -> Size:
     kept = [(monomial, factor) for monomial, factor in total.items() if factor]
     if len(kept) > 1:
         kept.sort(key=lambda term: _key(term[0]))
-    if not kept:
-        return 0
-    if len(kept) == 1 and not kept[0][0]:
-        return kept[0][1]
+    if not kept or not kept[0][0]:
+        return kept[0][1] if kept else 0
     return Dim(tuple(kept))
 
 
@@ -306,11 +304,11 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
     """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
     if isinstance(size, int):
         return size
-    total = 0
-    for monomial, factor in size.terms:
-        parts = [values[atom] if isinstance(atom, str) else _with_parts(atom, evaluate, values) for atom in monomial]
-        total += math.prod(parts, start=factor)
-    return total
+
+    def value(atom: Atom) -> int:
+        return values[atom] if isinstance(atom, str) else int(_with_parts(atom, evaluate, values))
+
+    return sum(factor * math.prod(map(value, monomial)) for monomial, factor in size.terms)
 
 
 def symbols(size: Size) -> tuple[str, ...]:
@@ -350,14 +348,13 @@ def _is_not_negative(atom: Atom) -> bool:
 class Solver(Protocol):
     """Decides, while a program is traced, what algebra cannot; each answer becomes a guard of the trace."""
 
+    resolve: Callable[[Size], Size]  # a size by what has been decided before
+
     def decide(self, lhs: Size, relation: Relation, rhs: Size) -> bool:
         """Whether the relation holds at the sizes of this call."""
 
     def fix(self, size: Size) -> int:
         """The size at this call, which the trace then takes as a constant."""
-
-    def resolve(self, size: Size) -> Size:
-        """The size by what has been decided before."""
 
 
 class _State(local):
@@ -382,10 +379,8 @@ class solving:
 
 def equal(lhs: Size, rhs: Size) -> bool:
     """Whether the sizes are equal: by normal form, else as the solver in force decides, else False."""
-    if lhs == rhs:
-        return True
     solver = _state.solver
-    return not (solver is None or isinstance(lhs - rhs, int)) and solver.decide(lhs, "==", rhs)
+    return lhs == rhs or (solver is not None and isinstance(lhs - rhs, Dim) and solver.decide(lhs, "==", rhs))
 
 
 def resolved(size: Size) -> Size:
@@ -395,11 +390,10 @@ def resolved(size: Size) -> Size:
 
 def at_most(lhs: Size, rhs: Size) -> bool:
     """Whether lhs <= rhs; what neither algebra nor a solver decides counts as true (it is checked when it runs)."""
-    gap = rhs - lhs
-    if isinstance(gap, int):
-        return gap >= 0
+    gap, solver = rhs - lhs, _state.solver
     bound = lower_bound(gap)
-    return (bound is not None and bound >= 0) or _state.solver is None or _state.solver.decide(lhs, "<=", rhs)
+    at_least = bound is not None and bound >= 0
+    return at_least or (isinstance(gap, Dim) and (solver is None or solver.decide(lhs, "<=", rhs)))
 
 
 def constant(size: Size) -> int | None:
