@@ -174,8 +174,7 @@ def floor_divide(lhs: Size, rhs: Size) -> Size:
     """lhs // rhs; exact when every term of lhs is a multiple of rhs."""
     if isinstance(lhs, int) and isinstance(rhs, int):
         return lhs // rhs
-    quotient = divide_exactly(lhs, rhs)
-    if quotient is not None:
+    if (quotient := divide_exactly(lhs, rhs)) is not None:
         return quotient
     if isinstance(lhs, Dim) and isinstance(rhs, int) and rhs > 0:
         whole = [(m, f // rhs) for m, f in lhs.terms if f % rhs == 0]
