@@ -15,6 +15,7 @@ from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
+_ROWS_TO_FETCH = 16
 _READING = 4  # what it takes to read an element of rhs, in multiply-adds
 
 
@@ -49,6 +50,8 @@ class Dot:
             self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
             self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)
             self.columns = writer.let_index("columns", self.column_blocks.length(across), self.column_blocks.size + 1)
+            # Each row of tiles fetches a column of the next tiles, unless there are few rows.
+            self.ahead = dim.smallest(dim.floor_divide(self.rows, _ROWS_TO_FETCH), 1)
             self.total = writer.buffer("total", product.dtype, "stack", self.room)
             if product.chunks != 1:
                 with self._elements() as at:
@@ -79,7 +82,9 @@ class Dot:
         self.enter_columns(column, width)
         left = Local(writer.unique("left"), self.product.factor, (height,), LANES)
         *outer, last = steps
+        following = column + self.ahead * (width + dim.remainder(dim.floor_divide(row, self.height), width))
         for step in self.product.walk([*((*each, "serial") for each in outer), (*last, "vector")], chunk):
+            self.product.fetch(self.cell, chunk, step, self.first_column + following)
             with writer.over("i", height, "unrolled") as i:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))

@@ -173,6 +173,9 @@ class Product(ABC):
         """An element of rhs, where it is read as it lies."""
         raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
 
+    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
+        """Bring an element of rhs nearer, where those of a step lie together."""
+
     def pays_to_pack(self, rows: Size) -> Expr:
         """Whether it pays to copy rhs to a panel for so many rows; then lhs is copied, too, tile by tile."""
         return const(False, bool_)
@@ -268,6 +271,10 @@ class MatrixProduct(Product):
 
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         return self.operand(1, (*cell, chunk * self.chunk + step[0], column), mask)
+
+    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
+        if self.stride(1, -2) == 1:
+            self.values.prefetch(self.node.operands[1], (*cell, chunk * self.chunk + step[0], column))
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         return (*cell, row, column)

@@ -68,6 +68,8 @@ class Values:
 
     def prefetch(self, node: Node, index: Index) -> None:
         """Bring the element of a region input nearer; one that is computed is not."""
+        while node.op.kind is Kind.VIEW:
+            node, index = node.operands[0], self.through(node, index)
         if node.op.name == "input":
             place = Place("input", self.writer.region.inputs.index(node))
             self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(self.writer.offset(place, index)))
