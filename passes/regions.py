@@ -10,17 +10,15 @@ from brasa.ir.graph import Graph, Kind, Node, Op, graph_of, located, topological
 from brasa.ir.ops.reduce import expand
 from brasa.ir.ops.source import make_input
 from brasa.ir.ops.view import reshape
-from brasa.ir.region import LONE
 from brasa.ir.types import TensorType
 from brasa.passes.eliminate_common import eliminate_common
+from brasa.passes.flow import reads_of, takes_memory
 from brasa.passes.grouping import Group
 from brasa.passes.simplify import simplify
 
 # A view to be applied: the op and its attributes. Steps stand in the order in which they are applied.
 Step: TypeAlias = tuple[Op, tuple[tuple[str, Any], ...]]
 Shape: TypeAlias = tuple[Size, ...]
-
-_FROM_MEMORY = (Kind.CONTRACT, *LONE)
 
 
 class Operand(NamedTuple):
@@ -84,8 +82,10 @@ class _Builder:
             return node.op(*(self.build(operand, steps) for operand in node.operands), **node.attrs)
         if kind is Kind.RANDOM:
             return self._random(node, steps)
-        reads = self.from_memory if kind in _FROM_MEMORY or node.op.kind is Kind.SCATTER else self.build
-        return _apply(steps, node.op(*(reads(operand) for operand in node.operands), **node.attrs))
+        ways = (self.from_memory if takes_memory(read) else self.build for read in reads_of(node))
+        return _apply(
+            steps, node.op(*(way(operand) for way, operand in zip(ways, node.operands, strict=True)), **node.attrs)
+        )
 
     def input(self, value: Node) -> Node:
         """The region's input that stands for a value in memory."""

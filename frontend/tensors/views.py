@@ -174,6 +174,8 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
             return reshaped(source, tuple(map(trace.scope.hint, shape)), op, copy)
         if copy:
             return reshaped(contiguous(source), shape, op, copy=False)
+        if trace is not None and trace.scope.is_nothing(have):
+            return reshaped(source, tuple(map(trace.scope.resolve, shape)), op, copy)
         raise ShapeError(f"{type_text(source)} with its strides cannot be seen as [{','.join(map(str, shape))}] "
                          "without a copy", op=op, hint="use .reshape(...)")  # fmt: skip
     return _view(source, ops.reshape, {"shape": shape}, lambda: (shape, found, 0), lambda g: reshape(g, have), op)

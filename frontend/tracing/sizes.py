@@ -65,6 +65,11 @@ class SizeScope:
         """Whether a named size is 1 at every call."""
         return size.__class__ is not int and dim.substitute(self.resolve(size), self.ones) == 1
 
+    def is_nothing(self, sizes: Sequence[Size]) -> bool:
+        """Whether one of these named sizes is 0 at this call, which is then decided."""
+        named = (size for size in map(self.resolve, sizes) if not isinstance(size, int))
+        return any(self.hint(size) == 0 and self.decide(size, "==", 0) for size in named)
+
     def ones_among(
         self, sizes: Sequence[Size], is_written: bool
     ) -> tuple[tuple[int | None, ...] | None, tuple[int, ...]]:

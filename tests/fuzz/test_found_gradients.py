@@ -219,3 +219,21 @@ def test_what_no_gradient_comes_to_adds_nothing() -> None:
             seed=62691,
         )
     )
+
+
+def test_zeros_that_a_loop_reads_and_a_scatter_begins_with() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (1, "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v2 = brasa.scan(lambda h, x: (h + x0.sum(), x.cos() * 2), x0.sum(), x0)[1]",
+                "v6 = x0.index_select(-1, x0.argsort(0).abs().flatten() % x0.shape[-1])",
+                "v8 = brasa.add(x0, v2, alpha=2)",
+                "v9 = nn.functional.pad(fit(v8, 2, 3, 6, 6), (1, 0, 2, 1))",
+            ),
+            outputs=("v6", "v9"),
+            sizes=({"n": 4, "m": 17},),
+            seed=71031,
+        )
+    )

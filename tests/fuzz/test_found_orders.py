@@ -118,3 +118,16 @@ def test_gradients_add_up_over_an_axis_that_only_the_program_knows_to_be_one() -
             seed=62127,
         )
     )
+
+
+def test_nothing_is_seen_in_any_shape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32"),),
+            setup=(),
+            body=("v2 = x0.transpose(1, 0)", "v4 = v2.view(-1)"),
+            outputs=("v2", "v4"),
+            sizes=({"n": 0, "m": 8},),
+            seed=70656,
+        )
+    )
