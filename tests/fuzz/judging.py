@@ -90,7 +90,7 @@ def _snapshot(value: Tensor | None) -> Any:
 
 
 def _compare(wanted: list[Outcome], found: list[Outcome], source: str, in_parts: bool = False) -> str:
-    """Where the outcomes of a program differ, empty if they do not. in_parts: it is not one program for the compiler."""
+    """Where the outcomes of a program differ, empty if they do not. in_parts: it is not one program."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
         fact = _compare_one(want, have, in_parts and _SECOND_ORDER in source)
         if not fact and want.later is not None and have.later is not None:
