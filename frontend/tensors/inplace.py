@@ -12,14 +12,14 @@ from brasa.execution.nodes import Edge, ViewNode, edge_of
 from brasa.execution.runner import Runner
 from brasa.execution.tape import FunctionNode
 from brasa.ir.dim import symbol
-from brasa.ir.dtype import DType
+from brasa.ir.dtype import DType, int64
 from brasa.ir.errors import ArgumentError, DTypeError, GradientError, ShapeError, ValueError
 from brasa.ir.graph import Graph, Node
 from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
-from brasa.tensors.spec import spec_of
+from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, family_of, make, type_text, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
@@ -154,6 +154,16 @@ def _repeats(target: Tensor) -> bool:
     return any(size > 1 and step == 0 for size, step in zip(target.shape, target._spec.strides, strict=True))
 
 
+def _may_overlap(spec: Spec) -> bool:
+    """Whether two elements may be one piece of memory."""
+    reach = 0
+    for step, size in sorted((step, size) for step, size in zip(spec.strides, spec.shape, strict=True) if size > 1):
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
 def _shows_leaf(target: Tensor) -> bool:
     """Whether a tensor that requires gradients is a leaf or a view of one."""
     base, cell = target._base, target._cell
@@ -224,7 +234,12 @@ class _WrittenView(ViewNode):
         offset = whole.storage_offset() + self.offset // self.view.dtype.itemsize
         inner = whole.as_strided(shape, strides, offset)
         zeros = zero_filled(spec_of(inner.dtype, tuple(shape)))
-        return inner, whole.as_strided_scatter(zeros, shape, strides, offset)
+        rest = whole.as_strided_scatter(zeros, shape, strides, offset)
+        if _may_overlap(self.view):  # of elements that are one, the last counts
+            numbers = whole.new_ones((inner.numel(),), dtype=int64).cumsum(0).reshape(shape)
+            last = whole.new_zeros(whole.shape, dtype=int64).as_strided_scatter(numbers, shape, strides, offset)
+            inner = inner.where(last.as_strided(shape, strides, offset) == numbers, 0)
+        return inner, rest
 
     def _of_parts(self, grad: Tensor) -> tuple[Tensor, Tensor]:
         """As above where the view shows real parts of a complex base; not to be differentiated again."""

@@ -109,3 +109,21 @@ def test_what_a_leaf_was_copied_to_needs_gradients() -> None:
             seed=32462,
         )
     )
+
+
+def test_what_is_written_through_windows_that_share_elements_has_one_gradient() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3, "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v3 = x0 * 1.5",
+                "v4 = v3.unfold(-3, 2, 1)",
+                "v4 *= v4",
+                "v15, = brasa.autograd.grad(total(v3, x0), (x0,), allow_unused=True)",
+            ),
+            outputs=("v15",),
+            sizes=({"n": 5, "m": 4},),
+            seed=72281,
+        )
+    )
