@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from brasa.codegen.schedules.chain import zero
 from brasa.codegen.schedules.indices import Index
-from brasa.codegen.schedules.products import Product, Tiles, blocks, registers_per_vector, tiles
+from brasa.codegen.schedules.products import MatrixProduct, Product, Tiles, blocks, registers_per_vector, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -84,7 +84,8 @@ class Dot:
         *outer, last = steps
         following = column + self.ahead * (width + dim.remainder(dim.floor_divide(row, self.height), width))
         for step in self.product.walk([*((*each, "serial") for each in outer), (*last, "vector")], chunk):
-            self.product.fetch(self.cell, chunk, step, self.first_column + following)
+            if isinstance(self.product, MatrixProduct):
+                self.product.fetch(self.cell, chunk, step, self.first_column + following)
             with writer.over("i", height, "unrolled") as i:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))

@@ -173,9 +173,6 @@ class Product(ABC):
         """An element of rhs, where it is read as it lies."""
         raise ValueError(f"the right side of {self.node.op.name} is read from copies alone")
 
-    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
-        """Bring an element of rhs nearer, where those of a step lie together."""
-
     def pays_to_pack(self, rows: Size) -> Expr:
         """Whether it pays to copy rhs to a panel for so many rows; then lhs is copied, too, tile by tile."""
         return const(False, bool_)
@@ -273,8 +270,8 @@ class MatrixProduct(Product):
         return self.operand(1, (*cell, chunk * self.chunk + step[0], column), mask)
 
     def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
-        if self.stride(1, -2) == 1:
-            self.values.prefetch(self.node.operands[1], (*cell, chunk * self.chunk + step[0], column))
+        """Bring an element of rhs nearer, where those of a step lie together."""
+        self.values.prefetch(self.node.operands[1], (*cell, chunk * self.chunk + step[0], column))
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         return (*cell, row, column)
@@ -371,6 +368,9 @@ class PairProduct(MatrixProduct):
 
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
         return self._pair(1, lambda k: (*cell, k, column), chunk * self.chunk + step[0] * 2, mask)
+
+    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
+        super().fetch(cell, chunk, (step[0] * 2 - self.writer.lane,), column)
 
     def multiply_add(self, left: Expr, right: Expr, sum_: Expr) -> Expr:
         return add_products(left, right, sum_)

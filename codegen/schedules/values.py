@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brasa.codegen.schedules.indices import Index, flatten, leaf
+from brasa.codegen.schedules.indices import Index, coefficient, flatten, leaf
 from brasa.codegen.schedules.sharing import share
 from brasa.codegen.schedules.writer import Writer
+from brasa.ir import dim
 from brasa.ir.dim import Dim, Size
 from brasa.ir.dtype import DType, float32
 from brasa.ir.graph import Kind, Node
@@ -67,12 +68,15 @@ class Values:
         self._named_in = None
 
     def prefetch(self, node: Node, index: Index) -> None:
-        """Bring the element of a region input nearer; one that is computed is not."""
+        """Bring elements of a region input nearer that lie together; those that are computed are not."""
         while node.op.kind is Kind.VIEW:
             node, index = node.operands[0], self.through(node, index)
         if node.op.name == "input":
             place = Place("input", self.writer.region.inputs.index(node))
-            self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(self.writer.offset(place, index)))
+            offset = self.writer.offset(place, index)
+            lanes = [name for name in dim.symbols(offset) if self.writer.expr(dim.symbol(name)).lanes > 1]
+            if all(coefficient(offset, name) == 1 for name in lanes):
+                self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(offset))
 
     def settle(self, roots: Sequence[Expr], *, hold: bool = False) -> list[Expr]:
         """The values with names for their shared parts, after the checks that came up on the way to them.
