@@ -374,9 +374,10 @@ def make_view(source: Tensor, spec: Spec, ptr: int, remembered: bool = True) -> 
 
 
 def views_of(root: Tensor) -> list[Tensor]:
-    """The views of a tensor that are alive, of those that gradients may flow through."""
+    """The views of a tensor that are alive, of those that gradients may flow through; of its parts, too."""
     alive = (reference() for reference in root._views or ())
-    return [view for view in alive if view is not None and view.dtype is root.dtype]
+    kept = (root.dtype, dtypes.real_dtype(root.dtype))
+    return [view for view in alive if view is not None and view.dtype in kept]
 
 
 def family_of(tensor: Tensor) -> list[Tensor]:

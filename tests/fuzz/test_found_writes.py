@@ -127,3 +127,20 @@ def test_what_is_written_through_windows_that_share_elements_has_one_gradient() 
             seed=72281,
         )
     )
+
+
+def test_parts_of_complex_numbers_that_are_written_through_a_view_of_them() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = brasa.view_as_real(paired(x0, 3))",
+                "v1.flatten()[0] = 1",
+                "total(v1, x0).backward()\nv17 = x0.grad",
+            ),
+            outputs=(),
+            sizes=({"n": 2, "m": 3},),
+            seed=72852,
+        )
+    )

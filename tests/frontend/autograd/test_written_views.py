@@ -39,7 +39,20 @@ def itself(x: Tensor) -> Tensor:
     return row
 
 
+def windows(x: Tensor) -> Tensor:
+    y = (x * 2).reshape(-1)
+    y.unfold(0, 2, 1).square_()  # windows that share elements, each of which is written to the last of them
+    return y
+
+
+def parts(x: Tensor) -> Tensor:
+    pairs = brasa.view_as_real(brasa.complex(x, x))
+    pairs.flatten()[0] = 5
+    return pairs
+
+
 @pytest.mark.parametrize(("write", "wanted"), [
+    (windows, [[8, 8], [8, 8]]), (parts, [[1, 2], [2, 2]]),
     (beside, [[6, 6], [2, 2]]), (whole, [[6, 6], [6, 6]]), (late, [[5, 5], [0, 0]]), (itself, [[7, 7], [0, 0]]),
 ])  # fmt: skip
 @pytest.mark.parametrize("compiled", [False, True])
