@@ -302,4 +302,5 @@ def _far(have: Any, want: Any, near: Any) -> Any:
         sure = np.isfinite(want) & np.isfinite(near)
         scale = np.abs(want[sure]).max(initial=1.0)
         noise = np.abs(near - want)[sure].max(initial=0.0)
-        return sure & ~(np.abs(have - want) <= tolerance * scale + 1e3 * noise)
+        may_be_infinite = np.isinf(have) & (np.abs(near - want) > np.abs(want) / 2)  # a quotient by what is about 0
+        return sure & ~may_be_infinite & ~(np.abs(have - want) <= tolerance * scale + 1e3 * noise)

@@ -23,7 +23,9 @@ ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, Attri
 FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
 REFUSED = "changed in place"  # eager mode does not have what backward needs; a program still does (docs/errors.md)
 FREED = "has been freed"  # by a grad() in the program: as little an error there, where nothing is freed
-_SECOND_ORDER = "create_graph"  # a program adds up what comes to such a gradient from behind its end in another order
+# A program adds up such gradients in another order where a function repeats an operand, and where they come from behind
+# its end.
+_SECOND_ORDER = "create_graph"
 _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
 
@@ -89,31 +91,31 @@ def _snapshot(value: Tensor | None) -> Any:
     return None if value is None else (value.detach().numpy().copy(), value.requires_grad)
 
 
-def _compare(wanted: list[Outcome], found: list[Outcome], source: str, in_parts: bool = False) -> str:
-    """Where the outcomes of a program differ, empty if they do not. in_parts: it is not one program."""
+def _compare(wanted: list[Outcome], found: list[Outcome], source: str) -> str:
+    """Where the outcomes of a program differ, empty if they do not."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
-        fact = _compare_one(want, have, in_parts and _SECOND_ORDER in source)
+        fact = _compare_one(want, have, _SECOND_ORDER in source)
         if not fact and want.later is not None and have.later is not None:
             any_bits = _SECOND_ORDER in source or want.later.of_views or have.later.of_views
-            fact = _compare_one(want.later, have.later, any_bits)
+            fact = _compare_one(want.later, have.later, any_bits, any_bits)
             fact = fact and f"gradients of its results: {fact}"
         if fact:
             return f"call {call}, {fact}"
     return ""
 
 
-def _compare_one(want: Outcome, have: Outcome, any_bits: bool = False) -> str:
+def _compare_one(want: Outcome, have: Outcome, any_bits: bool, none_for_0: bool = False) -> str:
     """Where two outcomes differ; what is refused in eager mode need not be elsewhere.
 
-    any_bits: values may be rounded otherwise. Then 0 may also be none: whether a gradient that is 0 depends on a value
-    hangs on what is one function.
+    any_bits: values may be rounded otherwise. none_for_0: what is 0 may also be none, for whether a gradient that is 0
+    depends on a value hangs on what is one function.
     """
     if want.error == REFUSED and not have.error:
         return ""
     if want.error != have.error:
         return f"{want.error or 'no error'} became {have.error or 'no error'}"
     for number, (one, other) in enumerate(zip(want.values, have.values, strict=True)):
-        if (one is None) != (other is None) and not any_bits:
+        if (one is None) != (other is None) and not none_for_0:
             return f"value {number}: {one} became {other}"
         if one is None or other is None:
             continue
@@ -177,15 +179,13 @@ class Judge:
             program = program.with_all_results()
             eager = outcomes(program)
         self.compiler.start()
-        in_parts = False
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
             self.counts["whole"] += 1
             yield "fullgraph", _compare(eager, found, program.source)
         except CaptureError:
-            in_parts = True
             self.compiler.start()
-        yield "compiled", _compare(eager, outcomes(program, brasa.compile), program.source, in_parts)
+        yield "compiled", _compare(eager, outcomes(program, brasa.compile), program.source)
         for graph in self.compiler.loaded:
             self.counts["graphs"] += 1
             yield "oracle", graph.difference

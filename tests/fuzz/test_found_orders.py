@@ -131,3 +131,21 @@ def test_nothing_is_seen_in_any_shape() -> None:
             seed=70656,
         )
     )
+
+
+def test_a_quotient_by_a_sum_that_is_about_zero() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", "m"), "float32"), Input("x2", ("m",), "float32")),
+            setup=(),
+            body=(
+                "v3 = brasa.map(lambda h: h.tanh(), x2)",
+                "v4 = nn.functional.batch_norm(fit(x1, 2, 3, 6, 6), None, None, training=True)",
+                "v10 = nn.functional.group_norm(v4, 3)",
+                "v11 = v10 / v10.sum(-1, keepdim=True)",
+            ),
+            outputs=("v3", "v11"),
+            sizes=({"n": 2, "m": 4},),
+            seed=80551,
+        )
+    )
