@@ -49,6 +49,8 @@ class _Support:
         self.forget_threads = ctypes.PYFUNCTYPE(None)(addresses["forget_threads"])
         self.definition = _MethodDefinition(b"program", addresses["invoke"], _METH_FASTCALL, None)
         self.definition_address = ctypes.addressof(self.definition)
+        # When Python ends, functions read their definition, and threads run this code, after all modules are gone.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
         os.register_at_fork(after_in_child=self.forget_threads)
 
 

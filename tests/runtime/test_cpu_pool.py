@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brasa.runtime import Executable, Frame, set_num_threads
+from brasa.runtime import Executable, Frame, cpu_native, set_num_threads
 from brasa.runtime.cpu_pool import PIECE_NANOSECONDS, PIECES_PER_THREAD
 from tests.runtime import programs
 from tests.runtime.programs import program, run, zeros
@@ -289,4 +289,18 @@ set_num_threads(1000)
 for _ in range(20):
     assert count(executable, 100_000, 10_000)[0]
 assert 2 < len(os.listdir("/proc/self/task")) < 50
+""")
+
+
+@pytest.mark.skipif(not cpu_native.is_available(), reason="threads and functions are Python's own")
+def test_what_functions_read_when_they_go_outlives_the_module() -> None:
+    succeeds("""
+import ctypes, gc
+from brasa.runtime import cpu_native
+address = cpu_native._support().definition_address
+before = ctypes.string_at(address, 32)
+cpu_native._loaded = None
+gc.collect()
+others = [10**9 + i for i in range(200_000)]
+assert ctypes.string_at(address, 32) == before
 """)
