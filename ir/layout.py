@@ -156,8 +156,9 @@ def strides_of(node: Node) -> Strides:
             return affine_strides(strides_of(node.operands[0]), node.attrs["steps"], len(type.shape))
         case "reshape":
             operand = node.operands[0]
-            found = reshaped_strides(operand.tensor.shape, strides_of(operand), type.shape)
-            return found if found is not None else row_major(type.shape)
+            before, after = (tuple(map(dim.resolved, each.shape)) for each in (operand.tensor, type))
+            found = reshaped_strides(before, strides_of(operand), after)
+            return found if found is not None else row_major(after)
         case "view_as_real":
             return parts_strides(strides_of(node.operands[0]))
         case "view_as_complex":

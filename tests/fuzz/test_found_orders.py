@@ -149,3 +149,21 @@ def test_a_quotient_by_a_sum_that_is_about_zero() -> None:
             seed=80551,
         )
     )
+
+
+def test_a_view_in_sizes_that_have_become_known_lies_as_it_did() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 4), "float32", layout="transposed"),),
+            setup=(),
+            body=(
+                "v3 = fit(x0, 3)",
+                "v4 = x0.reshape(x0.shape[0], -1)",
+                "v13 = x0 * round(x0.sum().item(), 2)",
+                "v17 = v4.flatten()",
+            ),
+            outputs=("v17",),
+            sizes=({"n": 8, "m": 4},),
+            seed=86342,
+        )
+    )
