@@ -255,7 +255,7 @@ def _coarse(array: Any) -> Any:
         made = array.copy()
         parts = np.abs([array.real, array.imag])
         unit = np.ldexp(1.0, np.frexp(parts[np.isfinite(parts)].max(initial=0))[1] - _DIGITS)
-        made.real, made.imag = (np.round(part / unit) * unit for part in (array.real, array.imag))
+        made.real, made.imag = (np.round(part / unit) * unit + 0.0 for part in (array.real, array.imag))  # no -0
         return made
     if array.dtype.kind != "f":
         return array
