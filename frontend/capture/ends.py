@@ -104,7 +104,7 @@ def forget(capture: Capture) -> None:
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
-        capture.renewed, capture.homes, capture.former,
+        capture.renewed, capture.homes, capture.former, capture.picked,
     ):  # fmt: skip
         seen.clear()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from brasa.functions.nonzero import nonzero, positions
 from brasa.functions.placing import Spot
 from brasa.ir.dtype import bool_, int64
 from brasa.ir.errors import IndexError, ValueError
+from brasa.ir.graph import Node
 from brasa.tensors import views
 from brasa.tensors.creation import full, tensor
 from brasa.tensors.inplace import assign
@@ -22,6 +25,10 @@ from brasa.tracing.arguments import require_tensors
 from brasa.tracing.casting import cast
 from brasa.tracing.operators import operator
 from brasa.tracing.sizes import SymbolicSize
+
+if TYPE_CHECKING:
+    from brasa.tracing.cell import Cell
+    from brasa.tracing.trace import Trace
 
 __all__ = ["index_put", "where"]
 
@@ -52,7 +59,11 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         return _row(source, key)
     result, entries = parse(source, key)
     if entries:
-        return placing.read(result, *_placed(entries, result))
+        found = placing.read(result, *_placed(entries, result))
+        trace, cell = STATE.trace, found._cell
+        if trace is not None and cell is not None and all(entry.alone for entry in entries):
+            trace.picked[cell] = partial(_write_back, trace, cell, ref(source), _in_nodes(trace, key))
+        return found
     return result if result is not source else views.sliced(source, {})
 
 
@@ -65,6 +76,20 @@ def _row(source: Tensor, place: int) -> Tensor:
     offset = place % size * spec.strides[0] if spec.numel else 0
     row = spec_of(spec.dtype, spec.shape[1:], spec.strides[1:], spec.device)
     return make_view(source, row, source._ptr + offset * spec.dtype.itemsize)
+
+
+def _in_nodes(trace: Trace, key: Any) -> tuple[Any, ...]:
+    """The parts of a key, with nodes in the place of tensors, so that it keeps none of them alive."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return tuple([trace.node_of(part) if isinstance(part, Tensor) else part for part in parts])
+
+
+def _write_back(trace: Trace, cell: Cell, whole: ref[Tensor], key: tuple[Any, ...]) -> None:
+    """Write what tensors have picked, which in eager mode is a view, to the whole, if anybody has that still."""
+    target = whole()
+    if target is not None:
+        parts = tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
+        set_item(target, parts, trace.alias(cell, (), cell.needs))
 
 
 def set_item(target: Tensor, key: Any, value: Any) -> None:

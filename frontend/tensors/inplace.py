@@ -96,6 +96,8 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
             return assign(target, value, name, overwrites)
         if seen:
             trace.follow(target)
+        if target._cell in trace.picked:
+            trace.picked[target._cell]()
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]

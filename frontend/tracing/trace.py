@@ -41,8 +41,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.scope = SizeScope()
-        self.inputs: list[Node] = []
-        self.nodes: list[Node] = []
+        self.inputs, self.nodes = list[Node](), list[Node]()
         self.leaves: dict[Node, Tensor] = {}
         self.origins: dict[Node, Node] = {}  # of values that were written aside, those that gradients see
         self.own_leaves: list[Tensor] = []  # those of the leaves that were made here
@@ -51,6 +50,7 @@ class Trace:
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
+        self.picked = dict[Cell, Callable[[], None]]()  # parts at places that tensors name: how to write the whole
 
     # values
 

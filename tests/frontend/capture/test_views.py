@@ -124,3 +124,44 @@ def test_memory_in_another_shape_where_a_computed_size_is_one(cut):
     compiled = brasa.compile(function, fullgraph=True)
     for columns in (3, 5, 3, 6, 2):
         assert compiled(numbers(4, columns)).tolist() == function(numbers(4, columns)).tolist()
+
+
+def _scaled(x, i):
+    x[i].mul_(x[0])
+
+
+def _copied(x, i):
+    part = x[..., i]
+    part.copy_(x[..., 0] * 3)
+
+
+def _of_a_part(x, i):
+    x[i, 1:][0] = 7
+
+
+def _twice(x, i):
+    x[i] *= 2
+
+
+def _of_what_is_computed(x, i):
+    y = x * 2
+    y[i].neg_()
+    x.copy_(y)
+
+
+@pytest.mark.parametrize("write", [_scaled, _copied, _of_a_part, _twice, _of_what_is_computed])
+def test_what_an_index_tensor_picks_is_a_view(write):
+    def gradients(weight, i):
+        x = weight * 1.5
+        write(x, i)
+        return x, brasa.autograd.grad((x * x).sum(), weight)[0]
+
+    i = brasa.tensor(2)
+    weight = brasa.arange(9.0).reshape(3, 3).cos().requires_grad_()
+    for have, want in zip(brasa.compile(gradients, fullgraph=True)(weight, i), gradients(weight, i), strict=True):
+        assert have.tolist() == want.tolist()
+    plain = weight.detach()
+    have, want = plain.clone(), plain.clone()
+    brasa.compile(write, fullgraph=True)(have, i)
+    write(want, i)
+    assert have.tolist() == want.tolist() != plain.tolist()
