@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ FREED = "has been freed"  # by a grad() in the program: as little an error there
 # A program adds up such gradients in another order where a function repeats an operand, and where they come from behind
 # its end.
 _SECOND_ORDER = "create_graph"
+_OVERWRITES = re.compile(r"\.(zero|fill|copy)_\(")  # what is overwritten is not computed in a program, nor checked
 _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
 
@@ -94,6 +96,8 @@ def _snapshot(value: Tensor | None) -> Any:
 def _compare(wanted: list[Outcome], found: list[Outcome], source: str) -> str:
     """Where the outcomes of a program differ, empty if they do not."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
+        if want.error == BrasaError.__name__ and not have.error and _OVERWRITES.search(source):
+            continue
         fact = _compare_one(want, have, _SECOND_ORDER in source)
         if not fact and want.later is not None and have.later is not None:
             any_bits = _SECOND_ORDER in source or want.later.of_views or have.later.of_views
