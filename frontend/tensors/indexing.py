@@ -27,7 +27,6 @@ from brasa.tracing.operators import operator
 from brasa.tracing.sizes import SymbolicSize
 
 if TYPE_CHECKING:
-    from brasa.tracing.cell import Cell
     from brasa.tracing.trace import Trace
 
 __all__ = ["index_put", "where"]
@@ -62,7 +61,9 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         found = placing.read(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
         if trace is not None and cell is not None and all(entry.alone for entry in entries):
-            trace.picked[cell] = partial(_write_back, trace, cell, ref(source), _in_nodes(trace, key))
+            given = trace, ref(found), ref(source), _in_nodes(trace, key)
+            trace.picked.setdefault(cell, []).append(partial(_write_back, *given))
+            trace.picked.setdefault(trace.cell_of(source), []).append(partial(_read_again, *given))
         return found
     return result if result is not source else views.sliced(source, {})
 
@@ -84,12 +85,29 @@ def _in_nodes(trace: Trace, key: Any) -> tuple[Any, ...]:
     return tuple([trace.node_of(part) if isinstance(part, Tensor) else part for part in parts])
 
 
-def _write_back(trace: Trace, cell: Cell, whole: ref[Tensor], key: tuple[Any, ...]) -> None:
-    """Write what tensors have picked, which in eager mode is a view, to the whole, if anybody has that still."""
-    target = whole()
-    if target is not None:
-        parts = tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
-        set_item(target, parts, trace.alias(cell, (), cell.needs))
+def _of_nodes(trace: Trace, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
+
+
+def _write_back(trace: Trace, part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...]) -> bool:
+    """Write the part that tensors have picked, which in eager mode is a view, to the whole, if somebody has both."""
+    value, target = part(), whole()
+    if value is None or target is None:
+        return False
+    set_item(target, _of_nodes(trace, key), value)
+    return True
+
+
+def _read_again(trace: Trace, part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...]) -> bool:
+    """Let such a part show what has been written to the whole."""
+    shown, source = part(), whole()
+    if source is None or shown is None or shown._cell is None:
+        return False
+    now, cell = get_item(source, _of_nodes(trace, key)), shown._cell
+    cell.node, cell.version, cell.plain = trace.node_of(now), cell.version + 1, None
+    if now._requires_grad:
+        trace.follow(shown)
+    return True
 
 
 def set_item(target: Tensor, key: Any, value: Any) -> None:

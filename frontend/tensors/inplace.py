@@ -21,6 +21,7 @@ from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tensors.spec import Spec, spec_of
 from brasa.tensors.tensor import Tensor, family_of, make, type_text, zero_filled
+from brasa.tracing.cell import Cell
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.trace import CaptureError, Trace
@@ -96,8 +97,8 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
             return assign(target, value, name, overwrites)
         if seen:
             trace.follow(target)
-        if target._cell in trace.picked:
-            trace.picked[target._cell]()
+        if trace.picked:
+            _follow_picked(trace, trace.cell_of(target))
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]
@@ -107,6 +108,12 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
         follow_written(target, value, overwrites)
     return target
+
+
+def _follow_picked(trace: Trace, cell: Cell) -> None:
+    """Do what a write brings on; what returns False has nobody that would see it."""
+    alive = [each for each in trace.picked.pop(cell, ()) if each()]
+    trace.picked.setdefault(cell, []).extend(alive)
 
 
 def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool, seen: bool) -> Node:

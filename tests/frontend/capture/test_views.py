@@ -149,7 +149,20 @@ def _of_what_is_computed(x, i):
     x.copy_(y)
 
 
-@pytest.mark.parametrize("write", [_scaled, _copied, _of_a_part, _twice, _of_what_is_computed])
+def _read_later(x, i):
+    part, view = x[i], x[i][1:]
+    x.add_(1)
+    part.mul_(3)
+    x[0] = view[0]
+
+
+def _exchanged(x, i):
+    part = x[i]
+    x[i] = x[0]
+    x[0] = part * 2
+
+
+@pytest.mark.parametrize("write", [_scaled, _copied, _of_a_part, _twice, _of_what_is_computed, _read_later, _exchanged])
 def test_what_an_index_tensor_picks_is_a_view(write):
     def gradients(weight, i):
         x = weight * 1.5
