@@ -15,7 +15,7 @@ from brasa.ir.kernel import LANES, Expr, Local, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
-_ROWS_TO_FETCH = 16
+_ROWS_TO_FETCH = 16  # of fewer, the next tiles would come in part only, which took longer than to fetch nothing
 _READING = 4  # what it takes to read an element of rhs, in multiply-adds
 
 
@@ -50,8 +50,6 @@ class Dot:
             self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
             self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)
             self.columns = writer.let_index("columns", self.column_blocks.length(across), self.column_blocks.size + 1)
-            # Each row of tiles fetches a column of the next tiles, unless there are few rows.
-            self.ahead = dim.smallest(dim.floor_divide(self.rows, _ROWS_TO_FETCH), 1)
             self.total = writer.buffer("total", product.dtype, "stack", self.room)
             if product.chunks != 1:
                 with self._elements() as at:
@@ -82,10 +80,9 @@ class Dot:
         self.enter_columns(column, width)
         left = Local(writer.unique("left"), self.product.factor, (height,), LANES)
         *outer, last = steps
-        following = column + self.ahead * (width + dim.remainder(dim.floor_divide(row, self.height), width))
         for step in self.product.walk([*((*each, "serial") for each in outer), (*last, "vector")], chunk):
             if isinstance(self.product, MatrixProduct):
-                self.product.fetch(self.cell, chunk, step, self.first_column + following)
+                self.product.fetch(self.cell, chunk, step, self.first_column + self._following(tile))
             with writer.over("i", height, "unrolled") as i:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))
@@ -95,6 +92,12 @@ class Dot:
                     at = (writer.expr(i), writer.expr(j))
                     writer.assign(sums, self.product.multiply_add(left[at[0]], right, sums[at]), at)
         self.end_sums(tile, sums)
+
+    def _following(self, tile: tuple[Size, Size, int, int]) -> Size:
+        """The column that a tile fetches: each row of tiles another of the next ones; its own where rows are few."""
+        row, column, _, width = tile
+        ahead = dim.smallest(dim.floor_divide(self.rows, _ROWS_TO_FETCH), 1)
+        return column + ahead * (width + dim.remainder(dim.floor_divide(row, self.height), width))
 
     def begin_sums(self, tile: tuple[Size, Size, int, int]) -> Local:
         """The registers of a tile before its first step."""

@@ -61,7 +61,7 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         found = placing.read(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
         if trace is not None and cell is not None and all(entry.alone for entry in entries):
-            given = trace, ref(found), ref(source), _in_nodes(trace, key)
+            given = ref(found), ref(source), _in_nodes(trace, key)
             trace.picked.setdefault(cell, []).append(partial(_write_back, *given))
             trace.picked.setdefault(trace.cell_of(source), []).append(partial(_read_again, *given))
         return found
@@ -89,7 +89,7 @@ def _of_nodes(trace: Trace, key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
 
 
-def _write_back(trace: Trace, part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...]) -> bool:
+def _write_back(part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...], trace: Trace) -> bool:
     """Write the part that tensors have picked, which in eager mode is a view, to the whole, if somebody has both."""
     value, target = part(), whole()
     if value is None or target is None:
@@ -98,7 +98,7 @@ def _write_back(trace: Trace, part: ref[Tensor], whole: ref[Tensor], key: tuple[
     return True
 
 
-def _read_again(trace: Trace, part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...]) -> bool:
+def _read_again(part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...], trace: Trace) -> bool:
     """Let such a part show what has been written to the whole."""
     shown, source = part(), whole()
     if source is None or shown is None or shown._cell is None:

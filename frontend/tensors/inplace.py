@@ -112,7 +112,7 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
 
 def _follow_picked(trace: Trace, cell: Cell) -> None:
     """Do what a write brings on; what returns False has nobody that would see it."""
-    alive = [each for each in trace.picked.pop(cell, ()) if each()]
+    alive = [each for each in trace.picked.pop(cell, ()) if each(trace)]
     trace.picked.setdefault(cell, []).extend(alive)
 
 

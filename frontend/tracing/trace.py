@@ -50,7 +50,7 @@ class Trace:
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
-        self.picked = dict[Cell, list[Callable[[], bool]]]()  # what a write brings on, of parts that tensors name
+        self.picked = dict[Cell, list[Callable[[Trace], bool]]]()  # what a write brings on, of parts that tensors name
 
     # values
 

@@ -83,6 +83,18 @@ def test_what_is_left_of_terms_that_cancel_counts_as_nothing() -> None:
     assert code_difference(sorted_noise, compile_graph(sorted_noise)) == ""
 
 
+def test_infinity_counts_unless_the_result_hangs_by_a_thread() -> None:
+    right = graph("graph f(x: f32[n]) {\n %0: f32[n] = mul(x, x)\n return %0\n}")
+    infinite = graph("""
+        graph f(x: f32[n]) {
+          %0: f32[n] = mul(x, x)
+          %1: f32[n] = sub(%0, %0)
+          %2: f32[n] = div(%0, %1)
+          return %2
+        }""")
+    assert "became inf" in code_difference(right, compile_graph(infinite))
+
+
 def test_code_that_is_wrong_in_every_form_is_an_error() -> None:
     right, wrong = graph(SINE), compile_graph(graph(SINE.replace("sin", "cos")))
     with pytest.raises(BrasaError, match="the machine code of f is not what it means"):
