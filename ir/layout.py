@@ -157,7 +157,8 @@ def strides_of(node: Node) -> Strides:
         case "reshape":
             operand = node.operands[0]
             before, after = (tuple(map(dim.resolved, each.shape)) for each in (operand.tensor, type))
-            found = reshaped_strides(before, strides_of(operand), after)
+            strides = (None if stride is None else dim.resolved(stride) for stride in strides_of(operand))
+            found = reshaped_strides(before, tuple(strides), after)
             return found if found is not None else row_major(after)
         case "view_as_real":
             return parts_strides(strides_of(node.operands[0]))

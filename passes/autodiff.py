@@ -24,7 +24,7 @@ from brasa.passes.recompute import Twins
 Value: TypeAlias = "Node | tuple[Node, int]"  # a node, or one result of a node that has several
 
 
-def autodiff(graph: Graph) -> Graph:
+def autodiff(graph: Graph, whole: bool = False) -> Graph:
     """Expand every `gradient` node into the nodes that compute it.
 
     %0 = mul(x, x); %1 = gradient(%0, g, x, outputs=1); %2 = item(%1, index=0)
@@ -32,9 +32,12 @@ def autodiff(graph: Graph) -> Graph:
 
     Contributions to one value are added in the order in which its uses are met walking the program backwards, those
     of one node in the order of its operands. The uses of a value's seeds come first.
+    whole: all of the graph will be differentiated: see `differentiate`.
     """
     if not _speaks_of_gradients(graph):
         return graph
+    if whole:
+        return _expanded(graph, graph.nodes)
     gradients = [node for node in graph.nodes if node.op.name == "gradient"]
     return _expanded(graph, set(topological(operand for node in gradients for operand in node.operands)))
 
@@ -224,7 +227,9 @@ def _graph_of_one(node: Node) -> Graph:
     return graph_of(node.op.name, inputs, items(node.replace(tuple(inputs))))
 
 
-_cache: WeakKeyDictionary[Graph, dict[tuple[bool, ...], tuple[Graph, tuple[bool, ...]]]] = WeakKeyDictionary()
+_cache: WeakKeyDictionary[Graph, dict[tuple[tuple[bool, ...], bool], tuple[Graph, tuple[bool, ...]]]] = (
+    WeakKeyDictionary()
+)
 _lock = Lock()
 
 
@@ -238,14 +243,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
+def vjp_graph(graph: Graph, wanted: tuple[bool, ...], whole: bool = False) -> Graph:
     """The graph of the gradients of `graph` by those of its inputs that are wanted, in their order.
 
     Its inputs are the graph's, then g0, g1, ...: one gradient for each output with a float or complex dtype, in the
     order of the outputs; outputs of other dtypes have none. All that it needs it computes again from the inputs.
     A wanted input that no gradient reaches, also one of integers, has the gradient 0.
+    whole: the graph is a program of many functions, and its gradients, which are another one, will be differentiated:
+    see `differentiate`.
     """
-    return _derived(graph, wanted)[0]
+    return _derived(graph, wanted, whole)[0]
 
 
 def reached_inputs(graph: Graph, wanted: tuple[bool, ...]) -> tuple[bool, ...]:
@@ -253,23 +260,23 @@ def reached_inputs(graph: Graph, wanted: tuple[bool, ...]) -> tuple[bool, ...]:
     return _derived(graph, wanted)[1]
 
 
-def _derived(graph: Graph, wanted: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
+def _derived(graph: Graph, wanted: tuple[bool, ...], whole: bool = False) -> tuple[Graph, tuple[bool, ...]]:
     with _lock:
         made = _cache.setdefault(graph, {})
-    if wanted not in made:
-        made[wanted] = _make_vjp_graph(autodiff(graph), wanted)
-    return made[wanted]
+    if (wanted, whole) not in made:
+        made[wanted, whole] = _make_vjp_graph(autodiff(graph, whole=True), wanted, whole)
+    return made[wanted, whole]
 
 
-def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
-    program, inputs, found = _gradients(graph, wanted, (True,) * len(graph.outputs))
+def _make_vjp_graph(graph: Graph, wanted: tuple[bool, ...], whole: bool) -> tuple[Graph, tuple[bool, ...]]:
+    program, inputs, found = _gradients(graph, wanted, (True,) * len(graph.outputs), whole=whole)
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
     reached = tuple(gradient is not None for gradient in found)
-    return _graph_of_gradients(graph, program, inputs, or_zeros(program, values, found)), reached
+    return _graph_of_gradients(graph, program, inputs, or_zeros(program, values, found), whole), reached
 
 
 def partial_vjp_graph(
-    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = ()
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = (), whole: bool = False
 ) -> tuple[Graph, tuple[bool, ...]]:
     """As vjp_graph, when gradients come for some outputs only; and whether one reaches each of the inputs.
 
@@ -277,14 +284,15 @@ def partial_vjp_graph(
     reached: what no gradient reaches has none, as on a tape, where 0 would not do: 0 times infinity is NaN.
     begun: to which inputs gradients have come from elsewhere; their sums are the last inputs, and parts of the results.
     """
-    program, inputs, found = _gradients(autodiff(graph), wanted, coming, begun)
-    results = iter(found)
-    reached = tuple(each and next(results) is not None for each in wanted)
-    return _graph_of_gradients(graph, program, inputs, [result for result in found if result is not None]), reached
+    program, inputs, found = _gradients(autodiff(graph, whole=True), wanted, coming, begun, whole)
+    by_input = iter(found)
+    reached = tuple(each and next(by_input) is not None for each in wanted)
+    results = [result for result in found if result is not None]
+    return _graph_of_gradients(graph, program, inputs, results, whole), reached
 
 
 def _gradients(
-    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = ()
+    graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...] = (), whole: bool = False
 ) -> tuple[Growing, tuple[Node, ...], list[Node | None]]:
     """A graph grown by its gradients, its inputs with theirs, and the gradients that are wanted."""
     outputs = [
@@ -300,9 +308,11 @@ def _gradients(
     inputs = (*graph.inputs, *given)
     program = Growing(inputs, graph.nodes)
     values = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
-    return program, inputs, differentiate(program, outputs, seeds, values, begun=sums)
+    return program, inputs, differentiate(program, outputs, seeds, values, whole, sums)
 
 
-def _graph_of_gradients(graph: Graph, program: Growing, inputs: tuple[Node, ...], results: Sequence[Node]) -> Graph:
-    needed = set(topological(results, inputs))
-    return Graph(f"{graph.name}_vjp", inputs, tuple(node for node in program.nodes if node in needed), tuple(results))
+def _graph_of_gradients(
+    graph: Graph, program: Growing, inputs: tuple[Node, ...], results: Sequence[Node], whole: bool
+) -> Graph:
+    needed, name = set(topological(results, inputs)), graph.name if whole else f"{graph.name}_vjp"
+    return Graph(name, inputs, tuple(node for node in program.nodes if node in needed), tuple(results))

@@ -54,7 +54,7 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
     Inputs and outputs are kept first; another value only when computing it again takes more than cheap elementwise
     work, and then the smallest that spares it. Random bits are always drawn again.
     """
-    graph = autodiff(graph)
+    graph = autodiff(graph, whole=True)
     joint, count = run(_joint(graph, vjp_graph(graph, wanted)), passes), len(graph.outputs)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
     outputs, gradients = joint.outputs[:count], joint.outputs[count:]
@@ -89,7 +89,7 @@ def split_for_some(
     The backward graph, what it reads before these gradients (of what the cut keeps, and any inputs), and which inputs
     it has a gradient of; that is added to the sums of gradients that are begun: see `partial_vjp_graph`.
     """
-    graph = autodiff(graph)
+    graph = autodiff(graph, whole=True)
     back, reached = partial_vjp_graph(graph, wanted, coming, begun)
     joint = run(_joint(graph, back), passes)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]

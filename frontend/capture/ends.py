@@ -16,10 +16,10 @@ from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.source import full_like, make_input
 from brasa.ir.ops.writing import beside
-from brasa.ir.sizes import substitute_attrs, substitute_graph, used_symbols
+from brasa.ir.sizes import substitute_graph, used_symbols
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
-from brasa.tensors.views import replay
+from brasa.tensors.view_paths import ViewPaths
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
 from brasa.tracing.trace import tracing
@@ -61,12 +61,28 @@ def size_givers(scope: SizeScope, read: set[Node], nodes: Sequence[Node], at_han
     return givers
 
 
-def settle(capture: Capture, tensor: Tensor, cell: Cell) -> None:
+def settle(capture: Capture, alive: Iterable[Tensor], wanted: Iterable[Node]) -> None:
+    """Let the tensors that are alive have what their cells have got. wanted: of which values, in the order of outputs.
+
+    What becomes of each is noted for later calls.
+    """
+    order, views = {node: i for i, node in enumerate(wanted)}, ViewPaths(capture.scope.hints)
+    for tensor in alive:
+        cell = tensor._cell
+        if cell is not None:
+            place = order.get(cell.node, capture.bindings[cell.node])
+            capture.settled.append((tensor, capture.written.get(cell, place), tensor._path))
+            if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
+                capture.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
+            _settle(capture, tensor, cell, views)
+
+
+def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> None:
     """Turn a traced tensor into an eager one over the memory that its cell has got."""
     real = capture.bindings[cell.node]
     value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
-    final = shown_by(capture, tensor, real)
+    final = shown_by(capture, tensor, real, views)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
     tensor._cell, shows_all, tensor._path = None, not tensor._path, ()
     tensor._requires_grad = needs
@@ -94,7 +110,7 @@ def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
         capture.flushes += 1
     for leaf in leaves:
         if leaf._cell is not None:
-            settle(capture, leaf, leaf._cell)
+            _settle(capture, leaf, leaf._cell, ViewPaths({}))
     return [tensor for tensor in alive if id(tensor) not in own]
 
 
@@ -109,13 +125,12 @@ def forget(capture: Capture) -> None:
         seen.clear()
 
 
-def shown_by(capture: Capture, tensor: Tensor, real: Tensor) -> Tensor:
-    """What a traced view shows of the tensor that stands for its memory, eagerly."""
+def shown_by(capture: Capture, tensor: Tensor, real: Tensor, known: ViewPaths | None = None) -> Tensor:
+    """What a traced view shows of the tensor that stands for its memory, eagerly. known: views that were made so."""
     if not tensor._path:
         return real
-    path = [(op, substitute_attrs(attrs, capture.scope.hints)) for op, attrs in tensor._path]
     with tracing(None), set_grad_enabled(tensor._requires_grad):
-        return replay(real, path)
+        return (known or ViewPaths(capture.scope.hints)).follow(real, tensor._path)
 
 
 def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import ref
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
@@ -347,15 +346,7 @@ class Capture(Stepping):
         outputs = [*wanted, *(cell.node for cell in landing)]
         if outputs:
             self.run_segment(wanted, landing, alive)
-        order = {node: i for i, node in enumerate(wanted)}
-        for tensor in alive:
-            cell = tensor._cell
-            if cell is not None:
-                place = order.get(cell.node, self.bindings[cell.node])
-                self.settled.append((tensor, self.written.get(cell, place), tensor._path))
-                if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
-                    self.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
-                settle(self, tensor, cell)
+        settle(self, alive, wanted)
         self.written, self.homes, self.followed, self.states = {}, {}, set(), {}
         self.effects, self.since, self.gradients = [], self.here, {}
         self.flushes += 1

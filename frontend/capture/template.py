@@ -10,10 +10,8 @@ from brasa.capture.facts import same
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure
 from brasa.ir import dim
-from brasa.ir.graph import Op
-from brasa.ir.sizes import substitute_attrs
 from brasa.tensors.tensor import Tensor
-from brasa.tensors.views import replay
+from brasa.tensors.view_paths import Path, ViewPaths
 from brasa.tracing.sizes import SymbolicSize, plain_size
 
 
@@ -43,12 +41,12 @@ class _Argument:
 
 
 class _View:
-    """A view of what the pattern `source` gives. sized: whether its place depends on named sizes."""
+    """A view of what the pattern `source` gives."""
 
-    __slots__ = ("path", "sized", "source")
+    __slots__ = ("path", "source")
 
-    def __init__(self, source: Any, path: Sequence[tuple[Op, Mapping[str, Any]]], sized: bool) -> None:
-        self.source, self.path, self.sized = source, path, sized
+    def __init__(self, source: Any, path: Path) -> None:
+        self.source, self.path = source, path
 
 
 class _Size:
@@ -75,7 +73,7 @@ class Template:
         if self.pattern.__class__ is Output:
             return results[self.pattern.index]
         sizes = {name: arguments[place]._spec.shape[axis] for name, place, axis in self.sizes}
-        return _fill(self.pattern, results, arguments, sizes)
+        return _fill(self.pattern, results, arguments, sizes, ViewPaths(sizes))
 
     def has_numbers(self) -> bool:
         """Whether there is more in the result than tensors, None, and what holds them."""
@@ -162,10 +160,9 @@ class _Outcome:
             return value
         raise Impure("it returns a tensor of unknown origin")
 
-    def _view(self, source: Any, path: Sequence[tuple[Op, Mapping[str, Any]]]) -> _View:
-        sized = [_names_in(attrs) for _, attrs in path]
-        self.names.update(*sized)
-        return _View(source, path, any(sized))
+    def _view(self, source: Any, path: Path) -> _View:
+        self.names.update(*(_names_in(attrs) for _, attrs in path))
+        return _View(source, path)
 
     def check_all_used(self) -> None:
         """Raise Impure unless all tensors that are alive are gradients, or in the result, or what views there show."""
@@ -194,24 +191,25 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _fill(pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Any:
+def _fill(
+    pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor], sizes: Mapping[str, int], views: ViewPaths
+) -> Any:
     if isinstance(pattern, Output):
         return results[pattern.index]
     if isinstance(pattern, _Argument):
         return arguments[pattern.index]
     if isinstance(pattern, _View):
-        path = [(op, substitute_attrs(attrs, sizes)) for op, attrs in pattern.path] if pattern.sized else pattern.path
-        return replay(_fill(pattern.source, results, arguments, sizes), path)
+        return views.follow(_fill(pattern.source, results, arguments, sizes, views), pattern.path)
     if isinstance(pattern, _Size):
         return dim.evaluate(pattern.size, sizes)
     if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
         return type(pattern)._make(  # type: ignore[attr-defined]
-            _fill(item, results, arguments, sizes) for item in pattern
+            _fill(item, results, arguments, sizes, views) for item in pattern
         )
     if isinstance(pattern, tuple | list):
-        return type(pattern)(_fill(item, results, arguments, sizes) for item in pattern)
+        return type(pattern)(_fill(item, results, arguments, sizes, views) for item in pattern)
     if isinstance(pattern, dict):
-        return {key: _fill(item, results, arguments, sizes) for key, item in pattern.items()}
+        return {key: _fill(item, results, arguments, sizes, views) for key, item in pattern.items()}
     return pattern
 
 

@@ -36,7 +36,7 @@ from brasa.passes.split import JOINT, Kept, Split, split
 
 _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 1e-1}  # of the others: 1e-3
 _NOISE = 1e-6  # how much inputs are moved to see which results hang by a thread
-_TRIES = 8  # ways in which they are moved: a tie may break as before by chance
+_TRIES = 32  # ways in which they are moved: one of hundreds of ties may break as before by chance, often
 _DIGITS = 18  # of binary fractions that are coarse
 
 Code = tuple[Signature, tuple[bytes, ...]]

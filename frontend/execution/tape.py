@@ -69,7 +69,7 @@ class FunctionNode(TapeNode):
             return self.backward_onto(grads, (), create_graph)
         seeds = [grad.contiguous() for grad in compress(grads, self.plan.differentiable)]  # type: ignore[union-attr]
         if create_graph:
-            return self.plan.run_again(self._operands(), seeds, self.name())
+            return self.plan.run_again(self._operands(), seeds, self._name_of_gradient())
         return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
 
     def at(self, grads: Sequence[Tensor | None], index: int) -> Tensor | None:
@@ -100,7 +100,7 @@ class FunctionNode(TapeNode):
         partial = self.plan.partial(tuple(grad is not None for grad in grads), tuple(sum is not None for sum in begun))
         seeds = [grad.contiguous() for grad in (*grads, *begun) if grad is not None]  # type: ignore[attr-defined]
         if create_graph:
-            return partial.run_again([*self._operands(), *seeds], self.name())
+            return partial.run_again([*self._operands(), *seeds], self._name_of_gradient())
         kept: dict[Any, Any] = dict(zip(self.plan.places, self.kept, strict=True))
         for place, value in zip(self.plan.again_places, self.again, strict=True):
             kept.setdefault(("input", place), value)
@@ -109,6 +109,10 @@ class FunctionNode(TapeNode):
             for place in partial.places
         ]
         return partial.run([*values, *seeds])
+
+    def _name_of_gradient(self) -> str:
+        """What runs backward again is called; a program's is a program."""
+        return self._name if self._name == "compiled" else self.name()
 
     def _operands(self) -> list[Any]:
         """What a backward that is itself recorded starts from."""
@@ -151,13 +155,13 @@ class GradientPlan:
         self.forward = Runner(parts.forward, passes=passes)
         self.launch = self.forward.launch if self.forward.simple else self.forward.execute
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
-        self.again, self.reaches_all = vjp_graph(graph, wanted), all(reached_inputs(graph, wanted))
-        read = {operand for node in self.again.nodes for operand in node.operands} | set(self.again.outputs)
+        again, self.reaches_all = vjp_graph(graph, wanted), all(reached_inputs(graph, wanted))
+        read = {operand for node in again.nodes for operand in node.operands} | set(again.outputs)
         by_outputs = read_by_gradients_of_outputs(graph) if graph.name == "compiled" else ()
         numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
         self.again_places = tuple(
             i
-            for i, (node, own) in enumerate(zip(self.again.inputs, graph.inputs, strict=False))
+            for i, (node, own) in enumerate(zip(again.inputs, graph.inputs, strict=False))
             if node in read or node in numbers or own in by_outputs
         )
         self.keeps = bool(self.places or self.again_places)
@@ -221,6 +225,11 @@ class GradientPlan:
         return output
 
     @functools.cached_property
+    def again(self) -> Graph:
+        """The gradients as a graph of operands and seeds, to be differentiated."""
+        return vjp_graph(self.graph, self.wanted, self.graph.name == "compiled")
+
+    @functools.cached_property
     def added_to(self) -> tuple[bool, ...]:
         """Of each operand whether its gradient is a sum."""
         read = Counter(operand for node in self.graph.nodes for operand in node.operands)
@@ -264,9 +273,14 @@ class PartialPlan:
     def __init__(self, plan: GradientPlan, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> None:
         backward, kept, self.reached = split_for_some(plan.graph, plan.wanted, coming, begun, plan.cut)
         self.places = tuple((each.role, each.index) for each in kept)
-        self.again, _ = partial_vjp_graph(plan.graph, plan.wanted, coming, begun)
-        self.passes = plan.passes
         self.backward = Runner(backward, pass_through=True, passes=plan.passes)
+        self._plan, self._coming, self._begun = plan, coming, begun
+
+    @functools.cached_property
+    def again(self) -> Graph:
+        """As that of the plan."""
+        plan = self._plan
+        return partial_vjp_graph(plan.graph, plan.wanted, self._coming, self._begun, plan.graph.name == "compiled")[0]
 
     def run(self, values: list[Any]) -> list[Tensor | None]:
         """The gradients of all operands, None for those that want none or that none reaches."""
@@ -274,7 +288,7 @@ class PartialPlan:
 
     def run_again(self, values: list[Any], name: str) -> list[Tensor | None]:
         """As run, recorded on the tape: the gradients are themselves functions of operands and seeds."""
-        return self._all(run_graph(self.again, name, values, passes=self.passes))
+        return self._all(run_graph(self.again, name, values, passes=self._plan.passes))
 
     def _all(self, results: Sequence[Tensor]) -> list[Tensor | None]:
         found = iter(results)

@@ -16,7 +16,7 @@ from brasa.ir import dim as dims
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
 from brasa.ir.errors import BrasaError, IndexError, ShapeError, ValueError
-from brasa.ir.graph import Kind, Op
+from brasa.ir.graph import Op
 from brasa.ir.layout import affine_strides, complex_strides, expanded_strides, parts_strides, reshaped_strides
 from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import complex as complex_ops
@@ -362,26 +362,3 @@ def detach(input: Tensor) -> Tensor:
         return made
     assert input._buffer is not None
     return make(input._buffer, input._spec, input._ptr)
-
-
-def replay(source: Tensor, path: Sequence[tuple[Op, dict[str, Any]]]) -> Tensor:
-    """The views of a trace, applied to an eager tensor."""
-    for op, attrs in path:
-        if op is move.slice_:
-            full = zip(attrs["starts"], attrs["sizes"], attrs["steps"], strict=True)
-            source = sliced(source, dict(enumerate(full)))
-        elif op is ops.permute:
-            source = permute(source, attrs["axes"])
-        elif op is ops.reshape:
-            source = view(source, attrs["shape"])
-        elif op is reduce.expand:
-            source = expand(source, attrs["shape"])
-        elif op is affine.affine:
-            source = walked(source, **attrs)
-        elif op.kind is Kind.COMPLEX:
-            source = parts_or_whole(source, op)
-        elif op is ops.bitcast:
-            source = view(source, attrs["dtype"])
-        else:
-            source = detach(source)
-    return source

@@ -18,9 +18,8 @@ from brasa.ir.dim import Size
 from brasa.ir.dtype import complex128, float64, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
 from brasa.ir.graph import Graph, Node, located, set_location
-from brasa.ir.ops import control, reduce
+from brasa.ir.ops import control
 from brasa.ir.ops.contract import matmul
-from brasa.ir.sizes import substitute_node, substitute_type
 from brasa.ir.types import TensorType
 from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
@@ -36,6 +35,7 @@ from brasa.tracing.arguments import (
 from brasa.tracing.entry import way_in
 from brasa.tracing.marks import marks_of, settled_marks
 from brasa.tracing.sizes import Guard
+from brasa.tracing.splicing import meets_inside, splice
 from brasa.tracing.trace import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -315,10 +315,12 @@ class Function:
                 trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
             nodes = tuple(map(trace.narrowed, nodes))
         with dim.solving(trace.scope):
-            if self.inline:
-                results = splice(trace, specialization.graph, nodes, trace.named_sizes(nodes))
+            graph, sizes = specialization.graph, trace.named_sizes(nodes)
+            needing = [node for node, each in zip(graph.inputs, operands, strict=True) if _needs_gradients(each)]
+            if self.inline and not (trace.of_user and not stops and meets_inside(graph, needing, sizes)):
+                results = splice(trace, graph, nodes, sizes)
             else:
-                results = trace.items(trace.record(control.call(*nodes, graph=specialization.graph)))
+                results = trace.items(trace.record(control.call(*nodes, graph=graph)))
         if stops:
             results = tuple(trace.record(control.stop_gradient(result)) for result in results)
         return specialization.form, tuple((node, node.tensor.dtype.kind in ("float", "complex")) for node in results)
@@ -359,22 +361,13 @@ def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) 
             note_weak(tensor)
 
 
-def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: dict[str, Size]) -> tuple[Node, ...]:
-    """Record the graph's own nodes over the arguments; its results."""
-    new, known = dict[Node, Node](zip(graph.inputs, arguments, strict=True)), trace.scope.known
-    for node in graph.nodes:
-        operands = tuple(new[operand] for operand in node.operands)
-        made = substitute_node(node, operands, sizes, trace.location())
-        if node.op is reduce.expand and substitute_type(operands[0].type, known) == substitute_type(made.type, known):
-            new[node] = operands[0]  # what expands nothing would stand between a value and its gradients
-            continue
-        new[node] = trace.record(made)
-    return tuple(new[output] for output in graph.outputs)
+def _needs_gradients(operand: Any) -> bool:
+    return isinstance(operand, Tensor) and operand._requires_grad
 
 
 def _recorded(operands: Sequence[Any]) -> bool:
     """Whether an eager call of these goes on the tape."""
-    return STATE.grad_enabled and any(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
+    return STATE.grad_enabled and any(map(_needs_gradients, operands))
 
 
 def _check_devices(name: str, devices: set[str]) -> None:

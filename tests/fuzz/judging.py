@@ -23,7 +23,6 @@ ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, Attri
 FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
 REFUSED = "changed in place"  # eager mode does not have what backward needs; a program still does (docs/errors.md)
 FREED = "has been freed"  # by a grad() in the program: as little an error there, where nothing is freed
-_SECOND_ORDER = "create_graph"  # a program adds up what comes to such a gradient from behind its end in another order
 _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
 
@@ -89,12 +88,12 @@ def _snapshot(value: Tensor | None) -> Any:
     return None if value is None else (value.detach().numpy().copy(), value.requires_grad)
 
 
-def _compare(wanted: list[Outcome], found: list[Outcome], source: str) -> str:
+def _compare(wanted: list[Outcome], found: list[Outcome]) -> str:
     """Where the outcomes of a program differ, empty if they do not."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
         fact = _compare_one(want, have)
         if not fact and want.later is not None and have.later is not None:
-            any_bits = _SECOND_ORDER in source or want.later.of_views or have.later.of_views
+            any_bits = want.later.of_views or have.later.of_views
             fact = _compare_one(want.later, have.later, any_bits)
             fact = fact and f"gradients of its results: {fact}"
         if fact:
@@ -180,10 +179,10 @@ class Judge:
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
             self.counts["whole"] += 1
-            yield "fullgraph", _compare(eager, found, program.source)
+            yield "fullgraph", _compare(eager, found)
         except CaptureError:
             self.compiler.start()
-        yield "compiled", _compare(eager, outcomes(program, brasa.compile), program.source)
+        yield "compiled", _compare(eager, outcomes(program, brasa.compile))
         for graph in self.compiler.loaded:
             self.counts["graphs"] += 1
             yield "oracle", graph.difference

@@ -167,3 +167,90 @@ def test_a_view_in_sizes_that_have_become_known_lies_as_it_did() -> None:
             seed=86342,
         )
     )
+
+
+def test_gradients_of_gradients_meet_behind_what_a_function_repeats() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32", True),),
+            setup=(),
+            body=(
+                "v3 = x0.sum(0)",
+                "v4 = brasa.atan2(v3, x0)",
+                "v5, = brasa.autograd.grad(total(x0, v4, x0), (x0,), create_graph=True)",
+                "total(v5, v3).backward()",
+            ),
+            outputs=("x0",),
+            sizes=({"n": 3, "m": 7},),
+            seed=80371,
+        )
+    )
+
+
+def test_gradients_of_gradients_meet_behind_what_a_special_function_repeats() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m",), "float32", True), Input("x2", ("n", "m"), "int64")),
+            setup=(),
+            body=(
+                "v2 = brasa.igammac(x2, x0)",
+                "v8, = brasa.autograd.grad(total(v2.squeeze(-1)), (x0,), create_graph=True)",
+                "total(v8, x0).backward()",
+            ),
+            outputs=("x0",),
+            sizes=({"n": 33, "m": 33},),
+            seed=81372,
+        )
+    )
+
+
+def test_gradients_of_views_meet_where_the_views_have_a_way_in_common() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (), "float32", True), Input("x1", ("n", 3, 6, 6), "float32", True, "strided")),
+            setup=(),
+            body=(
+                "v2 = x1[1:]",
+                "v3 = v2.swapaxes(-3, 0)",
+                "v8 = nn.functional.conv_transpose2d(v2, fit(v2, 3, 2, 2, 2), stride=2)",
+                "v9, v10, = brasa.autograd.grad(total(v8, x0, x0), (x0, v8,), create_graph=True)",
+                "total(v3, x1, v10).backward()",
+            ),
+            outputs=("x0",),
+            sizes=({"n": 3, "m": 4},),
+            seed=72170,
+        )
+    )
+
+
+def test_gradients_that_a_program_returns_are_differentiated_as_on_the_tape() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (2, "n", "m"), "float32", True), Input("x2", (), "float64", True)),
+            setup=(),
+            body=(
+                "v3, v4, = brasa.autograd.grad(total(x0, x2), (x0, x0), create_graph=True)",
+                "v8 = v4 - v4.mean() if bool((x0 > 0).any()) else v4 + 1",
+            ),
+            outputs=("v8",),
+            sizes=({"n": 3, "m": 17},),
+            seed=96052,
+        )
+    )
+
+
+def test_the_order_of_a_product_of_a_column_that_only_the_program_knows_to_be_one() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 1), "float32"),),
+            setup=(),
+            body=(
+                "x0[0] = 1",
+                "x0.scatter_add_(-2, brasa.zeros_like(x0, dtype=brasa.int64), x0)",
+                "v6 = brasa.dot(x0.flatten(), x0.flatten())",
+            ),
+            outputs=("v6",),
+            sizes=({"n": 33}, {"n": 8}),
+            seed=95587,
+        )
+    )

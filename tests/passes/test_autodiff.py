@@ -351,3 +351,22 @@ def test_call_and_eager_functions_add_up_alike() -> None:
     (compiled,) = evaluate(back, arrays)
     (inner,) = evaluate(vjp_graph(part, (True,)), [arrays[0], arrays[2]])
     assert same_bits(compiled, arrays[2] + inner)
+
+
+def test_gradients_of_a_program_are_calls_of_functions_of_their_own() -> None:
+    """So their own gradients add up as those of the functions that eager mode runs back."""
+    program = graph("""
+        graph compiled(x: f32[n]) {
+          %0: f32[n] = exp(x)
+          %1: f32[n] = mul(%0, x)
+          return %1
+        }
+        """)
+    whole, flat = vjp_graph(program, (True,), whole=True), vjp_graph(program, (True,))
+    assert whole is vjp_graph(program, (True,), whole=True)
+    assert (whole.name, flat.name) == ("compiled", "compiled_vjp")
+    assert [node.attrs["graph"].name for node in whole.nodes if node.op.name == "call"] == ["mul_vjp", "exp_vjp"]
+    arrays = random_arrays(flat, {"n": 9}, seed=4)
+    assert same_bits(evaluate(whole, arrays)[0], evaluate(flat, arrays)[0])
+    partial, reached = partial_vjp_graph(program, (True,), (True,), (True,), whole=True)
+    assert (partial.name, reached) == ("compiled", (True,))

@@ -178,3 +178,29 @@ def test_what_an_index_tensor_picks_is_a_view(write):
     brasa.compile(write, fullgraph=True)(have, i)
     write(want, i)
     assert have.tolist() == want.tolist() != plain.tolist()
+
+
+def test_gradients_of_a_view_and_of_a_view_of_it_meet_before_they_go_on():
+    """As on the tape: what comes to x is one sum for both, which has other last bits than one after the other."""
+
+    def function(x):
+        turned = x.T
+        return turned, turned[1:], x * 1.01
+
+    compiled = brasa.compile(function)
+    for seed in range(6):  # followed, then sealed
+        x, y = (numbers(40, 30, seed=seed, requires_grad=True) for _ in range(2))
+        grads = [numbers(*shape, seed=seed + i) for i, shape in enumerate([(30, 40), (29, 40), (40, 30)])]
+        brasa.autograd.backward(function(x)[:2], grads[:2])
+        brasa.autograd.backward(compiled(y)[:2], grads[:2])
+        brasa.autograd.backward(function(x), grads)
+        brasa.autograd.backward(compiled(y), grads)
+        assert y.grad.tolist() == x.grad.tolist()
+    assert compiled.sealed
+
+
+def test_a_view_that_is_returned_twice_is_one_view():
+    compiled = brasa.compile(lambda x: 2 * (x.T[0],))
+    for seed in range(6):
+        first, second = compiled(numbers(2, 3, seed=seed))
+        assert first is second
