@@ -73,20 +73,33 @@ def by_variables(size: Size) -> dict[Monomial, Size]:
     return {moving: dim.sum_of(fixed) for moving, fixed in found.items()}
 
 
-def are_joint(outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size]) -> bool:
-    """Whether every use sees two variables only through outer * extent + inner: then one variable can replace them."""
-    for use in uses:
-        far, near = coefficient(use, str(outer)), coefficient(use, str(inner))
-        if far is None or near is None or far != near * extent:
-            return False
-    return True
+def are_joint(
+    outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size], divisions: Sequence[tuple[Size, Size]] = ()
+) -> bool:
+    """Whether every use sees two variables only through outer * extent + inner: then one variable can replace them.
+
+    divisions: what was divided, and the rest that the extents of both told, where it was none of the uses'.
+    """
+
+    def is_joint(index: Size) -> bool:
+        far, near = coefficient(index, str(outer)), coefficient(index, str(inner))
+        return far is not None and near is not None and far == near * extent
+
+    both = {str(outer), str(inner)}
+    return all(map(is_joint, uses)) and all(
+        both.isdisjoint(dim.symbols(rest)) or is_joint(dividend) for dividend, rest in divisions
+    )
 
 
 class Ranges:
-    """What is known of loop variables: the extent of each, which its values are below."""
+    """What is known of loop variables: the extent of each, which its values are below.
+
+    divisions: what was divided, and the rest, where bounds told that it is one.
+    """
 
     def __init__(self) -> None:
         self.extents: dict[str, Size] = {}
+        self.divisions: list[tuple[Size, Size]] = []
 
     def is_below(self, lhs: Size, rhs: Size) -> bool:
         """Whether 0 <= lhs < rhs is certain."""
@@ -153,14 +166,21 @@ class Ranges:
         if rhs == 0:
             return 0
         whole, rest = self._split(lhs, rhs)
-        return whole if self.is_below(rest, rhs) else dim.floor_divide(lhs, rhs)
+        return whole if self._is_rest(lhs, rest, rhs) else dim.floor_divide(lhs, rhs)
 
     def remainder(self, lhs: Size, rhs: Size) -> Size:
         """lhs % rhs, neither negative."""
         if rhs == 0:
             return 0
         _, rest = self._split(lhs, rhs)
-        return rest if self.is_below(rest, rhs) else dim.remainder(lhs, rhs)
+        return rest if self._is_rest(lhs, rest, rhs) else dim.remainder(lhs, rhs)
+
+    def _is_rest(self, lhs: Size, rest: Size, rhs: Size) -> bool:
+        """Whether the terms of lhs that rhs does not divide are certainly what a division leaves."""
+        known = self.is_below(rest, rhs)
+        if known and varies(rest):
+            self.divisions.append((lhs, rest))
+        return known
 
     def _split(self, lhs: Size, rhs: Size) -> tuple[Size, Size]:
         """The quotient by rhs of the terms that it divides, and the other terms."""

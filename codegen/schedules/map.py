@@ -161,7 +161,8 @@ class Trial:
             if inner is None:
                 continue
             outer = self.axes[groups[-1][-1]] if groups else None
-            if outer is not None and are_joint(outer, inner, self.domain[axis], self.writer.uses):
+            facts = self.writer.uses, self.writer.ranges.divisions
+            if outer is not None and are_joint(outer, inner, self.domain[axis], *facts):
                 groups[-1].append(axis)
             else:
                 groups.append([axis])

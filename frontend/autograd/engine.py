@@ -74,17 +74,17 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     sums, leaves = _walk(roots, weights, create_graph, keep, {edge for edge in edges if edge is not None})
     sums.update({Edge(leaf, 0): total for leaf, total in leaves})
-    found = _apart([sums.get(edge) for edge in edges])  # type: ignore[arg-type]
-    return _complete(found, wanted, allow_unused, materialize_grads)
+    apart = _apart({edge: sums[edge] for edge in edges if edge in sums})
+    return _complete([apart.get(edge) for edge in edges], wanted, allow_unused, materialize_grads)
 
 
-def _apart(grads: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The gradients, each in memory of its own: what came through a view is a copy, so that writing one is no more."""
-    first: dict[int, Tensor] = {}
-    return [
-        clone(grad) if grad is not None and first.setdefault(id(grad._buffer), grad) is not grad else grad
-        for grad in grads
-    ]
+def _apart(sums: Sums) -> Sums:
+    """The gradients, each in memory of its own: of one that two values have, one copies it; writing it changes one."""
+    taken, apart = set[int](), Sums()
+    for edge, grad in sums.items():
+        apart[edge] = clone(grad) if id(grad._buffer) in taken else grad
+        taken.add(id(grad._buffer))
+    return apart
 
 
 def _complete(

@@ -60,6 +60,16 @@ def test_what_must_be_added_so_that_only_natural_numbers_are_divided(ranges: Ran
     assert ranges.shortage(Compound("//", K, 5)) == 0
 
 
+def test_divisions_that_bounds_have_decided_are_noted(ranges: Ranges) -> None:
+    ranges.divisions.clear()
+    assert (ranges.quotient(I * 8, 8), ranges.quotient(5, 8)) == (I, 0)
+    assert ranges.divisions == []
+    bounded = Ranges()
+    bounded.extents["%i"] = 3
+    assert (bounded.remainder(J * 3 + I, 3), bounded.quotient(J * 2 + I, 2)) == (I, (I + J * 2) // 2)
+    assert bounded.divisions == [(J * 3 + I, I)]
+
+
 def test_a_quotient_and_its_remainder_join_again(ranges: Ranges) -> None:
     parts = ranges.quotient(K, 8), ranges.remainder(K, 8)
     assert rejoined(parts[0] * 8 + parts[1]) == K
@@ -79,6 +89,8 @@ def test_joint_axes() -> None:
     assert are_joint(I, J, W, [I * W + J, I * W * 2 + J * 2, N])
     assert not are_joint(I, J, W, [I * W + J, J])
     assert not are_joint(I, J, W, [(I * W + J) // 2])
+    assert are_joint(I, J, W, [I * W + J], [(I * W + J, J), (I + K, K)])
+    assert not are_joint(I, J, W, [I * W + J], [(I + J * 3, I)])  # what told its rest tells it no more
 
 
 def test_folding_reads_back_what_view_bodies_write(ranges: Ranges) -> None:

@@ -271,3 +271,22 @@ def test_small_outputs_of_known_sizes_are_written_plainly() -> None:
     assert "aligned(out)" in str(machine(text.replace("n,", "2097152,")).program.kernels[0])
     heavy = text.replace("add(x, x)", "tanh(x)")
     assert "stream" not in str(machine(heavy).program.kernels[0])
+
+
+TURNED_TWICE = region(
+    """ %0: f32[1,2,3] = permute(x, axes=[0,2,1])
+    %1: f32[1,6] = reshape(%0, shape=[1,6])
+    %2: f32[2,6] = expand(%1, shape=[2,6])
+    %3: f32[12] = reshape(%2, shape=[12])
+    %4: f32[6] = slice(%3, starts=[0], sizes=[6], steps=[1])
+    %5: f32[2,3] = reshape(%4, shape=[2,3])
+    %6: f32[3,2] = permute(%5, axes=[1,0])
+    %7: f32[3,2] = add(%6, %6)
+    return %7""",
+    inputs="x: f32[1,3,2]", results=["f32[3,2]"],
+)  # fmt: skip
+
+
+def test_axes_are_not_walked_as_one_where_their_bounds_have_told_a_rest() -> None:
+    """Elements lie as the result does, but a view between has them in another order."""
+    exact(TURNED_TWICE, floats(1, 3, 2))

@@ -65,3 +65,17 @@ def test_nothing_is_copied_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
     model(brasa.rand(3, 4)).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_of_a_value_and_what_it_was_made_of() -> None:
+    def function(x: Tensor) -> tuple[Tensor, Tensor]:
+        y = x + 1.0
+        by_y, by_x, again = brasa.autograd.grad(y.exp().sum(), (y, x, x))
+        assert by_x is again
+        return by_y, by_x.mul_(2.0)
+
+    x = leaf()
+    for run in (function, brasa.compile(function, fullgraph=True)):
+        by_y, by_x = run(x)
+        assert by_y.tolist() == (x.detach() + 1).exp().tolist()
+        assert by_x.tolist() == (by_y * 2).tolist()
