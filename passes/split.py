@@ -48,14 +48,15 @@ JOINT: tuple[tuple[str, Pass], ...] = (
 )
 
 
-def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pass]] = JOINT) -> Split:
+def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pass]] = JOINT, views: int = 0) -> Split:
     """Cut the graph and its gradients so that little is kept and little is computed twice.
 
     Inputs and outputs are kept first; another value only when computing it again takes more than cheap elementwise
     work, and then the smallest that spares it. Random bits are always drawn again.
+    views: so many of the last outputs are not computed; only gradients come to them.
     """
-    graph = autodiff(graph, whole=True)
-    joint, count = run(_joint(graph, vjp_graph(graph, wanted)), passes), len(graph.outputs)
+    graph, count = autodiff(graph, whole=True), len(graph.outputs) - views
+    joint = run(_joint(graph, vjp_graph(graph, wanted), count), passes)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
     outputs, gradients = joint.outputs[:count], joint.outputs[count:]
     later = _dependents(joint, seeds)
@@ -82,18 +83,18 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
 
 def split_for_some(
     graph: Graph, wanted: tuple[bool, ...], coming: tuple[bool, ...], begun: tuple[bool, ...], cut: Split,
-    passes: Sequence[tuple[str, Pass]] = JOINT,
+    passes: Sequence[tuple[str, Pass]] = JOINT, views: int = 0,
 ) -> tuple[Graph, tuple[Kept, ...], tuple[bool, ...]]:  # fmt: skip
     """A backward for gradients that come for some outputs only, after the forward of a cut that was made for all.
 
     The backward graph, what it reads before these gradients (of what the cut keeps, and any inputs), and which inputs
     it has a gradient of; that is added to the sums of gradients that are begun: see `partial_vjp_graph`.
     """
-    graph = autodiff(graph, whole=True)
+    graph, count = autodiff(graph, whole=True), len(graph.outputs) - views
     back, reached = partial_vjp_graph(graph, wanted, coming, begun)
-    joint = run(_joint(graph, back), passes)
+    joint = run(_joint(graph, back, count), passes)
     inputs, seeds = joint.inputs[: len(graph.inputs)], joint.inputs[len(graph.inputs) :]
-    gradients, count = joint.outputs[len(graph.outputs) :], len(graph.outputs)
+    gradients = joint.outputs[count:]
     made = {node: i for i, node in enumerate(cut.forward.outputs)}
     places = {kept.index + count * (kept.role == "extra"): kept for kept in cut.kept if kept.role != "input"}
     at_hand = {
@@ -107,11 +108,11 @@ def split_for_some(
     return _backward(joint, ordered, seeds, gradients), tuple(at_hand[node] for node in ordered), reached
 
 
-def _joint(graph: Graph, back: Graph) -> Graph:
-    """One graph of inputs and gradients -> outputs and gradients, in primitives, nothing twice."""
+def _joint(graph: Graph, back: Graph, count: int) -> Graph:
+    """One graph of inputs and gradients -> so many outputs and gradients, in primitives, nothing twice."""
     known = set(graph.nodes)
     nodes = (*graph.nodes, *(node for node in back.nodes if node not in known))
-    return Graph(graph.name, back.inputs, nodes, (*graph.outputs, *back.outputs))
+    return Graph(graph.name, back.inputs, nodes, (*graph.outputs[:count], *back.outputs))
 
 
 def _dependents(graph: Graph, values: Sequence[Node]) -> set[Node]:

@@ -19,7 +19,7 @@ from brasa.ir.ops.writing import beside
 from brasa.ir.sizes import substitute_graph, used_symbols
 from brasa.tensors.spec import Spec
 from brasa.tensors.tensor import Tensor
-from brasa.tensors.view_paths import ViewPaths
+from brasa.tensors.view_paths import Path, ViewPaths
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
 from brasa.tracing.trace import tracing
@@ -39,6 +39,33 @@ class Shown(NamedTuple):
     def shows(self, tensor: Tensor) -> bool:
         """Whether this is about the tensor, and still so."""
         return self.view() is tensor and self.cell.version == self.version
+
+
+class Settled(NamedTuple):
+    """A tensor that has got memory: that of an output, by its number, or of a tensor from outside, seen through a path.
+
+    view: the number of the output that stands for what it shows, where gradients come to it there.
+    """
+
+    tensor: Tensor
+    place: Any
+    path: Path
+    view: int | None
+
+
+def views_shown(capture: Capture, alive: Iterable[Tensor]) -> tuple[Node, ...]:
+    """What those views show that gradients will come to from outside of the program."""
+    shown: dict[Node, None] = {}
+    for tensor in alive:
+        if tensor._path and tensor._requires_grad and tensor._cell.node not in capture.freed:
+            shown[capture.node_of(tensor)] = None
+    return tuple(node for node in shown if node not in capture.leaves and node not in capture.bindings)
+
+
+def edges_of_views(results: Sequence[Tensor], views: Sequence[Node]) -> dict[Node, Edge]:
+    """Where their gradients go, when the program has run with these results; nowhere if it is not on the tape."""
+    node = next((result._edge.node for result in results if result._edge is not None), None) if views else None
+    return {} if node is None else {view: Edge(node, number) for number, view in enumerate(views, len(results))}
 
 
 def formal(node: Node, index: int, bound: Any = None) -> Node:
@@ -71,7 +98,10 @@ def settle(capture: Capture, alive: Iterable[Tensor], wanted: Iterable[Node]) ->
         cell = tensor._cell
         if cell is not None:
             place = order.get(cell.node, capture.bindings[cell.node])
-            capture.settled.append((tensor, capture.written.get(cell, place), tensor._path))
+            edge = capture.view_edges.get(_value_of(tensor, cell))
+            capture.settled.append(
+                Settled(tensor, capture.written.get(cell, place), tensor._path, None if edge is None else edge.index)
+            )
             if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
                 capture.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
             _settle(capture, tensor, cell, views)
@@ -80,7 +110,7 @@ def settle(capture: Capture, alive: Iterable[Tensor], wanted: Iterable[Node]) ->
 def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> None:
     """Turn a traced tensor into an eager one over the memory that its cell has got."""
     real = capture.bindings[cell.node]
-    value = tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
+    value = _value_of(tensor, cell)
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
     final = shown_by(capture, tensor, real, views)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
@@ -90,8 +120,16 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
         capture.cells[place_of(tensor)] = cell
     if needs and leaf:  # what comes from it later comes from this tensor
         capture.bindings[value] = tensor
+    elif needs and value in capture.view_edges:  # what is made of it later is made of this output
+        tensor._edge = final._edge = capture.view_edges[value]
+        capture.bindings[value] = final
     elif needs:
         tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
+
+
+def _value_of(tensor: Tensor, cell: Cell) -> Node:
+    """The node of what a tensor over the cell shows."""
+    return tensor._seen[1] if tensor._path and tensor._seen is not None else cell.node
 
 
 def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
@@ -120,7 +158,7 @@ def forget(capture: Capture) -> None:
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
-        capture.renewed, capture.homes, capture.former, capture.picked,
+        capture.renewed, capture.homes, capture.former, capture.picked, capture.view_edges,
     ):  # fmt: skip
         seen.clear()
 
@@ -140,13 +178,15 @@ def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:
 
 
 def segment_of(
-    capture: Capture, wanted: tuple[Node, ...], ends: Sequence[Node], homes: Sequence[Node], tracked: bool = False
-) -> Segment:
+    capture: Capture, wanted: tuple[Node, ...], ends: Sequence[Node], homes: Sequence[Node], tracked: bool = False,
+    views: tuple[Node, ...] = (),
+) -> Segment:  # fmt: skip
     """The program that computes the wanted values, and the ends, which land where the homes lie.
 
-    tracked: whether gradients of wanted values will be asked for later, then of leaves as they were before.
+    tracked: whether gradients of wanted values will be asked for later, then of leaves as they were before. views: what
+    will be shown of values from outside and of those that are computed; gradients come to it in the program.
     """
-    outputs = (*wanted, *ends)
+    outputs = (*wanted, *ends, *views)
     at_hand, needed = known_without_gradients(outputs, capture.bindings)
     nodes = tuple(node for step in capture.here.path() for node in step.nodes if node in needed)
     read = {operand for node in nodes for operand in node.operands} | set(outputs)
@@ -164,7 +204,7 @@ def segment_of(
     number = {node: i for i, node in enumerate(inputs)}
     updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
     graph = Graph("compiled", formals, made, tuple(new[node] for node in outputs), updates)
-    return Segment(substitute_graph(graph, capture.scope.known), inputs)
+    return Segment(substitute_graph(graph, capture.scope.known), inputs, views)
 
 
 def _beside_leaves(capture: Capture, nodes: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
-from brasa.capture.ends import Shown, segment_of, settle, settle_leaves, shown_by, spec_now
+from brasa.capture.ends import (
+    Settled,
+    Shown,
+    edges_of_views,
+    segment_of,
+    settle,
+    settle_leaves,
+    shown_by,
+    spec_now,
+    views_shown,
+)  # fmt: skip
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import needing_gradients, run_from
@@ -79,7 +89,8 @@ class Capture(Stepping):
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
-        self.settled: list[tuple[Tensor, Any, tuple[Any, ...]]] = []  # (tensor, output or outer tensor, views of it)
+        self.settled: list[Settled] = []
+        self.view_edges = dict[Node, Edge]()  # where gradients of views go that the last program knows
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -358,7 +369,7 @@ class Capture(Stepping):
             tensor._requires_grad, tensor._edge = needs, edge
         needing = needing_gradients(alive)
         tracked = needing - self.freed  # the eager tape goes on from them
-        segment = self.segment(wanted, landing, bool(tracked))
+        segment = self.segment(wanted, landing, alive, tracked)
         self.last, self.bound_before = segment, dict(self.bindings)
         homes = {self.homes[cell]: tensor for cell, tensor in zip(landing, targets, strict=True)}
         operands = apart([homes.get(node, self.bindings[node]) for node in segment.inputs], targets)
@@ -368,8 +379,9 @@ class Capture(Stepping):
         self.outcome = [(node in tracked, node in needing & self.freed) for node in wanted]
         self.ends = [cell in self.followed for cell in landing]
         with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
-            run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes)
+            run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes, views=len(segment.views))
             results = run_from(targets, self.ends, run)
+        self.view_edges = edges_of_views(results, segment.views)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:
@@ -378,13 +390,16 @@ class Capture(Stepping):
         for cell, tensor in zip(landing, targets, strict=True):
             self.bindings[cell.node] = tensor
 
-    def segment(self, wanted: Iterable[Node], landing: Sequence[Cell], tracked: bool) -> Segment:
-        """The program that has been recorded since the last one. tracked: whether it goes on the tape."""
-        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings), tracked)
+    def segment(
+        self, wanted: Iterable[Node], landing: Sequence[Cell], alive: Sequence[Tensor], tracked: set[Node]
+    ) -> Segment:
+        """The program that has been recorded since the last one. tracked: the values that go on the tape."""
+        views = () if tracked.isdisjoint(wanted) else views_shown(self, alive)
+        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings), bool(tracked), views)
         segment = self.here.segments.get(key)
         if segment is None:
             homes = [self.homes[cell] for cell in landing]
-            segment = self.here.segments[key] = segment_of(self, key[0], key[1], homes, tracked)
+            segment = self.here.segments[key] = segment_of(self, key[0], key[1], homes, bool(tracked), views)
         return segment
 
     def giver(self, name: str) -> Node | None:

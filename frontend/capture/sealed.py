@@ -15,12 +15,12 @@ from brasa.capture.guards import change_of
 from brasa.capture.moving import Moving
 from brasa.capture.purity import Impure, Observation, Walk, roots_of
 from brasa.capture.template import Output, OutputNote, Template, outcome
+from brasa.capture.tree import Segment
 from brasa.execution.hooks import is_hooked
-from brasa.execution.nodes import Edge, FreedNode, edge_of
+from brasa.execution.nodes import Edge, FreedNode, TapeNode, edge_of
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import run_graph
 from brasa.execution.user_passes import Passes
-from brasa.ir.graph import Graph
 from brasa.random import Generator
 from brasa.runtime import Buffer, allocate, is_own
 from brasa.tensors.tensor import Tensor, make
@@ -86,16 +86,22 @@ class Sealed:
     """
 
     def __init__(
-        self, graph: Graph, sources: Sequence[Source], template: Template, outputs: Sequence[OutputNote],
+        self, segment: Segment, sources: Sequence[Source], template: Template, outputs: Sequence[OutputNote],
         facts: Facts, grads: Sequence[tuple[Tensor, Any]], argument_grads: Sequence[tuple[int, Any]],
         draws: Sequence[tuple[Generator, int]], held: Sequence[Held], schedules: tuple[Any, ...],
         sizes: AnySize | None, passes: Passes,
     ) -> None:  # fmt: skip
-        self.graph, self.sources, self.template, self.outputs = graph, tuple(sources), template, tuple(outputs)
+        self.graph, self.views, self.template, self.outputs = (
+            segment.graph,
+            len(segment.views),
+            template,
+            tuple(outputs),
+        )
+        self.sources = tuple(sources)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
         self.argument_grads = tuple(argument_grads)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
-        self.runner, self.passes = Runner(graph, passes=passes), passes
+        self.runner, self.passes = Runner(self.graph, passes=passes), passes
         self.bounds: dict[tuple[Any, ...], Bound | None] = {}
         self.sizes = sizes
         self.grad_enabled, self.autocast, self.dtype = STATE.grad_enabled, STATE.autocast, DEFAULTS.dtype
@@ -107,7 +113,7 @@ class Sealed:
         }  # fmt: skip
         self.has_notes = any(note is not None for note in self.notable)
         self.tracked = any(note.tracked for note in self.outputs)
-        self.landings = dict(graph.updates)
+        self.landings = dict(self.graph.updates)
         self.places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "argument"]
         self.grad_places = [(i, value) for i, (kind, value) in enumerate(sources) if kind == "grad"]
         self.drawn = [(i, *source) for i, source in enumerate(sources) if source[0] in ("seed", "call")]
@@ -214,7 +220,7 @@ class Sealed:
             generator.offset += count
         if self.has_notes:
             self._apply_notes(results, tensors)
-        return self.template.fill(results, tensors)
+        return self.template.fill(results, tensors, self._node(results) if self.views else None)
 
     def _enter(self, bound: Bound, pointers: list[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run the machine code; outputs that update an operand are not among the results."""
@@ -257,13 +263,17 @@ class Sealed:
         """A call that the tape records."""
         operands = self.operands(tensors)
         written = [(operands[i], operands[i]._requires_grad, edge_of(operands[i])) for i in self.landings.values()]
-        results = run_graph(self.graph, "compiled", operands, passes=self.passes)
+        results = run_graph(self.graph, "compiled", operands, passes=self.passes, views=self.views)
         for target, needs, edge in written:
             target._requires_grad, target._edge = needs, edge
         for note, result in zip(self.outputs, results, strict=False):
             if not note.tracked:
                 result._requires_grad, result._edge = False, None
         return results
+
+    def _node(self, results: Sequence[Tensor]) -> TapeNode:
+        """What stands on the tape for the call."""
+        return next(r._edge.node for note, r in zip(self.outputs, results, strict=False) if note.tracked)
 
     def _apply_notes(self, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> None:
         for note, result in zip(self.notable, results, strict=False):
@@ -330,7 +340,7 @@ def seal(
     given = [note.grad_of for note in notes if isinstance(note.grad_of, int)]
     specs = [(place, entry.specs[id(arguments[place])]) for place in given]
     sizes = None if candidate.transforms else any_size(capture, key, arguments, run.graph)
-    return Sealed(run.graph, sources, template, notes, candidate.facts, grads, specs, draws,
+    return Sealed(run, sources, template, notes, candidate.facts, grads, specs, draws,
                   moving.distinct(candidate.free), tuple(moving.schedules), sizes, capture.passes)  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from brasa.capture.facts import same
 from brasa.capture.follow import Capture
 from brasa.capture.purity import Impure
+from brasa.execution.nodes import Edge, TapeNode
 from brasa.ir import dim
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.view_paths import Path, ViewPaths
@@ -41,12 +42,12 @@ class _Argument:
 
 
 class _View:
-    """A view of what the pattern `source` gives."""
+    """A view of what the pattern `source` gives. output: the number of the output to which its gradients come."""
 
-    __slots__ = ("path", "source")
+    __slots__ = ("output", "path", "source")
 
-    def __init__(self, source: Any, path: Path) -> None:
-        self.source, self.path = source, path
+    def __init__(self, source: Any, path: Path, output: int | None) -> None:
+        self.source, self.path, self.output = source, path, output
 
 
 class _Size:
@@ -68,12 +69,12 @@ class Template:
     def __init__(self, pattern: Any, sizes: Sequence[tuple[str, int, int]]) -> None:
         self.pattern, self.sizes = pattern, tuple(sizes)
 
-    def fill(self, results: Sequence[Tensor], arguments: Sequence[Tensor]) -> Any:
-        """The result of a call whose outputs and arguments are these."""
+    def fill(self, results: Sequence[Tensor], arguments: Sequence[Tensor], node: TapeNode | None = None) -> Any:
+        """The result of a call whose outputs and arguments are these. node: of the tape, if gradients come to views."""
         if self.pattern.__class__ is Output:
             return results[self.pattern.index]
         sizes = {name: arguments[place]._spec.shape[axis] for name, place, axis in self.sizes}
-        return _fill(self.pattern, results, arguments, sizes, ViewPaths(sizes))
+        return _Filling(results, arguments, sizes, node).fill(self.pattern)
 
     def has_numbers(self) -> bool:
         """Whether there is more in the result than tensors, None, and what holds them."""
@@ -111,7 +112,7 @@ class _Outcome:
     def __init__(self, capture: Capture, places: Mapping[int, int], tensors: Sequence[Tensor]) -> None:
         self.capture, self.places, self.tensors = capture, places, tensors
         self.notes = [OutputNote(tracked, freed, None) for tracked, freed in capture.outcome]
-        self.settled = {id(tensor): (tensor, index, path) for tensor, index, path in capture.settled}
+        self.settled = {id(each.tensor): each for each in capture.settled}
         self.used: dict[int, Tensor] = {}
         self.names: set[str] = set()  # sizes that places of views depend on
 
@@ -120,7 +121,7 @@ class _Outcome:
         for tensor in dict.fromkeys((*self.tensors, *self.capture.leaves.values())):
             grad = tensor._grad
             if grad is not None and id(grad) in self.settled:
-                _, index, path = self.settled[id(grad)]
+                _, index, path, _ = self.settled[id(grad)]
                 if path or isinstance(index, Tensor) or self.notes[index].grad_of is not None:
                     raise Impure("a gradient is a view")
                 self.notes[index].grad_of = self.places.get(id(tensor), tensor)
@@ -149,25 +150,25 @@ class _Outcome:
     def _tensor(self, value: Tensor) -> Any:
         if id(value) in self.settled:
             self.used[id(value)] = value
-            _, index, path = self.settled[id(value)]
+            _, index, path, output = self.settled[id(value)]
             if value._requires_grad and value.is_leaf:
                 raise Impure("it returns a value that it made a leaf")
             source = self._tensor(index) if isinstance(index, Tensor) else Output(index)
-            return self._view(source, path) if path else source
+            return self._view(source, path, output) if path else source
         if id(value) in self.places:
             return _Argument(self.places[id(value)])
         if any(value is tensor for tensor in self.tensors):
             return value
         raise Impure("it returns a tensor of unknown origin")
 
-    def _view(self, source: Any, path: Path) -> _View:
+    def _view(self, source: Any, path: Path, output: int | None) -> _View:
         self.names.update(*(_names_in(attrs) for _, attrs in path))
-        return _View(source, path)
+        return _View(source, path, output)
 
     def check_all_used(self) -> None:
         """Raise Impure unless all tensors that are alive are gradients, or in the result, or what views there show."""
         views = list(self.used.values())
-        for tensor, _, _ in self.capture.settled:
+        for tensor, *_ in self.capture.settled:
             if id(tensor) in self.used:
                 continue
             shown_by = sum(view._base is tensor for view in views)
@@ -175,7 +176,7 @@ class _Outcome:
                 raise Impure("it keeps a tensor that it computed")
 
 
-_KNOWN_REFERENCES = 4  # in check_all_used: those of the loop and of getrefcount, and two tuples: ours, the capture's
+_KNOWN_REFERENCES = 3  # in check_all_used: those of the loop, of getrefcount, and of what the capture has noted
 
 
 def _names_in(attrs: Mapping[str, Any]) -> set[str]:
@@ -191,26 +192,35 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _fill(
-    pattern: Any, results: Sequence[Tensor], arguments: Sequence[Tensor], sizes: Mapping[str, int], views: ViewPaths
-) -> Any:
-    if isinstance(pattern, Output):
-        return results[pattern.index]
-    if isinstance(pattern, _Argument):
-        return arguments[pattern.index]
-    if isinstance(pattern, _View):
-        return views.follow(_fill(pattern.source, results, arguments, sizes, views), pattern.path)
-    if isinstance(pattern, _Size):
-        return dim.evaluate(pattern.size, sizes)
-    if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
-        return type(pattern)._make(  # type: ignore[attr-defined]
-            _fill(item, results, arguments, sizes, views) for item in pattern
-        )
-    if isinstance(pattern, tuple | list):
-        return type(pattern)(_fill(item, results, arguments, sizes, views) for item in pattern)
-    if isinstance(pattern, dict):
-        return {key: _fill(item, results, arguments, sizes, views) for key, item in pattern.items()}
-    return pattern
+class _Filling:
+    """Puts what a call has given in the place of what stands for it."""
+
+    def __init__(
+        self, results: Sequence[Tensor], arguments: Sequence[Tensor], sizes: Mapping[str, int], node: TapeNode | None
+    ) -> None:
+        self.results, self.arguments, self.sizes, self.node = results, arguments, sizes, node
+        self.views = ViewPaths(sizes)
+
+    def fill(self, pattern: Any) -> Any:
+        """What the pattern gives."""
+        if isinstance(pattern, Output):
+            return self.results[pattern.index]
+        if isinstance(pattern, _Argument):
+            return self.arguments[pattern.index]
+        if isinstance(pattern, _View):
+            view = self.views.follow(self.fill(pattern.source), pattern.path)
+            if pattern.output is not None and self.node is not None:
+                view._edge = Edge(self.node, pattern.output)
+            return view
+        if isinstance(pattern, _Size):
+            return dim.evaluate(pattern.size, self.sizes)
+        if isinstance(pattern, tuple) and hasattr(pattern, "_make"):
+            return type(pattern)._make(map(self.fill, pattern))  # type: ignore[attr-defined]
+        if isinstance(pattern, tuple | list):
+            return type(pattern)(map(self.fill, pattern))
+        if isinstance(pattern, dict):
+            return {key: self.fill(item) for key, item in pattern.items()}
+        return pattern
 
 
 def _has_numbers(pattern: Any) -> bool:

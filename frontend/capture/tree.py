@@ -54,12 +54,15 @@ class Step:
 
 
 class Segment:
-    """A stretch of steps as one program. inputs: the nodes whose values it reads."""
+    """A stretch of steps as one program.
 
-    __slots__ = ("graph", "inputs")
+    inputs: the nodes whose values it reads; views: those that its last outputs stand for, which only gradients come to.
+    """
 
-    def __init__(self, graph: Graph, inputs: tuple[Node, ...]) -> None:
-        self.graph, self.inputs = graph, inputs
+    __slots__ = ("graph", "inputs", "views")
+
+    def __init__(self, graph: Graph, inputs: tuple[Node, ...], views: tuple[Node, ...] = ()) -> None:
+        self.graph, self.inputs, self.views = graph, inputs, views
 
 
 def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> tuple[dict[Node, None], set[Node]]:

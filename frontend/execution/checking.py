@@ -119,25 +119,28 @@ def _reproducer(part: str, fact: str, graph: Graph, call: str, first: str = "", 
     return path
 
 
-def checked_split(graph: Graph, wanted: tuple[bool, ...]) -> Split:
+def checked_split(graph: Graph, wanted: tuple[bool, ...], views: int = 0) -> Split:
     """The graph and its gradients cut in two; if the parts do not mean the whole, backward starts from the inputs."""
-    cut = split(graph, wanted, checked_passes(lambda doubt: _warn_of_pass(graph.name, doubt), JOINT))
-    fact = split_difference(graph, wanted, cut)
+    cut = split(graph, wanted, checked_passes(lambda doubt: _warn_of_pass(graph.name, doubt), JOINT), views)
+    fact = split_difference(graph, wanted, cut, views)
     if not fact:
         return cut
     small = smallest(graph, lambda each: bool(split_difference(each, wanted, split(each, wanted))), keep_inputs=True)
     path = _reproducer("split", fact, small, f"cut_difference({wanted}, ")
     _warn(f"split changes what {graph.name} means, {fact}; it is left out", path)
     kept = tuple(Kept("input", i) for i in range(len(graph.inputs)))
-    return Split(passes.autodiff(graph), passes.autodiff(passes.vjp_graph(graph, wanted)), kept)
+    results = graph.outputs[: len(graph.outputs) - views]
+    forward = Graph(graph.name, graph.inputs, graph.nodes, results, graph.updates)
+    return Split(passes.autodiff(forward), passes.autodiff(passes.vjp_graph(graph, wanted)), kept)
 
 
-def split_difference(graph: Graph, wanted: tuple[bool, ...], cut: Split) -> str:
-    """Where forward and backward do not give what the graph and its gradients do; empty if nowhere."""
+def split_difference(graph: Graph, wanted: tuple[bool, ...], cut: Split, views: int = 0) -> str:
+    """Where forward and backward do not give what the graph and its gradients do; empty if nowhere. views: as of split."""
     whole, count = passes.autodiff(passes.vjp_graph(graph, wanted)), len(graph.inputs)
     for sizes, arrays, gradients in samples(whole):
         given, seeds = arrays[:count], arrays[count:]
         results, values = evaluate(cut.forward, given), evaluate(passes.autodiff(graph), given)
+        values = values[: len(values) - views]
         pools = {"input": given, "output": results[: len(values)], "extra": results[len(values) :]}
         kept = [pools[each.role][each.index] for each in cut.kept]
         found = (*results[: len(values)], *evaluate(cut.backward, [*kept, *seeds]))

@@ -16,7 +16,7 @@ def used_up_together(graph: Graph, wanted: Sequence[bool]) -> tuple[frozenset[in
     """Of each output those, itself among them, whose gradients go through functions that its own go through.
 
     wanted: which inputs have gradients. On a tape of these functions a backward frees each that it goes through, and
-    none of the views.
+    none of the views: what is but a view of inputs is never used up.
     """
     inputs = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
     through = carrying(graph.nodes, inputs)
@@ -26,8 +26,7 @@ def used_up_together(graph: Graph, wanted: Sequence[bool]) -> tuple[frozenset[in
         for output in graph.outputs
     ]
     return tuple(
-        frozenset(i for i, other in enumerate(behind) if i == number or not own.isdisjoint(other))
-        for number, own in enumerate(behind)
+        frozenset(i for i, other in enumerate(behind) if not own.isdisjoint(other)) for number, own in enumerate(behind)
     )
 
 

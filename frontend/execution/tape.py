@@ -38,7 +38,7 @@ class FunctionNode(TapeNode):
         self._name, self.outputs, self.sequence = name, plan.outputs, next(SEQUENCE)
         self.plan, self.edges, self.specs = plan, edges, specs
 
-    def keep(self, operands: Sequence[Any], outputs: Sequence[Tensor]) -> None:
+    def keep(self, operands: Sequence[Any], results: Sequence[Tensor]) -> None:
         """Keep what backward will read of the operands, and of all that the forward gave."""
         plan = self.plan
         assert plan is not None
@@ -48,7 +48,7 @@ class FunctionNode(TapeNode):
             again.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
         kept: list[Any] = again if plan.reads_alike else []
         for role, index in () if plan.reads_alike else plan.places:
-            value = operands[index] if role == "input" else _alias(outputs[index + plan.outputs * (role == "extra")])
+            value = operands[index] if role == "input" else _alias(results[index + plan.results * (role == "extra")])
             kept.append((value, value._buffer.version if isinstance(value, Tensor) else -1))
         if STATE.saving is not None:
             kept, again = keep([value for value, _ in kept], [value for value, _ in again])
@@ -101,8 +101,8 @@ class FunctionNode(TapeNode):
         seeds = [grad.contiguous() for grad in (*grads, *begun) if grad is not None]  # type: ignore[attr-defined]
         if create_graph:
             return partial.run_again([*self._operands(), *seeds], self._name_of_gradient())
-        kept: dict[Any, Any] = dict(zip(self.plan.places, self.kept, strict=True))
-        for place, value in zip(self.plan.again_places, self.again, strict=True):
+        kept: dict[Any, Any] = dict(zip(self.plan.places, self.kept, strict=False))  # nothing, for views of operands
+        for place, value in zip(self.plan.again_places, self.again, strict=False):
             kept.setdefault(("input", place), value)
         values = [
             take(kept[place], self.name()) if place in kept else unread(self.specs[place[1]])
@@ -117,14 +117,18 @@ class FunctionNode(TapeNode):
     def _operands(self) -> list[Any]:
         """What a backward that is itself recorded starts from."""
         assert self.plan is not None
-        read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=True))
+        read = dict(zip(self.plan.again_places, (take(kept, self.name()) for kept in self.again), strict=False))
         return [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
 
     def release(self, used: Sequence[int]) -> None:
-        if self.plan is not None and len(used) < sum(self.plan.differentiable):
-            spent = self.spent.union(*(self.plan.used_up[i] for i in used))
-            if any(flag and i not in spent for i, flag in enumerate(self.plan.differentiable)):
+        if self.plan is not None and (len(used) < sum(self.plan.differentiable) or self.plan.views):
+            used_up = self.plan.used_up
+            spent = self.spent.union(*(used_up[i] for i in used))
+            left = [i for i, flag in enumerate(self.plan.differentiable) if flag and i not in spent]
+            if left:
                 self.spent = spent
+                if not any(used_up[i] for i in left):  # but views of operands
+                    self.kept, self.again = (), ()
                 return
         self.plan, self.kept, self.again = None, (), ()
 
@@ -143,12 +147,16 @@ def copied(tensor: Tensor) -> Tensor:
 
 
 class GradientPlan:
-    """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward."""
+    """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward.
 
-    def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> None:
-        self.graph, self.wanted, self.outputs, self.passes = graph, wanted, len(graph.outputs), passes
+    views: so many of the last outputs are views that are made otherwise; gradients come to them as to the others.
+    """
+
+    def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = (), views: int = 0) -> None:
+        self.graph, self.wanted, self.passes, self.views = graph, wanted, passes, views
+        self.outputs, self.results = len(graph.outputs), len(graph.outputs) - views
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
-        parts = checked_split(graph, wanted) if settings().check else split(graph, wanted)
+        parts = checked_split(graph, wanted, views) if settings().check else split(graph, wanted, views=views)
         self.cut, self._partial = parts, dict[tuple[tuple[bool, ...], ...], PartialPlan]()
         self._by_output: dict[tuple[int, tuple[bool, ...]], Any] = {}
         self.places = tuple((kept.role, kept.index) for kept in parts.kept)
@@ -182,12 +190,12 @@ class GradientPlan:
         node = FunctionNode(self, name, edges, specs)
         if self.keeps:
             node.keep(before, outputs)
-        for index, differentiable in enumerate(self.differentiable):
+        for index, differentiable in enumerate(self.differentiable[: self.results]):
             if differentiable:
                 output = outputs[index]
                 output._requires_grad = True
                 output._edge = Edge(node, index)
-        return outputs if len(outputs) == self.outputs else outputs[: self.outputs]
+        return outputs if len(outputs) == self.results else outputs[: self.results]
 
     def record_one(self, name: str, x: Tensor, specs: tuple[Any, ...], bound: Bound) -> Tensor:
         """The first output of record() of one tensor, bound already; a way of its own if nothing else is computed."""
@@ -271,7 +279,9 @@ class PartialPlan:
     """
 
     def __init__(self, plan: GradientPlan, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> None:
-        backward, kept, self.reached = split_for_some(plan.graph, plan.wanted, coming, begun, plan.cut)
+        backward, kept, self.reached = split_for_some(
+            plan.graph, plan.wanted, coming, begun, plan.cut, views=plan.views
+        )
         self.places = tuple((each.role, each.index) for each in kept)
         self.backward = Runner(backward, pass_through=True, passes=plan.passes)
         self._plan, self._coming, self._begun = plan, coming, begun
@@ -300,13 +310,13 @@ _runners: dict[Graph, Runner] = {}
 
 
 def run_graph(
-    graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None, passes: Passes = ()
+    graph: Graph, name: str, operands: Sequence[Any], runner: Runner | None = None, passes: Passes = (), views: int = 0
 ) -> list[Tensor]:  # fmt: skip
-    """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs."""
+    """Run a graph on eager operands; on the tape where gradients are wanted. Its outputs, but for the views."""
     if STATE.grad_enabled:
         wanted = tuple([o.__class__ is not float and o.__class__ is not int and o._requires_grad for o in operands])
         if True in wanted:
-            plan = plan_for(graph, wanted, passes)
+            plan = plan_for(graph, wanted, passes, views)
             if plan is not None:
                 return plan.record(
                     name, operands, tuple([o._spec if isinstance(o, Tensor) else None for o in operands])
@@ -317,9 +327,9 @@ def run_graph(
     return runner(operands)
 
 
-def plan_for(graph: Graph, wanted: tuple[bool, ...], passes: Passes = ()) -> GradientPlan | None:
+def plan_for(graph: Graph, wanted: tuple[bool, ...], passes: Passes = (), views: int = 0) -> GradientPlan | None:
     """How a graph runs on the tape; None where no result of it can have a gradient."""
     plan = _plans.get((graph, wanted))
     if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
-        plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes)
+        plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes, views)
     return plan

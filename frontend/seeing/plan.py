@@ -14,7 +14,7 @@ from typing import Any
 from brasa.capture.compiled import CompiledFunction, signature
 from brasa.capture.follow import Capture
 from brasa.capture.reach import needing_gradients
-from brasa.capture.tree import Step
+from brasa.capture.tree import Segment, Step
 from brasa.capture.words import argument_names
 from brasa.execution.stages import Stages
 from brasa.execution.tape import GradientPlan
@@ -139,18 +139,18 @@ def _pickled(found: Any) -> bytes:
 class _Ready(BaseException):
     """Ends the trace where its graph would run; no handler of errors should see it."""
 
-    def __init__(self, graph: Graph, operands: Sequence[Any], tracked: bool) -> None:
+    def __init__(self, segment: Segment, operands: Sequence[Any], tracked: bool) -> None:
         super().__init__()
-        self.graph, self.operands, self.tracked, self.stops = graph, operands, tracked, ""
+        self.segment, self.operands, self.tracked, self.stops = segment, operands, tracked, ""
 
 
 class _Planning(Capture):
     """A capture that stops where it would run."""
 
     def run_segment(self, wanted: Any, landing: Any, alive: Any) -> None:
-        tracked = bool(needing_gradients(alive) - self.freed)
-        segment = self.segment(wanted, landing, tracked)
-        raise _Ready(segment.graph, [self.bindings[node] for node in segment.inputs], tracked)
+        tracked = needing_gradients(alive) - self.freed
+        segment = self.segment(wanted, landing, alive, tracked)
+        raise _Ready(segment, [self.bindings[node] for node in segment.inputs], bool(tracked))
 
     def materialize(self, tensor: Tensor) -> None:
         try:
@@ -165,7 +165,7 @@ class _Planning(Capture):
         except _Ready as ready:
             last = ready
         else:
-            last = _Ready(Graph("compiled", (), (), ()), (), False)
+            last = _Ready(Segment(Graph("compiled", (), (), ()), ()), (), False)
         last.stops = user_location()
         raise last
 
@@ -191,10 +191,10 @@ def _plan(compiled: CompiledFunction, args: tuple[Any, ...], kwargs: Mapping[str
 
 
 def _measured(name: str, ready: _Ready, passes: Passes) -> Plan:
-    graph, operands = ready.graph, ready.operands
+    graph, operands = ready.segment.graph, ready.operands
     wanted = tuple(isinstance(operand, Tensor) and operand._requires_grad for operand in operands)
     if ready.tracked and any(wanted):
-        graph = GradientPlan(graph, wanted).forward.graph
+        graph = GradientPlan(graph, wanted, views=len(ready.segment.views)).forward.graph
     given = [TensorType(operand._spec.shape, operand.dtype) if isinstance(operand, Tensor) else node.tensor
              for node, operand in zip(graph.inputs, operands, strict=True)]  # fmt: skip
     sizes: Any = bind([node.tensor for node in graph.inputs], given)

@@ -22,6 +22,7 @@ from tests.passes.checks import same_bits
 ERRORS = (BrasaError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError)
 FAILURES = (*ERRORS, AssertionError, NameError, RuntimeError)  # of the compiler itself
 REFUSED = "changed in place"  # eager mode does not have what backward needs; a program still does (docs/errors.md)
+_SECOND_ORDER = "create_graph"  # through what several programs compute: each adds up its own part of such a gradient
 FREED = "has been freed"  # by a grad() in the program: as little an error there, where nothing is freed
 _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the variants
 
@@ -29,14 +30,12 @@ _WAYS = ("fullgraph", "compiled", "oracle")  # besides eager mode and the varian
 class Outcome(NamedTuple):
     """What one call left: the error's class or REFUSED, or its results; the arguments and their gradients after it.
 
-    later: as that, of gradients of the results, which are asked for after the call; of_views: whether of views, what
-    comes through which is added to the rest in another order.
+    later: as that, of gradients of the results, which are asked for after the call.
     """
 
     error: str
     values: list[Any]
     later: Outcome | None = None
-    of_views: bool = False
 
 
 class Difference(NamedTuple):
@@ -75,11 +74,10 @@ def _differentiated(results: list[Tensor | None], arguments: list[Tensor]) -> Ou
     roots = [each for each in (*results, *arguments) if each is not None and each.requires_grad and not each.is_leaf]
     if not leaf or not roots:
         return Outcome("", [])
-    of_views = any(each._base is not None for each in roots)
     seeds = [brasa.arange(each.numel()).reshape(each.shape).cos().to(each.dtype) for each in roots]
     try:
         found = brasa.autograd.grad(roots, leaf, seeds, allow_unused=True)
-        return Outcome("", [_snapshot(each) for each in found], of_views=of_views)
+        return Outcome("", [_snapshot(each) for each in found])
     except ERRORS as caught:
         return Outcome(REFUSED if FREED in str(caught) else _in_a_word(caught), [])
 
@@ -88,12 +86,11 @@ def _snapshot(value: Tensor | None) -> Any:
     return None if value is None else (value.detach().numpy().copy(), value.requires_grad)
 
 
-def _compare(wanted: list[Outcome], found: list[Outcome]) -> str:
-    """Where the outcomes of a program differ, empty if they do not."""
+def _compare(wanted: list[Outcome], found: list[Outcome], any_bits: bool = False) -> str:
+    """Where the outcomes of a program differ, empty if they do not. any_bits: as below, of gradients of results."""
     for call, (want, have) in enumerate(zip(wanted, found, strict=True)):
         fact = _compare_one(want, have)
         if not fact and want.later is not None and have.later is not None:
-            any_bits = want.later.of_views or have.later.of_views
             fact = _compare_one(want.later, have.later, any_bits)
             fact = fact and f"gradients of its results: {fact}"
         if fact:
@@ -176,13 +173,15 @@ class Judge:
             program = program.with_all_results()
             eager = outcomes(program)
         self.compiler.start()
+        any_bits = False
         try:
             found = outcomes(program, lambda function: brasa.compile(function, fullgraph=True))
             self.counts["whole"] += 1
             yield "fullgraph", _compare(eager, found)
         except CaptureError:
+            any_bits = _SECOND_ORDER in program.source
             self.compiler.start()
-        yield "compiled", _compare(eager, outcomes(program, brasa.compile))
+        yield "compiled", _compare(eager, outcomes(program, brasa.compile), any_bits)
         for graph in self.compiler.loaded:
             self.counts["graphs"] += 1
             yield "oracle", graph.difference
