@@ -158,7 +158,8 @@ def forget(capture: Capture) -> None:
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
-        capture.renewed, capture.homes, capture.former, capture.picked, capture.view_edges,
+        capture.renewed, capture.homes, capture.former, capture.picked, capture.memories,
+        capture.view_edges,
     ):  # fmt: skip
         seen.clear()
 

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from brasa._state import set_trace
 from brasa.autograd.modes import set_grad_enabled
-from brasa.capture.ends import (
-    Settled,
-    Shown,
-    edges_of_views,
-    segment_of,
-    settle,
-    settle_leaves,
-    shown_by,
-    spec_now,
-    views_shown,
-)  # fmt: skip
+from brasa.capture import ends
 from brasa.capture.gradients import backward, grad
 from brasa.capture.moving import Moving
 from brasa.capture.reach import needing_gradients, run_from
@@ -80,7 +70,7 @@ class Capture(Stepping):
         self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
         self.gradients = dict[int, Node]()  # that were set since then, by the tensors' ids
         self.tensors: list[Tensor] = []
-        self.shown: dict[int, Shown] = {}
+        self.shown: dict[int, ends.Shown] = {}
         self.anew: dict[Node, Draw | Held] = {}  # numbers that each run is given anew
         self.freed, self.flushes, self.ended, self.ends = set[Node](), 0, False, list[bool]()
         self.left: CaptureError | None = None
@@ -89,7 +79,7 @@ class Capture(Stepping):
         self.last: Segment | None = None
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
-        self.settled: list[Settled] = []
+        self.settled: list[ends.Settled] = []
         self.view_edges = dict[Node, Edge]()  # where gradients of views go that the last program knows
 
     @cached_property
@@ -223,21 +213,21 @@ class Capture(Stepping):
             return None
         if self.cell_of(tensor) in self.written:
             self._cut("memory that was written is seen beyond what the program knows of it")
-        return tensor if tensor._cell is None else shown_by(self, tensor, owner)
+        return tensor if tensor._cell is None else ends.shown_by(self, tensor, owner)
 
     def memory_of(self, tensor: Tensor) -> Cell:
         shown = self.shown.get(id(tensor))
         return shown.cell if shown is not None and shown.shows(tensor) else self.cell_of(tensor)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
-        spec = spec_now(self, tensor)
+        spec = ends.spec_now(self, tensor)
         known = tuple(map(self.scope.hint, shape))
         return spec is not None and reshaped_strides(spec.shape, spec.strides, known) is not None
 
     def is_row_major(self, tensor: Tensor) -> bool:
         if super().is_row_major(tensor):
             return True
-        spec = spec_now(self, tensor) if None in self.strides_of(tensor) else None
+        spec = ends.spec_now(self, tensor) if None in self.strides_of(tensor) else None
         return spec is not None and spec.row_major
 
     def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
@@ -347,7 +337,7 @@ class Capture(Stepping):
             if references(tensor) > 2:
                 alive.append(tensor)
         alive.reverse()
-        alive = settle_leaves(self, alive) if self.own_leaves else alive
+        alive = ends.settle_leaves(self, alive) if self.own_leaves else alive
         wanted: dict[Node, Cell] = {}
         for tensor in alive:
             assert tensor._cell is not None
@@ -357,7 +347,7 @@ class Capture(Stepping):
         outputs = [*wanted, *(cell.node for cell in landing)]
         if outputs:
             self.run_segment(wanted, landing, alive)
-        settle(self, alive, wanted)
+        ends.settle(self, alive, wanted)
         self.written, self.homes, self.followed, self.states = {}, {}, set(), {}
         self.effects, self.since, self.gradients = [], self.here, {}
         self.flushes += 1
@@ -381,7 +371,7 @@ class Capture(Stepping):
         with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
             run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes, views=len(segment.views))
             results = run_from(targets, self.ends, run)
-        self.view_edges = edges_of_views(results, segment.views)
+        self.view_edges = ends.edges_of_views(results, segment.views)
         for node, result in zip(wanted, results, strict=False):
             self.bindings[node] = result
             if node not in tracked:
@@ -394,12 +384,12 @@ class Capture(Stepping):
         self, wanted: Iterable[Node], landing: Sequence[Cell], alive: Sequence[Tensor], tracked: set[Node]
     ) -> Segment:
         """The program that has been recorded since the last one. tracked: the values that go on the tape."""
-        views = () if tracked.isdisjoint(wanted) else views_shown(self, alive)
+        views = () if tracked.isdisjoint(wanted) else ends.views_shown(self, alive)
         key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings), bool(tracked), views)
         segment = self.here.segments.get(key)
         if segment is None:
             homes = [self.homes[cell] for cell in landing]
-            segment = self.here.segments[key] = segment_of(self, key[0], key[1], homes, bool(tracked), views)
+            segment = self.here.segments[key] = ends.segment_of(self, key[0], key[1], homes, bool(tracked), views)
         return segment
 
     def giver(self, name: str) -> Node | None:

@@ -15,7 +15,9 @@ from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.graph import Node, topological
+from brasa.ir.layout import is_view
 from brasa.ir.ops import control
+from brasa.tensors.indexing import is_part
 from brasa.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -40,7 +42,19 @@ def backward(
             _note_set(capture, tensor, before, capture.node_of(tensor._grad))
             run_accumulation_hooks(tensor)
     if not keep:
-        capture.freed.update(node for node in topological(nodes) if node.op.name != "input")
+        behind = topological(nodes)
+        shown = _only_shown(capture, behind) if capture.picked else ()
+        capture.freed.update(node for node in behind if node.op.name != "input" and node not in shown)
+
+
+def _only_shown(capture: Capture, nodes: Sequence[Node]) -> set[Node]:
+    """Those of the nodes, operands first, that in eager mode are views of inputs, which no backward frees."""
+    parts = {cell.node for cell in capture.picked if is_part(capture, cell)}
+    shown = {node for node in nodes if node.op.name == "input"}
+    for node in nodes:
+        if (is_view(node) or node in parts) and node.operands[0] in shown:
+            shown.add(node)
+    return shown
 
 
 def _note_set(capture: Capture, tensor: Tensor, before: Tensor | None, node: Node) -> None:

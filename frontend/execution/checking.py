@@ -135,7 +135,10 @@ def checked_split(graph: Graph, wanted: tuple[bool, ...], views: int = 0) -> Spl
 
 
 def split_difference(graph: Graph, wanted: tuple[bool, ...], cut: Split, views: int = 0) -> str:
-    """Where forward and backward do not give what the graph and its gradients do; empty if nowhere. views: as of split."""
+    """Where forward and backward do not give what the graph and its gradients do; empty if nowhere.
+
+    views: as `split` takes it.
+    """
     whole, count = passes.autodiff(passes.vjp_graph(graph, wanted)), len(graph.inputs)
     for sizes, arrays, gradients in samples(whole):
         given, seeds = arrays[:count], arrays[count:]

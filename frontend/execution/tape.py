@@ -63,18 +63,19 @@ class FunctionNode(TapeNode):
         if self.plan is None or (self.spent and any(grads[i] is not None for i in self.spent)):
             raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
                                 hint="pass retain_graph=True to the first backward")  # fmt: skip
-        if None in compress(grads, self.plan.differentiable) or (
-            self._name == "compiled" and not self.plan.reaches_all
-        ):
+        if None in compress(grads, self.plan.differentiable) or (self.is_program and not self.plan.reaches_all):
             return self.backward_onto(grads, (), create_graph)
         seeds = [grad.contiguous() for grad in compress(grads, self.plan.differentiable)]  # type: ignore[union-attr]
         if create_graph:
             return self.plan.run_again(self._operands(), seeds, self._name_of_gradient())
-        return self.plan.run([*(take(kept, self.name()) for kept in self.kept), *seeds])
+        values = [take(kept, self.name()) for kept in self.kept]
+        for position, index in self.plan.sized:
+            values.insert(position, unread(self.specs[index]))
+        return self.plan.run([*values, *seeds])
 
     def at(self, grads: Sequence[Tensor | None], index: int) -> Tensor | None:
         """The gradient of an output, also through others that the program computes of it."""
-        plan = self.plan if self._name == "compiled" else None
+        plan = self.plan if self.is_program else None
         found = None if plan is None else plan.by_output(index, grads)
         if plan is None or found is None:
             return grads[index]
@@ -105,14 +106,19 @@ class FunctionNode(TapeNode):
         for place, value in zip(self.plan.again_places, self.again, strict=False):
             kept.setdefault(("input", place), value)
         values = [
-            take(kept[place], self.name()) if place in kept else unread(self.specs[place[1]])
-            for place in partial.places
+            take(kept[place], self.name()) if is_read else unread(self.specs[place[1]])
+            for place, is_read in partial.places
         ]
         return partial.run([*values, *seeds])
 
+    @property
+    def is_program(self) -> bool:
+        """Whether it stands for many functions of a user's."""
+        return self._name == "compiled"
+
     def _name_of_gradient(self) -> str:
         """What runs backward again is called; a program's is a program."""
-        return self._name if self._name == "compiled" else self.name()
+        return self._name if self.is_program else self.name()
 
     def _operands(self) -> list[Any]:
         """What a backward that is itself recorded starts from."""
@@ -150,6 +156,8 @@ class GradientPlan:
     """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward.
 
     views: so many of the last outputs are views that are made otherwise; gradients come to them as to the others.
+    places: what backward reads of operands, outputs and extra results; sized: where among these come operands of which
+    it needs no more than the sizes.
     """
 
     def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = (), views: int = 0) -> None:
@@ -159,18 +167,20 @@ class GradientPlan:
         parts = checked_split(graph, wanted, views) if settings().check else split(graph, wanted, views=views)
         self.cut, self._partial = parts, dict[tuple[tuple[bool, ...], ...], PartialPlan]()
         self._by_output: dict[tuple[int, tuple[bool, ...]], Any] = {}
-        self.places = tuple((kept.role, kept.index) for kept in parts.kept)
+        known = zip(parts.kept, _are_read(parts.backward), strict=False)
+        places = [(kept.role, kept.index, is_read) for kept, is_read in known]
+        self.places = tuple((role, index) for role, index, is_read in places if is_read)
+        self.sized = tuple((position, index) for position, (_, index, is_read) in enumerate(places) if not is_read)
         self.forward = Runner(parts.forward, passes=passes)
         self.launch = self.forward.launch if self.forward.simple else self.forward.execute
         self.backward = Runner(parts.backward, pass_through=True, passes=passes)
         again, self.reaches_all = vjp_graph(graph, wanted), all(reached_inputs(graph, wanted))
-        read = {operand for node in again.nodes for operand in node.operands} | set(again.outputs)
         by_outputs = read_by_gradients_of_outputs(graph) if graph.name == "compiled" else ()
         numbers = {node for node in graph.inputs if node.attrs.get("role") == "number"}
         self.again_places = tuple(
             i
-            for i, (node, own) in enumerate(zip(again.inputs, graph.inputs, strict=False))
-            if node in read or node in numbers or own in by_outputs
+            for i, (own, is_read) in enumerate(zip(graph.inputs, _are_read(again), strict=False))
+            if is_read or own in numbers or own in by_outputs
         )
         self.keeps = bool(self.places or self.again_places)
         read_later = {index for role, index in self.places if role == "input"} | set(self.again_places)
@@ -272,17 +282,23 @@ class GradientPlan:
         return [next(results) if wanted else None for wanted in self.wanted]
 
 
+def _are_read(graph: Graph) -> list[bool]:
+    """Of each input whether its values are read."""
+    read = {operand for node in graph.nodes for operand in node.operands} | set(graph.outputs)
+    return [node in read for node in graph.inputs]
+
+
 class PartialPlan:
     """The backward of a plan when gradients come for some outputs only, or are added to sums that are begun.
 
-    places: what it reads besides these.
+    places: what it is given besides these, and whether it reads it: of other operands it needs the sizes.
     """
 
     def __init__(self, plan: GradientPlan, coming: tuple[bool, ...], begun: tuple[bool, ...]) -> None:
         backward, kept, self.reached = split_for_some(
             plan.graph, plan.wanted, coming, begun, plan.cut, views=plan.views
         )
-        self.places = tuple((each.role, each.index) for each in kept)
+        self.places = [((each.role, each.index), read) for each, read in zip(kept, _are_read(backward), strict=False)]
         self.backward = Runner(backward, pass_through=True, passes=plan.passes)
         self._plan, self._coming, self._begun = plan, coming, begun
 

@@ -13,9 +13,12 @@ from brasa._state import STATE
 from brasa.functions import comparison, placing
 from brasa.functions.nonzero import nonzero, positions
 from brasa.functions.placing import Spot
+from brasa.ir import dim
 from brasa.ir.dtype import bool_, int64
 from brasa.ir.errors import IndexError, ValueError
 from brasa.ir.graph import Node
+from brasa.ir.ops import move
+from brasa.ir.ops.view import reshape
 from brasa.tensors import views
 from brasa.tensors.creation import full, tensor
 from brasa.tensors.inplace import assign
@@ -61,11 +64,27 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         found = placing.read(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
         if trace is not None and cell is not None and all(entry.alone for entry in entries):
+            trace.memories[cell] = _lying_part(trace, result, tuple(entry.axis for entry in entries))
             given = ref(found), ref(source), _in_nodes(trace, key)
             trace.picked.setdefault(cell, []).append(partial(_write_back, *given))
             trace.picked.setdefault(trace.cell_of(source), []).append(partial(_read_again, *given))
         return found
     return result if result is not source else views.sliced(source, {})
+
+
+def _lying_part(trace: Trace, source: Tensor, axes: tuple[int, ...]) -> Node:
+    """What lies as a part without these axes: the first of the parts."""
+    node = trace.node_of(source)
+
+    def make() -> Node:
+        shape = node.tensor.shape
+        sizes = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+        with dim.solving(trace.scope):
+            whole = trace.lying(node, source)
+            part = move.slice_(whole, starts=(0,) * len(shape), sizes=sizes, steps=(1,) * len(shape))
+            return reshape(part, shape=tuple(size for axis, size in enumerate(shape) if axis not in axes))
+
+    return trace.step(("part", node, axes), make)
 
 
 def _row(source: Tensor, place: int) -> Tensor:
@@ -87,6 +106,11 @@ def _in_nodes(trace: Trace, key: Any) -> tuple[Any, ...]:
 
 def _of_nodes(trace: Trace, key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
+
+
+def is_part(trace: Trace, cell: Any) -> bool:
+    """Whether it is a part that tensors have picked, which in eager mode is a view."""
+    return any(each.func is _write_back for each in trace.picked.get(cell, ()))
 
 
 def _write_back(part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...], trace: Trace) -> bool:

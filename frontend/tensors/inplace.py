@@ -102,12 +102,23 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
         return target
     if value._buffer is target._buffer:
         value = value.clone()  # type: ignore[attr-defined]
-    if value._edge is not None and isinstance(value._edge.node, FunctionNode):
-        value._edge.node.keep_apart(target)
+    _keep_apart(target, value)
     store(target, value)
     if STATE.grad_enabled and (value._requires_grad or target._requires_grad):
         follow_written(target, value, overwrites)
     return target
+
+
+def _keep_apart(target: Tensor, value: Tensor) -> None:
+    """Let what made the value keep what the target holds. What made the target does if it is a program.
+
+    For a program may have kept a result where eager mode keeps something else.
+    """
+    whole = target if target._base is None else target._base
+    for made in (value, whole):
+        node = None if made._edge is None else made._edge.node
+        if isinstance(node, FunctionNode) and (made is value or node.is_program):
+            node.keep_apart(target)
 
 
 def _follow_picked(trace: Trace, cell: Cell) -> None:

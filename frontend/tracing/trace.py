@@ -50,7 +50,8 @@ class Trace:
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
-        self.picked = dict[Cell, list[Callable[[Trace], bool]]]()  # what a write brings on, of parts that tensors name
+        self.picked = dict[Cell, list[Any]]()  # what a write brings on, of parts that tensors name
+        self.memories = dict[Cell, Node]()  # what lies as such parts do
 
     # values
 
@@ -344,9 +345,10 @@ class Trace:
         if not isinstance(value, Tensor):
             return node
         cell = self.memory_of(value)
-        if cell.marks == cell.node.attrs.get("strides", ()) and not is_view(cell.node):
+        memory = self.memories.get(cell)
+        if memory is None and cell.marks == cell.node.attrs.get("strides", ()) and not is_view(cell.node):
             return node
-        memory = make_input("memory", cell.node.tensor, strides=cell.marks)
+        memory = memory or make_input("memory", cell.node.tensor, strides=cell.marks)
 
         def over_memory(shown: Node) -> Node:
             return memory if shown is cell.node else shown.replace((over_memory(shown.operands[0]),))
@@ -375,8 +377,6 @@ class Trace:
     def materialize(self, tensor: Tensor) -> None:
         """Give a traced tensor its memory."""
         raise BrasaError("the value is not known while the function is traced")
-
-    # the end
 
     def finish(self, name: str, outputs: Iterable[Node], updates: tuple[tuple[int, int], ...] = ()) -> Graph:
         """The graph of what was recorded, in the names of sizes that remained free."""

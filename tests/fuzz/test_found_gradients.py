@@ -237,3 +237,89 @@ def test_zeros_that_a_loop_reads_and_a_scatter_begins_with() -> None:
             seed=71031,
         )
     )
+
+
+def test_gradients_of_a_view_that_was_made_before_a_value_was_looked_at() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", (2, "n", "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = x1[..., 0]",
+                "v3 = x1.tanh()\nif v3.isnan().any():\n    v3 = v3.nan_to_num()",
+                "v6 = nn.functional.dropout(x1 - v3, 0.5)",
+                "v15 = v1 / v1.sum(1, keepdim=True)",
+            ),
+            outputs=("v6", "v15"),
+            sizes=({"n": 2, "m": 3},),
+            seed=96158,
+        )
+    )
+
+
+def test_gradients_of_a_view_that_is_alive_when_a_program_ends() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 4), "float32", True, "strided"),),
+            setup=(),
+            body=(
+                "v1 = x0[None]",
+                "v2 = brasa.addcmul(x0, x0, x0, value=0.5)",
+                "v3 = brasa.cat([fit(x0, 1), fit(x0, 1)])",
+                "total(v1, v2).backward()",
+            ),
+            outputs=(),
+            sizes=({"n": 17},),
+            seed=103098,
+        )
+    )
+
+
+def test_a_part_that_was_picked_is_not_freed() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n",), "float32", True),),
+            setup=(),
+            body=("v2 = brasa.argmin(fit(x1, 2))", "v3 = x1[..., v2 % x1.shape[-1]]", "total(v3).backward()"),
+            outputs=("v3",),
+            sizes=({"n": 8},),
+            seed=102571,
+        )
+    )
+
+
+def test_what_is_read_for_its_size_may_be_written() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", (2, "n", "m"), "float32", True, "strided"),),
+            setup=(),
+            body=(
+                "v3 = x1.var(-2)",
+                "v4 = v3[v3 > 0]",
+                "v5 = brasa.bmm(fit(v3, 2, 3, 4), fit(x1, 2, 4, 3))",
+                "v3.view(-1)[:1].add_(1)",
+            ),
+            outputs=("v5",),
+            sizes=({"n": 5, "m": 3},),
+            seed=103206,
+        )
+    )
+
+
+def test_gradients_of_a_value_and_of_what_it_was_made_of_share_no_memory() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (), "float32"), Input("x1", ("n",), "float32", True)),
+            setup=(),
+            body=(
+                "v2 = brasa.normal(x1, 1.0)",
+                "v3, v4, = brasa.autograd.grad(total(v2), (v2, x1,))",
+                "v15 = v4[..., ::2]",
+                "v15.view(-1)[:1].add_(1)",
+                "v16 = x0 * round(v3.sum().item(), 2)",
+            ),
+            outputs=("v16",),
+            sizes=({"n": 3},),
+            seed=99543,
+        )
+    )

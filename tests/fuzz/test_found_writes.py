@@ -157,3 +157,21 @@ def test_a_check_of_what_is_overwritten_fails_where_it_is_read_before() -> None:
             seed=83686,
         )
     )
+
+
+def test_a_picked_part_lies_as_the_view_that_eager_mode_has() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (), "float32"), Input("x1", (2, "n", "m"), "float32")),
+            setup=(),
+            body=(
+                "v3 = x0.argmin()",
+                "v7 = x1.unfold(-1, 2, 1)",
+                "v9 = v7[v3 % v7.shape[0]]",
+                "v9.flatten()[0] = 1",
+            ),
+            outputs=(),
+            sizes=({"n": 3, "m": 17},),
+            seed=104312,
+        )
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from brasa.ir.graph import Graph
 from brasa.ir.sizes import graph_symbols
 from brasa.ir.verify import verify
-from brasa.passes import Kept, Split, autodiff, split, vjp_graph
+from brasa.passes import Kept, Split, autodiff, split, split_for_some, vjp_graph
 from tests.fuzz.graphs import random_function
 from tests.passes.checks import evaluate, graph, plain, random_arrays, same_bits
 
@@ -194,6 +195,19 @@ def test_a_value_that_is_also_an_output_is_kept_as_such() -> None:
     cut = split(graph("graph g(x: f32[n]) {\n %0: f32[n] = exp(x)\n %1: f32[n] = neg(%0)\n return %1, %0\n}"), (True,))
     assert cut.kept == (Kept("output", 1),)
     assert len(cut.forward.outputs) == 2
+
+
+def test_views_have_gradients_but_are_not_computed() -> None:
+    text = "graph g(x: f32[n,m]) {\n %0: f32[m,n] = permute(x, axes=[1,0])\n %1: f32[n,m] = exp(x)\n return %1, %0\n}"
+    cut = split(graph(text), (True,), views=1)
+    assert [node.op.name for node in cut.forward.nodes] == ["exp"]
+    assert cut.kept == (Kept("output", 0),)
+    made, g, turned = np.ones((2, 3), np.float32), np.full((2, 3), 2, np.float32), np.arange(6.0, dtype=np.float32)
+    (found,) = evaluate(cut.backward, [made, g, turned.reshape(3, 2)])
+    assert found.tolist() == (g + turned.reshape(3, 2).T).tolist()
+    back, kept, reached = split_for_some(graph(text), (True,), (False, True), (), cut, views=1)
+    assert (kept, reached) == ((), (True,))
+    assert [node.op.name for node in back.nodes] == ["permute"]
 
 
 @pytest.mark.parametrize("seed", range(60))

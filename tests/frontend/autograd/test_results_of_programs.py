@@ -56,4 +56,39 @@ def test_gradients_of_gradients():
 
     one, other = both(ask)
     for left, right in zip(one, other, strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-5)
+        np.testing.assert_array_equal(left, right)
+
+
+def written(x):
+    double = x * 2
+    return double, brasa.where(double > 0, double * 0.5, -double), x[1:], double.sum(0)
+
+
+@pytest.mark.parametrize("run", [written, brasa.compile(written)])
+def test_what_eager_mode_does_not_keep_may_be_written(run):
+    """A program computes a mask again from what it is a mask of, and keeps that; a sum needs no more than sizes."""
+    x = brasa.tensor([[1.0], [-2.0], [3.0]], requires_grad=True)
+    double, folded, _, total = run(x)
+    double.add_(10)
+    (folded.sum() + total.sum()).backward()
+    assert x.grad.tolist() == [[3.0], [0.0], [3.0]]
+
+
+def test_a_view_of_an_argument_is_never_used_up():
+    """As on the tape: backward frees what computes, and a view does not."""
+
+    def function(x):
+        return x.T, x.exp()
+
+    for run in (function, brasa.compile(function)):
+        x = brasa.tensor([[1.0, 2.0]], requires_grad=True)
+        turned, other = run(x)
+        for _ in range(2):
+            turned.sum().backward()
+        other.sum().backward()
+        turned.sum().backward()
+        assert x.grad.tolist() == (3 + x.exp()).tolist()
+        (grad,) = brasa.autograd.grad(turned.sum(), x, create_graph=True)
+        assert grad.tolist() == [[1.0, 1.0]]
+        with pytest.raises(RuntimeError, match="has been freed"):
+            other.sum().backward()
