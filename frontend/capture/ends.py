@@ -118,13 +118,16 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
     tensor._requires_grad = needs
     if shows_all:
         capture.cells[place_of(tensor)] = cell
-    if needs and leaf:  # what comes from it later comes from this tensor
+    if not needs:
+        return
+    if leaf:  # what comes from it later comes from this tensor
         capture.bindings[value] = tensor
-    elif needs and value in capture.view_edges:  # what is made of it later is made of this output
-        tensor._edge = final._edge = capture.view_edges[value]
-        capture.bindings[value] = final
-    elif needs:
-        tensor._edge = Edge(FreedNode(), 0) if freed else final._edge
+    elif freed:
+        tensor._edge = Edge(FreedNode(), 0)
+    else:
+        tensor._edge = final._edge = capture.view_edges.get(value, final._edge)
+        if not shows_all:  # what is made of it later is made of the view
+            capture.bindings[value] = final
 
 
 def _value_of(tensor: Tensor, cell: Cell) -> Node:

@@ -60,9 +60,9 @@ class FunctionNode(TapeNode):
         self.kept, self.again = [copies[id(kept)] for kept in self.kept], [copies[id(kept)] for kept in self.again]
 
     def backward(self, grads: list[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-        if self.plan is None or (self.spent and any(grads[i] is not None for i in self.spent)):
-            raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
-                                hint="pass retain_graph=True to the first backward")  # fmt: skip
+        if self.plan is None or self.spent:
+            self._check_left(grads)
+        assert self.plan is not None
         if None in compress(grads, self.plan.differentiable) or (self.is_program and not self.plan.reaches_all):
             return self.backward_onto(grads, (), create_graph)
         seeds = [grad.contiguous() for grad in compress(grads, self.plan.differentiable)]  # type: ignore[union-attr]
@@ -97,6 +97,8 @@ class FunctionNode(TapeNode):
     ) -> Sequence[Tensor | None]:  # fmt: skip
         """As in a program, what no gradient comes to has none; there each function also adds its own to what has come
         before."""
+        if self.spent:
+            self._check_left(grads)
         assert self.plan is not None
         partial = self.plan.partial(tuple(grad is not None for grad in grads), tuple(sum is not None for sum in begun))
         seeds = [grad.contiguous() for grad in (*grads, *begun) if grad is not None]  # type: ignore[attr-defined]
@@ -110,6 +112,12 @@ class FunctionNode(TapeNode):
             for place, is_read in partial.places
         ]
         return partial.run([*values, *seeds])
+
+    def _check_left(self, grads: Sequence[Tensor | None]) -> None:
+        """GradientError where gradients come to outputs that a backward has used up."""
+        if self.plan is None or any(grads[i] is not None for i in self.spent):
+            raise GradientError("the graph has been freed by an earlier backward", op=self.name(),
+                                hint="pass retain_graph=True to the first backward")  # fmt: skip
 
     @property
     def is_program(self) -> bool:

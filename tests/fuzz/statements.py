@@ -297,14 +297,9 @@ def cast(grower: Grower) -> str:
 
 
 def gradient(grower: Grower) -> str:
-    """Gradients of some values by the inputs, and by what was computed on the way.
-
-    Not by views of inputs: when a program has ended, what it computed through them depends on the inputs alone
-    (docs/tutorial.md).
-    """
+    """Gradients of some values by the inputs, and by what was computed on the way."""
     wanted = [name for name, value in grower.values.items() if value.requires_grad]
-    whole = [name for name in wanted if grower.values[name]._base is None or not grower.values[name]._base.is_leaf]
-    by = grower.random.sample(whole, min(len(whole), grower.random.randint(1, 2)))
+    by = grower.random.sample(wanted, min(len(wanted), grower.random.randint(1, 2)))
     values = ", ".join(
         grower.random.sample(wanted[1:] or wanted, min(len(wanted[1:]) or 1, grower.random.randint(1, 3)))
     )

@@ -90,5 +90,6 @@ def test_a_view_of_an_argument_is_never_used_up():
         assert x.grad.tolist() == (3 + x.exp()).tolist()
         (grad,) = brasa.autograd.grad(turned.sum(), x, create_graph=True)
         assert grad.tolist() == [[1.0, 1.0]]
-        with pytest.raises(RuntimeError, match="has been freed"):
-            other.sum().backward()
+        for roots in ((other,), (x.sum(), turned, other)):  # alone, and added to what has come to x
+            with pytest.raises(RuntimeError, match="has been freed"):
+                brasa.autograd.grad(roots, x, [brasa.ones_like(root) for root in roots])
