@@ -42,9 +42,8 @@ class Cumulation:
         self.combiner: Combiner = body_of(self.node)(self.source.tensor.dtype)
         self.values = Values(writer)
         trial = Trial(writer, self.shape, self._evaluate)
-        rank = len(self.shape)
         self.outer = trial.joint_groups(range(self.axis))
-        self.inner = trial.joint_groups(range(self.axis + 1, rank))
+        self.inner = trial.joint_groups(range(self.axis + 1, len(self.shape)))
         self.cost = trial.cost * (1 if self.inner else 0.5)
         self.extents = [dim.product(self.shape[a] for a in group) for group in (*self.outer, *self.inner)]
         self.lanes = LANES if self.inner else 1

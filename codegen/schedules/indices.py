@@ -16,6 +16,7 @@ from brasa.ir.dtype import int64
 from brasa.ir.kernel import Expr
 
 Index: TypeAlias = tuple[Size, ...]
+Divisions: TypeAlias = "Sequence[tuple[Size, Size]]"  # dividends, and rests that bounds have told
 _PREFIX = "%"
 
 
@@ -73,28 +74,23 @@ def by_variables(size: Size) -> dict[Monomial, Size]:
     return {moving: dim.sum_of(fixed) for moving, fixed in found.items()}
 
 
-def are_joint(
-    outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size], divisions: Sequence[tuple[Size, Size]] = ()
-) -> bool:
+def are_joint(outer: Dim, inner: Dim, extent: Size, uses: Sequence[Size], divisions: Divisions = ()) -> bool:
     """Whether every use sees two variables only through outer * extent + inner: then one variable can replace them.
 
-    divisions: what was divided, and the rest that the extents of both told, where it was none of the uses'.
+    What was divided must see them so, too, where their extents have told the rest.
     """
-
-    def is_joint(index: Size) -> bool:
-        far, near = coefficient(index, str(outer)), coefficient(index, str(inner))
-        return far is not None and near is not None and far == near * extent
-
     both = {str(outer), str(inner)}
-    return all(map(is_joint, uses)) and all(
-        both.isdisjoint(dim.symbols(rest)) or is_joint(dividend) for dividend, rest in divisions
-    )
+    for use in (*uses, *(dividend for dividend, rest in divisions if not both.isdisjoint(dim.symbols(rest)))):
+        far, near = coefficient(use, str(outer)), coefficient(use, str(inner))
+        if far is None or near is None or far != near * extent:
+            return False
+    return True
 
 
 class Ranges:
     """What is known of loop variables: the extent of each, which its values are below.
 
-    divisions: what was divided, and the rest, where bounds told that it is one.
+    divisions: of indices, as far as these extents decided them.
     """
 
     def __init__(self) -> None:
@@ -166,24 +162,17 @@ class Ranges:
         if rhs == 0:
             return 0
         whole, rest = self._split(lhs, rhs)
-        return whole if self._is_rest(lhs, rest, rhs) else dim.floor_divide(lhs, rhs)
+        return dim.floor_divide(lhs, rhs) if rest is None else whole
 
     def remainder(self, lhs: Size, rhs: Size) -> Size:
         """lhs % rhs, neither negative."""
         if rhs == 0:
             return 0
         _, rest = self._split(lhs, rhs)
-        return rest if self._is_rest(lhs, rest, rhs) else dim.remainder(lhs, rhs)
+        return dim.remainder(lhs, rhs) if rest is None else rest
 
-    def _is_rest(self, lhs: Size, rest: Size, rhs: Size) -> bool:
-        """Whether the terms of lhs that rhs does not divide are certainly what a division leaves."""
-        known = self.is_below(rest, rhs)
-        if known and varies(rest):
-            self.divisions.append((lhs, rest))
-        return known
-
-    def _split(self, lhs: Size, rhs: Size) -> tuple[Size, Size]:
-        """The quotient by rhs of the terms that it divides, and the other terms."""
+    def _split(self, lhs: Size, rhs: Size) -> tuple[Size, Size | None]:
+        """The quotient by rhs of the terms that it divides, and the other terms; None where they may be no rest."""
         whole: Size = 0
         rest: Size = 0
         for moving, fixed in by_variables(lhs).items():
@@ -192,6 +181,10 @@ class Ranges:
                 rest = rest + monomial_of(moving) * fixed
             else:
                 whole = whole + monomial_of(moving) * quotient
+        if not self.is_below(rest, rhs):
+            return whole, None
+        if varies(rest):
+            self.divisions.append((lhs, rest))
         return whole, rest
 
     def fold(self, expr: Expr) -> Size:
