@@ -55,12 +55,10 @@ def coefficient(size: Size, name: str) -> Size | None:
     for atoms, factor in terms(size):
         if any(isinstance(atom, Compound) and name in dim.symbols(monomial_of((atom,))) for atom in atoms):
             return None
+        if atoms.count(name) > 1:
+            return None
         if name in atoms:
-            rest = list(atoms)
-            rest.remove(name)
-            if name in rest:
-                return None
-            total = total + monomial_of(rest, factor)
+            total = total + monomial_of([atom for atom in atoms if atom != name], factor)
     return total
 
 
