@@ -16,7 +16,7 @@ from brasa.ir.dtype import int64
 from brasa.ir.kernel import Expr
 
 Index: TypeAlias = tuple[Size, ...]
-Divisions: TypeAlias = "Sequence[tuple[Size, Size]]"  # dividends, and rests that bounds have told
+Divisions: TypeAlias = Sequence[tuple[Size, Size]]  # dividends, and rests that bounds have told
 _PREFIX = "%"
 
 

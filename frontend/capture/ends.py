@@ -114,6 +114,7 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
     final = shown_by(capture, tensor, real, views)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
+    is_known = tensor._seen is not None and tensor._seen[0] == cell.version
     tensor._cell, shows_all, tensor._path = None, not tensor._path, ()
     tensor._requires_grad = needs
     if shows_all:
@@ -126,7 +127,7 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
         tensor._edge = Edge(FreedNode(), 0)
     else:
         tensor._edge = final._edge = capture.view_edges.get(value, final._edge)
-        if not shows_all:  # what is made of it later is made of the view
+        if is_known and not shows_all:  # what is made of it later is made of the view
             capture.bindings[value] = final
 
 

@@ -91,13 +91,8 @@ class Sealed:
         draws: Sequence[tuple[Generator, int]], held: Sequence[Held], schedules: tuple[Any, ...],
         sizes: AnySize | None, passes: Passes,
     ) -> None:  # fmt: skip
-        self.graph, self.views, self.template, self.outputs = (
-            segment.graph,
-            len(segment.views),
-            template,
-            tuple(outputs),
-        )
-        self.sources = tuple(sources)
+        self.graph, self.views = segment.graph, len(segment.views)
+        self.sources, self.template, self.outputs = tuple(sources), template, tuple(outputs)
         self.facts, self.grads, self.draws = facts, tuple(grads), tuple(draws)
         self.argument_grads = tuple(argument_grads)
         self.tensors = [(value, value._spec, value._requires_grad) for _, value in sources if isinstance(value, Tensor)]
