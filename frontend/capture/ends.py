@@ -22,7 +22,7 @@ from brasa.tensors.tensor import Tensor
 from brasa.tensors.view_paths import Path, ViewPaths
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
-from brasa.tracing.trace import tracing
+from brasa.tracing.trace import CaptureError, tracing
 
 if TYPE_CHECKING:
     from brasa.capture.follow import Capture
@@ -148,6 +148,11 @@ def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
         return alive
     wanted = {node: cell for node, cell in cells.items() if node not in capture.bindings}
     if wanted:
+        if capture.fullgraph:
+            raise CaptureError(
+                "a leaf is made here, and what comes from it is a result beside it", op=next(iter(wanted)).where,
+                hint="return one of the two, pass the leaf in, or leave out fullgraph=True",
+            )  # fmt: skip
         capture.run_segment(wanted, [], [])
         capture.flushes += 1
     for leaf in leaves:

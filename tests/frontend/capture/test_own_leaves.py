@@ -67,3 +67,13 @@ def test_leaves_that_nothing_comes_from_are_part_of_the_program():
         leaf = compiled(brasa.ones(3))
         assert leaf.is_leaf and leaf.requires_grad and leaf.tolist() == [2, 2, 2]
     assert len(brasa.explain(compiled).programs[0].segments) == 1
+
+
+@pytest.mark.parametrize("program", [made_of_nothing, detached, written_before], ids=lambda program: program.__name__)
+def test_one_program_cannot_give_both_a_leaf_and_what_comes_from_it(program):
+    compiled, x = brasa.compile(program, fullgraph=True), brasa.tensor([0.5, -1.0, 2.0])
+    with pytest.raises(brasa.BrasaError, match="a leaf is made here, and what comes from it is a result") as raised:
+        compiled(x)
+    assert raised.value.op.startswith("test_own_leaves.py:")
+    assert "leave out fullgraph=True" in raised.value.hint
+    assert x.tolist() == [0.5, -1.0, 2.0]
