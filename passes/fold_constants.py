@@ -24,7 +24,8 @@ _EXACT: dict[str, Callable[..., Any]] = {
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "not": np.invert,
     "maximum": np.maximum, "minimum": np.minimum, "cast": lambda x, dtype: np.asarray(x).astype(dtype.numpy),
     "reshape": lambda x, shape: np.reshape(x, shape), "permute": lambda x, axes: np.transpose(x, axes),
-    "expand": lambda x, shape: np.broadcast_to(x, shape), "concat": lambda *xs, axis: np.concatenate(xs, axis),
+    "expand": lambda x, shape, unknown=(): np.broadcast_to(x, shape),
+    "concat": lambda *xs, axis: np.concatenate(xs, axis),
     "slice": lambda x, starts, sizes, steps: x[
         np.ix_(*(start + step * np.arange(size) for start, size, step in zip(starts, sizes, steps, strict=True)))
     ],

@@ -128,7 +128,7 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
     else:
         tensor._edge = final._edge = capture.view_edges.get(value, final._edge)
         if is_known and not shows_all:  # what is made of it later is made of the view
-            capture.bindings[value] = final
+            capture.bindings[value], capture.view_marks[value] = final, final._spec.marks
 
 
 def _value_of(tensor: Tensor, cell: Cell) -> Node:
@@ -168,7 +168,7 @@ def forget(capture: Capture) -> None:
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
         capture.renewed, capture.homes, capture.former, capture.picked, capture.memories,
-        capture.view_edges,
+        capture.view_edges, capture.view_marks,
     ):  # fmt: skip
         seen.clear()
 

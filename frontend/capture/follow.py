@@ -81,6 +81,7 @@ class Capture(Stepping):
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
         self.settled: list[ends.Settled] = []
         self.view_edges = dict[Node, Edge]()  # where gradients of views go that the last program knows
+        self.view_marks = dict[Node, tuple[str, ...]]()  # how views lie that later programs are given
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -385,7 +386,8 @@ class Capture(Stepping):
     ) -> Segment:
         """The program that has been recorded since the last one. tracked: the values that go on the tape."""
         views = () if tracked.isdisjoint(wanted) else ends.views_shown(self, alive)
-        key = (tuple(wanted), tuple(cell.node for cell in landing), tuple(self.bindings), bool(tracked), views)
+        known = tuple(self.bindings), tuple(self.view_marks.values())
+        key = (tuple(wanted), tuple(cell.node for cell in landing), known, bool(tracked), views)
         segment = self.here.segments.get(key)
         if segment is None:
             homes = [self.homes[cell] for cell in landing]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
-from brasa.capture.reach import check_outside, leaves_of, used_of
+from brasa.capture.reach import behind_of, check_outside, leaves_of, used_of
 from brasa.capture.undoing import Effect
 from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
@@ -42,8 +42,8 @@ def backward(
             _note_set(capture, tensor, before, capture.node_of(tensor._grad))
             run_accumulation_hooks(tensor)
     if not keep:
-        behind = topological(nodes)
-        shown = _only_shown(capture, behind) if capture.picked else ()
+        shown = _only_shown(capture, topological(nodes)) if capture.picked else ()
+        behind = behind_of(nodes, capture.leaves)
         capture.freed.update(node for node in behind if node.op.name != "input" and node not in shown)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def leaves_of(capture: Capture, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Those of the leaves that gradients of the nodes get to; CaptureError where these go on outside the program."""
-    if any(_comes_from_tape(node, capture.bindings) for node in _behind(nodes, capture.leaves)):
+    if any(_comes_from_tape(node, capture.bindings) for node in behind_of(nodes, capture.leaves)):
         raise CaptureError("a backward that goes on outside the compiled function")
     return tuple(compress(capture.leaves, _are_reached(capture, nodes, tuple(capture.leaves))))
 
@@ -40,7 +40,7 @@ def check_outside(capture: Capture, nodes: tuple[Node, ...], inputs: Sequence[Te
     if not outside:
         return
     ends = {edge_of(tensor) for tensor in inputs if tensor._cell is None}
-    behind = _behind(nodes, capture.leaves)
+    behind = behind_of(nodes, capture.leaves)
     for node in outside:
         start = capture.bindings[node]._edge
         if node in behind and _leads_to(start.node, ends - {start}):
@@ -67,13 +67,13 @@ def _comes_from_tape(node: Node, bindings: Mapping[Node, Any]) -> bool:
 
 def _are_reached(capture: Capture, nodes: tuple[Node, ...], values: tuple[Node, ...]) -> tuple[bool, ...]:
     """Whether gradients of the nodes get to each value. What reads another gradient need not depend on all it reads."""
-    behind = _behind(nodes, capture.leaves)
+    behind = behind_of(nodes, capture.leaves)
     if any(node.op.name == "gradient" for node in behind):
         return are_reached(nodes, values, capture.scope.known)
     return tuple(value in behind for value in values)
 
 
-def _behind(nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> set[Node]:
+def behind_of(nodes: tuple[Node, ...], leaves: Mapping[Node, Tensor]) -> set[Node]:
     """The values that gradients of the nodes get to: not integers nor what was detached, nor what is behind these."""
     cut = {
         node for node in topological(nodes)

@@ -67,8 +67,10 @@ def _do(capture: Capture, effects: Sequence[Effect]) -> None:
     found = dict(capture.bindings)
     if wanted or ends:
         segment = segment_of(capture, wanted, ends, list(writes))
+        memory = {home: each.target for home, each in writes.items()}  # the bindings may be copies of what was there
         with tracing(None), no_grad():
-            results = run_graph(segment.graph, "compiled", [capture.bindings[node] for node in segment.inputs])
+            operands = [memory.get(node, capture.bindings[node]) for node in segment.inputs]
+            results = run_graph(segment.graph, "compiled", operands)
         found.update(zip(wanted, results, strict=False))
     for effect in grads.values():
         effect.target._grad = found[effect.node]

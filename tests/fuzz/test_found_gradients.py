@@ -323,3 +323,20 @@ def test_gradients_of_a_value_and_of_what_it_was_made_of_share_no_memory() -> No
             seed=99543,
         )
     )
+
+
+def test_a_backward_frees_nothing_behind_a_comparison() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(
+                Input("x0", (1,), "float32"),
+                Input("x1", ("n", 3, "m"), "float32"),
+                Input("x2", ("n", 3, "m"), "float32", True),
+            ),
+            setup=(),
+            body=("v1 = x2.var(-3)", "v8 = brasa.where(x0 > v1, x0, x1)", "total(x2, v8, x0).backward()"),
+            outputs=("v1",),
+            sizes=({"n": 5, "m": 17},),
+            seed=145757,
+        )
+    )

@@ -175,3 +175,41 @@ def test_a_picked_part_lies_as_the_view_that_eager_mode_has() -> None:
             seed=104312,
         )
     )
+
+
+def test_what_is_written_before_a_check_fails_is_written_where_a_gradient_kept_a_copy() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(
+                Input("x0", (1, "m"), "float32"),
+                Input("x1", (1, "m"), "float32", special=True),
+                Input("x2", (), "float32", True),
+            ),
+            setup=(),
+            body=(
+                "x0.index_fill_(0, brasa.tensor([0]), 1)",
+                "v3 = brasa.multinomial(fit(x1, 5).sigmoid(), 2)",
+                "v5 = x2.cos() * 2\nif v5.isnan().any():\n    v5 = v5.nan_to_num()",
+            ),
+            outputs=("x2",),
+            sizes=({"m": 8}, {"m": 4}, {"m": 8}),
+            seed=142430,
+        )
+    )
+
+
+def test_rows_of_nothing_lie_otherwise_than_rows_of_something() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("m", 4), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = x0[..., ::2]",
+                "v3 = x0 * 0.5 + 0.3\nif v3.isnan().any():\n    v3 = v3.nan_to_num()",
+                "v7 = brasa.atan(v1)",
+            ),
+            outputs=("v7",),
+            sizes=({"m": 0}, {"m": 8}),
+            seed=143410,
+        )
+    )

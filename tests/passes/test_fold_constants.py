@@ -21,6 +21,11 @@ def folded(line: str, execute: Any = None, operands: Sequence[str] = ()) -> Any:
     return after.outputs[0].attrs["value"] if after.outputs[0].op.name == "constant" else None
 
 
+def test_repeated_axes_of_size_one_fold() -> None:
+    operand = "f32[1,2] = constant(value=[1.0, 2.0])"
+    assert folded("f32[1,2] = expand(%0, shape=[1,2], unknown=[0])", operands=[operand]) == ((1.0, 2.0),)
+
+
 def test_constants_fold_through_several_ops_at_any_size() -> None:
     assert_pass(fold_constants, """
         graph g(x: f32[n,m]) {
