@@ -22,6 +22,7 @@ from brasa.tensors.tensor import Tensor
 from brasa.tensors.view_paths import Path, ViewPaths
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
+from brasa.tracing.splicing import copied
 from brasa.tracing.trace import CaptureError, tracing
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ class Settled(NamedTuple):
     place: Any
     path: Path
     view: int | None
+
+
+def memory_wanted(capture: Capture, alive: Iterable[Tensor]) -> dict[Node, Cell]:
+    """The cells that tensors need memory for, by their values: copies of values that have other memory already."""
+    wanted: dict[Node, Cell] = {}
+    for cell in dict.fromkeys(tensor._cell for tensor in alive):
+        if cell not in capture.owners:
+            if cell.node in wanted or cell.node in capture.bindings:
+                cell.node, cell.version = copied(capture, cell.node), cell.version + 1
+            wanted[cell.node] = cell
+    return wanted
 
 
 def views_shown(capture: Capture, alive: Iterable[Tensor]) -> tuple[Node, ...]:

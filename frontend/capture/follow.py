@@ -28,6 +28,7 @@ from brasa.ir.graph import Node
 from brasa.ir.layout import reshaped_strides
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
+from brasa.tensors.spec import may_overlap
 from brasa.tensors.tensor import Tensor, family_of
 from brasa.tracing.arguments import Draw
 from brasa.tracing.cell import Cell
@@ -234,6 +235,9 @@ class Capture(Stepping):
     def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         cell = self.cell_of(tensor)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
+        if owner is not None and may_overlap(owner._spec):
+            raise CaptureError("memory is written of which elements share some", op="in-place write",
+                               hint="use .clone() first")  # fmt: skip
         if owner is not None and self._part_from_aliases(owner):
             self.write(tensor, value, aside)  # which stands for memory of its own since the cut
             return
@@ -339,14 +343,8 @@ class Capture(Stepping):
                 alive.append(tensor)
         alive.reverse()
         alive = ends.settle_leaves(self, alive) if self.own_leaves else alive
-        wanted: dict[Node, Cell] = {}
-        for tensor in alive:
-            assert tensor._cell is not None
-            wanted.setdefault(tensor._cell.node, tensor._cell)
-        wanted = {node: cell for node, cell in wanted.items() if node not in self.bindings}
-        landing = [cell for cell in self.written if cell.node not in self.bindings or cell not in wanted]
-        outputs = [*wanted, *(cell.node for cell in landing)]
-        if outputs:
+        wanted, landing = ends.memory_wanted(self, alive), list(self.written)
+        if wanted or landing:
             self.run_segment(wanted, landing, alive)
         ends.settle(self, alive, wanted)
         self.written, self.homes, self.followed, self.states = {}, {}, set(), {}

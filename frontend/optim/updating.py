@@ -80,7 +80,7 @@ def updating(*targets: str) -> Callable[[Callable[..., tuple[Any, ...]]], Callab
                 return
             present = [args[place] for place in places if args[place] is not None]
             for target, result in zip(present, plain(*args), strict=True):
-                assign(target, result, "copy_", overwrites=True)
+                assign(target, result, "copy_")
 
         return update
 

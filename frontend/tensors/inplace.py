@@ -19,11 +19,12 @@ from brasa.ir.ops.control import stop_gradient
 from brasa.ir.ops.move import update
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
-from brasa.tensors.spec import Spec, spec_of
+from brasa.tensors.spec import may_overlap, spec_of
 from brasa.tensors.tensor import Tensor, family_of, make, type_text, zero_filled
 from brasa.tracing.cell import Cell
 from brasa.tracing.function import function
 from brasa.tracing.primitive import carrier, cast, expand, type_of
+from brasa.tracing.splicing import copied
 from brasa.tracing.trace import CaptureError, Trace
 
 _FEW = 1 << 16  # bytes; of more, a kernel copies, on all threads
@@ -138,7 +139,7 @@ def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool, see
     if seen and (overwrites or not value._requires_grad):  # a gradient by the target is not the value's
         starts, steps = (0,) * target.ndim, (1,) * target.ndim
         return trace.apply(update, trace.node_of(target), node, starts=starts, steps=steps)
-    return node
+    return copied(trace, node) if overwrites else node  # it may be another tensor's value
 
 
 def overwrite(target: Tensor, value: Tensor, name: str) -> None:
@@ -172,16 +173,6 @@ def _check(target: Tensor, value: Tensor, shape: tuple[Any, ...], wanted: tuple[
 def _repeats(target: Tensor) -> bool:
     """Whether an axis repeats one piece of memory."""
     return any(size > 1 and step == 0 for size, step in zip(target.shape, target._spec.strides, strict=True))
-
-
-def _may_overlap(spec: Spec) -> bool:
-    """Whether two elements may be one piece of memory."""
-    reach = 0
-    for step, size in sorted((step, size) for step, size in zip(spec.strides, spec.shape, strict=True) if size > 1):
-        if step <= reach:
-            return True
-        reach += step * (size - 1)
-    return False
 
 
 def _shows_leaf(target: Tensor) -> bool:
@@ -255,7 +246,7 @@ class _WrittenView(ViewNode):
         inner = whole.as_strided(shape, strides, offset)
         zeros = zero_filled(spec_of(inner.dtype, tuple(shape)))
         rest = whole.as_strided_scatter(zeros, shape, strides, offset)
-        if _may_overlap(self.view):  # of elements that are one, the last counts
+        if may_overlap(self.view):  # of elements that are one, the last counts
             numbers = whole.new_ones((inner.numel(),), dtype=int64).cumsum(0).reshape(shape)
             last = whole.new_zeros(whole.shape, dtype=int64).as_strided_scatter(numbers, shape, strides, offset)
             inner = inner.where(last.as_strided(shape, strides, offset) == numbers, 0)

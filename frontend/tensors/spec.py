@@ -91,3 +91,13 @@ def spec_of(dtype: DType, shape: tuple[int, ...], strides: tuple[int, ...] | Non
             spec = Spec(dtype, shape, strides, device)
         _specs[key] = spec
     return spec
+
+
+def may_overlap(spec: Spec) -> bool:
+    """Whether two elements may be one piece of memory."""
+    reach = 0
+    for step, size in sorted((step, size) for step, size in zip(spec.strides, spec.shape, strict=True) if size > 1):
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False

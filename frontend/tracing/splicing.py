@@ -1,4 +1,4 @@
-"""How a function's graph is put into a trace: its own nodes, where these are no more than it is."""
+"""How a function's graph is put into a trace: its own nodes, where these are no more than it is. Copies of nodes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from brasa.ir.dim import Size
 from brasa.ir.graph import Graph, Node
 from brasa.ir.ops import reduce
+from brasa.ir.ops.elementwise import cast
 from brasa.ir.sizes import graph_symbols, substitute_node, substitute_type, used_symbols
 from brasa.passes.autodiff import carrying
 from brasa.tracing.trace import Trace
@@ -23,6 +24,11 @@ def splice(trace: Trace, graph: Graph, arguments: Sequence[Node], sizes: Mapping
             continue
         new[node] = trace.record(made)
     return tuple(new[output] for output in graph.outputs)
+
+
+def copied(trace: Trace, node: Node) -> Node:
+    """The same value as a node of its own, for a tensor that has memory of its own."""
+    return trace.apply(cast, node, dtype=node.tensor.dtype)
 
 
 def meets_inside(graph: Graph, values: Sequence[Node], sizes: Mapping[str, Size]) -> bool:

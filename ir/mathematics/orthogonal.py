@@ -59,27 +59,28 @@ def legendre_polynomial_p(x: Expr, n: Expr) -> Recurrence:
 
 
 def _chebyshev(x: Expr, n: Expr, combine: Callable[[Expr, Expr, Expr], Expr]) -> Recurrence:
-    """combine(x, U(n), U(n - 1)), of the polynomials of the second kind; 0 below degree 0.
+    """combine(x, U(n), U(n - 1)), of the polynomials of the second kind; 0 below degree 0, and 1 of anything at it.
 
     U(2 m) = U(m)**2 - U(m - 1)**2 and U(2 m - 1) = 2 U(m - 1) (U(m) - x U(m - 1)), from the degree's highest bit on.
     """
     dtype = x.dtype
-    x, degree = cast(x, float64), cast(unary("trunc", cast(n, float64)), int64)
-    one, zero = const(1, float64), const(0, float64)
+    x, n = cast(x, float64), unary("trunc", cast(n, float64))
+    one, zero, nan = const(1, float64), const(0, float64), const(math.nan, float64)
 
     def step(number: Expr, state: Sequence[Expr], fixed: Sequence[Expr]) -> Sequence[Expr]:
-        (upper, lower), (x, degree) = state, fixed
+        (upper, lower), (x, degree, _) = state, fixed
         even, odd = upper * upper - lower * lower, 2 * lower * (upper - x * lower)
         next_odd = 2 * upper * (x * upper - lower)  # U(2 m + 1)
         is_odd = ne((degree >> (_DEGREE_BITS - 1 - number)) & 1, 0)
         return select(is_odd, next_odd, even), select(is_odd, even, odd)
 
     def result(state: Sequence[Expr], fixed: Sequence[Expr]) -> Expr:
-        value = combine(fixed[0], state[0], state[1])
-        value = select(fixed[1] < 1 << _DEGREE_BITS, value, const(math.nan, float64))
-        return cast(select(fixed[1] < 0, zero, value), dtype)
+        x, degree, n = fixed
+        value = select(eq(degree, 0), one, combine(x, state[0], state[1]))
+        value = select(degree < 1 << _DEGREE_BITS, value, nan)
+        return cast(select(eq(n, n), select(degree < 0, zero, value), nan), dtype)
 
-    return Recurrence(_DEGREE_BITS, (one, zero), (x, degree), step, result)
+    return Recurrence(_DEGREE_BITS, (one, zero), (x, cast(n, int64), n), step, result)
 
 
 def chebyshev_polynomial_t(x: Expr, n: Expr) -> Recurrence:

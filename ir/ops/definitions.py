@@ -12,11 +12,14 @@ import numpy as np
 _EULER = 0.5772156649015329
 
 
-def of_arrays(function: Callable[..., float]) -> Callable[..., Any]:
-    """The function of arrays, element by element, in double precision; overflow is infinite, NaN stays NaN."""
+def of_arrays(function: Callable[..., float], knows_nan: bool = False) -> Callable[..., Any]:
+    """The function of arrays, element by element, in double precision; overflow is infinite.
+
+    NaN stays NaN; knows_nan: as the function says.
+    """
 
     def one(*numbers: float) -> float:
-        if any(map(math.isnan, numbers)):
+        if not knows_nan and any(map(math.isnan, numbers)):
             return math.nan
         try:
             return function(*numbers)
@@ -118,7 +121,9 @@ def igammac(a: float, x: float) -> float:
 
 
 def _by_recurrence(n: float, first: float, following: Callable[[int, float, float], float]) -> float:
-    """p(n) from p(0) = 1, p(1), and p(k + 1) = following(k, p(k), p(k - 1))."""
+    """p(n) from p(0) = 1 of any number, p(1), and p(k + 1) = following(k, p(k), p(k - 1))."""
+    if math.isnan(n):
+        return n
     before, current, degree = 1.0, first, int(n)
     for k in range(1, degree):
         before, current = current, following(k, current, before)

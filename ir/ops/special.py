@@ -201,7 +201,7 @@ igammac = _function("igammac", of_arrays(definitions.igammac), mathematics.igamm
 
 
 def _polynomial(name: str) -> Op:
-    return _function(name, of_arrays(getattr(definitions, name)), getattr(mathematics, name), None,
+    return _function(name, of_arrays(getattr(definitions, name), knows_nan=True), getattr(mathematics, name), None,
                      "the derivative is not among the functions")  # fmt: skip
 
 

@@ -213,3 +213,40 @@ def test_rows_of_nothing_lie_otherwise_than_rows_of_something() -> None:
             seed=143410,
         )
     )
+
+
+def test_what_a_tensor_was_copied_to_is_other_memory() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", (1, "m"), "float32"),),
+            setup=(),
+            body=(
+                "v5 = brasa.lerp(x1, x1, 0.25)",
+                "v5.copy_(x1)",
+                "v8 = x1 * round(x1.sum().item(), 2)",
+                "v5[0] = 17",
+                "v9 = brasa.empty_like(v8)",
+                "v9[:] = v8",
+            ),
+            outputs=("v5", "v8", "v9"),
+            sizes=({"m": 17},),
+            seed=154255,
+        )
+    )
+
+
+def test_windows_are_written_one_after_the_other_after_a_look_too() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 1), "float32"),),
+            setup=(),
+            body=(
+                "v5 = x1.unfold(-2, 2, 1)",
+                "v8 = x1[x1 > 0]",
+                "v5.index_fill_(-1, brasa.tensor([0]), 1)",
+            ),
+            outputs=(),
+            sizes=({"n": 3},),
+            seed=154185,
+        )
+    )

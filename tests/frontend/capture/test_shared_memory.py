@@ -167,3 +167,34 @@ def test_a_whole_program_is_not_to_be_had():
     call, _, x = overlapping()
     with pytest.raises(brasa.BrasaError, match=r"test_shared_memory.py:\d+: memory that was written is read through"):
         brasa.compile(call, fullgraph=True)(x)
+
+
+@pytest.mark.parametrize("copy", [lambda y, x: y.copy_(x), lambda y, x: y.__setitem__(slice(None), x)])
+def test_what_was_copied_is_in_memory_of_its_own(copy):
+    """Also where that is all: values with one name are no memory with one name."""
+
+    def function(x):
+        one, two = brasa.empty(3), x * 2
+        copy(one, x)
+        three = brasa.empty(3)
+        copy(three, two)
+        return one, two, three
+
+    compiled = brasa.compile(function, fullgraph=True)
+    for _ in range(6):  # followed, then sealed
+        x = brasa.tensor([1.0, 2.0, 3.0])
+        one, two, three = compiled(x)
+        assert len({each.data_ptr() for each in (x, one, two, three)}) == 4
+        three.zero_()
+        assert (x.tolist(), one.tolist(), two.tolist()) == ([1, 2, 3], [1, 2, 3], [2, 4, 6])
+
+
+def test_a_leaf_that_was_copied_has_gradients_of_its_own():
+    def function(x):
+        leaf = brasa.empty(2)
+        leaf.copy_(x)
+        leaf.requires_grad_()
+        return brasa.autograd.grad((leaf * leaf * x).sum(), leaf)[0]
+
+    x = brasa.tensor([2.0, 3.0])
+    assert brasa.compile(function)(x).tolist() == function(x).tolist() == [8.0, 18.0]

@@ -24,8 +24,9 @@ UNARY = (
 )  # fmt: skip
 BINARY = ("power", "remainder", "floor_divide", "atan2", "hypot")
 REPEATED = (
-    "zeta", "igamma", "igammac", "chebyshev_polynomial_t", "chebyshev_polynomial_u", "hermite_polynomial_h",
-    "laguerre_polynomial_l", "legendre_polynomial_p",
+    "zeta", "igamma", "igammac", "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v",
+    "chebyshev_polynomial_w", "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
+    "legendre_polynomial_p",
 )  # fmt: skip
 DTYPES = {"f32": float32, "f64": float64}
 LIMIT = 2.0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from brasa.ir.dtype import float32, float64
+from brasa.ir.ops import OPS
 from brasa.ir.ops.definitions import hermite_polynomial_h, igamma, igammac, laguerre_polynomial_l
 from tests.ir.mathematics.judge import apply
 
@@ -126,6 +127,18 @@ def test_degrees() -> None:
     np.testing.assert_allclose(
         apply("legendre_polynomial_p", float64, np.cos(angle), np.full(50, 30.0)), legendre, atol=1e-13
     )
+
+
+POLYNOMIALS = [f"chebyshev_polynomial_{kind}" for kind in "tuvw"] + [
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_polynomials_of_degree_zero_are_one_and_have_degrees_that_are_numbers(name: str) -> None:
+    x, n = np.array([np.nan, np.inf, 0.5, 0.5, np.nan]), np.array([0.0, 0.5, np.nan, -1.0, -2.0])
+    np.testing.assert_array_equal(apply(name, float64, x, n), [1, 1, np.nan, 0, 0])
+    np.testing.assert_array_equal(OPS[name].evaluate(x, n), [1, 1, np.nan, 0, 0])
 
 
 def test_the_incomplete_gamma_function_far_from_where_it_changes() -> None:
