@@ -76,7 +76,7 @@ def split(graph: Graph, wanted: tuple[bool, ...], passes: Sequence[tuple[str, Pa
     forward = (*outputs, *extras)
     return Split(
         Graph(graph.name, inputs, _in_order(joint, forward, ()), forward, graph.updates),
-        _backward(joint, ordered, seeds, gradients),
+        _backward(joint, ordered, seeds, gradients, _marks_of_landed(places, inputs, graph.updates)),
         tuple(places),
     )
 
@@ -105,7 +105,17 @@ def split_for_some(
     kept = _frontier(gradients, {*at_hand, *seeds}) - set(seeds)
     ordered = [node for node in at_hand if node in kept]
     ordered += _size_givers(joint, ordered, seeds, gradients)
-    return _backward(joint, ordered, seeds, gradients), tuple(at_hand[node] for node in ordered), reached
+    places = [at_hand[node] for node in ordered]
+    marks = _marks_of_landed(places, inputs, graph.updates)
+    return _backward(joint, ordered, seeds, gradients, marks), tuple(places), reached
+
+
+def _marks_of_landed(
+    places: Sequence[Kept], inputs: Sequence[Node], updates: Sequence[tuple[int, int]]
+) -> list[tuple[str, ...]]:
+    """How what is kept lies: an output that lands in the memory of an input as that does."""
+    homes = {output: inputs[home].attrs.get("strides", ()) for output, home in updates}
+    return [homes.get(kept.index, ()) if kept.role == "output" else () for kept in places]
 
 
 def _joint(graph: Graph, back: Graph, count: int) -> Graph:
@@ -218,11 +228,16 @@ def _in_order(joint: Graph, results: Sequence[Node], stop: Sequence[Node]) -> tu
     return tuple(node for node in joint.nodes if node in needed)
 
 
-def _backward(joint: Graph, kept: Sequence[Node], seeds: Sequence[Node], results: Sequence[Node]) -> Graph:
+def _backward(
+    joint: Graph, kept: Sequence[Node], seeds: Sequence[Node], results: Sequence[Node],
+    marks: Sequence[tuple[str, ...]],
+) -> Graph:  # fmt: skip
     fresh = _fresh_names({node.attrs["name"] for node in joint.inputs})
     new = {
-        value: value if value.op.name == "input" else make_input(fresh(), value.tensor, where=value.where)
-        for value in kept
+        value: value
+        if value.op.name == "input"
+        else make_input(fresh(), value.tensor, strides=lying, where=value.where)
+        for value, lying in zip(kept, marks, strict=True)
     }
     new.update({seed: seed for seed in seeds})
     inputs = tuple(new[value] for value in (*kept, *seeds))

@@ -235,7 +235,7 @@ class Capture(Stepping):
     def write(self, tensor: Tensor, value: Node, aside: bool = False) -> None:
         cell = self.cell_of(tensor)
         owner = self.owners.get(cell)  # a view is written to the memory of what it is a view of
-        if owner is not None and may_overlap(owner._spec):
+        if owner is not None and not owner._spec.row_major and may_overlap(owner._spec):
             raise CaptureError("memory is written of which elements share some", op="in-place write",
                                hint="use .clone() first")  # fmt: skip
         if owner is not None and self._part_from_aliases(owner):

@@ -152,7 +152,7 @@ class _Scan:
             name_of(combine), [body.node_of(each) for each in (*carry, *slices)],
             [body.node_of(each) for each in (*ends_now, *made)],
         )  # fmt: skip
-        graph = interned(with_starts(graph, len(starts)))
+        graph, sequences = interned(with_starts(graph, len(starts))), [trace.narrowed(each) for each in sequences]
         results = record(trace, nested.scan, (*starts, *sequences, *captured), graph=graph, carries=len(starts),
                          sequences=len(sequences), length=trace.scope.resolve(length), reverse=reverse,
                          **self.grouped)  # fmt: skip

@@ -136,7 +136,8 @@ def _to_write(trace: Trace, target: Tensor, value: Tensor, overwrites: bool, see
     if value._requires_grad and any(op is stop_gradient for op, _ in target._path):
         raise CaptureError("what has a gradient is written to a detached tensor, but not to what it was detached from",
                            op="in-place write", hint="use .detach().clone()")  # fmt: skip
-    if seen and (overwrites or not value._requires_grad):  # a gradient by the target is not the value's
+    # A gradient by the target is not the value's; and what lies under a view has a gradient of 0 there.
+    if seen and (overwrites or not value._requires_grad or target._path):
         starts, steps = (0,) * target.ndim, (1,) * target.ndim
         return trace.apply(update, trace.node_of(target), node, starts=starts, steps=steps)
     return copied(trace, node) if overwrites else node  # it may be another tensor's value

@@ -340,3 +340,37 @@ def test_a_backward_frees_nothing_behind_a_comparison() -> None:
             seed=145757,
         )
     )
+
+
+def test_what_was_written_lies_as_the_memory_that_it_was_written_to() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(
+                Input("x1", (2, "n", "m"), "float32", layout="strided"),
+                Input("x2", (2, "n", "m"), "float32", True),
+            ),
+            setup=(),
+            body=("x1[x1.shape[0] // 2 :] = 0", "v2 = brasa.addcmul(x2, x1, x2, value=0.5)"),
+            outputs=("v2",),
+            sizes=({"n": 4, "m": 5},),
+            seed=160781,
+        )
+    )
+
+
+def test_what_lies_under_a_written_view_has_a_gradient_of_zero() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3, "m"), "float32", True),),
+            setup=(),
+            body=(
+                "v1 = brasa.pow(x0, x0)",
+                "v2 = v1.transpose(-1, 2)",
+                "v2.transpose(1, 2).tanh_()",
+                "v8 = brasa.erfc(v2)",
+            ),
+            outputs=("v8",),
+            sizes=({"n": 8, "m": 3}, {"n": 5, "m": 0}, {"n": 8, "m": 3}),
+            seed=161288,
+        )
+    )

@@ -254,3 +254,20 @@ def test_the_order_of_a_product_of_a_column_that_only_the_program_knows_to_be_on
             seed=95587,
         )
     )
+
+
+def test_as_many_steps_as_there_turn_out_to_be_rows() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n",), "float32"), Input("x2", ("n", 4), "float32")),
+            setup=(),
+            body=(
+                "v2 = x1[: x1.shape[0] // 2]",
+                "v6 = brasa.mul(x2, v2)",
+                "v7 = brasa.map(lambda h: brasa.cond(h.sum() > 0, lambda: h + 1, lambda: h - h.mean()), v2)",
+            ),
+            outputs=("v6", "v7"),
+            sizes=({"n": 17}, {"n": 3}),
+            seed=160137,
+        )
+    )
