@@ -105,9 +105,9 @@ def split_for_some(
     kept = _frontier(gradients, {*at_hand, *seeds}) - set(seeds)
     ordered = [node for node in at_hand if node in kept]
     ordered += _size_givers(joint, ordered, seeds, gradients)
-    places = [at_hand[node] for node in ordered]
-    marks = _marks_of_landed(places, inputs, graph.updates)
-    return _backward(joint, ordered, seeds, gradients, marks), tuple(places), reached
+    found = [at_hand[node] for node in ordered]
+    marks = _marks_of_landed(found, inputs, graph.updates)
+    return _backward(joint, ordered, seeds, gradients, marks), tuple(found), reached
 
 
 def _marks_of_landed(
