@@ -1,4 +1,4 @@
-"""How a function's graph is put into a trace: its own nodes, where these are no more than it is. Copies of nodes."""
+"""Putting nodes into a trace: a function's own, where these are no more than it is, and copies of a value."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 import brasa
 from brasa import Tensor
 
-HEAD = "import brasa\nfrom brasa import nn\nfrom tests.fuzz.supply import copies, fit, paired, positive, total\n"
+HEAD = "import brasa\nfrom brasa import nn\nfrom tests.fuzz.supply import fit, paired, positive, total\n"
 SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1.0, -1.0)
 
 
@@ -117,18 +117,10 @@ class Program:
         return replace(self, body=tuple(kept), outputs=tuple(name for name in self.outputs if name not in lost))
 
     def with_all_results(self) -> Program:
-        """The program that reads and returns all that its plain statements make: a compiler leaves out what nobody
-        reads. What is made is read at once, for it may be overwritten.
-        """
-        body, outputs = list[str](), dict.fromkeys(self.outputs)
-        for each in self.body:
-            body.append(each)
-            if re.match(r"(if|for|while|with|try)\b", each):
-                continue
-            for name in sorted(names(each)[0]):
-                body.append(f"{name}_made = copies({name})")
-                outputs |= {name: None, f"{name}_made": None}
-        return replace(self, body=tuple(body), outputs=tuple(outputs))
+        """The program that also returns all that its plain statements make: a compiler leaves out what nobody reads."""
+        plain = (each for each in self.body if not re.match(r"(if|for|while|with|try)\b", each))
+        made = {name: None for each in plain for name in sorted(names(each)[0])}
+        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, *made))))
 
     def test(self) -> str:
         """A test that fails while the program has more than one answer, to be pasted into test_found.py."""

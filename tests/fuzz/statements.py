@@ -146,7 +146,7 @@ _REDUCTIONS = (
     "{a}.sort({i})[0]",
     "{a}.argsort({i})", "{a}.topk(1, {i})[0]", "{a}.count_nonzero({i})", "{a}.median({i})[0]",
     "{a} - {a}.mean({i}, keepdim=True)",
-    "{a} / ({a}.abs().sum({i}, keepdim=True) + 1)", "nn.functional.layer_norm({a}, {a}.shape[-1:])",
+    "{a} / {a}.sum({i}, keepdim=True)", "nn.functional.layer_norm({a}, {a}.shape[-1:])",
     "nn.functional.normalize({a}, dim={i})",
     "{a}.sum(tuple(range({a}.dim())))", "{a}.logcumsumexp({i})", "{a}.quantile(0.3, {i})", "{a}.nansum({i})",
 )  # fmt: skip

@@ -38,11 +38,6 @@ def total(*values: Tensor) -> Tensor:
     return loss
 
 
-def copies(value: Any) -> list[Tensor]:
-    """The tensors in a value as they are now."""
-    return [each.detach().clone() for each in leaves(value) if each is not None]
-
-
 def leaves(value: Any) -> list[Tensor | None]:
     """The tensors and Nones in nested tuples, lists and dicts."""
     if value is None or isinstance(value, Tensor):

@@ -379,20 +379,3 @@ def test_the_logarithm_of_what_a_transform_cancels_hangs_by_a_thread() -> None:
             seed=41303,
         )
     )
-
-
-def test_which_of_equal_elements_is_first_hangs_by_a_thread() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x1", ("n", 4), "float32"),),
-            setup=(),
-            body=(
-                "v5 = nn.functional.conv_transpose2d(fit(x1, 2, 3, 6, 6), fit(x1, 3, 2, 2, 2), stride=2)",
-                "v6 = v5.gather(1, v5.argsort(1))",
-                "v11 = x1.split(2, -4)[0]",
-            ),
-            outputs=("v11",),
-            sizes=({"n": 4},),
-            seed=94768,
-        )
-    )

@@ -146,19 +146,6 @@ def test_parts_of_complex_numbers_that_are_written_through_a_view_of_them() -> N
     )
 
 
-def test_a_check_of_what_is_overwritten_fails_where_it_is_read_before() -> None:
-    assert_one_answer(
-        Program(
-            inputs=(Input("x0", ("m", 4), "float32", layout="transposed", special=True),),
-            setup=(),
-            body=("v3 = brasa.multinomial(fit(x0, 5).sigmoid(), 2)", "v3.zero_()"),
-            outputs=("v3",),
-            sizes=({"n": 5, "m": 7}, {"n": 5, "m": 7}, {"n": 17, "m": 7}, {"n": 5, "m": 7}),
-            seed=83686,
-        )
-    )
-
-
 def test_a_picked_part_lies_as_the_view_that_eager_mode_has() -> None:
     assert_one_answer(
         Program(

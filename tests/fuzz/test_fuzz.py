@@ -70,11 +70,3 @@ def test_a_gradient_of_results_that_is_another_is_found(monkeypatch: pytest.Monk
     difference = Judge().judge(program)
     assert difference is not None
     assert "gradients of its results" in difference.fact
-
-
-def test_all_that_is_made_is_read_before_it_is_overwritten() -> None:
-    x = Input("x0", (3,), "float32")
-    program = Program((x,), (), ("v1 = x0 * 2", "v1.zero_()"), (), ({},)).with_all_results()
-    (zeros, (made,)), argument = program.make()(*(arguments := program.arguments(0))), arguments[0]
-    assert zeros.tolist() == [0.0, 0.0, 0.0]
-    assert made.tolist() == (argument * 2).tolist()
