@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -153,6 +153,11 @@ class Launch:
     where: str = ""
     region: Graph | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def touched(self) -> tuple[Place, ...]:
+        """What it reads or writes."""
+        return self.buffers
+
 
 @dataclass(frozen=True)
 class Part:
@@ -189,6 +194,11 @@ class Loop:
         extent = () if self.extent is None else (self.extent,)
         return (*extent, *(size for part in self.parts for size in (part.start, part.step)))
 
+    @property
+    def touched(self) -> tuple[Place, ...]:
+        """What it reads or writes a part of."""
+        return tuple(part.base for part in self.parts)
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -198,18 +208,29 @@ class Branch:
     then: tuple[Step, ...]
     otherwise: tuple[Step, ...]
     where: str = ""
+    sizes: ClassVar[tuple[Size, ...]] = ()
+    touched: ClassVar[tuple[Place, ...]] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All its steps."""
+        return (*self.then, *self.otherwise)
 
 
 Step: TypeAlias = "Launch | Loop | Branch"
 
 
+def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps and those that they hold, in the order of the text."""
+    for step in steps:
+        yield step
+        if not isinstance(step, Launch):
+            yield from all_steps(step.steps)
+
+
 def all_launches(steps: Iterable[Step]) -> Iterator[Launch]:
     """The launches of the steps, in the order of the text."""
-    for step in steps:
-        if isinstance(step, Launch):
-            yield step
-        else:
-            yield from all_launches(step.steps if isinstance(step, Loop) else (*step.then, *step.otherwise))
+    return (step for step in all_steps(steps) if isinstance(step, Launch))
 
 
 @dataclass(frozen=True)

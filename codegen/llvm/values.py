@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -146,7 +145,7 @@ def memory_type(dtype: DType) -> str:
 def constant(value: Number, dtype: DType, lanes: int = 1) -> Value:
     """A constant of that element type."""
     if dtype.name == "bf16":
-        return constant_of(bfloat16_bits(float(value)), "i16", lanes)
+        return constant_of(int(np.float32(value).astype(dtype.numpy).view(np.uint16)), "i16", lanes)
     return constant_of(value, register_type(dtype), lanes)
 
 
@@ -163,29 +162,13 @@ def _literal(value: Number, type: str) -> str:
         return "true" if value else "false"
     if type.startswith("i"):
         return str(int(value))
-    value = float(value)
-    if type == "half":
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        if type == "half":
             return f"0xH{int(np.float16(value).view(np.uint16)):04X}"
-    if type == "float":
-        value = round_to_float(value)
+        value = float(np.float32(value) if type == "float" else value)
     if abs(value) < 1e4 and (value * 1024).is_integer() and (value or str(value) == "0.0"):
         return repr(value)
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-
-
-def round_to_float(value: float) -> float:
-    """The nearest value of 32-bit precision."""
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
-    except OverflowError:
-        return math.copysign(math.inf, value)
-
-
-def bfloat16_bits(value: float) -> int:
-    """The bits of the nearest bfloat16 (of a value that a float holds exactly)."""
-    bits = int(np.float32(value).view(np.uint32))
-    return 0x7FC0 if math.isnan(value) else (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
 
 
 def numbers(values: Sequence[Number], type: str) -> Value:

@@ -202,10 +202,14 @@ class Chain:
                 with writer.over("v", vectors, "unrolled") as v:
                     place = (writer.expr(i), writer.expr(v))
                     writer.assign(sums, product.multiply_add(left, right[place[1]], sums[place]), place)
+        self.end_tile(row, column, sums, masks)
+
+    def end_tile(self, row: Size, column: Size, sums: Local, masks: Local | None) -> None:
+        """Store the outputs of a tile, or keep its sums."""
         put = partial(self._put_tile, row, column, sums, masks)
         keep = partial(self._keep_tile, row, column, sums)
         if self.is_direct:
-            writer.either(self._is_last, put, keep)
+            self.writer.either(self._is_last, put, keep)
         else:
             keep()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -33,6 +33,7 @@ from brasa.ir.program import (
     SizeValue,
     Step,
     Stride,
+    all_steps,
 )
 from brasa.ir.target import Target
 from brasa.ir.types import TensorType
@@ -68,36 +69,16 @@ def lower(
     outputs = [Place("output", i) for i in range(len(graph.outputs))]
     lowering = _Lowering(graph, shared, inputs, outputs)
     launches = lowering.run()
-    unsure = set(_touched(launches[: lowering.unsure]))
+    unsure = {place for step in all_steps(launches[: lowering.unsure]) for place in step.touched}
+    sizes = dict.fromkeys(size for step in all_steps(launches) for size in step.sizes if not isinstance(size, int))
     signature = Signature(
         graph.name,
         tuple(Input(n.attrs["name"], n.tensor, n.attrs.get("strides", ())) for n in graph.inputs),
         tuple(output.tensor for output in graph.outputs),
-        graph.updates, tuple(dict.fromkeys(_sizes(launches))), (), tuple(shared.notes), tuple(shared.steps),
+        graph.updates, tuple(sizes), (), tuple(shared.notes), tuple(shared.steps),
         sure=tuple(place.index for place in outputs if place not in unsure),
     )  # fmt: skip
     return Program(signature, tuple(launches), tuple(shared.temporaries))
-
-
-def _sizes(steps: Iterable[Step]) -> Iterator[SizeValue]:
-    """All that the steps must be told when they run."""
-    for step in steps:
-        if not isinstance(step, Branch):
-            yield from (size for size in step.sizes if not isinstance(size, int))
-        if not isinstance(step, Launch):
-            yield from _sizes(step.steps if isinstance(step, Loop) else (*step.then, *step.otherwise))
-
-
-def _touched(steps: Iterable[Step]) -> Iterator[Place]:
-    """All places that the steps read or write."""
-    for step in steps:
-        if isinstance(step, Launch):
-            yield from step.buffers
-        elif isinstance(step, Loop):
-            yield from (part.base for part in step.parts)
-            yield from _touched(step.steps)
-        else:
-            yield from _touched((*step.then, *step.otherwise))
 
 
 class _Shared:
@@ -267,9 +248,8 @@ class _Lowering:
         sources = [self.locations[self.resolve(operand)].place for operand in call.operands]
         results = [self.locations[call, index].place for index in range(len(item_types(call.type)))]
         if call.op is cond:
-            then, otherwise = (
-                self.lower_body(call.attrs[name], sources[1:], results) for name in ("then", "otherwise")
-            )
+            graphs = (call.attrs[name] for name in ("then", "otherwise"))
+            then, otherwise = (self.lower_body(graph, sources[1:], results) for graph in graphs)
             self.launches.append(Branch(sources[0], then, otherwise, call.where))
             return
         carries, hidden = call.attrs["carries"], hidden_results(call)

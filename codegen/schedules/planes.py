@@ -8,16 +8,17 @@ from functools import reduce
 
 from brasa.codegen.schedules.chain import Chain, tile_shape
 from brasa.codegen.schedules.convolution import Convolution
-from brasa.codegen.schedules.indices import Index, flatten
+from brasa.codegen.schedules.dot import lane_sums
+from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.map import unflatten
 from brasa.codegen.schedules.patches import Planes
 from brasa.codegen.schedules.products import Blocks, Tiles, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import int64
+from brasa.ir.dtype import int32, int64
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, Local
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, bitcast, cast, eq, first
 
 _POSITIONS, _WIDTH = 256, 256  # of a slice in a block, and the most columns of a line of it
 _PLANE_BYTES = 512 << 10  # of the planes of a chunk
@@ -31,8 +32,9 @@ _FEW_LINES = 8  # that are done one by one though tiles do not fill them
 class PlaneConvolution(Convolution):
     """Positions of a block are lines; each holds columns of one slice or more, its members, beside each other.
 
-    Lines are done one by one where vectors fill them, without the taps that see nothing but padding: banded tells
-    whether, and band is the line at hand; else all are one band.
+    Lines are done one by one where vectors fill them: banded tells whether, and band is the line at hand; else all are
+    one band. The first takes all taps; others leave out those that see nothing but padding if its sums are finite, for
+    then weights are, too.
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
@@ -40,6 +42,7 @@ class PlaneConvolution(Convolution):
         self._choose()
         self.planes = Planes(self.values, self.directions)
         self.band: Size = 0
+        self.finite: Size = 1
         self._cut()
 
     def _choose(self) -> None:
@@ -174,8 +177,8 @@ class PlaneConvolution(Convolution):
         """The first of the taps along lines that see more than padding from the band at hand, and how many do."""
         let, (*_, taps, _) = self.writer.let_index, self.taps
         first, end = self.planes.directions[-2].taps_inside(self.first_line + self.band, taps)
-        first = let("first_tap", self.banded * first, self.most_taps)
-        return first, let("line_taps", taps - first - self.banded * (taps - end), self.most_taps + 1)
+        first = let("first_tap", self.banded * self.finite * first, self.most_taps)
+        return first, let("line_taps", taps - first - self.banded * self.finite * (taps - end), self.most_taps + 1)
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         """Where the result of a position of the band is."""
@@ -241,16 +244,38 @@ class PlaneChain(Chain):
 
     @contextmanager
     def each_band(self) -> Iterator[None]:
-        product = self.product
-        with self.writer.over("band", product.bands_here) as product.band:
+        product, writer = self.product, self.writer
+        if product.banded == 0:
             yield
+            return
+        self.not_finite = writer.local("not_finite", int32 if product.dtype.itemsize == 4 else int64, 0, lanes=LANES)
+        finite = writer.local("finite", int64, 0)
+        with writer.over("band", product.bands_here) as number:
+            self.is_first_band = writer.condition(leaf(number) <= leaf(0))
+            from_middle = number + dim.floor_divide(product.bands_here, 2)  # for there no tap sees padding alone
+            product.band = writer.let_index("band", dim.remainder(from_middle, product.bands_here), product.columns)
+            product.finite = writer.track(finite.value, 2)
+            yield
+            with writer.when(self.is_first_band):
+                total = lane_sums(writer, [bitcast(self.not_finite.value, product.dtype)])
+                writer.assign(finite, cast(eq(first(total), 0), int64))
         product.band = 0
+
+    def end_tile(self, row: Size, column: Size, sums: Local, masks: Local | None) -> None:
+        if self.product.banded != 0:
+            with self.writer.when(self.is_first_band), self.writer.over("i", sums.shape[0], "unrolled") as i:
+                value = sums[self.writer.expr(i), 0]
+                seen = bitcast(value - value, self.not_finite.dtype)  # +0, or NaN where it is not finite
+                self.writer.assign(self.not_finite, self.not_finite.value | seen)
+        super().end_tile(row, column, sums, masks)
 
     @contextmanager
     def elements(self) -> Iterator[tuple[Size, Size]]:
-        over = self.writer.over
-        with over("row", self.rows) as row, self.each_band(), over("column", self.columns, "vector") as column:
+        over, product = self.writer.over, self.product
+        bands = over("band", product.bands_here)
+        with over("row", self.rows) as row, bands as product.band, over("column", self.columns, "vector") as column:
             yield row, column
+        product.band = 0
 
     def put_total(self, total: Buffer) -> None:
         if not self.has_gaps:

@@ -87,11 +87,12 @@ class RowPlan:
 
     def row_nodes(self, level: int) -> list[Node]:
         """The values of a row that follow from reductions of that level."""
-        shapes = (self._reduced_shape(), self._narrow_shape())
+        reduced = tuple(size for axis, size in enumerate(self.domain) if axis not in self.axes)
+        narrow = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.domain))
         return [
             node for node in self.region.nodes
             if node.op.kind is Kind.ELEMENTWISE and self._levels[node] == level
-            and node.tensor.shape in shapes and not self._is_whole(node)
+            and node.tensor.shape in (reduced, narrow) and not self._is_whole(node)
         ]  # fmt: skip
 
     def _find_levels(self) -> dict[Node, int]:
@@ -175,12 +176,6 @@ class RowPlan:
 
     def _is_whole(self, node: Node) -> bool:
         return bool(self.axes) and node.tensor.shape == self.domain
-
-    def _reduced_shape(self) -> tuple[Size, ...]:
-        return tuple(size for axis, size in enumerate(self.domain) if axis not in self.axes)
-
-    def _narrow_shape(self) -> tuple[Size, ...]:
-        return tuple(1 if axis in self.axes else size for axis, size in enumerate(self.domain))
 
     def _evaluate(self, values: Values, index: Index) -> list[Expr]:
         """Every value at a general element, for the trial."""

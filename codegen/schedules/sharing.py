@@ -42,7 +42,8 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
     for expr in order:
         level = writer.own_level(expr)
         levels[expr] = max([level, *(levels[arg] for arg in expr.args)])
-        if expr.op == "load" or _computes(expr) or any(arg in heavy for arg in expr.args):
+        computes = expr.dtype.kind == "float" and expr.op not in _LEAVES
+        if expr.op == "load" or computes or any(arg in heavy for arg in expr.args):
             heavy.add(expr)
         for arg in expr.args:
             if arg in heavy and levels[arg] < levels[expr]:
@@ -54,21 +55,13 @@ def share(writer: Writer, roots: Sequence[Expr], *, hold: bool) -> list[Expr]:
         is_wide = widths[expr] > (_WIDE if expr in writer.labels else 2 * _WIDE)
         if _is_cheap(expr, cheap):
             cheap.add(expr)
-        if (uses[expr] > 1 and expr not in cheap) or (hold and _may_change(expr)) or is_wide:
+        may_change = expr.op == "load" and expr.attr.access != "in"
+        if (uses[expr] > 1 and expr not in cheap) or (hold and may_change) or is_wide:
             name(expr)
     for root in roots:
         if root in heavy and levels[root] < writer.level:
             name(root)
     return [made[root] for root in roots]
-
-
-def _may_change(expr: Expr) -> bool:
-    """A load of memory that the kernel writes."""
-    return expr.op == "load" and expr.attr.access != "in"
-
-
-def _computes(expr: Expr) -> bool:
-    return expr.dtype.kind == "float" and expr.op not in _LEAVES
 
 
 def _is_cheap(expr: Expr, cheap: set[Expr]) -> bool:

@@ -151,12 +151,21 @@ def test_lines_that_vectors_fill(case: Case) -> None:
         same_bits(machine(write("n", True)).run(*arrays).outputs[0], machine(write()).run(*arrays).outputs[0])
 
 
-def test_lines_of_padding_are_not_multiplied() -> None:
-    case = Case(8, 60, 8, 8, 16, 3, 1, 1)
+@pytest.mark.parametrize("case", [*FILLED, CASES[0], CASES[1]])
+def test_weights_that_are_not_finite_meet_zeros_beyond_the_edge(case: Case) -> None:
     x, w, _ = case.arrays()
-    w[:, :, 0] = np.inf  # what sees the line above the first
-    found = machine(case.forward()).run(x, w).outputs[0]
-    assert np.isfinite(found[:, :, 0]).all() and not np.isfinite(found[:, :, 1:]).any()
+    w[0, 0, 0, 0], w[1, 0, -1, -1] = np.inf, np.nan
+    for unknown in (False, True):
+        found = machine(case.forward("n", unknown)).run(x, w).outputs[0]
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(reference(case.forward(), x, w)[0]))
+        assert np.isfinite(found[:, 2:]).all()
+
+
+def test_lines_of_padding_are_left_out_once_a_whole_line_had_finite_sums() -> None:
+    (kernel,) = machine(FILLED[0].forward()).program.kernels
+    text = str(kernel)
+    assert "let first_tap = banded * finite * " in text
+    assert "not_finite = not_finite | bitcast<i32>(sum[i_3, 0] - sum[i_3, 0])" in text
 
 
 @pytest.mark.parametrize("forward", [True, False])
