@@ -114,6 +114,7 @@ from brasa.ir.dtype import uint8 as uint8
 from brasa.ir.dtype import uint32 as uint32
 from brasa.ir.dtype import uint64 as uint64
 from brasa.ir.errors import BrasaError as BrasaError
+from brasa.ir.errors import OutOfMemoryError as OutOfMemoryError
 from brasa.promises import *  # noqa: F403
 from brasa.random import Generator as Generator
 from brasa.random import default_generator as default_generator

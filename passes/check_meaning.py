@@ -144,12 +144,12 @@ def samples(graph: Graph, special: bool = True) -> Iterator[tuple[Mapping[str, i
     found = 0
     for number, least in enumerate(_SIZES):
         sizes = {name: least + i % 2 for i, name in enumerate(graph_symbols(graph))}
-        arrays = random_arrays(graph, sizes, number, special and number % 2 == 1)
         try:
+            arrays = random_arrays(graph, sizes, number, special and number % 2 == 1)
             if not _is_small(graph, sizes):
                 return
             results = evaluate(graph, arrays)
-        except (BrasaError, ValueError, IndexError):  # of NumPy: places or sizes that do not fit
+        except (BrasaError, ValueError, IndexError, ZeroDivisionError):  # of NumPy: places or sizes that do not fit
             continue
         yield sizes, arrays, results
         found += 1

@@ -58,7 +58,7 @@ class _FreeList(list[int]):
             release_unused()
             found = _take_from_system(self.size)
         if found is None:
-            raise OutOfMemoryError(f"{self.size} bytes cannot be allocated")
+            raise OutOfMemoryError(f"{self.size} bytes cannot be allocated") from None
         return found
 
 
@@ -120,7 +120,7 @@ def _free_list(nbytes: int) -> _FreeList:
     if nbytes < 0:
         raise ValueError(f"a buffer cannot have {nbytes} bytes")
     if nbytes > _LARGEST:
-        raise OutOfMemoryError(f"{nbytes} bytes cannot be allocated")
+        raise OutOfMemoryError(f"{nbytes} bytes cannot be allocated") from None
     step = max(ALIGNMENT, 1 << max(0, nbytes.bit_length() - 3))
     size = max(ALIGNMENT, -(-nbytes // step) * step)
     if len(_by_request) >= _REQUESTS_REMEMBERED:

@@ -220,6 +220,7 @@ class PlaneChain(Chain):
         columns = Blocks(product.columns, 1, *[product.columns] * 2)
         super().__init__(product, product.most_channels * product.most_taps, columns, product.tile)
         self.has_gaps = product.has_gaps
+        self.is_sceptical = product.banded != 0 and product.dtype.kind == "float"  # about what weights are
 
     def block_columns(self, block: Size) -> Size:
         self._write_table()
@@ -245,8 +246,10 @@ class PlaneChain(Chain):
     @contextmanager
     def each_band(self) -> Iterator[None]:
         product, writer = self.product, self.writer
-        if product.banded == 0:
-            yield
+        if not self.is_sceptical:
+            with writer.over("band", product.bands_here) as product.band:
+                yield
+            product.band = 0
             return
         self.not_finite = writer.local("not_finite", int32 if product.dtype.itemsize == 4 else int64, 0, lanes=LANES)
         finite = writer.local("finite", int64, 0)
@@ -262,7 +265,7 @@ class PlaneChain(Chain):
         product.band = 0
 
     def end_tile(self, row: Size, column: Size, sums: Local, masks: Local | None) -> None:
-        if self.product.banded != 0:
+        if self.is_sceptical:
             with self.writer.when(self.is_first_band), self.writer.over("i", sums.shape[0], "unrolled") as i:
                 value = sums[self.writer.expr(i), 0]
                 seen = bitcast(value - value, self.not_finite.dtype)  # +0, or NaN where it is not finite

@@ -43,14 +43,14 @@ def backward(
             run_accumulation_hooks(tensor)
     if not keep:
         shown = _only_shown(capture, topological(nodes)) if capture.picked else ()
-        behind = behind_of(nodes, capture.leaves)
-        capture.freed.update(node for node in behind if node.op.name != "input" and node not in shown)
+        computed = (node for node in behind_of(nodes, capture.leaves) if node.op.name != "input")
+        capture.freed.update(node for node in computed if node not in shown and node not in capture.leaves)
 
 
 def _only_shown(capture: Capture, nodes: Sequence[Node]) -> set[Node]:
     """Those of the nodes, operands first, that in eager mode are views of inputs, which no backward frees."""
     parts = {cell.node for cell in capture.picked if is_part(capture, cell)}
-    shown = {node for node in nodes if node.op.name == "input"}
+    shown = {node for node in nodes if node.op.name == "input" or node in capture.leaves}
     for node in nodes:
         if (is_view(node) or node in parts) and node.operands[0] in shown:
             shown.add(node)

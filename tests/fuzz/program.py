@@ -15,6 +15,7 @@ import brasa
 from brasa import Tensor
 
 HEAD = "import brasa\nfrom brasa import nn\nfrom tests.fuzz.supply import fit, paired, positive, total\n"
+FILENAME = "<fuzz>"  # of the source, in tracebacks
 SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1.0, -1.0)
 
 
@@ -96,7 +97,7 @@ class Program:
 
     @cached_property
     def _code(self) -> Any:
-        return compile(self.source, "<fuzz>", "exec")
+        return compile(self.source, FILENAME, "exec")
 
     def arguments(self, call: int) -> list[Tensor]:
         """The tensors of one call."""

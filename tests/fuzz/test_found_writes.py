@@ -237,3 +237,40 @@ def test_windows_are_written_one_after_the_other_after_a_look_too() -> None:
             seed=154185,
         )
     )
+
+
+def test_a_written_leaf_is_freed_by_no_backward() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", (1,), "float32", requires_grad=True),),
+            setup=(),
+            body=(
+                "v1 = x0.transpose(-1, 0)",
+                "v2 = x0.detach()",
+                "v2[..., 0] = 2",
+                "total(x0).backward()",
+            ),
+            outputs=("v1",),
+            sizes=({},),
+            seed=173511,
+        )
+    )
+
+
+def test_an_error_after_one_that_a_program_does_not_have() -> None:
+    program = Program(
+        inputs=(Input("x0", ("n",), "float32", requires_grad=True),),
+        setup=(),
+        body=(
+            "v1 = x0.tanh()",
+            "v2 = v1.clone()",
+            "v2 = v2.nan_to_num() if v2.isnan().any() else v2",
+            "v1 *= 2",
+            "total(v2).backward()",
+            "v3 = x0 @ fit(x0, x0.shape[0] + 1)",
+        ),
+        outputs=(),
+        sizes=({"n": 3},),
+        seed=174221,
+    )
+    assert_one_answer(program)

@@ -80,3 +80,8 @@ def test_what_differs() -> None:
 def test_sizes_at_which_values_are_too_large_are_left_out() -> None:
     text = "graph g(x: f32[n]) {\n %0: f32[524288,n] = expand(x, shape=[524288, n])\n return %0\n}"
     assert [sizes for sizes, _, _ in samples(graph(text))] == [{"n": 2}]
+
+
+def test_sizes_at_which_a_size_is_divided_by_zero_are_left_out() -> None:
+    text = "graph g(x: f32[n,1]) {\n %0: f32[n,6//(n-2)] = expand(x, shape=[n, 6//(n-2)])\n return %0\n}"
+    assert {"n": 3} in [sizes for sizes, _, _ in samples(graph(text))]

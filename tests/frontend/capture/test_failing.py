@@ -189,3 +189,17 @@ def test_gradients_stay_that_were_taken_before_a_view_that_cannot_be():
             run(x)
         grads.append(x.grad.tolist())
     assert grads[0] == grads[1] == grads[2]
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_a_program_for_which_memory_is_missing_changes_nothing(fullgraph):
+    def step(x):
+        x.add_(1)
+        return brasa.outer(x, x) + 1
+
+    x = brasa.zeros(1 << 22)
+    with pytest.raises(brasa.OutOfMemoryError, match="bytes cannot be allocated") as caught:
+        brasa.compile(step, fullgraph=fullgraph)(x)
+    assert caught.value.__suppress_context__
+    assert not x.any()
+    assert brasa.compile(lambda x: x.add_(2))(x).sum() == 2 << 22
