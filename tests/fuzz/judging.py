@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -71,8 +72,9 @@ def _in_a_word(error: Exception) -> str:
 
 
 def _line(error: Exception) -> int:
-    """The line of the program that an error stopped."""
-    return next(frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME)
+    """The line of the program that an error stopped; behind the last one where its end did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 0 for frame in frames if frame.filename == FILENAME), sys.maxsize)
 
 
 def _differentiated(results: list[Tensor | None], arguments: list[Tensor]) -> Outcome:
