@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
-from brasa.capture.reach import behind_of, check_outside, leaves_of, used_of
+from brasa.capture.reach import check_outside, leaves_of, reached_of, used_of
 from brasa.capture.undoing import Effect
 from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
@@ -43,8 +43,8 @@ def backward(
             run_accumulation_hooks(tensor)
     if not keep:
         shown = _only_shown(capture, topological(nodes)) if capture.picked else ()
-        computed = (node for node in behind_of(nodes, capture.leaves) if node.op.name != "input")
-        capture.freed.update(node for node in computed if node not in shown and node not in capture.leaves)
+        behind = capture.step(("behind", nodes), lambda: reached_of(capture, nodes))
+        capture.freed.update(node for node in behind if node not in shown and node not in capture.leaves)
 
 
 def _only_shown(capture: Capture, nodes: Sequence[Node]) -> set[Node]:

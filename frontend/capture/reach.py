@@ -34,6 +34,13 @@ def used_of(capture: Capture, nodes: tuple[Node, ...], wanted: tuple[Node, ...])
     return used
 
 
+def reached_of(capture: Capture, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The values of the program that gradients of the nodes get to on the way."""
+    behind = behind_of(nodes, capture.leaves)
+    values = tuple(node for node in behind if node.op.name != "input" and isinstance(node.type, TensorType))
+    return tuple(compress(values, _are_reached(capture, nodes, values)))
+
+
 def check_outside(capture: Capture, nodes: tuple[Node, ...], inputs: Sequence[Tensor]) -> None:
     """CaptureError where gradients of the nodes get to one of the inputs on a way outside the program, too."""
     outside = [node for node in capture.bindings if _comes_from_tape(node, capture.bindings)]

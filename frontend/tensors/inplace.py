@@ -97,6 +97,7 @@ def assign(target: Tensor, value: Tensor, name: str, overwrites: bool = False) -
             trace.leave(error)
             return assign(target, value, name, overwrites)
         if seen:
+            trace.node_of(target)  # the first of the views to be made anew, as below: so their gradients are summed
             trace.follow(target)
         if trace.picked:
             _follow_picked(trace, trace.cell_of(target))

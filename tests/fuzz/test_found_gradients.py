@@ -374,3 +374,21 @@ def test_what_lies_under_a_written_view_has_a_gradient_of_zero() -> None:
             seed=161288,
         )
     )
+
+
+def test_a_backward_frees_what_its_gradients_get_to_alone() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x1", ("n", 3), "float32", requires_grad=True),),
+            setup=(),
+            body=(
+                "v2 = x1.sinh()",
+                "v3 = x1.cummax(1)[0]",
+                "v5, v6, = brasa.autograd.grad(total(v2, v3), (v2, v3,), create_graph=True)",
+                "total(v6).backward()",
+            ),
+            outputs=("v2",),
+            sizes=({"n": 3},),
+            seed=175700,
+        )
+    )

@@ -271,3 +271,30 @@ def test_as_many_steps_as_there_turn_out_to_be_rows() -> None:
             seed=160137,
         )
     )
+
+
+def test_gradients_of_views_of_a_written_value_come_in_the_order_of_eager_mode() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", "m"), "float32", requires_grad=True),),
+            setup=(),
+            body=("v3 = x0 * 2", "v4 = v3.mT", "v6 = v3.select(-2, -1)", "v6.neg_()"),
+            outputs=("v3", "v4", "v6"),
+            sizes=({"n": 2, "m": 17},),
+            seed=170436,
+        )
+    )
+
+
+def test_a_written_view_of_a_view_is_a_view_of_the_whole() -> None:
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3, "m"), "float32", requires_grad=True),),
+            setup=(),
+            body=("v1 = brasa.pow(x0, x0)", "v2 = v1.transpose(-1, 2)", "v3 = v2.transpose(1, 2)", "v3.tanh_()",
+                  "v6 = v3.softmax(2)", "v8 = brasa.erfc(v2)"),
+            outputs=("v8", "v6", "v1"),
+            sizes=({"n": 8, "m": 3},),
+            seed=161288,
+        )
+    )  # fmt: skip
