@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from brasa.autograd.modes import set_grad_enabled
 from brasa.capture.reach import needing_gradients
 from brasa.capture.sharing import place_of
-from brasa.capture.tree import Segment, known_without_gradients
+from brasa.capture.tree import Segment, Step, known_without_gradients, may_fail
 from brasa.execution.nodes import Edge, FreedNode
 from brasa.ir import dim
 from brasa.ir.graph import Graph, Node, topological
 from brasa.ir.ops import control
+from brasa.ir.ops.move import update
 from brasa.ir.ops.source import full_like, make_input
 from brasa.ir.ops.writing import beside
 from brasa.ir.sizes import substitute_graph, used_symbols
@@ -201,14 +203,16 @@ def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:
 
 def segment_of(
     capture: Capture, wanted: tuple[Node, ...], ends: Sequence[Node], homes: Sequence[Node], tracked: bool = False,
-    views: tuple[Node, ...] = (),
+    views: tuple[Node, ...] = (), since: Step | None = None,
 ) -> Segment:  # fmt: skip
     """The program that computes the wanted values, and the ends, which land where the homes lie.
 
     tracked: whether gradients of wanted values will be asked for later, then of leaves as they were before. views: what
-    will be shown of values from outside and of those that are computed; gradients come to it in the program.
+    will be shown of values from outside and of those that are computed; gradients come to it in the program. since:
+    the step behind which whatever may fail is computed, too, as in eager mode.
     """
-    outputs = (*wanted, *ends, *views)
+    checks = () if since is None else _doubtful_beside(capture, (*wanted, *ends), since)
+    outputs = (*wanted, *checks, *ends, *views)
     at_hand, needed = known_without_gradients(outputs, capture.bindings)
     nodes = tuple(node for step in capture.here.path() for node in step.nodes if node in needed)
     read = {operand for node in nodes for operand in node.operands} | set(outputs)
@@ -224,9 +228,40 @@ def segment_of(
     if tracked and not capture.renewed.keys().isdisjoint(nodes):
         made += _beside_leaves(capture, nodes, new)
     number = {node: i for i, node in enumerate(inputs)}
-    updates = tuple((len(wanted) + i, number[home]) for i, home in enumerate(homes))
+    updates = tuple((len(wanted) + len(checks) + i, number[home]) for i, home in enumerate(homes))
     graph = Graph("compiled", formals, made, tuple(new[node] for node in outputs), updates)
-    return Segment(substitute_graph(graph, capture.scope.known), inputs, views)
+    return Segment(substitute_graph(graph, capture.scope.known), inputs, views, checks)
+
+
+def _doubtful_beside(capture: Capture, outputs: tuple[Node, ...], since: Step) -> tuple[Node, ...]:
+    """What has been recorded since a step and may fail, where the outputs are computed without it."""
+    if capture.here.doubtful == since.doubtful:
+        return ()
+    nodes = [node for step in capture.here.path()[since.depth :] for node in step.nodes]
+    needed, checks = set(capture.bindings), list[Node]()
+    _need(outputs, needed)
+    for node in nodes:
+        if may_fail(node) and node not in needed:
+            checks.append(next((each for each in nodes if each.op is control.item and each.operands[0] is node), node))
+            _need(checks[-1:], needed)
+    return tuple(checks)
+
+
+def _need(outputs: Iterable[Node], needed: set[Node]) -> None:
+    """Add to what is needed whatever the outputs are computed from: not what a function or an update never reads."""
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node in needed:
+            continue
+        needed.add(node)
+        operands = node.operands
+        if node.op is control.call:
+            read = set(topological(node.attrs["graph"].outputs))
+            operands = tuple(compress(operands, (formal in read for formal in node.attrs["graph"].inputs)))
+        elif node.op is update and node.operands[1].tensor.shape == node.tensor.shape:
+            operands = operands[1:]
+        stack += operands
 
 
 def _beside_leaves(capture: Capture, nodes: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:

@@ -344,7 +344,7 @@ class Capture(Stepping):
         alive.reverse()
         alive = ends.settle_leaves(self, alive) if self.own_leaves else alive
         wanted, landing = ends.memory_wanted(self, alive), list(self.written)
-        if wanted or landing:
+        if wanted or landing or self.here.doubtful > self.since.doubtful:
             self.run_segment(wanted, landing, alive)
         ends.settle(self, alive, wanted)
         self.written, self.homes, self.followed, self.states = {}, {}, set(), {}
@@ -365,7 +365,7 @@ class Capture(Stepping):
         keep_apart(self.bindings, self.freed, targets)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)
-        self.outcome = [(node in tracked, node in needing & self.freed) for node in wanted]
+        self.outcome = [(node in tracked, node in needing & self.freed) for node in (*wanted, *segment.checks)]
         self.ends = [cell in self.followed for cell in landing]
         with tracing(None), set_grad_enabled(bool(tracked) or any(self.ends)):  # whatever block asks for the value
             run = partial(run_graph, segment.graph, "compiled", operands, passes=self.passes, views=len(segment.views))
@@ -385,11 +385,12 @@ class Capture(Stepping):
         """The program that has been recorded since the last one. tracked: the values that go on the tape."""
         views = () if tracked.isdisjoint(wanted) else ends.views_shown(self, alive)
         known = tuple(self.bindings), tuple(self.view_marks.values())
-        key = (tuple(wanted), tuple(cell.node for cell in landing), known, bool(tracked), views)
+        key = (tuple(wanted), tuple(cell.node for cell in landing), known, bool(tracked), views, self.since.depth)
         segment = self.here.segments.get(key)
         if segment is None:
             homes = [self.homes[cell] for cell in landing]
-            segment = self.here.segments[key] = ends.segment_of(self, key[0], key[1], homes, bool(tracked), views)
+            segment = ends.segment_of(self, key[0], key[1], homes, bool(tracked), views, self.since)
+            self.here.segments[key] = segment
         return segment
 
     def giver(self, name: str) -> Node | None:

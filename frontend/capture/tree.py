@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from brasa.ir.dim import Atom, Relation, Size
-from brasa.ir.graph import Graph, Node, topological
+from brasa.ir.graph import CHECKED, Graph, Node, topological
 from brasa.ir.ops import control
+from brasa.ir.ops.host import require
 from brasa.tracing.replay import Ahead
 from brasa.tracing.sizes import Guard, SizeScope
 
@@ -23,14 +24,18 @@ class Step:
     """One step: what it gave, the nodes that it recorded, and the steps that were seen after it.
 
     usual: the first of these with its key, if it needs no guard: it is looked at first. ahead: the call of a function
-    that came next when it was last looked at, see brasa.tracing.replay.
+    that came next when it was last looked at, see brasa.tracing.replay. depth: steps from the root to here; doubtful:
+    nodes up to here that may fail.
     """
 
-    __slots__ = ("ahead", "children", "depth", "guards", "learnt", "nodes", "parent", "segments", "usual", "value")
+    __slots__ = (
+        "ahead", "children", "depth", "doubtful", "guards", "learnt", "nodes", "parent", "segments", "usual", "value",
+    )  # fmt: skip
 
     def __init__(self, parent: Step | None, value: Any, nodes: tuple[Node, ...], guards: tuple[Guard, ...]) -> None:
         self.parent, self.value, self.nodes, self.guards = parent, value, nodes, guards
-        self.depth: int = 1 if parent is None else parent.depth + 1  # steps from the root to here
+        before = (0, 0) if parent is None else (parent.depth, parent.doubtful)
+        self.depth, self.doubtful = before[0] + 1, before[1] + sum(map(may_fail, nodes))
         self.learnt: tuple[dict[str, Size], dict[Atom, Size]] | None = None  # of sizes, if this step learnt anything
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
@@ -53,16 +58,25 @@ class Step:
         return steps[::-1]
 
 
+def may_fail(node: Node) -> bool:
+    """Whether the program must compute a node though nobody wants its value: it, or a node that it holds, may fail."""
+    held = (value for value in node.attrs.values() if isinstance(value, Graph))
+    return node.op.kind in CHECKED or node.op is require or any(may_fail(inner) for g in held for inner in g.nodes)
+
+
 class Segment:
     """A stretch of steps as one program.
 
-    inputs: the nodes whose values it reads; views: those that its last outputs stand for, which only gradients come to.
+    inputs: the nodes whose values it reads; checks: those behind the wanted outputs that are there to fail; views:
+    those that its last outputs stand for, which only gradients come to.
     """
 
-    __slots__ = ("graph", "inputs", "views")
+    __slots__ = ("checks", "graph", "inputs", "views")
 
-    def __init__(self, graph: Graph, inputs: tuple[Node, ...], views: tuple[Node, ...] = ()) -> None:
-        self.graph, self.inputs, self.views = graph, inputs, views
+    def __init__(
+        self, graph: Graph, inputs: tuple[Node, ...], views: tuple[Node, ...] = (), checks: tuple[Node, ...] = ()
+    ) -> None:  # fmt: skip
+        self.graph, self.inputs, self.views, self.checks = graph, inputs, views, checks
 
 
 def known_without_gradients(outputs: Sequence[Node], known: Iterable[Node]) -> tuple[dict[Node, None], set[Node]]:

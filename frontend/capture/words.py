@@ -129,8 +129,14 @@ def _describe_step(key: tuple[Any, ...]) -> str:
             return readable(str(Guard(lhs, relation, rhs, holds)))
         case ("fix", size, value):
             return readable(f"{size} == {value}")
-        case ("leaves" | "gradient", *_):
+        case ("leaves" | "behind" | "gradient", *_):
             return "backward()"
+        case ("used", *_):
+            return "autograd.grad()"
+        case ("part", *_):
+            return "an index of a tensor"
+        case ("custom", *_):
+            return "a function of your own"
         case ("written" | "aside" | "again", *_):
             return "a write in place"
         case ("record", op, *_):

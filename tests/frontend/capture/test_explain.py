@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,25 @@ def test_branches_are_named_with_their_lines() -> None:
         f"{result}: exp() where there was a Python int",
         f"{first}: a tensor f32[?, ?] where there was a tensor f32[?]",
     ]
+
+
+def keeps(x: brasa.Tensor, loss: brasa.Tensor) -> None:
+    loss.backward(retain_graph=True)
+    x.exp()
+
+
+@pytest.mark.parametrize(("first", "second", "words"), [
+    (lambda x, loss: loss.backward(), lambda x, loss: brasa.autograd.grad(loss, x),
+     "autograd.grad() where there was backward()"),
+    (keeps, lambda x, loss: loss.backward(), "backward() where there was exp()"),
+    (lambda x, loss: brasa.exp(x), lambda x, loss: loss[None].add_(1), "reshape() where there was exp()"),
+])  # fmt: skip
+def test_every_step_has_words(first: Any, second: Any, words: str) -> None:
+    compiled = brasa.compile(lambda x, step: step(x, (x * 0).sum()))
+    for step in (first, second):
+        compiled(brasa.ones(3).requires_grad_(), step)
+    (turn,) = brasa.explain(compiled).turns
+    assert turn.endswith(words)
 
 
 def test_why_it_is_not_sealed() -> None:

@@ -203,3 +203,44 @@ def test_a_program_for_which_memory_is_missing_changes_nothing(fullgraph):
     assert caught.value.__suppress_context__
     assert not x.any()
     assert brasa.compile(lambda x: x.add_(2))(x).sum() == 2 << 22
+
+
+def picks(x, i):
+    x[i]
+
+
+def overwrites(x, i):
+    F.embedding(i, x).zero_()
+
+
+def solves(x, i):
+    return brasa.linalg.solve(x * 0, x).zero_()
+
+
+def solves_with_gradients(x, i):
+    y = brasa.linalg.solve((x * 0).requires_grad_(), x)
+    return y.mul_(2).fill_(1)
+
+
+def branches(x, i):
+    brasa.cond(x.sum() > 0, lambda: x[i] * 1, lambda: x[:1] * 1)
+    return x * 2
+
+
+def divides(x, i):
+    (i // (i * 0)).max(0)
+    return x * 2
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+@pytest.mark.parametrize("program", [picks, overwrites, solves, solves_with_gradients, branches, divides])
+def test_what_nobody_reads_may_fail_too(program, fullgraph):
+    compiled = brasa.compile(lambda x, i: (x.add_(1), program(x, i)), fullgraph=fullgraph)
+    for _ in range(4):
+        wrong, i = brasa.ones(3, 3), brasa.tensor([7])
+        with pytest.raises(brasa.BrasaError) as wanted:
+            program(wrong.clone(), i)
+        with pytest.raises(brasa.BrasaError) as found:
+            compiled(wrong, i)
+        assert type(found.value) is type(wanted.value)
+        assert wrong.sum() == 18
