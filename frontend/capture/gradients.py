@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brasa.autograd.engine import seed_of
 from brasa.autograd.modes import no_grad
-from brasa.capture.reach import check_outside, leaves_of, reached_of, used_of
+from brasa.capture.reach import behind_of, check_outside, leaves_of, reached_of, used_of
 from brasa.capture.undoing import Effect
 from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
 from brasa.functions.pointwise import add
@@ -100,12 +100,25 @@ def _gradients(
     seed_nodes = tuple(capture.node_of(seed) for seed in seeds)
 
     def make() -> tuple[Node, ...]:
+        beside = _needing_beside(capture, nodes, wanted) if create_graph else ()
         with dim.solving(capture.scope):
-            made = capture.record(control.gradient(*nodes, *seed_nodes, *wanted, outputs=len(nodes)))
-            found = capture.items(made)
+            made = capture.record(control.gradient(*nodes, *seed_nodes, *wanted, *beside, outputs=len(nodes)))
+            found = capture.items(made)[: len(wanted)]
             return found if create_graph else tuple(capture.record(control.stop_gradient(each)) for each in found)
 
     if not wanted:
         return []
     found = capture.step(("gradient", nodes, seed_nodes, wanted, create_graph), make)
     return [capture.fresh(node, create_graph) for node in found]
+
+
+def _needing_beside(capture: Capture, nodes: tuple[Node, ...], wanted: tuple[Node, ...]) -> list[Node]:
+    """What else from outside needs gradients, behind the nodes: functions in eager mode have gradients by that, too.
+
+    What does not come to these when the gradients are differentiated has none then; where all come, it has 0.
+    """
+    if capture.flushes:  # it would have to be computed again
+        return []
+    outside = (node for node, bound in capture.bindings.items() if isinstance(bound, Tensor) and bound._requires_grad)
+    behind = behind_of(nodes, capture.leaves)
+    return [node for node in dict.fromkeys((*capture.leaves, *outside)) if node in behind and node not in wanted]
