@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from brasa.execution.tape import GradientPlan
@@ -11,7 +12,7 @@ from brasa.ir.graph import Graph
 from brasa.ir.ops import OPS
 from brasa.ir.parsing import parse
 from brasa.passes import run
-from tests.fuzz import shadows
+from tests.fuzz import judging, shadows
 from tests.fuzz.judging import Judge
 from tests.fuzz.judging_graphs import TWO_VARIANTS, judge_machine_code, judge_nesting, judge_passes
 from tests.fuzz.program import Input, Program
@@ -70,3 +71,27 @@ def test_a_gradient_of_results_that_is_another_is_found(monkeypatch: pytest.Monk
     difference = Judge().judge(program)
     assert difference is not None
     assert "gradients of its results" in difference.fact
+
+
+SECOND = "v2, = brasa.autograd.grad(total(v1), (x0,), create_graph=True)"
+LOOK = "v1 = v1 + round(v1.sum().item(), 2)"
+
+
+@pytest.mark.parametrize(("body", "is_found"), [
+    (("v1 = x0.sin()", LOOK, SECOND), True),
+    (("v1 = x0.sin()", LOOK, SECOND, "v3, = brasa.autograd.grad(total(v2), (x0,))"), False),
+    (("v1 = x0.sin()", SECOND, "v3, = brasa.autograd.grad(total(v2), (x0,))"), True),
+])  # fmt: skip
+def test_values_are_rounded_otherwise_behind_gradients_of_gradients_across_a_cut_alone(
+    monkeypatch: pytest.MonkeyPatch, body: tuple[str, ...], is_found: bool
+) -> None:
+    usual = judging._snapshot
+    seen = iter(range(1_000))
+
+    def rounded(value: Any) -> Any:  # each time otherwise
+        found = usual(value)
+        return found and (found[0] * np.float32(1 + next(seen) * 1e-6), False)
+
+    monkeypatch.setattr(judging, "_snapshot", rounded)
+    program = Program((Input("x0", ("n",), "float32", True),), (), body, (), ({"n": 3},))
+    assert (Judge().judge(program) is not None) == is_found
