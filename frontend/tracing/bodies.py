@@ -258,26 +258,29 @@ class Body(Trace):
     def graph(self, name: str, inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Graph, tuple[Node, ...]]:
         """The function's graph over these inputs and what it reads from outside; and that, in the outer trace.
 
-        Names of sizes that no input tells are told by a further input, or become the numbers that they are.
+        Names of sizes that no input tells are told by a further input, to which no gradient comes, or become the
+        numbers that they are.
         """
         self.outer.seeds_used |= self.seeds_used
         needed = set(topological(outputs, (*inputs, *self.brought.values())))
         nodes = [node for node in self.nodes if node in needed]
         read = {*outputs, *(operand for node in nodes for operand in node.operands)}
         captured = [node for node, inside in self.brought.items() if inside in read]
+        operands = list(captured)
         while True:
             formal = (*inputs, *(self.brought[node] for node in captured))
             graph = substitute_graph(Graph(name, formal, tuple(nodes), tuple(outputs)), self.scope.known)
             told = {str(size) for node in graph.inputs for size in node.tensor.shape}
             untold = sorted(used_symbols((*graph.inputs, *graph.nodes)) - told)
             if not untold:
-                return interned(graph), tuple(captured)
+                return interned(graph), tuple(operands)
             giver = self.outer.giver(untold[0])
             if giver is None or giver in captured:
                 self.scope.fix(dim.symbol(untold[0]))
             else:
                 self.bring(giver)
                 captured.append(giver)
+                operands.append(self.outer.apply(control.stop_gradient, giver))
 
 
 class RandomCalls:

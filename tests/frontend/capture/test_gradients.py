@@ -243,3 +243,15 @@ def test_a_gradient_without_a_graph_is_a_constant(function, inside: bool) -> Non
             made = way(x, create_graph)
             found = made if inside else brasa.autograd.grad(made.sum(), x)[0]
             assert found.tolist() == [factor, 4 * factor, 9 * factor]
+
+
+def test_no_gradient_comes_to_what_tells_sizes_alone():
+    def branch(x, y):
+        brasa.where(y == 0, x, 1)  # from now on the sizes are those of y
+        turned = x.index_select(-1, x.argsort(-1).flatten())
+        return brasa.cond(turned.sum() > 0, lambda h: h + 1, lambda h: -h, (turned,))
+
+    x, y = brasa.ones(2, 3).requires_grad_(), brasa.ones(2, 3).requires_grad_()
+    result = brasa.compile(branch, fullgraph=True)(x, y)
+    _, unread = brasa.autograd.grad(result.sum(), (x, y), allow_unused=True)
+    assert unread is None
