@@ -122,20 +122,23 @@ class RowPlan:
         return staged
 
     def _passes_that_need(self, wanted: Node, staged: Mapping[Node, int]) -> set[int]:
+        """Which passes need a value at the element where they are; none if one needs it elsewhere, as in a mirror."""
         found: set[int] = set()
-        roots = [(node.operands[0], self._levels[node] - 1) for node in self.combiners]
-        roots += [(node, self._levels[node]) for node, _ in self._whole_outputs]
-        roots += [(node, self.passes) for node, _ in self.row_outputs]  # they may look into the row, at the end
-        seen: set[tuple[Node, int]] = set()
+        roots = [(node.operands[0], self._levels[node] - 1, True) for node in self.combiners]
+        roots += [(node, self._levels[node], True) for node, _ in self._whole_outputs]
+        roots += [(node, self.passes, True) for node, _ in self.row_outputs]  # they may look into the row, at the end
+        seen: set[tuple[Node, int, bool]] = set()
         while roots:
-            node, number = roots.pop()
-            if (node, number) in seen or node in self.combiners:
+            node, number, here = step = roots.pop()
+            if step in seen or node in self.combiners:
                 continue
-            seen.add((node, number))
+            seen.add(step)
+            if node is wanted and not here:
+                return set()
             if node is wanted:
                 found.add(number)
             if node not in staged or self._levels[node] == number:
-                roots += [(operand, number) for operand in node.operands]
+                roots += [(each, number, here and node.op.kind is Kind.ELEMENTWISE) for each in node.operands]
         return found
 
     # Indices

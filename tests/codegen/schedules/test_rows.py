@@ -272,3 +272,28 @@ def test_a_recurrence_in_a_row_of_one_element_is_computed_anew_for_each_pass() -
     x, y = np.abs(floats(5, 1)) + 1, np.abs(floats(5, 1)) + 1
     for found, want in zip(machine(text).run(x, y).outputs, reference(text, x, y), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("moved", [
+    "slice(%0, starts=[15, 0], sizes=[16, 16], steps=[-1, 1])",
+    "slice(%0, starts=[0, 15], sizes=[16, 16], steps=[1, -1])",
+    "permute(%0, axes=[1, 0])",
+])  # fmt: skip
+def test_what_is_read_elsewhere_is_not_kept_in_an_outputs_memory(moved: str, axis: int) -> None:
+    result = "f32[16,16]"
+    shape = "[1, 16]" if axis == 0 else "[16, 1]"
+    text = region(
+        f""" %0: {result} = exp(x)
+ %1: {result} = {moved}
+ %2: f32[16] = sum(%1, axes=[{axis}])
+ %3: f32{shape.replace(" ", "")} = reshape(%2, shape={shape})
+ %4: {result} = expand(%3, shape=[16, 16])
+ %5: {result} = div(%1, %4)
+ return %5""",
+        inputs=f"x: {result}", results=[result], name="moved",
+    )  # fmt: skip
+    x = floats(16, 16)
+    for piece in (1, 3, 1000):
+        found = machine(text).run(x, piece=piece).outputs[0]
+        np.testing.assert_allclose(found, reference(text, x)[0], rtol=1e-5)
