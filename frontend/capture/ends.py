@@ -7,7 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
-from brasa.autograd.modes import set_grad_enabled
+from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.reach import needing_gradients
 from brasa.capture.sharing import place_of
 from brasa.capture.tree import Segment, Step, known_without_gradients, may_fail
@@ -20,8 +20,9 @@ from brasa.ir.ops.source import full_like, make_input
 from brasa.ir.ops.writing import beside
 from brasa.ir.sizes import substitute_graph, used_symbols
 from brasa.tensors.spec import Spec
-from brasa.tensors.tensor import Tensor
+from brasa.tensors.tensor import Tensor, remember_view
 from brasa.tensors.view_paths import Path, ViewPaths
+from brasa.tensors.views import select
 from brasa.tracing.cell import Cell
 from brasa.tracing.sizes import SizeScope
 from brasa.tracing.splicing import copied
@@ -52,18 +53,26 @@ class Settled(NamedTuple):
 
     tensor: Tensor
     place: Any
-    path: Path
+    path: Path | None
     view: int | None
 
 
 def memory_wanted(capture: Capture, alive: Iterable[Tensor]) -> dict[Node, Cell]:
-    """The cells that tensors need memory for, by their values: copies of values that have other memory already."""
+    """The cells that tensors need memory for, by their values: copies of values that have other memory already.
+
+    And cells for what picks parts of these, which are views of them from now on.
+    """
     wanted: dict[Node, Cell] = {}
-    for cell in dict.fromkeys(tensor._cell for tensor in alive):
+    cells = dict.fromkeys(tensor._cell for tensor in alive)
+    for cell in cells:
         if cell not in capture.owners:
             if cell.node in wanted or cell.node in capture.bindings:
                 cell.node, cell.version = copied(capture, cell.node), cell.version + 1
             wanted[cell.node] = cell
+    for part in (capture.parts[cell] for cell in cells if cell in capture.parts):
+        if part.whole in cells or part.whole in capture.owners:
+            places = (node for node in part.places.values() if node not in capture.bindings and node not in wanted)
+            wanted.update((node, Cell(capture, node)) for node in places)
     return wanted
 
 
@@ -113,23 +122,26 @@ def settle(capture: Capture, alive: Iterable[Tensor], wanted: Iterable[Node]) ->
         if cell is not None:
             place = order.get(cell.node, capture.bindings[cell.node])
             edge = capture.view_edges.get(_value_of(tensor, cell))
-            capture.settled.append(
-                Settled(tensor, capture.written.get(cell, place), tensor._path, None if edge is None else edge.index)
-            )
+            part = _picked_again(capture, cell)
+            path, view = tensor._path if part is None else None, None if edge is None else edge.index
+            capture.settled.append(Settled(tensor, capture.written.get(cell, place), path, view))
             if tensor._path and tensor._seen is not None and tensor._seen[0] == cell.version:
                 capture.shown[id(tensor)] = Shown(ref(tensor), cell, *tensor._seen)
-            _settle(capture, tensor, cell, views)
+            _settle(capture, tensor, cell, views, part)
 
 
-def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> None:
-    """Turn a traced tensor into an eager one over the memory that its cell has got."""
-    real = capture.bindings[cell.node]
+def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths, part: Tensor | None = None) -> None:
+    """Turn a traced tensor into an eager one over the memory that its cell has got, or over a part of other memory."""
+    real = capture.bindings[cell.node] if part is None else part
     value = _value_of(tensor, cell)
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
     final = shown_by(capture, tensor, real, views)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
+    if part is not None and part._base is not None:
+        tensor._base = part._base
+        remember_view(part._base, tensor)
     is_known = tensor._seen is not None and tensor._seen[0] == cell.version
-    tensor._cell, shows_all, tensor._path = None, not tensor._path, ()
+    tensor._cell, shows_all, tensor._path = None, not tensor._path and part is None, ()
     tensor._requires_grad = needs
     if shows_all:
         capture.cells[place_of(tensor)] = cell
@@ -143,6 +155,22 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths) -> N
         tensor._edge = final._edge = capture.view_edges.get(value, final._edge)
         if is_known and not shows_all:  # what is made of it later is made of the view
             capture.bindings[value], capture.view_marks[value] = final, final._spec.marks
+
+
+def _picked_again(capture: Capture, cell: Cell) -> Tensor | None:
+    """A part that tensors have picked as a view of the whole, if somebody has that, too."""
+    part = capture.parts.get(cell)
+    whole = None if part is None else capture.owners.get(part.whole, capture.bindings.get(part.whole.node))
+    if part is None or whole is None:
+        return None
+    root, real = part.root(), capture.bindings[cell.node]
+    with tracing(None), no_grad():
+        made = ViewPaths(capture.scope.hints).follow(whole, part.path)
+        for axis, place in sorted(part.places.items(), reverse=True):
+            made = select(made, axis, int(capture.bindings[place]))
+    made._requires_grad, made._edge = real._requires_grad, real._edge
+    made._base = made._base if root is None else root
+    return made
 
 
 def _value_of(tensor: Tensor, cell: Cell) -> Node:
@@ -181,7 +209,7 @@ def forget(capture: Capture) -> None:
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
-        capture.renewed, capture.homes, capture.former, capture.picked, capture.memories,
+        capture.renewed, capture.homes, capture.former, capture.picked, capture.parts,
         capture.view_edges, capture.view_marks,
     ):  # fmt: skip
         seen.clear()

@@ -17,7 +17,6 @@ from brasa.ir import dim
 from brasa.ir.graph import Node, topological
 from brasa.ir.layout import is_view
 from brasa.ir.ops import control
-from brasa.tensors.indexing import is_part
 from brasa.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -42,14 +41,14 @@ def backward(
             _note_set(capture, tensor, before, capture.node_of(tensor._grad))
             run_accumulation_hooks(tensor)
     if not keep:
-        shown = _only_shown(capture, topological(nodes)) if capture.picked else ()
+        shown = _only_shown(capture, topological(nodes)) if capture.parts else ()
         behind = capture.step(("behind", nodes), lambda: reached_of(capture, nodes))
         capture.freed.update(node for node in behind if node not in shown and node not in capture.leaves)
 
 
 def _only_shown(capture: Capture, nodes: Sequence[Node]) -> set[Node]:
     """Those of the nodes, operands first, that in eager mode are views of inputs, which no backward frees."""
-    parts = {cell.node for cell in capture.picked if is_part(capture, cell)}
+    parts = {cell.node for cell in capture.parts}
     shown = {node for node in nodes if node.op.name == "input" or node in capture.leaves}
     for node in nodes:
         if (is_view(node) or node in parts) and node.operands[0] in shown:

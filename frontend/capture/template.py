@@ -115,6 +115,8 @@ class _Outcome:
         self.settled = {id(each.tensor): each for each in capture.settled}
         self.used: dict[int, Tensor] = {}
         self.names: set[str] = set()  # sizes that places of views depend on
+        if any(each.path is None for each in capture.settled):
+            raise Impure("it gives a part that a tensor has picked, which is a view")
 
     def note_gradients(self, had: Callable[[Tensor, Tensor | None], bool]) -> None:
         """Which outputs are gradients now."""

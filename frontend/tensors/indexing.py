@@ -30,6 +30,7 @@ from brasa.tracing.operators import operator
 from brasa.tracing.sizes import SymbolicSize
 
 if TYPE_CHECKING:
+    from brasa.tracing.cell import Cell
     from brasa.tracing.trace import Trace
 
 __all__ = ["index_put", "where"]
@@ -55,6 +56,20 @@ class Entry(NamedTuple):
         return self.index.ndim if self.is_mask else 1
 
 
+class Part(NamedTuple):
+    """What tensors have picked in a trace, each a place: in eager mode a view.
+
+    lying: what lies as it does; whole: the cell that it is a part of, seen through a path; places: by the axis of each;
+    root: what it is a view of.
+    """
+
+    lying: Node
+    whole: Cell
+    path: tuple[Any, ...]
+    places: dict[int, Node]
+    root: ref[Tensor]
+
+
 def get_item(source: Tensor, key: Any) -> Tensor:
     """The elements that the key names."""
     if key.__class__ is int and STATE.trace is source._cell is None and not source._requires_grad and source._spec.rank:
@@ -64,7 +79,11 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         found = placing.read(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
         if trace is not None and cell is not None and all(entry.alone for entry in entries):
-            trace.memories[cell] = _lying_part(trace, result, tuple(entry.axis for entry in entries))
+            places, root = {entry.axis: trace.node_of(entry.index) for entry in entries}, source._base
+            lying = _lying_part(trace, result, tuple(places))
+            trace.parts[cell] = Part(
+                lying, trace.cell_of(result), result._path, places, ref(source if root is None else root)
+            )
             given = ref(found), ref(source), _in_nodes(trace, key)
             trace.picked.setdefault(cell, []).append(partial(_write_back, *given))
             trace.picked.setdefault(trace.cell_of(source), []).append(partial(_read_again, *given))
@@ -106,11 +125,6 @@ def _in_nodes(trace: Trace, key: Any) -> tuple[Any, ...]:
 
 def _of_nodes(trace: Trace, key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([trace.fresh(part) if isinstance(part, Node) else part for part in key])
-
-
-def is_part(trace: Trace, cell: Any) -> bool:
-    """Whether it is a part that tensors have picked, which in eager mode is a view."""
-    return any(each.func is _write_back for each in trace.picked.get(cell, ()))
 
 
 def _write_back(part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...], trace: Trace) -> bool:

@@ -51,7 +51,7 @@ class Trace:
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
         self.picked = dict[Cell, list[Any]]()  # what a write brings on, of parts that tensors name
-        self.memories = dict[Cell, Node]()  # what lies as such parts do
+        self.parts = dict[Cell, Any]()  # such parts, by what stands for their values
 
     # values
 
@@ -345,7 +345,7 @@ class Trace:
         if not isinstance(value, Tensor):
             return node
         cell = self.memory_of(value)
-        memory = self.memories.get(cell)
+        memory = self.parts[cell].lying if cell in self.parts else None
         if memory is None and cell.marks == cell.node.attrs.get("strides", ()) and not is_view(cell.node):
             return node
         memory = memory or make_input("memory", cell.node.tensor, strides=cell.marks)
