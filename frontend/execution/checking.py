@@ -38,6 +38,8 @@ _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 
 _NOISE = 1e-6  # how much inputs are moved to see which results hang by a thread
 _TRIES = 8  # ways in which they are moved: a tie may break as before by chance
 _DIGITS = 18  # of binary fractions that are coarse
+# More of them, of fewer digits, for orders, comparisons and what is no number, of which many may be on an edge.
+_EXACT_TRIES = 16
 
 Code = tuple[Signature, tuple[bytes, ...]]
 
@@ -187,15 +189,21 @@ def executable_difference(graph: Graph, loaded: runtime.Executable) -> str:
         if found is None:
             continue
         wrong = [np.ones(want.shape, bool) for want in wanted]
-        for attempt in range(_TRIES):
+        for attempt in range(_TRIES + _EXACT_TRIES):
             if not any(map(np.any, wrong)):
                 break
-            change = _coarse if attempt % 2 else partial(_moved, random=random)
+            digits = _DIGITS - max(0, attempt - _TRIES + 1) // 2
+            change = partial(_coarse, digits=digits) if attempt % 2 else partial(_moved, random=random)
+            given = [_moved(array, random, _NOISE) for array in arrays]
+            if attempt >= _TRIES:  # so that what is equal by symmetry stays so
+                given = list(map(change, given))
             try:
-                near = evaluate(meaning, [_moved(array, random, _NOISE) for array in arrays], change)
+                near = evaluate(meaning, given, change)
             except (BrasaError, ValueError, IndexError):
                 break
-            wrong = [so_far & _far(*each) for so_far, *each in zip(wrong, found, wanted, near, strict=True)]
+            for number, (have, want, other) in enumerate(zip(found, wanted, near, strict=True)):
+                far = _far(have, want, other)
+                wrong[number] &= far if attempt < _TRIES or have.dtype.kind not in "fcV" else far | np.isfinite(have)
         else:
             if _convolves_infinities(meaning, arrays):
                 wrong = [far & ~np.isnan(have) for far, have in zip(wrong, found, strict=True)]
@@ -252,7 +260,7 @@ def _moved(array: Any, random: np.random.Generator, least: float = 0.0) -> Any:
     return np.where(np.isnan(moved), np.copysign(moved, moves.astype(array.dtype)), moved)
 
 
-def _coarse(array: Any) -> Any:
+def _coarse(array: Any, digits: int) -> Any:
     """Floats with fewer digits, so that those are equal again which only roundings tell apart.
 
     Complex ones have none below those of the largest: where waves cancel, transforms leave 0 or a rounding of it.
@@ -260,13 +268,13 @@ def _coarse(array: Any) -> Any:
     if array.dtype.kind == "c":
         made = array.copy()
         parts = np.abs([array.real, array.imag])
-        unit = np.ldexp(1.0, np.frexp(parts[np.isfinite(parts)].max(initial=0))[1] - _DIGITS)
+        unit = np.ldexp(1.0, np.frexp(parts[np.isfinite(parts)].max(initial=0))[1] - digits)
         made.real, made.imag = (np.round(part / unit) * unit + 0.0 for part in (array.real, array.imag))  # no -0
         return made
     if array.dtype.kind != "f":
         return array
     fraction, exponent = np.frexp(array)
-    return np.ldexp(np.round(np.ldexp(fraction, _DIGITS)), exponent - _DIGITS).astype(array.dtype)
+    return np.ldexp(np.round(np.ldexp(fraction, digits)), exponent - digits).astype(array.dtype)
 
 
 def _run(loaded: runtime.Executable, graph: Graph, arrays: Sequence[Any]) -> list[Any] | None:
@@ -308,5 +316,5 @@ def _far(have: Any, want: Any, near: Any) -> Any:
         sure = np.isfinite(want) & np.isfinite(near)
         scale = np.abs(want[sure]).max(initial=1.0)
         noise = np.abs(near - want)[sure].max(initial=0.0)
-        may_be_infinite = np.isinf(have) & (np.abs(near - want) > np.abs(want) / 2)  # a quotient by what is about 0
-        return sure & ~may_be_infinite & ~(np.abs(have - want) <= tolerance * scale + 1e3 * noise)
+        is_noise = ~np.isfinite(have) & (np.abs(near - want) > np.abs(want) / 2)  # as a quotient by what is about 0
+        return sure & ~is_noise & ~(np.abs(have - want) <= tolerance * scale + 1e3 * noise)

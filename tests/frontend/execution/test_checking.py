@@ -95,6 +95,36 @@ def test_infinity_counts_unless_the_result_hangs_by_a_thread() -> None:
     assert "became inf" in code_difference(right, compile_graph(infinite))
 
 
+SYMMETRIC = """
+    graph f(x: f32[17,17]) {
+      %0: f32[17,17] = permute(x, axes=[1, 0])
+      %1: f32[17,17] = matmul(x, %0, order="chain")
+      %2: f32[289] = reshape(%1, shape=[289])
+      %3: i64[289] = argsort(%2, axis=0, descending=false)
+      %4: f32[289] = gather(%2, %3, axis=0)
+      %5: f32[288] = slice(%4, starts=[1], sizes=[288], steps=[1])
+      %6: f32[288] = slice(%4, starts=[0], sizes=[288], steps=[1])
+      %7: bool[288] = ne(%5, %6)
+      %8: f32[288] = sub(%5, %6)
+      %9: f32[288] = remainder(%8, %8)
+      return %3, %7, %9
+    }"""
+
+
+def test_ties_that_roundings_break_count_as_ties() -> None:
+    right = graph(SYMMETRIC)
+    assert code_difference(right, compile_graph(right)) == ""
+
+
+@pytest.mark.parametrize(("output", "wrong"), [
+    (0, ("descending=false", "descending=true")), (1, (" = ne(%5", " = lt(%5")),
+    (2, ("= remainder(%8, %8)", "= remainder(%5, %6)")),
+])  # fmt: skip
+def test_other_orders_and_comparisons_are_seen_beside_ties(output: int, wrong: tuple[str, str]) -> None:
+    right, other = graph(SYMMETRIC), graph(SYMMETRIC.replace(*wrong))
+    assert f"output {output} at" in code_difference(right, compile_graph(other))
+
+
 def test_code_that_is_wrong_in_every_form_is_an_error() -> None:
     right, wrong = graph(SINE), compile_graph(graph(SINE.replace("sin", "cos")))
     with pytest.raises(BrasaError, match="the machine code of f is not what it means"):
