@@ -127,7 +127,7 @@ class _Scan:
     ) -> tuple[Any, Any]:  # fmt: skip
         """The results of a scan of that length. xs: the form of a step's slices."""
         trace, body, given = self.trace, self.body, list(leaves(init, "init", self.op))
-        starts = [trace.node_of(tensor) for _, tensor in given]
+        starts = [trace.narrowed(trace.node_of(tensor)) for _, tensor in given]
         sequences = [trace.node_of(tensor) for tensor in whole]
         carry = [
             body.argument(f"c{i}", node.tensor, STATE.grad_enabled and is_smooth(node)) for i, node in enumerate(starts)
@@ -189,7 +189,7 @@ def _while(trace: Trace, go_on: Callable[..., Any], advance: Callable[..., Any],
     op, body = "while_loop", Body(trace, "while_loop")
     given = list(leaves(start, "carried_inputs", op))
     first = trace.node_of(_truth(go_on(*start), op))
-    nodes = [trace.node_of(tensor) for _, tensor in given]
+    nodes = [trace.narrowed(trace.node_of(tensor)) for _, tensor in given]
     going = body.argument("go", TensorType((), bool_))
     carry = [
         body.argument(f"c{i}", node.tensor, STATE.grad_enabled and is_smooth(node)) for i, node in enumerate(nodes)
@@ -254,7 +254,7 @@ def _cond(
     trace: Trace, choice: Tensor, then: Callable[..., Any], otherwise: Callable[..., Any], operands: tuple[Any, ...]
 ) -> Any:  # fmt: skip
     given = [tensor for _, tensor in leaves(operands, "operands", "cond")]
-    nodes = [trace.node_of(tensor) for tensor in given]
+    nodes = [trace.narrowed(trace.node_of(tensor)) for tensor in given]
     truth = trace.node_of(_truth(choice, "cond"))
     bodies = [Body(trace, "cond"), Body(trace, "cond")]
     made: list[Any] = []

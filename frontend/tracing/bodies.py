@@ -187,7 +187,7 @@ class Body(Trace):
         self.differentiable |= tensor._requires_grad
         node = self.outer.node_of(tensor)
         if node not in self._cells:
-            made = self._cells[node] = Cell(self, self.bring(node))
+            made = self._cells[node] = Cell(self, self.bring(self.outer.narrowed(node)))
             self._given.add(made)
         return self._cells[node]
 

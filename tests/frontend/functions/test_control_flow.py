@@ -351,3 +351,21 @@ def test_a_loop_in_a_function_belongs_to_no_line_of_a_user() -> None:
     assert sums(brasa.ones(3, 2)).tolist() == [[1, 1], [2, 2], [3, 3]]
     ((made,),) = sums.function.specializations.values()
     assert "scan(" in str(made.graph) and ".py" not in str(made.graph)
+
+
+@pytest.mark.parametrize("part", [
+    lambda v: brasa.cond(v.sum() > 0, lambda: v.tanh(), lambda: v),
+    lambda v: brasa.cond(v.sum() > 0, lambda h: h.tanh(), lambda h: h, (v,)),
+    lambda v: brasa.while_loop(lambda h, k: k < 3, lambda h, k: (h.tanh(), k + 1), (v, brasa.tensor(0)))[0],
+    lambda v: brasa.while_loop(lambda h, k: k < 3, lambda h, k: (h + 1, k + 1), (v, brasa.tensor(0)), max_steps=4)[0],
+    lambda v: brasa.scan(lambda h, y: ((h + y) * 1, h), v, brasa.ones(3))[1],
+    lambda v: brasa.map(lambda y: brasa.cond(y > 0, lambda: v * y, lambda: v), brasa.ones(3)),
+])  # fmt: skip
+def test_sizes_that_have_turned_out_to_be_known(part: Callable[[Tensor], Tensor]) -> None:
+    def program(x: Tensor) -> Tensor:
+        half = x[::2]
+        brasa.pow(x, half)  # so there is one row in it
+        return part(half)
+
+    x = brasa.full((2, 4), 0.5)
+    assert brasa.compile(program, fullgraph=True)(x).tolist() == program(x).tolist()
