@@ -266,21 +266,23 @@ class Body(Trace):
         nodes = [node for node in self.nodes if node in needed]
         read = {*outputs, *(operand for node in nodes for operand in node.operands)}
         captured = [node for node, inside in self.brought.items() if inside in read]
-        operands = list(captured)
+        moving = {*outputs, *(x for node in nodes if node.op is not control.stop_gradient for x in node.operands)}
+        cut = [node for node in captured if self.brought[node] not in moving]
         while True:
             formal = (*inputs, *(self.brought[node] for node in captured))
             graph = substitute_graph(Graph(name, formal, tuple(nodes), tuple(outputs)), self.scope.known)
             told = {str(size) for node in graph.inputs for size in node.tensor.shape}
             untold = sorted(used_symbols((*graph.inputs, *graph.nodes)) - told)
             if not untold:
-                return interned(graph), tuple(operands)
+                stopped = {node: self.outer.apply(control.stop_gradient, node) for node in cut}
+                return interned(graph), tuple([stopped.get(node, node) for node in captured])
             giver = self.outer.giver(untold[0])
             if giver is None or giver in captured:
                 self.scope.fix(dim.symbol(untold[0]))
             else:
                 self.bring(giver)
                 captured.append(giver)
-                operands.append(self.outer.apply(control.stop_gradient, giver))
+                cut.append(giver)
 
 
 class RandomCalls:

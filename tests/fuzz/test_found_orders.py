@@ -315,3 +315,21 @@ def test_a_gradient_by_some_operands_is_differentiated_as_one_by_all() -> None:
             seed=181071,
         )
     )  # fmt: skip
+
+
+def test_loops_in_branches_have_no_part_in_gradients_of_what_tells_them_sizes() -> None:
+    loop = "brasa.while_loop(lambda h, k: k < 4, lambda h, k: (h.tanh(), k + 1), (v2, brasa.tensor(0)), max_steps=4)[0]"
+    assert_one_answer(
+        Program(
+            inputs=(Input("x0", ("n", 3, "m"), "float32", requires_grad=True),),
+            setup=(),
+            body=(
+                "v1, = brasa.autograd.grad(total(x0), (x0,), create_graph=True)",
+                "v2 = v1[::2]",
+                f"v3 = {loop}",
+            ),
+            outputs=("v3",),
+            sizes=({"n": 8, "m": 7},),
+            seed=206683,
+        )
+    )
