@@ -35,7 +35,7 @@ from brasa.tracing.arguments import (
 from brasa.tracing.entry import way_in
 from brasa.tracing.marks import marks_of, settled_marks
 from brasa.tracing.sizes import Guard
-from brasa.tracing.splicing import meets_inside, splice
+from brasa.tracing.splicing import splice, stays_whole
 from brasa.tracing.trace import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -317,7 +317,7 @@ class Function:
         with dim.solving(trace.scope):
             graph, sizes = specialization.graph, trace.named_sizes(nodes)
             needing = [node for node, each in zip(graph.inputs, operands, strict=True) if _needs_gradients(each)]
-            if self.inline and not (trace.of_user and not stops and meets_inside(graph, needing, sizes)):
+            if self.inline and not (trace.of_user and not stops and stays_whole(graph, needing, sizes)):
                 results = splice(trace, graph, nodes, sizes)
             else:
                 results = trace.items(trace.record(control.call(*nodes, graph=graph)))

@@ -31,14 +31,17 @@ def copied(trace: Trace, node: Node) -> Node:
     return trace.apply(cast, node, dtype=node.tensor.dtype)
 
 
-def meets_inside(graph: Graph, values: Sequence[Node], sizes: Mapping[str, Size]) -> bool:
-    """Whether gradients by these inputs meet at values that only the graph knows, before they go on to the inputs.
+def stays_whole(graph: Graph, values: Sequence[Node], sizes: Mapping[str, Size]) -> bool:
+    """Whether a graph stays a `call` because of its gradients by these inputs.
 
-    Such a graph stays a `call`: spliced, its own gradient of second order would meet there what comes from elsewhere.
+    So it does where they meet at values that only the graph knows, before they go on to the inputs: spliced, its own
+    gradient of second order would meet there what comes from elsewhere. And where one of the inputs is not read: its
+    gradient is 0, and would be none.
     """
     met = carrying(graph.nodes, values).difference(graph.inputs, graph.outputs)
-    is_whole = used_symbols(graph.nodes) <= {*graph_symbols(graph)}  # speaks of no sizes of the trace around it
-    return is_whole and not all(_expands_nothing(node, sizes) for node in met)
+    read = {*graph.outputs, *(operand for node in graph.nodes for operand in node.operands)}
+    is_alone = used_symbols(graph.nodes) <= {*graph_symbols(graph)}  # speaks of no sizes of the trace around it
+    return is_alone and not (read.issuperset(values) and all(_expands_nothing(node, sizes) for node in met))
 
 
 def _expands_nothing(node: Node, sizes: Mapping[str, Size]) -> bool:

@@ -255,3 +255,13 @@ def test_no_gradient_comes_to_what_tells_sizes_alone():
     result = brasa.compile(branch, fullgraph=True)(x, y)
     _, unread = brasa.autograd.grad(result.sum(), (x, y), allow_unused=True)
     assert unread is None
+
+
+def test_a_gradient_by_what_is_not_read_is_as_in_eager_mode():
+    def joined(x, nothing):
+        return brasa.cat([x, nothing], -1)  # which leaves out what has no elements
+
+    for function in (joined, brasa.compile(joined)):
+        x, nothing = brasa.ones(2, 1).requires_grad_(), brasa.zeros(0).requires_grad_()
+        found = brasa.autograd.grad(function(x, nothing).sum(), (x, nothing), allow_unused=True)
+        assert [grad.tolist() for grad in found] == [[[1], [1]], []]
