@@ -218,8 +218,12 @@ class Capture(Stepping):
         return tensor if tensor._cell is None else ends.shown_by(self, tensor, owner)
 
     def memory_of(self, tensor: Tensor) -> Cell:
-        shown = self.shown.get(id(tensor))
-        return shown.cell if shown is not None and shown.shows(tensor) else self.cell_of(tensor)
+        cell = tensor._cell  # of memory that was taken in as another tensor shows it, which may be known
+        for view in (tensor,) if cell is None or cell.version else (tensor, self.owners.get(cell, tensor)):
+            shown = self.shown.get(id(view))
+            if shown is not None and shown.shows(view):
+                return shown.cell
+        return self.cell_of(tensor)
 
     def hides_view(self, tensor: Tensor, shape: Sequence[Size]) -> bool:
         spec = ends.spec_now(self, tensor)
@@ -389,8 +393,7 @@ class Capture(Stepping):
         segment = self.here.segments.get(key)
         if segment is None:
             homes = [self.homes[cell] for cell in landing]
-            segment = ends.segment_of(self, key[0], key[1], homes, bool(tracked), views, self.since)
-            self.here.segments[key] = segment
+            segment = self.here.segments[key] = ends.segment_of(self, *key[:2], homes, key[3], views, self.since)
         return segment
 
     def giver(self, name: str) -> Node | None:

@@ -73,9 +73,17 @@ def plain(value):
     return [plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
+def seen_as_it_was_known(x):
+    column = x[:, 0].reshape(-1, 1)
+    column *= column
+    column.topk(1, -1)
+    assert x.sum().item() != 0.5  # after this the view is known as what was written
+    return column.mT @ brasa.linspace(0, 1, 4 * column.shape[0]).reshape(2, 2, -1).mT
+
+
 WAYS = [
     written, copied, detached, other_bits, seen_after_a_look, computed_before_a_look, cloned, contiguous_already,
-    facts, strided_anew,
+    facts, strided_anew, seen_as_it_was_known,
 ]  # fmt: skip
 
 
