@@ -61,14 +61,17 @@ def _goes_into(a: Size, b: Size) -> bool:
     return dim.divide_exactly(b, a) is not None if isinstance(a, int) or len(a.terms) == 1 else False
 
 
-def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:
+def reshaped_strides(
+    shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...], decides: bool = False
+) -> Strides | None:  # fmt: skip
     """The strides under which the same memory has another shape of equal size; None when a copy is needed.
 
     Where that hangs on a named size being 1, the solver in force decides, so that a trace does what eager mode does.
+    decides: so it does where it hangs on how sizes and strides go together, as after steps of two.
     """
     if is_row_major(shape, strides):
         return row_major(new_shape)
-    found = _reshaped_strides(shape, strides, new_shape)
+    found = _reshaped_strides(shape, strides, new_shape, decides)
     if found is None:
         wanted = row_major(shape)
         if all(n == 1 or (a is not None and dim.equal(a, b)) for n, a, b in zip(shape, strides, wanted, strict=True)):
@@ -79,19 +82,23 @@ def reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple
             fixed = {name: n for name, size in symbols.items() if (n := dim.constant(size)) is not None}
             sizes, new = (tuple(dim.substitute(size, fixed) for size in each) for each in (shape, new_shape))
             steps = tuple(None if step is None else dim.substitute(step, fixed) for step in strides)
-            return _reshaped_strides(sizes, steps, new)
+            return _reshaped_strides(sizes, steps, new, decides)
     return found
 
 
-def _reshaped_strides(shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...]) -> Strides | None:
+def _reshaped_strides(
+    shape: tuple[Size, ...], strides: Strides, new_shape: tuple[Size, ...], decides: bool
+) -> Strides | None:  # fmt: skip
     kept = [axis for axis, size in enumerate(shape) if size != 1]
     old_shape, old = tuple(shape[axis] for axis in kept), [strides[axis] for axis in kept]
     wanted = [axis for axis, size in enumerate(new_shape) if size != 1]
     result: list[Size | None] = [1] * len(new_shape)
     for ins, outs in matching_runs(old_shape, tuple(new_shape[axis] for axis in wanted)):
         for left, right in zip(ins, ins[1:], strict=False):
-            step = old[right]
-            if step is None or old[left] != step * old_shape[right]:
+            step, outer = old[right], old[left]
+            if step is None or outer is None:
+                return None
+            if outer != step * old_shape[right] and not (decides and dim.equal(outer, step * old_shape[right])):
                 return None
         step = old[ins[-1]] if ins else 1
         for position in reversed(outs):

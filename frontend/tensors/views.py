@@ -168,6 +168,9 @@ def reshaped(source: Tensor, shape: tuple[Size, ...], op: str, copy: bool) -> Te
     with nullcontext() if trace is None else dims.solving(trace.scope):
         strides = source._spec.strides if trace is None else trace.strides_of(source)
         found = reshaped_strides(have, strides, shape)
+        if found is None and trace is not None and trace.of_user and None not in strides:
+            found = reshaped_strides(have, strides, shape, decides=True)
+            shape = tuple(map(trace.scope.resolve, shape))
     if found is None:
         if trace is not None and None in strides and trace.hides_view(source, shape):
             trace.leave(CaptureError("memory from outside is seen in another shape: its strides decide how", op=op))

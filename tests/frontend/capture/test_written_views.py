@@ -286,3 +286,18 @@ def test_rows_that_were_seen_before_there_were_gradients_follow_what_is_written(
     buffer[1:].mul_(3)
     row.sum().backward()
     assert x.grad.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("program", [
+    lambda x: x[..., ::2].flatten(), lambda x: x[:, :2].reshape(-1, 2), lambda x: x.mT.reshape(-1),
+])  # fmt: skip
+@pytest.mark.parametrize("sizes", [(4, 5, 8, 3, 1), (6, 5, 1, 4, 7)])
+def test_whether_a_shape_is_a_view_is_decided_at_each_size(program, sizes):
+    """Of every other column the lines follow each other in equal steps where there is an even number of columns."""
+    compiled = brasa.compile(program)
+    for columns in sizes:
+        for _ in range(3):  # the last one sealed
+            one, other = brasa.zeros(4, columns), brasa.zeros(4, columns)
+            compiled(one).fill_(3)
+            program(other).fill_(3)
+            assert one.tolist() == other.tolist()
