@@ -48,7 +48,8 @@ class Shown(NamedTuple):
 class Settled(NamedTuple):
     """A tensor that has got memory: that of an output, by its number, or of a tensor from outside, seen through a path.
 
-    view: the number of the output that stands for what it shows, where gradients come to it there.
+    path: None of a part that a tensor has picked, which is a view of other memory. view: the number of the output that
+    stands for what it shows, where gradients come to it there.
     """
 
     tensor: Tensor

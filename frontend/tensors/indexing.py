@@ -28,6 +28,7 @@ from brasa.tracing.arguments import require_tensors
 from brasa.tracing.casting import cast
 from brasa.tracing.operators import operator
 from brasa.tracing.sizes import SymbolicSize
+from brasa.tracing.splicing import copied
 
 if TYPE_CHECKING:
     from brasa.tracing.cell import Cell
@@ -79,7 +80,8 @@ def get_item(source: Tensor, key: Any) -> Tensor:
         found = placing.read(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
         if trace is not None and cell is not None and all(entry.alone for entry in entries):
-            places, root = {entry.axis: trace.node_of(entry.index) for entry in entries}, source._base
+            root = source._base
+            places = {entry.axis: copied(trace, trace.node_of(entry.index)) for entry in entries}  # as it is now
             lying = _lying_part(trace, result, tuple(places))
             trace.parts[cell] = Part(
                 lying, trace.cell_of(result), result._path, places, ref(source if root is None else root)

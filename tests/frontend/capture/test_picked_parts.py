@@ -34,24 +34,34 @@ def by_several(x, t):
     return y, y[:, t, None]
 
 
-def after_a_look(x, t):
+def by_what_is_written_later(x, t):
+    y = x * 1
+    part = y[t]
+    t.add_(1)
+    return y, part
+
+
+def looked_at(x, t):
     y = x * 1
     part = y[t]
     assert y.sum().item() != 0.5
+    return y, part
+
+
+def after_a_look(x, t):
+    y, part = looked_at(x, t)
     y.mul_(3)
     return y, part
 
 
 def written_after_a_look(x, t):
-    y = x * 1
-    part = y[t]
-    assert y.sum().item() != 0.5
+    y, part = looked_at(x, t)
     part.mul_(3)
     return y, part
 
 
-PROGRAMS = [of_an_argument, of_a_result, of_a_view, a_view_of_it, by_what_is_computed, by_several, after_a_look,
-            written_after_a_look]  # fmt: skip
+PROGRAMS = [of_an_argument, of_a_result, of_a_view, a_view_of_it, by_what_is_computed, by_several,
+            by_what_is_written_later, after_a_look, written_after_a_look]  # fmt: skip
 
 
 def left(program, requires_grad, write):
