@@ -1,6 +1,7 @@
 """Passes: graphs to better graphs with the same meaning, bit for bit; and the memory plan of a program."""
 
 from brasa.passes.autodiff import autodiff as autodiff
+from brasa.passes.autodiff import is_end as is_end
 from brasa.passes.autodiff import partial_vjp_graph as partial_vjp_graph
 from brasa.passes.autodiff import reached_inputs as reached_inputs
 from brasa.passes.autodiff import vjp_graph as vjp_graph

@@ -159,6 +159,11 @@ def is_differentiable(type: TensorType) -> bool:
     return type.dtype.kind in ("float", "complex")
 
 
+def is_end(output: Node) -> bool:
+    """Whether gradients may start from an output of a graph: not from integers, nor from what was detached."""
+    return output.op.name != "stop_gradient" and is_differentiable(output.tensor)
+
+
 def carrying(nodes: Sequence[Node], values: Sequence[Node]) -> set[Node]:
     """The nodes through which gradients flow: those that depend on the values."""
     active = set(values)

@@ -14,7 +14,7 @@ from brasa.execution.hooks import run_accumulation_hooks, through_hooks
 from brasa.execution.nodes import Edge, LeafNode, TapeNode, edge_of
 from brasa.functions.pointwise import add
 from brasa.ir.errors import DTypeError, GradientError, ShapeError
-from brasa.tensors.copies import clone
+from brasa.tensors.copies import clone, contiguous
 from brasa.tensors.creation import ones_like, zeros_like
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.views import detach
@@ -79,10 +79,10 @@ def grad(
 
 
 def _apart(sums: Sums) -> Sums:
-    """The gradients, each in memory of its own: of one that two values have, one copies it; writing it changes one."""
+    """The gradients, each in rows and in memory of its own: of one that two values have, one copies it."""
     taken, apart = set[int](), Sums()
     for edge, grad in sums.items():
-        apart[edge] = clone(grad) if id(grad._buffer) in taken else grad
+        apart[edge] = clone(grad) if id(grad._buffer) in taken else contiguous(grad)
         taken.add(id(grad._buffer))
     return apart
 
@@ -191,7 +191,7 @@ def _accumulate(tensor: Tensor, total: Tensor, alone: bool, create_graph: bool) 
     if tensor._grad is not None:
         tensor._grad = add(tensor._grad, total)
     elif create_graph:
-        tensor._grad = total if alone else clone(total)
+        tensor._grad = contiguous(total) if alone else clone(total)
     else:
         tensor._grad = total if alone and _owns_memory(total) else clone(detach(total))
 

@@ -136,12 +136,13 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths, part
     real = capture.bindings[cell.node] if part is None else part
     value = _value_of(tensor, cell)
     needs, freed, leaf = tensor._requires_grad, cell.node in capture.freed, value in capture.leaves
-    final = shown_by(capture, tensor, real, views)
+    is_known = tensor._seen is not None and tensor._seen[0] == cell.version
+    start, left = _nearest(capture, value, tensor._path, real) if needs and is_known else (real, tensor._path)
+    final = shown_by(capture, tensor, start, left, views)
     tensor._buffer, tensor._ptr, tensor._spec = final._buffer, final._ptr, final._spec
     if part is not None and part._base is not None:
         tensor._base = part._base
         remember_view(part._base, tensor)
-    is_known = tensor._seen is not None and tensor._seen[0] == cell.version
     tensor._cell, shows_all, tensor._path = None, not tensor._path and part is None, ()
     tensor._requires_grad = needs
     if shows_all:
@@ -156,6 +157,22 @@ def _settle(capture: Capture, tensor: Tensor, cell: Cell, views: ViewPaths, part
         tensor._edge = final._edge = capture.view_edges.get(value, final._edge)
         if is_known and not shows_all:  # what is made of it later is made of the view
             capture.bindings[value], capture.view_marks[value] = final, final._spec.marks
+
+
+def _nearest(capture: Capture, value: Node, path: Path, real: Tensor) -> tuple[Tensor, Path]:
+    """What a view of a value is made of: the last view on its path that gradients come to already; and the rest of it.
+
+    real: where the path starts. Of views that a program before has shown come those that are made of them later.
+    """
+    node = value
+    for taken, (op, _) in enumerate(reversed(path), 1):
+        if node.op is not op:
+            break
+        node = node.operands[0]
+        known = capture.bindings.get(node)
+        if isinstance(known, Tensor) and known._buffer is real._buffer:
+            return known, path[len(path) - taken :]
+    return real, path
 
 
 def _picked_again(capture: Capture, cell: Cell) -> Tensor | None:
@@ -216,12 +233,18 @@ def forget(capture: Capture) -> None:
         seen.clear()
 
 
-def shown_by(capture: Capture, tensor: Tensor, real: Tensor, known: ViewPaths | None = None) -> Tensor:
-    """What a traced view shows of the tensor that stands for its memory, eagerly. known: views that were made so."""
-    if not tensor._path:
+def shown_by(
+    capture: Capture, tensor: Tensor, real: Tensor, path: Path | None = None, known: ViewPaths | None = None
+) -> Tensor:  # fmt: skip
+    """What a traced view shows of the tensor that stands for its memory, eagerly.
+
+    path: from there to the view, where it is not all of the view's. known: views that were made so.
+    """
+    path = tensor._path if path is None else path
+    if not path:
         return real
     with tracing(None), set_grad_enabled(tensor._requires_grad):
-        return (known or ViewPaths(capture.scope.hints)).follow(real, tensor._path)
+        return (known or ViewPaths(capture.scope.hints)).follow(real, path)
 
 
 def spec_now(capture: Capture, tensor: Tensor) -> Spec | None:

@@ -17,6 +17,7 @@ from brasa.ir import dim
 from brasa.ir.graph import Node, topological
 from brasa.ir.layout import is_view
 from brasa.ir.ops import control
+from brasa.passes.autodiff import carrying
 from brasa.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -116,8 +117,12 @@ def _needing_beside(capture: Capture, nodes: tuple[Node, ...], wanted: tuple[Nod
 
     What does not come to these when the gradients are differentiated has none then; where all come, it has 0.
     """
-    if capture.flushes:  # it would have to be computed again
-        return []
     outside = (node for node, bound in capture.bindings.items() if isinstance(bound, Tensor) and bound._requires_grad)
     behind = behind_of(nodes, capture.leaves)
-    return [node for node in dict.fromkeys((*capture.leaves, *outside)) if node in behind and node not in wanted]
+    needing = [node for node in dict.fromkeys((*capture.leaves, *outside)) if node in behind and node not in wanted]
+    if not capture.flushes:
+        return needing
+    moving = carrying(topological(nodes), wanted)
+    at_hand = {node for node in capture.bindings if node.op.name != "input" and node not in capture.leaves}
+    again = set(topological(behind & at_hand - moving))  # what is computed already, and need not be computed once more
+    return [node for node in needing if node not in again]

@@ -17,7 +17,7 @@ from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
 from brasa.ir.errors import GradientError
 from brasa.ir.graph import Graph
-from brasa.passes import partial_vjp_graph, reached_inputs, split, split_for_some, vjp_graph
+from brasa.passes import is_end, partial_vjp_graph, reached_inputs, split, split_for_some, vjp_graph
 from brasa.runtime import allocate, settings
 from brasa.tensors.tensor import Tensor, copy_lying_as, make, unread
 
@@ -171,6 +171,7 @@ class GradientPlan:
     def __init__(self, graph: Graph, wanted: tuple[bool, ...], passes: Passes = (), views: int = 0) -> None:
         self.graph, self.wanted, self.passes, self.views = graph, wanted, passes, views
         self.outputs, self.results = len(graph.outputs), len(graph.outputs) - views
+        self.ends = tuple(map(is_end, graph.outputs))
         self.differentiable = tuple(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs)
         parts = checked_split(graph, wanted, views) if settings().check else split(graph, wanted, views=views)
         self.cut, self._partial = parts, dict[tuple[tuple[bool, ...], ...], PartialPlan]()
@@ -194,7 +195,7 @@ class GradientPlan:
         read_later = {index for role, index in self.places if role == "input"} | set(self.again_places)
         self.overwritten = read_later & set(dict(graph.updates).values())  # operands that are read again, as they were
         self.reads_alike = self.places == tuple(("input", place) for place in self.again_places)
-        self.more = len(parts.forward.outputs) != 1 or not self.differentiable[0] or not self.forward.simple
+        self.more = len(parts.forward.outputs) != 1 or not self.ends[0] or not self.forward.simple
         self.wanted_places = tuple(i if flag else -1 for i, flag in enumerate(wanted))
 
     def record(self, name: str, operands: Sequence[Any], specs: tuple[Any, ...]) -> list[Tensor]:
@@ -208,8 +209,8 @@ class GradientPlan:
         node = FunctionNode(self, name, edges, specs)
         if self.keeps:
             node.keep(before, outputs)
-        for index, differentiable in enumerate(self.differentiable[: self.results]):
-            if differentiable:
+        for index, starts in enumerate(self.ends[: self.results]):
+            if starts:
                 output = outputs[index]
                 output._requires_grad = True
                 output._edge = Edge(node, index)
@@ -354,6 +355,6 @@ def run_graph(
 def plan_for(graph: Graph, wanted: tuple[bool, ...], passes: Passes = (), views: int = 0) -> GradientPlan | None:
     """How a graph runs on the tape; None where no result of it can have a gradient."""
     plan = _plans.get((graph, wanted))
-    if plan is None and any(node.tensor.dtype.kind in ("float", "complex") for node in graph.outputs):
+    if plan is None and any(map(is_end, graph.outputs)):
         plan = _plans[(graph, wanted)] = GradientPlan(graph, wanted, passes, views)
     return plan

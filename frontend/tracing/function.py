@@ -21,6 +21,7 @@ from brasa.ir.graph import Graph, Node, located, set_location
 from brasa.ir.ops import control
 from brasa.ir.ops.contract import matmul
 from brasa.ir.types import TensorType
+from brasa.passes.autodiff import is_end
 from brasa.tensors.tensor import Tensor, note_weak, weak_complex
 from brasa.tracing.arguments import (
     Operand,
@@ -323,7 +324,7 @@ class Function:
                 results = trace.items(trace.record(control.call(*nodes, graph=graph)))
         if stops:
             results = tuple(trace.record(control.stop_gradient(result)) for result in results)
-        return specialization.form, tuple((node, node.tensor.dtype.kind in ("float", "complex")) for node in results)
+        return specialization.form, tuple(zip(results, map(is_end, specialization.graph.outputs), strict=True))
 
     def _located_specialize(
         self, trace: Trace, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any],

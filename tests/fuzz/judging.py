@@ -119,11 +119,8 @@ def _compare_one(want: Outcome, have: Outcome, any_bits: bool = False) -> str:
     """
     if want.error == REFUSED and (not have.error or have.line > want.line):
         return ""
-    if want.error == "OutOfMemoryError" and have.error in (
-        "",
-        want.error,
-    ):  # a program takes less, and does all or none
-        return ""
+    if want.error == "OutOfMemoryError" and have.error in {"", want.error}:
+        return ""  # a program takes less, and does all or none
     if want.error != have.error:
         return f"{want.error or 'no error'} became {have.error or 'no error'}"
     for number, (one, other) in enumerate(zip(want.values, have.values, strict=True)):

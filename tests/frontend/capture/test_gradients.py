@@ -265,3 +265,34 @@ def test_a_gradient_by_what_is_not_read_is_as_in_eager_mode():
         x, nothing = brasa.ones(2, 1).requires_grad_(), brasa.zeros(0).requires_grad_()
         found = brasa.autograd.grad(function(x, nothing).sum(), (x, nothing), allow_unused=True)
         assert [grad.tolist() for grad in found] == [[[1], [1]], []]
+
+
+def test_views_made_behind_a_cut_of_views_before_it():
+    """Gradients of both meet in the first, in eager mode's order."""
+
+    def views(x):
+        seen = x.view(x.shape)
+        assert brasa.nonzero(x.reshape(-1)).numel() > 0
+        return seen, seen.mT
+
+    for run in (views, brasa.compile(views)):
+        x = brasa.arange(6.0).reshape(2, 3).requires_grad_()
+        seen, turned = run(x)
+        (found,) = brasa.autograd.grad(turned.exp().sum(), seen)
+        assert found.tolist() == x.exp().tolist()
+
+
+def test_gradients_behind_a_cut_depend_on_what_those_of_eager_mode_depend_on():
+    """igamma's slope by its first operand is NaN whatever comes: it has no gradient, rather than 0 times NaN."""
+
+    def slope(a, x):
+        value = brasa.igamma(a, x * 2)
+        assert a.sum() < 100
+        return brasa.autograd.grad(value.tanh().sum() + a.sin().sum(), a, create_graph=True)[0]
+
+    found = []
+    for run in (slope, brasa.compile(slope)):
+        a, x = leaf(1.0, 2.0), leaf(0.5, 3.0)
+        given = brasa.autograd.grad(run(a, x), (a, x), brasa.ones(2), allow_unused=True)
+        found.append([None if each is None else each.tolist() for each in given])
+    assert found[0] == found[1] and found[0] == [(-a.sin()).tolist(), None]

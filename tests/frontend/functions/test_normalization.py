@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import brasa
+from brasa.ir.errors import GradientError
 from brasa.nn import functional as f
 from tests.frontend.functions.harness import Case, check, check_values, same_bits
 
@@ -112,6 +113,19 @@ def test_native_forms_give_the_statistics() -> None:
         (call(x) ** 3).sum().backward()
         slopes.append(x.grad)
     same_bits(*slopes)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_normalisations_give_beside_is_detached(compiled: bool) -> None:
+    def run(x: Any, g: Any) -> Any:
+        batch = brasa.native_batch_norm(x, g, None, None, None, True, 0.1, 1e-5)
+        return (*batch, *brasa.native_layer_norm(x, (2,), None, None, 1e-5))
+
+    x, g = (brasa.tensor(array, requires_grad=True) for array in (IMAGE, GC))
+    found = (brasa.compile(run) if compiled else run)(x, g)
+    assert [each.requires_grad for each in found] == [True, False, False] * 2
+    with pytest.raises(GradientError, match="does not depend on anything that requires gradients"):
+        found[1].sum().backward()
 
 
 @pytest.mark.parametrize("norm", ["batch_norm", "instance_norm"])
