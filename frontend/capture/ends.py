@@ -293,7 +293,7 @@ def _doubtful_beside(capture: Capture, outputs: tuple[Node, ...], since: Step) -
     needed, checks = set(capture.bindings), list[Node]()
     _need(outputs, needed)
     for node in nodes:
-        if may_fail(node) and node not in needed:
+        if node not in needed and may_fail(node):
             checks.append(next((each for each in nodes if each.op is control.item and each.operands[0] is node), node))
             _need(checks[-1:], needed)
     return tuple(checks)

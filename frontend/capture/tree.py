@@ -60,8 +60,9 @@ class Step:
 
 def may_fail(node: Node) -> bool:
     """Whether the program must compute a node though nobody wants its value: it, or a node that it holds, may fail."""
-    held = (value for value in node.attrs.values() if isinstance(value, Graph))
-    return node.op.kind in CHECKED or node.op is require or any(may_fail(inner) for g in held for inner in g.nodes)
+    if node.op.kind in CHECKED or node.op is require:
+        return True
+    return any(isinstance(value, Graph) and any(map(may_fail, value.nodes)) for value in node.attrs.values())
 
 
 class Segment:
