@@ -234,10 +234,8 @@ def _index_arithmetic(writer: Writer, op: str, lhs: Result, rhs: Result) -> Line
         if isinstance(side, Value) and (side.lanes > 1 or side.type != "i64"):
             return None
     x, y = writer.linear(lhs), writer.linear(rhs)
-    if op in ("add", "sub") and not x.repeats_like(y):
-        return None
     if op in ("add", "sub"):
-        return x.plus(y, 1 if op == "add" else -1)
+        return x.plus(y, 1 if op == "add" else -1) if x.repeats_like(y) else None
     if op == "shl":
         return x.times(1 << y.constant) if y.number is not None and 0 <= y.constant < 64 else None
     if x.number is not None or y.number is not None:

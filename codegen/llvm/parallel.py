@@ -50,9 +50,7 @@ class Captures:
         return self._result(self.outer.value(expr))
 
     def _result(self, result: Result) -> Result:
-        if isinstance(result, Value):
-            return self.value(result)
-        return self._form(result)
+        return self.value(result) if isinstance(result, Value) else self._form(result)
 
     def _form(self, form: Linear) -> Linear:
         step = None if form.step is None else self._form(form.step)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from brasa.codegen.schedules.chain import zero
-from brasa.codegen.schedules.indices import Index
+from brasa.codegen.schedules.indices import Index, leaf
 from brasa.codegen.schedules.products import MatrixProduct, Product, Tiles, blocks, registers_per_vector, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.kernel import LANES, Expr, Local, evens, odds
+from brasa.ir.dtype import bool_
+from brasa.ir.kernel import LANES, Expr, Local, const, evens, odds
 
 _ROW_BLOCK, _COLUMN_BLOCK = 64, 48
 _FLOPS_PER_NANOSECOND = 40
@@ -50,15 +51,18 @@ class Dot:
             self.first_row, self.first_column = self.row_blocks.start(down), self.column_blocks.start(across)
             self.rows = writer.let_index("rows", self.row_blocks.length(down), self.row_blocks.size + 1)
             self.columns = writer.let_index("columns", self.column_blocks.length(across), self.column_blocks.size + 1)
-            self.total = writer.buffer("total", product.dtype, "stack", self.room)
+            if product.is_heavy or product.chunks != 1:
+                self.total = writer.buffer("total", product.dtype, "stack", self.room)
             if product.chunks != 1:
                 with self._elements() as at:
                     writer.store(self.total, self.place(*at), zero(product.dtype))
             with writer.over("chunk", product.chunks) as chunk:
+                self._is_final = writer.condition(leaf(product.chunks) <= leaf(chunk + 1))
                 self.chunk(chunk)
-            with self._elements() as (row, column):
-                value = self.total.load(self.place(row, column))
-                product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
+            if product.is_heavy:
+                with self._elements() as (row, column):
+                    value = self.total.load(self.place(row, column))
+                    product.put(self.cell, self.first_row + row, self.first_column + column, value, None)
 
     def chunk(self, chunk: Size) -> None:
         """Add a chunk's sums to the total."""
@@ -118,13 +122,18 @@ class Dot:
             yield self.writer.expr(i), self.writer.expr(j), row + i, column + j
 
     def add(self, row: Size, column: Size, sums: Sequence[Expr]) -> None:
-        """Add the lanes of the sums of neighbouring elements to the total."""
-        lane = self.writer.lane
-        at, mask = self.place(row, column + lane), self.writer.below(lane, len(sums))
-        value = self.writer.let("sums", lane_sums(self.writer, sums))
-        if self.product.chunks != 1:
+        """Add the lanes of the sums of neighbouring elements to the total; at last, store the outputs."""
+        product, writer, lane = self.product, self.writer, self.writer.lane
+        count = len(sums) if isinstance(self.columns, int) else dim.smallest(self.columns - column, len(sums))
+        at, mask = self.place(row, column + lane), writer.below(lane, count)
+        value = writer.let("sums", lane_sums(writer, sums))
+        if product.chunks != 1:
             value = self.total.load(at, mask) + value
-        self.writer.store(self.total, at, value, mask)
+        here = self.first_row + row, self.first_column + column + lane
+        writer.either(
+            const(False, bool_) if product.is_heavy else self._is_final,
+            lambda: product.put(self.cell, *here, value, mask), lambda: writer.store(self.total, at, value, mask),
+        )  # fmt: skip
 
     def left(self, chunk: Size, step: Index, row: Size) -> Expr:
         """An element of lhs in a row of the block."""
@@ -164,8 +173,7 @@ class Dot:
             here = blocks(columns, column_block).size
             shapes.sort(key=lambda shape: here % shape[1])
         height, width = self.writer.choose("tile", shapes)
-        if isinstance(rows, int) and rows < height:
-            height = max(rows, 1)
+        height = max(min(rows, height), 1) if isinstance(rows, int) else height
         return height, min(width, columns) if isinstance(columns, int) and columns else width
 
 
@@ -188,5 +196,4 @@ def lane_sums(writer: Writer, vectors: Sequence[Expr]) -> Expr:
     for apart in (8, 4, 2, 1):
         pairs = [(left[i], left[min(i + 1, len(left) - 1)]) for i in range(0, len(left), 2)]
         left = [writer.let("sums", evens(x, y, apart) + odds(x, y, apart)) for x, y in pairs]
-    (made,) = left
-    return made
+    return left[0]

@@ -246,15 +246,11 @@ class Writer(KernelBuilder):
         if op in ("lt", "le"):
             gap = rhs - lhs - (op == "lt")
             return True if self.ranges.is_natural(gap) else False if self.ranges.is_natural(-gap - 1) else None
-        if op == "eq" and isinstance(lhs - rhs, int):
-            return lhs == rhs
-        return None
+        return lhs == rhs if op == "eq" and isinstance(lhs - rhs, int) else None
 
     def below(self, index: Size, extent: Size) -> Expr | None:
         """Whether the index is below the extent; None where that is certain."""
-        if self.ranges.is_natural(extent - index - 1):
-            return None
-        return self.before(index, extent)
+        return None if self.ranges.is_natural(extent - index - 1) else self.before(index, extent)
 
     def before(self, index: Size, other: Size) -> Expr:
         """Whether one index comes before another."""
