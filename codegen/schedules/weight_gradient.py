@@ -25,7 +25,8 @@ SAMPLES = 8
 # Rows of a block, and its columns: fewer where there are few rows.
 _ROW_BLOCK, _COLUMN_BLOCK, _FEW_ROWS, _FEW_COLUMNS = 128, 48, 32, 8
 # So many positions of a sample are done at a time; where all samples of a partial have fewer, they are done together.
-_POSITIONS = 2048
+# What a tile reads of so many, four rows and six columns, is still in the first cache when the next tile reads it.
+_POSITIONS = 1024
 _COPY_COST = 8  # what a copied element takes, in multiply-adds
 _MOST_TAPS = 64  # of windows whose columns share copies
 
