@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,27 +46,31 @@ def _version(name: str) -> str:
 
 
 def limits(threads: int) -> Limits:
-    """Measured: copying large arrays past the caches, and chains of fused multiply-adds, the best of several tries."""
+    """Measured: copying large arrays past the caches, and chains of fused multiply-adds.
+
+    Of several tries the median of copying, as of rows: what memory gives depends on who else uses it. Of multiply-adds
+    the best.
+    """
     arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32)) for _ in range(threads)]
     engine, lanes = _compiled()
     multiply = ctypes.CFUNCTYPE(None, ctypes.c_int64)(engine.get_function_address("multiply"))
     copy = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(engine.get_function_address("copy"))
     places = [(-(-b.ctypes.data // 64) * 64, -(-a.ctypes.data // 64) * 64) for a, b in arrays]
     vectors = _COPIED // (4 * lanes) - 16
-    copying = _fastest([partial(copy, *pair, vectors) for pair in places])
-    multiplying = _fastest([partial(multiply, _COUNT)] * threads)
+    copying = statistics.median(_seconds([partial(copy, *pair, vectors) for pair in places]))
+    multiplying = min(_seconds([partial(multiply, _COUNT)] * threads))
     return Limits(8 * lanes * vectors * threads / copying, 2 * lanes * _CHAINS * _COUNT * threads / multiplying)
 
 
-def _fastest(jobs: list[Callable[[], object]]) -> float:
-    """The seconds in which jobs end that run at the same time: foreign code, which holds no lock of Python's."""
+def _seconds(jobs: list[Callable[[], object]]) -> list[float]:
+    """How long jobs take that run at the same time, several tries: foreign code, which holds no lock of Python's."""
     found = []
     with ThreadPoolExecutor(len(jobs)) as pool:
         for _ in range(9):
             start = time.perf_counter()
             list(pool.map(lambda job: job(), jobs))
             found.append(time.perf_counter() - start)
-    return min(found)
+    return found
 
 
 def _compiled() -> tuple[binding.ExecutionEngine, int]:

@@ -318,8 +318,7 @@ def _divide_neighbours(writer: Writer, op: str, x: Linear, divisor: int | None) 
     if not x.multiple_of(repeat) or repeat < min(divisor, LANES) or (op == "modulo" and repeat < LANES):
         return None
     base = writer.scalar(x.base)
-    code = {"quotient": "udiv", "modulo": "urem"}[op]
-    made = writer.pure("i64", 1, f"{code} {base}, {divisor}", base)
+    made = writer.pure("i64", 1, f"{'udiv' if op == 'quotient' else 'urem'} {base}, {divisor}", base)
     if op == "modulo":
         return linear({replace(made, multiple=LANES): 1}, 0, x.step)
     return linear({made: 1}, 0, x.step if repeat < LANES else None, repeat)

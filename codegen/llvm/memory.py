@@ -18,8 +18,7 @@ _LINE = 64  # bytes
 
 def address(writer: Writer, pointer: Value, type: str, index: Linear) -> Value:
     """Where element `index` lies; what outer loops know of it is added in them."""
-    depths = sorted({term.depth for term in index.terms})
-    for depth in depths:
+    for depth in sorted({term.depth for term in index.terms}):
         part = Linear({term: count for term, count in index.terms.items() if term.depth == depth})
         offset = writer.scalar(part)
         pointer = writer.pure("ptr", 1, f"getelementptr {type}, {pointer}, {offset}", pointer, offset)
@@ -57,8 +56,7 @@ def _load_one(writer: Writer, pointer: Value, type: str, index: Linear, mask: Va
     place = address(writer, pointer, type, index)
     if mask is None:
         return writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
-    wanted = mask if mask.lanes == 1 else any_lane(writer, mask)
-    place = _choose_place(writer, wanted, place)
+    place = _choose_place(writer, mask if mask.lanes == 1 else any_lane(writer, mask), place)
     value = writer.read(type, 1, f"load {type}, {place}, align {_bytes(type)}", f"{version} {type} {place.text}")
     if mask.lanes == 1:
         return value

@@ -6,7 +6,6 @@ One partial sum for each 8 samples; in it, lane l adds the positions l, l + 16, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from math import prod
 
 from brasa.codegen.schedules.dot import Dot, clamped
@@ -60,8 +59,7 @@ class WeightProduct(Product):
         return self.operand(1, (chunk * SAMPLES + sample, cell[0] * self.rows + row, *at))
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
-        axes = range(1, self.node.tensor.rank)
-        return (cell[0] * self.rows + row, *self.spread_columns(column, axes))
+        return (cell[0] * self.rows + row, *self.spread_columns(column, range(1, self.node.tensor.rank)))
 
 
 class WeightGradient(Dot):
@@ -166,34 +164,48 @@ class WeightGradient(Dot):
     def _copy(self, chunk: Size, sample: Size, first: Size, count: Size, start: Size) -> None:
         """Copy what `count` positions of a sample see, from the first on."""
         writer, product, planes = self.writer, self.weights, self.planes
-        where, taps = chunk * SAMPLES + sample, (product.channels, *product.window)
-        with ExitStack() as loops:
-            if self.shares:
-                last = dim.floor_divide(self.first_column + self.columns - 1, prod(product.window))
-                number = loops.enter_context(writer.over("channel", last - self.first_channel + 1))
-                channel, start = self.first_channel + number, start + number * planes.copies * planes.extent
-                copies = tuple(loops.enter_context(writer.over("copy", each.copies)) for each in planes.directions)
-                start = start + planes.number(copies) * planes.extent
-            else:
-                column = loops.enter_context(writer.over("column", self.columns))
-                channel, *tap = unflatten(writer.ranges, self.first_column + column, taps)
-                copies, start = (*[0] * planes.is_line, *tap), start + column * planes.extent
-            here = (where, self.cell[0] * product.channels + channel)
-            count = count + self.reach
-            begin = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
-            is_whole = leaf(product.positions) <= leaf(_POSITIONS) if begin is None else const(True, bool_)
+        where = (chunk * SAMPLES + sample, self.cell[0] * product.channels)
+        begin = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
+        fits = leaf(product.positions) <= leaf(_POSITIONS) if begin is None else const(True, bool_)
+        is_whole = writer.condition(fits)
+        lines = begin or 0, dim.floor_divide(count, dim.largest(planes.pitch, 1))
+        if self.shares:
+            last = dim.floor_divide(self.first_column + self.columns - 1, prod(product.window))
+            with writer.over("channel", last - self.first_channel + 1) as number:
+                here = where[0], where[1] + self.first_channel + number
+                start = start + number * planes.copies * planes.extent
+                writer.either(
+                    is_whole, lambda: self._copy_shared_lines(here, lines, start),
+                    lambda: self._copy_shared_parts(here, first, count + self.reach, start),
+                )  # fmt: skip
+            return
+        with writer.over("column", self.columns) as column:
+            channel, *tap = unflatten(writer.ranges, self.first_column + column, (product.channels, *product.window))
+            here, copies = (where[0], where[1] + channel), (*[0] * planes.is_line, *tap)
+            start = start + column * planes.extent
             writer.either(
-                writer.condition(is_whole),
-                lambda: self._copy_lines(here, copies, begin or 0, count, start),
+                is_whole, lambda: self._copy_lines(here, copies, lines, start),
                 lambda: self._copy_parts(here, copies, first, count, start),
-            )
+            )  # fmt: skip
 
-    def _copy_lines(self, here: Index, copies: Sequence[Size], begin: Size, count: Size, start: Size) -> None:
-        """Copy what is seen at `count` positions, which are whole lines."""
+    def _copy_shared_lines(self, here: Index, lines: tuple[Size, Size], start: Size) -> None:
+        """Copy what is seen at positions which are whole lines: all copies of a channel."""
+
+        def load(index: Index, inside: Expr | None) -> Expr:
+            return self.product.operand(0, (*here, *index), inside)
+
+        self.planes.copy(load, lambda _: None, self.copied, start, (), lines, (0, self.planes.pitch))
+
+    def _copy_shared_parts(self, here: Index, first: Size, count: Size, start: Size) -> None:
+        """Copy what is seen at positions which are perhaps parts of lines: all copies of a channel."""
+        with self.writer.nest(("copy", each.copies, "serial") for each in self.planes.directions) as copies:
+            self._copy_parts(here, copies, first, count, start + self.planes.number(copies) * self.planes.extent)
+
+    def _copy_lines(self, here: Index, copies: Sequence[Size], lines: tuple[Size, Size], start: Size) -> None:
+        """Copy what is seen at positions which are whole lines, the first and how many."""
         pitch, over = self.planes.pitch, self.writer.over
-        lines = dim.floor_divide(count, dim.largest(pitch, 1))
-        with over("column", pitch, "vector") as column, over("line", lines) as line:
-            self._copy_seen(here, copies, begin + line, column, start + line * pitch + column)
+        with over("column", pitch, "vector") as column, over("line", lines[1]) as line:
+            self._copy_seen(here, copies, lines[0] + line, column, start + line * pitch + column)
 
     def _copy_parts(self, here: Index, copies: Sequence[Size], first: Size, count: Size, start: Size) -> None:
         """Copy what is seen at positions which are perhaps parts of lines."""
@@ -246,5 +258,4 @@ class WeightGradient(Dot):
         return self.copied.load(self.writer.expr(seen + step[0] * self.sample_pitch + step[1]))
 
     def _lanes(self, row: Size, column: Size) -> Expr:
-        place = (row * self.pitch + column) * LANES
-        return self.writer.expr(place + self.writer.lane)
+        return self.writer.expr((row * self.pitch + column) * LANES + self.writer.lane)

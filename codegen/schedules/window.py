@@ -116,8 +116,7 @@ class Window:
             new = combiner.lift(value, self.writer.expr(flatten(place, sizes)))
             if inside is not None:
                 new = tuple(select(inside, part, other) for part, other in zip(new, combiner.init, strict=True))
-            made = combiner.combine(tuple(local.value for local in state), new)
-            settled = self.values.settle(made)
+            settled = self.values.settle(combiner.combine(tuple(local.value for local in state), new))
             if len(settled) > 1:  # all is computed before the first local changes
                 settled = [self.writer.let(local.name, part) for local, part in zip(state, settled, strict=True)]
             for local, part in zip(state, settled, strict=True):
