@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from brasa.capture.purity import Observation
 
 _T = TypeVar("_T")
-_INT, _FLOAT = ("number", int64), ("number", float64)
 
 
 class Capture(Stepping):
@@ -95,15 +94,13 @@ class Capture(Stepping):
         kind = value.__class__
         if kind is bool or kind is complex or kind is SymbolicSize:
             return super().number(value)
-        key = _INT if isinstance(value, int) else _FLOAT
-        node: Node = self.known(key) or self._new_number(key)
-        if kind is Draw or kind is Held:
+        if kind is Held:
+            return self.moving.input_of(value)
+        node = self.new_number(int64 if isinstance(value, int) else float64)
+        if kind is Draw:
             self.anew[node] = value
-        self.bindings[node] = value.value if kind is Held else int(value) if key is _INT else value
+        self.bindings[node] = int(value) if isinstance(value, int) else value
         return node
-
-    def _new_number(self, key: tuple[Any, ...]) -> Node:
-        return self.step(key, lambda: make_input(f"number{self.here.depth}", TensorType((), key[1]), role="number"))
 
     def value_of(self, node: Node) -> Any:
         bound = self.bindings.get(node)

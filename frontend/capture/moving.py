@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from brasa.ir.dtype import float64
+from brasa.ir.graph import Node
 from brasa.nn.registry import Registry
 from brasa.tracing.held import Held, held_numbers
 
@@ -28,6 +30,7 @@ class Moving:
         self.capture = capture
         self.tables: dict[int, Registry] = {}
         self.held: list[Held] = []
+        self.inputs: dict[Held, Node] = {}  # what stands for them in the program
         self.schedules: list[Any] = []  # in the order of their steps, without those that others let make one
         self.stepped: dict[int, Any] = {}  # all of them
         self.last: Any = None  # the step of the program after which the last one was made
@@ -41,6 +44,14 @@ class Moving:
         self.held += held
         self.tables[id(table)] = table
         return made
+
+    def input_of(self, held: Held) -> Node:
+        """What stands for a number in the program: one input, however many functions are given it."""
+        bindings, node = self.capture.bindings, self.inputs.get(held)
+        if node is None or bindings[node] != held.value:
+            node = self.inputs[held] = self.capture.new_number(float64)
+            bindings[node], self.capture.anew[node] = held.value, held
+        return node
 
     def step(self, schedule: Any, step: Callable[[], Any]) -> Any:
         """Let a schedule make its step."""

@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 from brasa.capture.tree import Step, TreeScope
 from brasa.capture.words import describe_turn
+from brasa.ir.dtype import DType
 from brasa.ir.graph import Node, Op, located, location
+from brasa.ir.ops.source import make_input
+from brasa.ir.types import TensorType
 from brasa.tracing.places import user_location
 from brasa.tracing.replay import foreseen
 from brasa.tracing.sizes import Guard
@@ -42,6 +45,14 @@ class Stepping(Trace):
         if child.learnt is not None:
             self.scope.known, self.scope.facts = child.learnt
         return child.value  # type: ignore[no-any-return]
+
+    def new_number(self, dtype: DType) -> Node:
+        """A new input that stands for a number."""
+        key = "number", dtype
+        known: Node | None = self.known(key)
+        return known or self.step(
+            key, lambda: make_input(f"number{self.here.depth}", TensorType((), dtype), role="number")
+        )
 
     def known(self, key: tuple[Any, ...]) -> Any:
         usual = self.here.usual

@@ -135,10 +135,10 @@ class FunctionNode(TapeNode):
         return [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
 
     def release(self, used: Sequence[int]) -> None:
-        if self.plan is not None and (len(used) < sum(self.plan.differentiable) or self.plan.views):
+        if self.plan is not None and (len(used) < sum(self.plan.ends) or self.plan.views):
             used_up = self.plan.used_up
             spent = self.spent.union(*(used_up[i] for i in used))
-            left = [i for i, flag in enumerate(self.plan.differentiable) if flag and i not in spent]
+            left = [i for i, flag in enumerate(self.plan.ends) if flag and i not in spent]
             if left:
                 self.spent = spent
                 if not any(used_up[i] for i in left):  # but views of operands
@@ -164,6 +164,7 @@ class GradientPlan:
     """How one graph runs under the tape: a forward that also gives what backward keeps, and the backward.
 
     views: so many of the last outputs are views that are made otherwise; gradients come to them as to the others.
+    ends: of each output whether gradients may start from it; differentiable: whether its dtype has any.
     places: what backward reads of operands, outputs and extra results; sized: where among these come operands of which
     it needs no more than the sizes.
     """

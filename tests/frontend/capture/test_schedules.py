@@ -197,3 +197,26 @@ def test_a_schedule_that_has_come_to_its_end_raises_its_error():
         with pytest.raises(ValueError, match="step 9 of 8"):
             step(numbers(8))
     assert training.bits() == other.bits()
+
+
+def test_a_number_is_one_input_however_many_parameters_there_are():
+    """A rate that changes between two steps is two inputs, beside the momentum."""
+    training = Training(lambda parameters: optim.SGD(parameters, 0.5, momentum=0.9))
+
+    def both(x):
+        first = training.update(x)
+        training.optimizer.param_groups[0]["lr"] = 0.25
+        second = training.update(x)
+        training.optimizer.param_groups[0]["lr"] = 0.5
+        return first, second
+
+    def numbers_given(step):
+        compiled = brasa.compile(step)
+        compiled(numbers(0))
+        (program,) = brasa.explain(compiled).programs
+        (segment,) = program.segments
+        given = [node.tensor.dtype for node in segment.inputs if node.attrs.get("role") == "number"]
+        return given.count(brasa.float64)
+
+    assert numbers_given(training.update) == 2 and numbers_given(both) == 3
+    same_as_eager(lambda: Training(lambda parameters: optim.SGD(parameters, 0.5, momentum=0.9)), Training.update)
