@@ -164,7 +164,7 @@ class WeightGradient(Dot):
     def _copy(self, chunk: Size, sample: Size, first: Size, count: Size, start: Size) -> None:
         """Copy what `count` positions of a sample see, from the first on."""
         writer, product, planes = self.writer, self.weights, self.planes
-        where = (chunk * SAMPLES + sample, self.cell[0] * product.channels)
+        sample, of_group = chunk * SAMPLES + sample, self.cell[0] * product.channels
         begin = dim.divide_exactly(first, dim.largest(planes.pitch, 1))
         fits = leaf(product.positions) <= leaf(_POSITIONS) if begin is None else const(True, bool_)
         is_whole = writer.condition(fits)
@@ -172,7 +172,7 @@ class WeightGradient(Dot):
         if self.shares:
             last = dim.floor_divide(self.first_column + self.columns - 1, prod(product.window))
             with writer.over("channel", last - self.first_channel + 1) as number:
-                here = where[0], where[1] + self.first_channel + number
+                here = sample, of_group + self.first_channel + number
                 start = start + number * planes.copies * planes.extent
                 writer.either(
                     is_whole, lambda: self._copy_shared_lines(here, lines, start),
@@ -181,7 +181,7 @@ class WeightGradient(Dot):
             return
         with writer.over("column", self.columns) as column:
             channel, *tap = unflatten(writer.ranges, self.first_column + column, (product.channels, *product.window))
-            here, copies = (where[0], where[1] + channel), (*[0] * planes.is_line, *tap)
+            here, copies = (sample, of_group + channel), (*[0] * planes.is_line, *tap)
             start = start + column * planes.extent
             writer.either(
                 is_whole, lambda: self._copy_lines(here, copies, lines, start),

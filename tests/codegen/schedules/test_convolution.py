@@ -119,9 +119,11 @@ def test_values(case: Case) -> None:
     close(case.weight_gradient(), x, g)
 
 
-# Slices that share a block; lines in strips; more positions than weight gradients take at a time, and parts of lines.
+# Slices that share a block; lines in strips; more positions than weight gradients take at a time, whole lines of them
+# and parts of lines.
 SIZES = [CASES[0], CASES[1], CASES[2], CASES[4], Case(7, 3, 4, 5, 9, 3, 1, 1), Case(1, 2, 3, 530, 3, 3, 1, 1),
-         Case(1, 2, 3, 530, 24, 3, 1, 1), Case(2, 2, 41, 61, 3, 2), Case(1, 1, 40, 9, 2, 9, 1, 4)]  # fmt: skip
+         Case(1, 2, 3, 530, 24, 3, 1, 1), Case(2, 2, 41, 61, 3, 2), Case(1, 1, 40, 9, 2, 9, 1, 4),
+         Case(2, 3, 40, 32, 5, 3, 1, 1), Case(1, 2, 72, 64, 3, 4, 2, 1)]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", SIZES)

@@ -223,14 +223,23 @@ def test_epilogue_rounds_like_ops_of_their_own(order: str) -> None:
     same_bits(result, np.maximum(plain + b, np.float32(0)) + r)
 
 
-def test_heavy_epilogue_runs_in_its_own_loop() -> None:
-    text = region(
-        ' %0: f32[m,30] = matmul(x, w, order="chain")\n'
-        " %1: f32[m,30] = tanh(%0)\n %2: f32[m,30] = exp(%1)\n return %2, %0",
-        inputs="x: f32[m,20], w: f32[20,30]", results=["f32[m,30]", "f32[m,30]"],
-    )  # fmt: skip
-    x, w = floats(21, 20), floats(20, 30)
-    result, plain = machine(text).run(x, w).outputs
+@pytest.mark.parametrize("order", ["chain", "dot"])
+@pytest.mark.parametrize("k", [20, 4100])
+def test_heavy_epilogues_run_in_a_loop_of_their_own(order: str, k: int) -> None:
+    """Of the same sums as light ones, which are stored from registers."""
+
+    def given(epilogue: str) -> list[Array]:
+        text = region(
+            f' %0: f32[m,30] = matmul(x, w, order="{order}")\n{epilogue}',
+            inputs="x: f32[m,k], w: f32[k,30]", results=["f32[m,30]", "f32[m,30]"],
+        )  # fmt: skip
+        return machine(text).run(x, w).outputs
+
+    x, w = floats(21, k), floats(k, 30)
+    result, plain = given(" %1: f32[m,30] = tanh(%0)\n %2: f32[m,30] = exp(%1)\n return %2, %0")
+    negative, light = given(" %1: f32[m,30] = neg(%0)\n return %1, %0")
+    same_bits(plain, light)
+    same_bits(negative, -light)
     np.testing.assert_allclose(result, np.exp(np.tanh(plain.astype(np.float64))), rtol=5e-7)
 
 

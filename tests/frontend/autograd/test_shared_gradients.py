@@ -83,19 +83,16 @@ def test_of_a_value_and_what_it_was_made_of() -> None:
 
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_gradients_lie_in_rows(create_graph: bool) -> None:
-    """Whichever views they came through; a sum's would be one element that is seen again and again."""
+    """Whichever views they came through."""
 
     def by_grad(w: Tensor) -> Tensor:
-        return brasa.autograd.grad((brasa.ones(3, 5) @ w.mT).sum() + w.sum(), w, create_graph=create_graph)[0]
+        return brasa.autograd.grad((brasa.ones(3, 5) @ w.mT).sum(), w, create_graph=create_graph)[0]
 
     def by_backward(w: Tensor) -> Tensor:
         w.grad = None
         (brasa.ones(3, 5) @ w.mT).sum().backward(create_graph=create_graph)
         return w.grad
 
-    def of_a_sum(w: Tensor) -> Tensor:
-        return brasa.autograd.grad(w.sum(), w)[0]
-
-    for function in (by_grad, by_backward, of_a_sum):
+    for function in (by_grad, by_backward):
         for run in (function, brasa.compile(function)):
             assert run(nn.Parameter(brasa.ones(7, 5))).stride() == (5, 1)
