@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from brasa._state import STATE
+from brasa._state import BUSY, STATE, trace_at_hand
 from brasa.capture.ends import forget
 from brasa.capture.follow import Capture
 from brasa.capture.guards import change_of
@@ -65,7 +65,7 @@ class CompiledFunction:
         self._warned: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour is None:
+        if trace_at_hand() is None and not BUSY:
             if args and not kwargs and args[0].__class__ is Tensor:
                 known = self.shortcuts.get(args[0]._spec)
                 if known is not None and (found := known(args)) is not None:
@@ -109,14 +109,16 @@ class CompiledFunction:
                 result = self.function(*args, **kwargs)
                 capture.ended = True
                 capture.flush()
-        except BaseException as error:
-            with tracing(capture):
-                kept = _pending(capture) if isinstance(error, Exception) else []
-                capture.flush()
-                del kept
+        except BaseException:
+            try:
+                with tracing(capture):
+                    capture.flush()
+            finally:
+                self._end(capture)
             raise
         if capture.left is not None:
             self._warn(capture.left)
+            self._end(capture)
             return in_numbers(result)
         if capture.turn:
             _note(self.turns, capture.turn)
@@ -181,12 +183,6 @@ class CompiledFunction:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
-
-
-def _pending(capture: Capture) -> list[Tensor]:
-    """All that is still to be computed; while it is held, nobody's values count, too: eager mode would fail in them."""
-    made = {node for step in capture.here.path() for node in step.nodes}
-    return [tensor for tensor in capture.tensors if tensor._cell is not None and tensor._cell.node in made]
 
 
 def _note(notes: list[str], text: str) -> None:

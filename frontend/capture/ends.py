@@ -7,6 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
+from brasa._state import Nowhere
 from brasa.autograd.modes import no_grad, set_grad_enabled
 from brasa.capture.reach import needing_gradients
 from brasa.capture.sharing import place_of
@@ -222,13 +223,15 @@ def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
 
 
 def forget(capture: Capture) -> None:
-    """Let go of all that a call that is over has seen, because much refers to its capture in cycles."""
+    """Let go of all that a call that is over has seen, because its steps keep cells, and these the capture."""
     capture.outcome, capture.settled, capture.effects, capture.last = [], [], [], None
+    capture.here, capture.observation, capture.left = Nowhere, None, None
+    del capture.moving, capture.tell_names
     for seen in (
         capture.bindings, capture.bound_before, capture.cells, capture.buffers, capture.adopted, capture.owners,
         capture.leaves, capture.origins, capture.states, capture.shown, capture.gradients, capture.generators,
         capture.renewed, capture.homes, capture.former, capture.picked, capture.parts,
-        capture.view_edges, capture.view_marks,
+        capture.view_edges, capture.view_marks, capture.anew, capture.own_leaves, capture.tensors,
     ):  # fmt: skip
         seen.clear()
 

@@ -55,7 +55,7 @@ class Capture(Stepping):
         super().__init__(root)
         self.dynamic, self.fullgraph = dynamic, fullgraph
         self.failed = self.looked = False
-        self._tell_names, self.passes = names, passes
+        self.tell_names, self.passes = names, passes
         self.symbolic = {id(tensor) for tensor in arguments}
         self.bindings: dict[Node, Any] = {}
         self.cells: dict[tuple[Any, ...], Cell] = {}
@@ -86,7 +86,7 @@ class Capture(Stepping):
     @cached_property
     def names(self) -> dict[int, str]:
         """What the tensors among the arguments are called, by their ids."""
-        return self._tell_names()
+        return self.tell_names()
 
     # values from outside
 
@@ -137,7 +137,8 @@ class Capture(Stepping):
         if node is not None:
             return node
         cell = self.cell_of(tensor)
-        self.adopted[id(tensor)] = (tensor._buffer, tensor._ptr, tensor._spec, cell)
+        if not tensor._weak:
+            self.adopted[id(tensor)] = (tensor._buffer, tensor._ptr, tensor._spec, cell)
         return cell.node
 
     def cell_of(self, tensor: Tensor) -> Cell:
@@ -336,13 +337,8 @@ class Capture(Stepping):
     def _flush(self) -> None:
         if self.left is not None or self.failed:
             return
-        alive: list[Tensor] = []
-        take, references = self.tensors.pop, sys.getrefcount
-        while self.tensors:  # from the last, because a view keeps alive what it is a view of
-            tensor = take()
-            if references(tensor) > 2:
-                alive.append(tensor)
-        alive.reverse()
+        self.forget_tensors()
+        alive, self.tensors = self.tensors, []
         alive = ends.settle_leaves(self, alive) if self.own_leaves else alive
         wanted, landing = ends.memory_wanted(self, alive), list(self.written)
         if wanted or landing or self.here.doubtful > self.since.doubtful:
@@ -362,7 +358,8 @@ class Capture(Stepping):
         segment = self.segment(wanted, landing, alive, tracked)
         self.last, self.bound_before = segment, dict(self.bindings)
         homes = {self.homes[cell]: tensor for cell, tensor in zip(landing, targets, strict=True)}
-        operands = apart([homes.get(node, self.bindings[node]) for node in segment.inputs], targets)
+        operands = list(map((self.bindings | homes if homes else self.bindings).__getitem__, segment.inputs))
+        operands = apart(operands, targets) if targets else operands
         keep_apart(self.bindings, self.freed, targets)
         if targets and not self.ended and (tracked or has_graph(self.bindings, self.freed)):
             keep_old(self.bindings, targets)

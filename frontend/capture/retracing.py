@@ -34,7 +34,7 @@ class Retraced(CompiledFunction):
     latest: RetracedCapture
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if STATE.detour is not None and (STATE.trace is not None or STATE.anomaly is not None):
+        if STATE.trace is not None or STATE.anomaly is not None:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         key = signature_of(args, kwargs, tensors)

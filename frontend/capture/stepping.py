@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from brasa._state import NOTHING
 from brasa.capture.tree import Step, TreeScope
 from brasa.capture.words import describe_turn
 from brasa.ir.dtype import DType
 from brasa.ir.graph import Node, Op, located, location
 from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
+from brasa.tracing.ahead import foreseen
 from brasa.tracing.places import user_location
-from brasa.tracing.replay import foreseen
 from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import Trace
 
+# After so many steps, tensors are let go that nobody holds: with more of them, Python searches for cyclic garbage.
+_STRETCH = 128
 _T = TypeVar("_T")
 _PLACELESS = ("tensor", "number", "decide", "fix")  # steps that make no nodes but inputs, which belong to no line
 
@@ -69,7 +73,7 @@ class Stepping(Trace):
     def _record_step(self, key: tuple[Any, ...], make: Callable[[], _T]) -> Step:
         if self.here.children and not self.recorded:
             self.turn = describe_turn(self.location(), key, self.here.children)
-        self.here.ahead = None  # nothing is taken for known while it is made
+        self.here.ahead = NOTHING  # nothing is taken for known while it is made
         first_node, first_guard = len(self.nodes), len(self.scope.guards)
         where = "" if key[0] in _PLACELESS else self.location()
         before = (self.scope.known, self.scope.facts)
@@ -100,5 +104,18 @@ class Stepping(Trace):
         return super().record(node)
 
     def foresee(self, start: Step, made: Any, args: tuple[Any, ...], result: Any) -> None:
-        if not self.making:
-            start.ahead = foreseen(self, start, made, args, result) or start.ahead
+        if self.making:
+            return
+        forgets = start.depth // _STRETCH < self.here.depth // _STRETCH
+        start.ahead = foreseen(self, start, made, args, result, forgets) or start.ahead
+
+    def forget_tensors(self) -> None:
+        """Let go of the tensors that nobody else holds."""
+        made, alive = self.tensors, []
+        assert made is not None
+        take, references = made.pop, sys.getrefcount
+        while made:  # from the last, because a view keeps alive what it is a view of
+            tensor = take()
+            if references(tensor) > 2:
+                alive.append(tensor)
+        self.tensors = alive[::-1]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brasa._state import NOTHING
 from brasa.ir.dim import Atom, Relation, Size
 from brasa.ir.graph import CHECKED, Graph, Node, topological
 from brasa.ir.ops import control
 from brasa.ir.ops.host import require
-from brasa.tracing.replay import Ahead
+from brasa.tracing.ahead import Ahead
 from brasa.tracing.sizes import Guard, SizeScope
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Step:
     """One step: what it gave, the nodes that it recorded, and the steps that were seen after it.
 
     usual: the first of these with its key, if it needs no guard: it is looked at first. ahead: the call of a function
-    that came next when it was last looked at, see brasa.tracing.replay. depth: steps from the root to here; doubtful:
+    that came next when it was last looked at, see brasa.tracing.ahead. depth: steps from the root to here; doubtful:
     nodes up to here that may fail.
     """
 
@@ -40,7 +41,7 @@ class Step:
         self.children: dict[tuple[Any, ...], list[Step]] = {}
         self.segments: dict[tuple[Any, ...], Segment] = {}
         self.usual: tuple[tuple[Any, ...], Step] | None = None
-        self.ahead: Ahead | None = None
+        self.ahead: Ahead = NOTHING
 
     def add(self, key: tuple[Any, ...], child: Step) -> None:
         """Note a step that was seen after this one."""

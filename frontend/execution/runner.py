@@ -237,7 +237,8 @@ class Runner:
 
     def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs; one that updates an input is that input."""
-        return self.run(operands, tuple([o._spec if isinstance(o, Tensor) else None for o in operands]))
+        specs = [None if o.__class__ is float or o.__class__ is int else o._spec for o in operands]
+        return self.run(operands, tuple(specs))
 
     def run(self, operands: Sequence[Any], specs: tuple[Spec | None, ...]) -> list[Tensor]:
         """As a call, with the operands' specs at hand."""

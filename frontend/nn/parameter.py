@@ -8,7 +8,7 @@ from brasa._state import bump_epoch
 from brasa.ir.dtype import DType
 from brasa.ir.errors import ArgumentError, ValueError
 from brasa.tensors.creation import empty
-from brasa.tensors.tensor import Tensor
+from brasa.tensors.tensor import Tensor, lie_where
 
 
 class Parameter(Tensor):
@@ -60,8 +60,7 @@ def _take_memory(made: Tensor, data: Tensor | None) -> None:
     if data is None:
         Tensor.__init__(made)
     elif isinstance(data, Tensor):
-        source = data._materialized()
-        made._buffer, made._ptr, made._spec = source._buffer, source._ptr, source._spec
+        lie_where(made, data._materialized())
     else:
         raise ArgumentError(f"expected a tensor, found {type(data).__name__}", op=type(made).__name__,
                             hint="wrap the data in brasa.tensor(...)")  # fmt: skip
@@ -74,7 +73,7 @@ class Uninitialized(Tensor):
 
     def __init__(self, requires_grad: bool = False, device: Any = None, dtype: DType | None = None) -> None:
         self.__dict__["_options"] = {"device": device, "dtype": dtype}
-        self._requires_grad = requires_grad
+        self._buffer, self._ptr, self._cell, self._requires_grad = None, 0, None, requires_grad
 
     @property
     def _spec(self) -> Any:  # type: ignore[override]

@@ -155,10 +155,10 @@ def recording() -> Iterator[None]:
 
     The five places where tensors come from are replaced for that time by ones that look at the call stack.
     """
-    alias, fresh, parameter, replay = Trace.alias, Trace.fresh, Parameter.__init__, entry.replay
+    alias, fresh, parameter, repeated = Trace.alias, Trace.fresh, Parameter.__init__, entry._new
     new = make_tensors_with(_noting(object.__new__))
     Trace.alias, Trace.fresh = _noting(alias), _noting(fresh)  # type: ignore[method-assign]
-    entry.replay = _noting(replay)
+    entry._new = _noting(repeated)
 
     def initialize(self: Parameter, *args: Any, **kwargs: Any) -> None:
         parameter(self, *args, **kwargs)
@@ -170,7 +170,7 @@ def recording() -> Iterator[None]:
     finally:
         make_tensors_with(new)
         Trace.alias, Trace.fresh, Parameter.__init__ = alias, fresh, parameter  # type: ignore[method-assign]
-        entry.replay = replay
+        entry._new = repeated
 
 
 def _noting(make: Callable[..., Any]) -> Callable[..., Any]:

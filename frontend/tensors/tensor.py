@@ -35,14 +35,16 @@ class Tensor(TensorMethods):
     `_path` (the views that lead to them); `_buffer` is then None.
     """
 
-    _buffer: Buffer | None = None
-    _ptr: int = 0
+    # What every tensor is given when it is made: CPython is slow to read and set what its class has, too.
+    _buffer: Buffer | None
+    _ptr: int
     _spec: Spec
-    _cell: Cell | None = None
+    _cell: Cell | None
+    _requires_grad: bool
+
     _path: tuple[Any, ...] = ()
     _seen: tuple[int, Any] | None = None  # the version of the cell when the views were last applied, and their node
     _weak: bool = False  # a Python number that takes part in tracing
-    _requires_grad: bool = False
     _grad: Tensor | None = None
     _edge: Edge | None = None  # where gradients of this value go; None for leaves until one is needed
     _base: Tensor | None = None  # the tensor that this is a view of
@@ -241,7 +243,15 @@ def make(buffer: Buffer, spec: Spec, ptr: int | None = None) -> Tensor:
     tensor._buffer = buffer
     tensor._ptr = buffer.ptr if ptr is None else ptr
     tensor._spec = spec
+    tensor._cell = None
+    tensor._requires_grad = False
     return tensor
+
+
+def lie_where(tensor: Tensor, other: Tensor) -> None:
+    """Let a tensor that has no facts yet lie where an eager one does."""
+    tensor._buffer, tensor._ptr, tensor._spec = other._buffer, other._ptr, other._spec
+    tensor._cell, tensor._requires_grad = None, False
 
 
 _new: Callable[[type[Tensor]], Tensor] = object.__new__
@@ -367,6 +377,7 @@ def make_view(source: Tensor, spec: Spec, ptr: int, remembered: bool = True) -> 
     """An eager tensor over memory of another one; remembered: writes with gradients are to find it."""
     view = _new(Tensor)
     view._buffer, view._ptr, view._spec = source._buffer, ptr, spec
+    view._cell, view._requires_grad = None, False
     root = view._base = source if source._base is None else source._base
     if remembered and STATE.grad_enabled:
         remember_view(root, view)

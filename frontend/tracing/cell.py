@@ -20,7 +20,7 @@ class Cell:
 
     __slots__ = ("marks", "needs", "node", "plain", "trace", "version")
 
-    def __init__(self, trace: Trace, node: Node) -> None:
-        self.trace, self.node, self.version, self.marks = trace, node, 0, node.attrs.get("strides", ())
-        self.plain: bool | None = None
-        self.needs = False
+    def __init__(self, trace: Trace, node: Node, plain: bool | None = None) -> None:
+        self.trace, self.node, self.version = trace, node, 0
+        self.plain, self.needs = plain, plain is True
+        self.marks = node.attrs.get("strides", ()) if plain is None else ()  # what was computed lies in rows

@@ -5,20 +5,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from sys import getrefcount
 from typing import Any, TypeAlias
 
-from brasa._state import DEFAULTS, EVERYTHING, STATE
+from brasa._state import BUSY, DEFAULTS, EVERYTHING, STATE, detour, trace_at_hand
 from brasa.execution.runner import Bound
 from brasa.execution.tape import GradientPlan, plan_for, run_graph
 from brasa.ir.dtype import DType
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
+from brasa.tracing.ahead import ABSENT
+from brasa.tracing.cell import Cell
 from brasa.tracing.held import Held
-from brasa.tracing.replay import ABSENT, replay
 from brasa.tracing.trace import CaptureError, Trace
 
 # How calls run on the tape: the plan, the operands' specs, and the forward bound to these.
 Plans: TypeAlias = dict[Any, tuple[GradientPlan, tuple[Any, ...], Bound]]
+
+_new: Any = object.__new__
+_UNUSED = 3  # references to a cell that no tensor has, where a call is repeated: one of them is the count's own
 
 
 def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
@@ -85,7 +90,7 @@ def way_in(made: Any) -> Callable[..., Any]:
     """The way in: plain eager calls of what is known run here, everything else in Function.__call__."""
     general = _general_way(made)
     if made.operand[:1] == (True,) and _required(made) <= 2:
-        return _short_way(made, general)
+        return _short_way(made, general, general)
     return lambda *args, **kwargs: general(args, kwargs)
 
 
@@ -93,34 +98,39 @@ def _required(made: Any) -> int:
     return sum(parameter.default is inspect.Parameter.empty for parameter in made.parameters)
 
 
-def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The way of calls with a tensor alone, or with one more tensor, number or static int.
+def _tables() -> tuple[dict[Any, Bound], Plans]:
+    """What will run off the tape and on it, until the default dtype changes."""
+    bounds: dict[Any, Bound] = {}
+    plans: Plans = {}
+    DEFAULTS.dependents += [bounds, plans]
+    return bounds, plans
+
+
+def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The way of calls with a tensor alone, or with one more tensor, number or static int; `others` take the rest.
 
     Its attribute `pair_way`, if the function takes two operands, makes the way of calls with these.
     """
     defaults = tuple(parameter.default for parameter in made.parameters)
     numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
     one, two = _required(made) <= 1 and not any(numbers[1:]), len(defaults) >= 2 and not any(numbers[2:])
-    ways = partial(_pair_way, made, general) if two and made.operand[1] else None
-    pair = None if ways is None else ways(lambda x, y: general((x, y), {}))
-    bounds: dict[Any, Bound] = {}  # what runs, by the tensor's spec, or by that and the static int
-    plans: Plans = {}  # what runs on the tape, by the same
-    DEFAULTS.dependents += [bounds, plans]
+    ways = partial(_pair_way, made, general)
+    pair, takes_pairs = ways(lambda x, y: others((x, y), {})), two and made.operand[1]
+    bounds, plans = _tables()  # by the tensor's spec, or by that and the static int
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
         if kwargs or not ((one and given == 1) or (two and given == 2)) or not isinstance(args[0], Tensor):
-            return general(args, kwargs)
-        if given == 2 and pair is not None:
-            return pair(*args)
-        detour, x = STATE.detour, args[0]
-        if detour is not None:
-            found = replay(made, detour, x, args[1] if given == 2 else ABSENT)
-            return _looked_up(made, general, detour, args) if found is None else found
+            return others(args, kwargs)
+        x = args[0]
+        if given == 2 and takes_pairs:
+            return pair(x, args[1])
+        if trace_at_hand() is not None or BUSY:
+            return pair(x, ABSENT if given == 1 else args[1])
         key = x._spec
         if given == 2:
             if args[1].__class__ is not int:
-                return general(args, kwargs)
+                return others(args, kwargs)
             key = key, args[1]
         if x._requires_grad and STATE.grad_enabled:
             known = plans.get(key)
@@ -135,34 +145,57 @@ def _short_way(made: Any, general: Callable[..., Any]) -> Callable[..., Any]:
             return made(*args)
         return make(buffer, bound.specs[0])
 
-    call.pair_way = ways  # type: ignore[attr-defined]
+    call.short_way = partial(_short_way, made, general)  # type: ignore[attr-defined]
+    if takes_pairs:
+        call.pair_way = ways  # type: ignore[attr-defined]
     return call
 
 
 def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The way of calls with a tensor and one more tensor or number; `others` take what is neither."""
-    rest = tuple(parameter.default for parameter in made.parameters[2:])
-    bounds: dict[Any, Bound] = {}  # what runs, by the first one's spec and the other's, or its class
-    plans: Plans = {}  # what runs on the tape, by the same and who wants gradients
-    name = made.name
-    DEFAULTS.dependents += [bounds, plans]
+    """The way of calls with a tensor and one more or a number, in a trace also ABSENT; `others` take all else."""
+    rest, name = tuple(parameter.default for parameter in made.parameters[2:]), made.name
+    bounds, plans = _tables()  # by the first one's spec and the other's, or its class; by that and who wants gradients
 
     def pair(x: Any, y: Any) -> Any:
-        detour = STATE.detour
-        if detour is not None:
-            found = replay(made, detour, x, y)
-            if found is not None:
-                return found
-        kind = y.__class__
-        if not (kind is Tensor or kind is float or kind is int or isinstance(y, Tensor)):
-            return others(x, y)
-        if detour is not None:
-            return _looked_up(made, general, detour, (x, y))
-        first, second = x._requires_grad, False
+        trace = EVERYTHING if BUSY else trace_at_hand()
+        if trace is not None:
+            (function, x_node, x_grad, kind, y_node, y_grad, number, mode, dtype, forgets, step, node, grad, kept
+             ) = trace.here.ahead  # fmt: skip
+            if not (
+                function is made and type(y) is kind and dtype is DEFAULTS.dtype
+                and (mode is None or STATE.grad_enabled is mode)
+                and (
+                    trace.node_outside(x) is x_node and x._requires_grad is x_grad and not x._weak
+                    if (cell := x._cell) is None
+                    else cell.node is x_node and cell.plain is x_grad and cell.trace is trace
+                )
+                and (
+                    number is not None or y is y_node or y == y_node if y_grad is None
+                    else cell.node is y_node and cell.plain is y_grad and cell.trace is trace
+                    if (cell := y._cell) is not None
+                    else (seen := trace.adopted.get(id(y))) is not None and seen[3].node is y_node
+                    and seen[2] is y._spec and seen[1] == y._ptr and seen[0] is y._buffer and y._requires_grad is y_grad
+                )
+            ):  # fmt: skip
+                return _looked_up(made, general, others, x, y)
+            if number is not None:
+                trace.bindings[number] = y
+            if forgets:
+                trace.forget_tensors()
+            trace.here, tensor = step, _new(Tensor)
+            is_free = getrefcount(kept) == _UNUSED and kept.version == 0 and kept.plain is grad  # its tensor is gone
+            cell = kept if is_free else Cell(trace, node, grad)
+            cell.trace = trace
+            tensor._buffer, tensor._cell, tensor._requires_grad = None, cell, grad
+            trace.tensors.append(tensor)
+            return tensor
+        kind, first = y.__class__, x._requires_grad
         if kind is float or kind is int:
-            key, operand = (x._spec, kind), y
-        else:
+            key, operand, second = (x._spec, kind), y, False
+        elif kind is Tensor or isinstance(y, Tensor):
             key, operand, second = (x._spec, y._spec), y._ptr, y._requires_grad
+        else:
+            return others(x, y)
         if (first or second) and STATE.grad_enabled:
             known = plans.get((key, first, second))
             if known is None:
@@ -192,13 +225,17 @@ def _recorded(
     return result
 
 
-def _looked_up(made: Any, general: Callable[..., Any], detour: Any, args: tuple[Any, ...]) -> Any:
+def _looked_up(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
     """A call on a detour that is not known to come next; in a trace it is expected the next time."""
-    if detour is EVERYTHING:
+    kind, trace = y.__class__, detour()
+    if y is not ABSENT and kind is not float and kind is not int and not isinstance(y, Tensor):
+        return others(x, y)
+    args = (x,) if y is ABSENT else (x, y)
+    if trace is None or trace is EVERYTHING:
         return general(args, {})
-    start = detour.here
+    start = trace.here
     result = general(args, {})
-    detour.foresee(start, made, args, result)
+    trace.foresee(start, made, args, result)
     return result
 
 
@@ -213,9 +250,9 @@ def _general_way(made: Any) -> Callable[..., Any]:
             return made(*args, **kwargs)
         if given < arity:
             args = (*args, *defaults[given:])
-        detour = STATE.detour
-        if detour is not None:
-            return made(*args) if detour is EVERYTHING else _in_trace(made, detour, args)
+        trace = detour() if BUSY or trace_at_hand() is not None else None
+        if trace is not None:
+            return made(*args) if trace is EVERYTHING else _in_trace(made, trace, args)
         key: list[Any] = []
         operands: list[Any] = []
         pointers: list[Any] = []
@@ -234,6 +271,8 @@ def _general_way(made: Any) -> Callable[..., Any]:
                 pointers.append(value)
             elif kind is int or kind is str or value is None or kind is DType:
                 key.append(value)
+            elif kind is bool and not is_operand:
+                key.append((kind, value))
             else:
                 return made(*args)
         found = table.get(tuple(key))

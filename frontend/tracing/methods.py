@@ -21,7 +21,7 @@ from brasa.tensors.exchange import VALUE_METHODS
 from brasa.tensors.inplace import assign, in_place
 from brasa.tensors.memory_facts import MEMORY_METHODS
 from brasa.tensors.representation import represent
-from brasa.tensors.tensor import Tensor
+from brasa.tensors.tensor import Tensor, lie_where
 from brasa.tensors.typed_tensors import of_data_or_sizes
 from brasa.tracing.arguments import require_tensors
 from brasa.tracing.casting import cast, plain
@@ -98,8 +98,7 @@ def _transposed(self: Tensor) -> Tensor:
 
 def _init(self: Tensor, *data: Any) -> None:
     """Tensor(data): as brasa.tensor, in the default dtype; Tensor(2, 3): that holds anything."""
-    made = of_data_or_sizes(DEFAULTS.dtype, data)
-    self._buffer, self._ptr, self._spec = made._buffer, made._ptr, made._spec
+    lie_where(self, of_data_or_sizes(DEFAULTS.dtype, data))
 
 
 _METHODS: dict[str, Any] = {

@@ -93,8 +93,10 @@ def _public(function: _C, prefix: str, takes_out: bool, creates: bool) -> _C:
             _check_call(function, name, args, kwargs)
             raise
 
-    _INNER[call] = function
-    return call  # type: ignore[return-value]
+    ways = getattr(function, "short_way", None)
+    face = call if ways is None else functools.wraps(function)(ways(lambda args, kwargs: call(*args, **kwargs)))
+    _INNER[face] = function
+    return face  # type: ignore[no-any-return]
 
 
 def _check_call(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

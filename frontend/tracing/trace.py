@@ -37,10 +37,10 @@ class Trace:
     can_run = False  # whether values can be asked for while the program is recorded
     of_user = False  # whether what is recorded is a user's code as it runs, and no function's graph for all its users
     imagined = False  # whether values are made up: a backward is traced before there are gradients
-    here: Any = Nowhere  # the step that was made last, where they are counted
 
     def __init__(self) -> None:
         self.scope = SizeScope()
+        self.here: Any = Nowhere  # the step that was made last, where they are counted
         self.inputs, self.nodes = list[Node](), list[Node]()
         self.leaves: dict[Node, Tensor] = {}
         self.origins: dict[Node, Node] = {}  # of values that were written aside, those that gradients see
@@ -65,19 +65,17 @@ class Trace:
 
     def fresh(self, node: Node, requires_grad: bool = False) -> Tensor:
         """A tensor with memory of its own that holds the node's value."""
-        tensor, cell = _new(Tensor), _new(Cell)
-        tensor._cell, cell.trace, cell.node, cell.version = cell, self, node, 0
-        cell.marks, cell.plain, cell.needs = (), requires_grad, requires_grad
-        if requires_grad:
-            tensor._requires_grad = True
+        tensor = _new(Tensor)
+        tensor._buffer, tensor._cell, tensor._requires_grad = None, Cell(self, node, requires_grad), requires_grad
         if self.tensors is not None:
             self.tensors.append(tensor)
         return tensor
 
     def alias(self, cell: Cell, path: tuple[Any, ...], requires_grad: bool = False) -> Tensor:
         """A tensor over a cell, seen through views."""
-        tensor = object.__new__(Tensor)
-        tensor._cell, tensor._path, tensor._requires_grad, cell.plain = cell, path, requires_grad, None
+        tensor = _new(Tensor)
+        tensor._buffer, tensor._cell, tensor._requires_grad, tensor._path = None, cell, requires_grad, path
+        cell.plain = None
         if self.tensors is not None:
             self.tensors.append(tensor)
         return tensor

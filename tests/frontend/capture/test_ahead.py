@@ -1,6 +1,9 @@
 """The quick way through a followed program: it must tell all that the key of a step tells, at every turn."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -211,11 +214,23 @@ def shared_memory(scene, x, turn):
     return y + one + two
 
 
+def many_steps(scene, x, turn):
+    """More than are made before tensors that nobody holds are let go."""
+    y, held = x, []
+    for step in range(100):
+        z = y * 0.5
+        y = z + x
+        if step % (7 + turn) == 0:
+            held.append((y.view(-1), y, z.T)[step % 3])
+    held[turn][0] += 1.0
+    return y, *held
+
+
 SCENES = [
     kinds_of_numbers, other_functions, first_operands, second_operands, first_outer_operands, second_outer_operands,
     swapped_memory, written_operand, written_outside, written_view, seen_otherwise, itself_or_a_view, resized,
     turned_in_place, gradients_wanted, gradients_dropped, gradient_mode, frozen_weight, gradients_reach, looked_at,
-    default_dtypes, lower_precision, axes, one_and_two, parameters_and_tensors, shared_memory,
+    default_dtypes, lower_precision, axes, one_and_two, parameters_and_tensors, shared_memory, many_steps,
 ]  # fmt: skip
 
 
@@ -276,3 +291,56 @@ def test_operands_of_another_thread_are_not_taken_for_this_ones():
     with ThreadPoolExecutor(4) as pool:
         for _ in range(20):
             assert [y.tolist() for y in pool.map(lambda x: compiled(x, []), inputs)] == expected
+
+
+def test_a_context_that_was_copied_in_a_call_knows_when_that_is_over():
+    contexts = []
+
+    def function(x):
+        contexts.append(copy_context())
+        y = x * 2.0
+        return (y + x) * y
+
+    compiled, x = brasa.compile(function), numbers(3)
+    for _ in range(3):
+        compiled(x)
+    for context in list(contexts):
+        assert context.run(function, x).tolist() == function(x).tolist()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(context.run, compiled, x).result().tolist() == function(x).tolist()
+
+
+def fine(x, log):
+    log.append(0)
+    return (x * 2.0 + x) * x
+
+
+def failing(x, log):
+    y = fine(x, log) * x
+    raise KeyError(str(y.shape))
+
+
+def failing_in_the_program(x, log):
+    return brasa.gather(fine(x, log), 0, brasa.tensor([7])) + x
+
+
+def left(x, log):
+    y = fine(x, log) + x
+    y.data = x * 2.0
+    return y * 2.0
+
+
+@pytest.mark.filterwarnings("ignore:.*a tensor is given other memory")
+@pytest.mark.parametrize("function", [fine, failing, failing_in_the_program, left])
+def test_steps_keep_nothing_of_a_call(function):
+    compiled = brasa.compile(function)
+    for _ in range(6):  # one of the first ones is remembered until the next one shows whether it can be sealed
+        given = numbers(3), []
+        gone = [weakref.ref(given[0]), weakref.ref(given[0]._buffer)]
+        try:
+            compiled(*given)
+        except (KeyError, IndexError):
+            assert function is not fine
+        del given
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
