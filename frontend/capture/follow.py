@@ -63,16 +63,21 @@ class Capture(Stepping):
         self.adopted: dict[int, tuple[Any, int, Any, Cell]] = {}  # by a tensor's id: where it lies, its cell
         self.written: dict[Cell, Tensor] = {}
         self.homes: dict[Cell, Node] = {}  # what stood for the memory of what is written, before it was
-        self.former = dict[Any, Node]()  # by place, what was known of memory that has been written elsewhere since
-        self.followed = set[Cell]()  # what was written with gradients
-        self.states = dict[Tensor, tuple[bool, Edge | None]]()  # on the tape or not, of what shows that, before it was
+        self.former: dict[Any, Node] = {}  # by place, what was known of memory that has been written elsewhere since
+        self.followed: set[Cell] = set()  # what was written with gradients
+        self.states: dict[
+            Tensor, tuple[bool, Edge | None]
+        ] = {}  # on the tape or not, of what shows that, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
-        self.effects, self.since = list[Effect](), root  # what was done since which step, should it have to be undone
-        self.gradients = dict[int, Node]()  # that were set since then, by the tensors' ids
+        self.effects: list[Effect] = []  # what was done since which step, should it have to be undone
+        self.since = root
+        self.gradients: dict[int, Node] = {}  # that were set since then, by the tensors' ids
         self.tensors: list[Tensor] = []
         self.shown: dict[int, ends.Shown] = {}
         self.anew: dict[Node, Draw | Held] = {}  # numbers that each run is given anew
-        self.freed, self.flushes, self.ended, self.ends = set[Node](), 0, False, list[bool]()
+        self.freed: set[Node] = set()
+        self.ends: list[bool] = []
+        self.flushes, self.ended = 0, False
         self.left: CaptureError | None = None
         self.observation = observation  # of the call, to prove the program pure
         self.moving = Moving(self)
@@ -80,8 +85,8 @@ class Capture(Stepping):
         self.bound_before: dict[Node, Any] = {}
         self.outcome: list[tuple[bool, bool]] = []  # of each output: on the tape, used up by a backward
         self.settled: list[ends.Settled] = []
-        self.view_edges = dict[Node, Edge]()  # where gradients of views go that the last program knows
-        self.view_marks = dict[Node, tuple[str, ...]]()  # how views lie that later programs are given
+        self.view_edges: dict[Node, Edge] = {}  # where gradients of views go that the last program knows
+        self.view_marks: dict[Node, tuple[str, ...]] = {}  # how views lie that later programs are given
 
     @cached_property
     def names(self) -> dict[int, str]:

@@ -14,7 +14,7 @@ from brasa.nn.parameter import Parameter
 from brasa.optim.optimizer import Optimizer
 from brasa.seeing.tables import bytes_text, html_table, text_table
 from brasa.tensors.spec import Device, Size
-from brasa.tensors.tensor import Tensor, make_tensors_with
+from brasa.tensors.tensor import Tensor, make_tensors_with, unread_memory
 from brasa.tracing import entry
 from brasa.tracing.places import user_location
 from brasa.tracing.trace import Trace
@@ -92,7 +92,7 @@ def inspect() -> Inspection:
     """
     gc.collect()
     objects = gc.get_objects()
-    found = [each for each in objects if issubclass(type(each), Tensor) and each._buffer is not None]
+    found = [each for each in objects if issubclass(type(each), Tensor) and each._buffer not in (None, unread_memory())]
     names = _names(objects, found)
     live = [_described(tensor, names.get(id(tensor), "")) for tensor in found]
     return Inspection(tuple(sorted(live, key=lambda each: (-each.nbytes, each.name, each.born))))

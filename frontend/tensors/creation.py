@@ -209,7 +209,12 @@ def full(
 ) -> Tensor:  # fmt: skip
     """A tensor of one value, a number or a tensor with one element; without a dtype, of the value's kind."""
     require_strided(layout, "full")
-    like = carrier(sizes_of((size,), "full"), dtype or _dtype_of(fill_value), device_name(device))
+    shape = sizes_of((size,), "full")
+    return _full(shape, fill_value, dtype or _dtype_of(fill_value), device_name(device), requires_grad)
+
+
+def _full(shape: tuple[Any, ...], fill_value: Any, dtype: DType, device: str, requires_grad: bool) -> Tensor:
+    like = carrier(shape, dtype, device)
     if isinstance(fill_value, Tensor):
         if fill_value.ndim != 0:
             raise ValueError(f"expects a number or a zero-dim tensor, found {list(fill_value.shape)}", op="full")
@@ -224,9 +229,9 @@ def _filler(name: str, value: int) -> Callable[..., Tensor]:
         *size: Any, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False, **given: Any,
     ) -> Tensor:  # fmt: skip
+        require_strided(layout, name)
         shape = sizes_of(size, name, given, "size")
-        return full(shape, value, dtype=dtype or DEFAULTS.dtype, layout=layout, device=device,
-                    requires_grad=requires_grad)  # fmt: skip
+        return _full(shape, value, dtype or DEFAULTS.dtype, device_name(device), requires_grad)
 
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"A tensor of {name}."

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from brasa.ir.dtype import DType, bfloat16, int16
+from brasa.ir.dtype import DType, bfloat16, bool_, float32, float64, int16, int32, int64
 from brasa.ir.errors import ArgumentError, BrasaError, DTypeError, GradientError, ValueError
 from brasa.tensors.creation import as_tensor, finished, tensor
 from brasa.tensors.formats import as_dtype
@@ -21,6 +21,12 @@ __all__ = ["asarray", "from_dlpack", "frombuffer"]
 
 _BFLOAT, _SIGNED = 4, 0  # DLPack's codes of kinds of numbers
 _CPU = 1  # and of devices
+
+
+_NUMBERS: dict[DType, Any] = {  # how one lies in memory, of most dtypes
+    float32: ctypes.c_float.from_address, float64: ctypes.c_double.from_address, int64: ctypes.c_int64.from_address,
+    int32: ctypes.c_int32.from_address, bool_: ctypes.c_bool.from_address,
+}  # fmt: skip
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
@@ -44,7 +50,9 @@ def item(self: Tensor) -> Any:
     """The only element as a Python number."""
     if self.numel() != 1:
         raise ValueError(f"a tensor with {self.numel()} elements is not one number", op="item")
-    return array_of(self._settled()).item()
+    real = self._settled()
+    at = _NUMBERS.get(real._spec.dtype)
+    return array_of(real).item() if at is None else at(real._ptr).value
 
 
 def tolist(self: Tensor) -> Any:

@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from brasa._state import STATE
+from brasa._state import STATE, trace_at_hand
 from brasa.functions import comparison, placing
 from brasa.functions.nonzero import nonzero, positions
 from brasa.functions.placing import Spot
@@ -22,6 +22,7 @@ from brasa.ir.ops.view import reshape
 from brasa.tensors import views
 from brasa.tensors.creation import full, tensor
 from brasa.tensors.inplace import assign
+from brasa.tensors.known_views import again
 from brasa.tensors.spec import spec_of
 from brasa.tensors.tensor import Tensor, make_view, type_text
 from brasa.tracing.arguments import require_tensors
@@ -75,6 +76,29 @@ def get_item(source: Tensor, key: Any) -> Tensor:
     """The elements that the key names."""
     if key.__class__ is int and STATE.trace is source._cell is None and not source._requires_grad and source._spec.rank:
         return _row(source, key)
+    if trace_at_hand() is None and (plain := _plain(key)) is not None:
+        return again(get_item, source, plain, lambda: _got(source, key))
+    return _got(source, key)
+
+
+def _plain(key: Any) -> Any:
+    """What stands for a key of ints, slices, None and Ellipsis; None for any other."""
+    made: list[Any] = []
+    for part in key if key.__class__ is tuple else (key,):
+        kind = part.__class__
+        if kind is slice:
+            for end in (part.start, part.stop, part.step):
+                if end is not None and end.__class__ is not int:
+                    return None
+            made.append((part.start, part.stop, part.step))
+        elif kind is int or part is None or part is Ellipsis:
+            made.append(part)
+        else:
+            return None
+    return tuple(made)
+
+
+def _got(source: Tensor, key: Any) -> Tensor:
     result, entries = parse(source, key)
     if entries:
         found = placing.read(result, *_placed(entries, result))

@@ -278,11 +278,12 @@ def zero_filled(spec: Spec) -> Tensor:
 
 def unread(spec: Spec) -> Tensor:
     """A stand-in with this spec for a tensor whose memory will not be read."""
-    return make(_placeholder(), spec)
+    return make(unread_memory(), spec)
 
 
 @cache
-def _placeholder() -> Buffer:
+def unread_memory() -> Buffer:
+    """What stand-ins have for memory."""
     return allocate(64)
 
 

@@ -22,6 +22,7 @@ from brasa.ir.ops import affine, control, move, reduce
 from brasa.ir.ops import complex as complex_ops
 from brasa.ir.ops import view as ops
 from brasa.tensors.copies import contiguous
+from brasa.tensors.known_views import known_again
 from brasa.tensors.placed_gradients import embed, spread
 from brasa.tensors.sharing import eager_view, view_as_spec
 from brasa.tensors.spec import Spec
@@ -194,6 +195,7 @@ def parts_or_whole(source: Tensor, op: Op) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def permute(input: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order."""
     source, rank = input, input.ndim
@@ -211,6 +213,7 @@ def permute(input: Tensor, *axes: Any, **given: Any) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
     rank = input.ndim
@@ -222,6 +225,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def expand(input: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """Axes of size 1 repeated, new axes in front; -1 keeps a size. Nothing is copied."""
     source, have = input, _sizes(input)
@@ -245,6 +249,7 @@ def sum_to(grad: Tensor, shape: tuple[Any, ...]) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Axes of size 1 removed: all, or those named that have size 1."""
     rank = input.ndim
@@ -258,6 +263,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """An axis of size 1 inserted."""
     axis = axis_of(dim, input.ndim + 1, "unsqueeze")
@@ -267,6 +273,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim made one."""
     rank, shape = input.ndim, _sizes(input)
@@ -281,6 +288,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` elements of an axis from `start` on, which may count from the end."""
     axis = _own_axis(input, dim, "narrow")
@@ -301,6 +309,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 
 @operator(method=True)
+@known_again
 def select(input: Tensor, dim: int, index: Any) -> Tensor:
     """One place of an axis; the axis is gone."""
     axis = _own_axis(input, dim, "select")

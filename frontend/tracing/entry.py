@@ -15,6 +15,7 @@ from brasa.ir.dtype import DType
 from brasa.runtime import allocate
 from brasa.tensors.tensor import Tensor, make
 from brasa.tracing.ahead import ABSENT
+from brasa.tracing.arguments import freeze
 from brasa.tracing.cell import Cell
 from brasa.tracing.held import Held
 from brasa.tracing.trace import CaptureError, Trace
@@ -22,6 +23,7 @@ from brasa.tracing.trace import CaptureError, Trace
 # How calls run on the tape: the plan, the operands' specs, and the forward bound to these.
 Plans: TypeAlias = dict[Any, tuple[GradientPlan, tuple[Any, ...], Bound]]
 
+_FROZEN = (bool, float, tuple, list)  # what a signature holds in another form
 _new: Any = object.__new__
 _UNUSED = 3  # references to a cell that no tensor has, where a call is repeated: one of them is the count's own
 
@@ -112,6 +114,7 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
     Its attribute `pair_way`, if the function takes two operands, makes the way of calls with these.
     """
     defaults = tuple(parameter.default for parameter in made.parameters)
+    frozen = tuple(freeze(default, made.name) for default in defaults)
     numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
     one, two = _required(made) <= 1 and not any(numbers[1:]), len(defaults) >= 2 and not any(numbers[2:])
     ways = partial(_pair_way, made, general)
@@ -135,7 +138,7 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
         if x._requires_grad and STATE.grad_enabled:
             known = plans.get(key)
             if known is None:
-                return _recorded(made, general, args, (x._spec, *args[1:], *defaults[given:]), (True,), plans, key)
+                return _recorded(made, general, args, (x._spec, *args[1:], *frozen[given:]), (True,), plans, key)
             return known[0].record_one(made.name, x, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
@@ -246,22 +249,20 @@ def _general_way(made: Any) -> Callable[..., Any]:
 
     def general(args: tuple[Any, ...], kwargs: dict[str, Any], note: Any = None) -> Any:
         given = len(args)
-        if kwargs or not required <= given <= arity:
-            return made(*args, **kwargs)
-        if given < arity:
+        if kwargs:
+            args = tuple(made.arrange(args, kwargs))
+        elif not required <= given <= arity:
+            return made(*args)
+        elif given < arity:
             args = (*args, *defaults[given:])
         trace = detour() if BUSY or trace_at_hand() is not None else None
         if trace is not None:
             return made(*args) if trace is EVERYTHING else _in_trace(made, trace, args)
-        key: list[Any] = []
-        operands: list[Any] = []
-        pointers: list[Any] = []
-        recorded = False
+        key, operands, pointers, recorded = [], [], [], False
         for value, is_operand in zip(args, operand_flags, strict=True):
             kind = value.__class__
             if isinstance(value, Tensor):
-                if value._requires_grad:
-                    recorded = True
+                recorded = recorded or value._requires_grad
                 key.append(value._spec)
                 operands.append(value)
                 pointers.append(value._ptr)
@@ -271,24 +272,33 @@ def _general_way(made: Any) -> Callable[..., Any]:
                 pointers.append(value)
             elif kind is int or kind is str or value is None or kind is DType:
                 key.append(value)
-            elif kind is bool and not is_operand:
-                key.append((kind, value))
+            elif not is_operand and kind in _FROZEN:
+                key.append(freeze(value, made.name))
+            elif is_operand and (kind is tuple or kind is list):
+                key.append(len(value))
+                for each in value:
+                    if not isinstance(each, Tensor):
+                        return made(*args)
+                    recorded = recorded or each._requires_grad
+                    key.append(each._spec)
+                    operands.append(each)
+                    pointers.append(each._ptr)
             else:
                 return made(*args)
         found = table.get(tuple(key))
-        if found is None or found[0].form is not None:
+        if found is None:
             return made(*args)
+        (run, bound), form = found, found[0].form
         if recorded and STATE.grad_enabled:
-            return run_graph(found[0].graph, made.name, operands, found[0].runner)[0]
-        bound = found[1]
+            results = run_graph(run.graph, made.name, operands, run.runner)
+            return results[0] if form is None else form(results)
         if bound is None or not bound.specs:
             return made(*args)
+        if form is not None:
+            return form(run.runner.execute(bound, operands))
         if note is not None:
             note[0][note[1]] = bound
         buffer = allocate(bound.nbytes[0])
-        status = bound.call(*pointers, buffer.ptr)
-        if status is not None:
-            return made(*args)
-        return make(buffer, bound.specs[0])
+        return make(buffer, bound.specs[0]) if bound.call(*pointers, buffer.ptr) is None else made(*args)
 
     return general

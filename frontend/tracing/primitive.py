@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from brasa._state import DEFAULTS, STATE
@@ -225,7 +226,12 @@ def nodes_of(*tensors: Tensor) -> list[Node]:
 
 def carrier(shape: Sequence[Any], dtype: DType, device: str = "cpu") -> Tensor:
     """A tensor that stands for a shape: all its elements are one piece of memory, which nobody reads."""
-    sizes = tuple(plain_size(size) for size in shape)
-    if STATE.trace is not None:
-        return STATE.trace.fresh(STATE.trace.record(full(TensorType(sizes, dtype, device), 0)))
-    return unread(spec_of(dtype, sizes, (0,) * len(sizes), device))  # type: ignore[arg-type, no-any-return]
+    trace = STATE.trace
+    if trace is None:
+        return _carrier(tuple(map(int, shape)), dtype, device)
+    return trace.fresh(trace.record(full(TensorType(tuple(map(plain_size, shape)), dtype, device), 0)))
+
+
+@lru_cache(1 << 14)
+def _carrier(sizes: tuple[int, ...], dtype: DType, device: str) -> Tensor:
+    return unread(spec_of(dtype, sizes, (0,) * len(sizes), device))

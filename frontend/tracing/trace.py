@@ -41,7 +41,8 @@ class Trace:
     def __init__(self) -> None:
         self.scope = SizeScope()
         self.here: Any = Nowhere  # the step that was made last, where they are counted
-        self.inputs, self.nodes = list[Node](), list[Node]()
+        self.inputs: list[Node] = []
+        self.nodes: list[Node] = []
         self.leaves: dict[Node, Tensor] = {}
         self.origins: dict[Node, Node] = {}  # of values that were written aside, those that gradients see
         self.own_leaves: list[Tensor] = []  # those of the leaves that were made here
@@ -50,8 +51,8 @@ class Trace:
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
         self.seeds_used = False  # whether the state of a generator was read or set
-        self.picked = dict[Cell, list[Any]]()  # what a write brings on, of parts that tensors name
-        self.parts = dict[Cell, Any]()  # such parts, by what stands for their values
+        self.picked: dict[Cell, list[Any]] = {}  # what a write brings on, of parts that tensors name
+        self.parts: dict[Cell, Any] = {}  # such parts, by what stands for their values
 
     # values
 
