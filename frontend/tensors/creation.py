@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -17,7 +18,7 @@ from brasa.ir.ops import elementwise
 from brasa.tensors.devices import device_name
 from brasa.tensors.formats import require_strided
 from brasa.tensors.spec import spec_of
-from brasa.tensors.tensor import Tensor, copied, empty_of, over_array
+from brasa.tensors.tensor import Tensor, copied, empty_of, over_array, zero_filled
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import Number, apply, carrier, constant, expand, type_of
@@ -213,7 +214,19 @@ def full(
     return _full(shape, fill_value, dtype or _dtype_of(fill_value), device_name(device), requires_grad)
 
 
+_FEW = 1 << 16  # bytes that one thread fills before several have begun
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether all bytes of a number are 0, in every dtype."""
+    return value.__class__ in (int, bool, float) and value == 0 and math.copysign(1, value) > 0
+
+
 def _full(shape: tuple[Any, ...], fill_value: Any, dtype: DType, device: str, requires_grad: bool) -> Tensor:
+    if _is_zero(fill_value) and device == "cpu" and STATE.trace is None:
+        spec = spec_of(dtype, tuple(map(int, shape)))
+        if spec.nbytes <= _FEW:
+            return finished(zero_filled(spec), requires_grad)
     like = carrier(shape, dtype, device)
     if isinstance(fill_value, Tensor):
         if fill_value.ndim != 0:
