@@ -65,9 +65,7 @@ class Capture(Stepping):
         self.homes: dict[Cell, Node] = {}  # what stood for the memory of what is written, before it was
         self.former: dict[Any, Node] = {}  # by place, what was known of memory that has been written elsewhere since
         self.followed: set[Cell] = set()  # what was written with gradients
-        self.states: dict[
-            Tensor, tuple[bool, Edge | None]
-        ] = {}  # on the tape or not, of what shows that, before it was
+        self.states: dict[Tensor, tuple[bool, Edge | None]] = {}  # what shows that: on the tape or not, before it was
         self.owners: dict[Cell, Tensor] = {}  # tensors from outside, by what stands for their memory
         self.effects: list[Effect] = []  # what was done since which step, should it have to be undone
         self.since = root

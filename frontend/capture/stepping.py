@@ -15,6 +15,7 @@ from brasa.ir.ops.source import make_input
 from brasa.ir.types import TensorType
 from brasa.tracing.ahead import foreseen
 from brasa.tracing.places import user_location
+from brasa.tracing.references import ALONE
 from brasa.tracing.sizes import Guard
 from brasa.tracing.trace import Trace
 
@@ -116,6 +117,6 @@ class Stepping(Trace):
         take, references = made.pop, sys.getrefcount
         while made:  # from the last, because a view keeps alive what it is a view of
             tensor = take()
-            if references(tensor) > 2:
+            if references(tensor) > ALONE:
                 alive.append(tensor)
         self.tensors = alive[::-1]

@@ -13,6 +13,7 @@ from brasa.execution.nodes import Edge, TapeNode
 from brasa.ir import dim
 from brasa.tensors.tensor import Tensor
 from brasa.tensors.view_paths import Path, ViewPaths
+from brasa.tracing.references import ALONE
 from brasa.tracing.sizes import SymbolicSize, plain_size
 
 
@@ -178,7 +179,7 @@ class _Outcome:
                 raise Impure("it keeps a tensor that it computed")
 
 
-_KNOWN_REFERENCES = 3  # in check_all_used: those of the loop, of getrefcount, and of what the capture has noted
+_KNOWN_REFERENCES = ALONE + 1  # in check_all_used: of the loop, and of what the capture has noted
 
 
 def _names_in(attrs: Mapping[str, Any]) -> set[str]:

@@ -18,6 +18,7 @@ from brasa.tracing.ahead import ABSENT
 from brasa.tracing.arguments import freeze
 from brasa.tracing.cell import Cell
 from brasa.tracing.held import Held
+from brasa.tracing.references import ALONE
 from brasa.tracing.trace import CaptureError, Trace
 
 # How calls run on the tape: the plan, the operands' specs, and the forward bound to these.
@@ -25,7 +26,7 @@ Plans: TypeAlias = dict[Any, tuple[GradientPlan, tuple[Any, ...], Bound]]
 
 _FROZEN = (bool, float, tuple, list)  # what a signature holds in another form
 _new: Any = object.__new__
-_UNUSED = 3  # references to a cell that no tensor has, where a call is repeated: one of them is the count's own
+_UNUSED = ALONE + 1  # references to a cell that no tensor has, where a call is repeated
 
 
 def _in_trace(made: Any, trace: Trace, args: tuple[Any, ...]) -> Any:
