@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from typing import Any
 
 import ml_dtypes
@@ -102,6 +103,19 @@ def test_blocks_nest_and_end() -> None:
             a @ brasa.ones(3, 3)
         assert (a @ a).dtype is brasa.float16, "also after an error"
     assert (a @ a).dtype is brasa.float32
+
+
+def test_every_context_of_a_thread_has_it() -> None:
+    """As cells of a notebook do, which run in contexts of their own."""
+    a, context = brasa.ones(2, 2), copy_context()
+    with brasa.autocast("cpu"):
+        assert context.run(lambda: (a @ a).dtype) is brasa.bfloat16
+    assert context.run(lambda: (a @ a).dtype) is brasa.float32
+    block = brasa.autocast("cpu")
+    context.run(block.__enter__)
+    assert (a @ a).dtype is brasa.bfloat16
+    block.__exit__(None, None, None)
+    assert context.run(lambda: (a @ a).dtype) is brasa.float32
 
 
 def test_decorated_functions_may_call_themselves() -> None:
