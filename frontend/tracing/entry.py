@@ -169,8 +169,8 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
                 function is made and type(y) is kind and dtype is DEFAULTS.dtype
                 and (mode is None or STATE.grad_enabled is mode)
                 and (
-                    trace.node_outside(x) is x_node and x._requires_grad is x_grad and not x._weak
-                    if (cell := x._cell) is None
+                    STATE.trace is trace and trace.node_outside(x) is x_node and x._requires_grad is x_grad
+                    and not x._weak if (cell := x._cell) is None
                     else cell.node is x_node and cell.plain is x_grad and cell.trace is trace
                 )
                 and (

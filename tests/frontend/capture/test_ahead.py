@@ -310,6 +310,23 @@ def test_a_context_that_was_copied_in_a_call_knows_when_that_is_over():
             assert pool.submit(context.run, compiled, x).result().tolist() == function(x).tolist()
 
 
+def test_another_thread_in_a_copied_context_records_nothing():
+    weight, log = numbers(3, seed=1), []
+
+    def function(x):
+        log.append(0)
+        y = x * 2.0 + weight
+        context = copy_context()
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(context.run, lambda: weight * 3.0).result()
+        assert other.is_leaf and other._cell is None
+        return weight * 3.0 + y, other
+
+    compiled, x = brasa.compile(function), numbers(3)
+    for _ in range(4):
+        assert [each.tolist() for each in compiled(x)] == [each.tolist() for each in function(x)]
+
+
 def fine(x, log):
     log.append(0)
     return (x * 2.0 + x) * x
