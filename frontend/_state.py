@@ -43,7 +43,8 @@ class _ThreadState(threading.local):
 
 
 STATE = _ThreadState()
-# The trace, which is read four times as fast from here. A context that was copied elsewhere or earlier may be wrong.
+# The trace, which is read four times as fast from here. A context that was copied elsewhere or earlier may be wrong:
+# tensors of a trace know it, and all but the quickest ways ask STATE.
 _TRACE = ContextVar["Trace | None"]("brasa_trace", default=None)
 trace_at_hand = _TRACE.get
 

@@ -72,7 +72,7 @@ def known_again(make: _C) -> _C:
 
     @functools.wraps(make)
     def view(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if trace_at_hand() is not None:
+        if trace_at_hand() is not None or input._cell is not None:
             return make(input, *args, **kwargs)
         for value in (*args, *kwargs.values()) if kwargs else args:
             kind = value.__class__

@@ -129,7 +129,7 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
         x = args[0]
         if given == 2 and takes_pairs:
             return pair(x, args[1])
-        if trace_at_hand() is not None or BUSY:
+        if trace_at_hand() is not None or BUSY or x._cell is not None:
             return pair(x, ABSENT if given == 1 else args[1])
         key = x._spec
         if given == 2:
@@ -161,7 +161,7 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
     bounds, plans = _tables()  # by the first one's spec and the other's, or its class; by that and who wants gradients
 
     def pair(x: Any, y: Any) -> Any:
-        trace = EVERYTHING if BUSY else trace_at_hand()
+        trace = EVERYTHING if BUSY else trace_at_hand() or (x._cell and EVERYTHING)
         if trace is not None:
             (function, x_node, x_grad, kind, y_node, y_grad, number, mode, dtype, forgets, step, node, grad, kept
              ) = trace.here.ahead  # fmt: skip
@@ -196,7 +196,7 @@ def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any
         kind, first = y.__class__, x._requires_grad
         if kind is float or kind is int:
             key, operand, second = (x._spec, kind), y, False
-        elif kind is Tensor or isinstance(y, Tensor):
+        elif (kind is Tensor or isinstance(y, Tensor)) and y._cell is None:
             key, operand, second = (x._spec, y._spec), y._ptr, y._requires_grad
         else:
             return others(x, y)
@@ -262,7 +262,7 @@ def _general_way(made: Any) -> Callable[..., Any]:
         key, operands, pointers, recorded = [], [], [], False
         for value, is_operand in zip(args, operand_flags, strict=True):
             kind = value.__class__
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and value._cell is None:
                 recorded = recorded or value._requires_grad
                 key.append(value._spec)
                 operands.append(value)
@@ -278,7 +278,7 @@ def _general_way(made: Any) -> Callable[..., Any]:
             elif is_operand and (kind is tuple or kind is list):
                 key.append(len(value))
                 for each in value:
-                    if not isinstance(each, Tensor):
+                    if not isinstance(each, Tensor) or each._cell is not None:
                         return made(*args)
                     recorded = recorded or each._requires_grad
                     key.append(each._spec)

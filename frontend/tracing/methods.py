@@ -94,7 +94,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
 
 
 def _transposed(self: Tensor) -> Tensor:
-    if trace_at_hand() is not None:
+    if trace_at_hand() is not None or self._cell is not None:
         return views.permute(self, tuple(reversed(range(self.ndim))))
     return again(_transposed, self, (), lambda: views.permute(self, tuple(reversed(range(self.ndim)))))
 

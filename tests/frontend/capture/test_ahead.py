@@ -310,6 +310,28 @@ def test_a_context_that_was_copied_in_a_call_knows_when_that_is_over():
             assert pool.submit(context.run, compiled, x).result().tolist() == function(x).tolist()
 
 
+def test_a_context_from_before_a_call_is_entered_in_it():
+    weight, log, context = numbers(3, seed=1), [], copy_context()
+
+    def inside(x, y):
+        stacked = brasa.stack([y, x])
+        z = weight * x + (y - weight) + x.relu() + stacked[1] + stacked.T[:, 0] + stacked.unsqueeze(0)[0, 1]
+        return z.sum(), brasa.nn.functional.linear(z, stacked, y[:2]).softmax(-1)
+
+    def function(x):
+        log.append(0)
+        y = x * 2.0
+        return context.run(inside, x, y), y + weight
+
+    compiled, x = brasa.compile(function), numbers(3)
+    expected, rest = function(x)
+    for _ in range(3):
+        found, beside = compiled(x)
+        assert [each.tolist() for each in found] == [each.tolist() for each in expected]
+        assert beside.tolist() == rest.tolist()
+    assert context.run(lambda: (x * 2.0).tolist()) == (x * 2.0).tolist()
+
+
 def test_another_thread_in_a_copied_context_records_nothing():
     weight, log = numbers(3, seed=1), []
 
