@@ -77,7 +77,7 @@ def get_item(source: Tensor, key: Any) -> Tensor:
     if key.__class__ is int and STATE.trace is source._cell is None and not source._requires_grad and source._spec.rank:
         return _row(source, key)
     if trace_at_hand() is source._cell is None and (plain := _plain(key)) is not None:
-        return again(get_item, source, plain, lambda: _got(source, key))
+        return again(_got, source, plain, (key,))
     return _got(source, key)
 
 

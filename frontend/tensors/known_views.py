@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from brasa._state import trace_at_hand
 from brasa.execution.nodes import ViewNode, edge_of
 from brasa.tensors.sharing import view_as_spec
-from brasa.tensors.spec import Spec
+from brasa.tensors.spec import Size, Spec
 from brasa.tensors.tensor import Tensor, make_view
 
 _C = TypeVar("_C", bound=Callable[..., Tensor])
@@ -29,23 +30,24 @@ class Known(NamedTuple):
 
 _VIEWS: dict[tuple[Any, Spec, Any], Known] = {}
 _REMEMBERED = 1 << 16
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def again(what: Any, source: Tensor, key: Any, make: Callable[[], Tensor]) -> Tensor:
-    """The view that make() gives of an eager tensor, which follows from what is done, the tensor's spec and the key."""
-    known = _VIEWS.get((what, source._spec, key))
+def again(make: Callable[..., Tensor], source: Tensor, key: Any, args: tuple[Any, ...], kwargs: Any = NONE) -> Tensor:
+    """make(source, *args, **kwargs), a view of an eager tensor, which follows from its spec and the key."""
+    known = _VIEWS.get((make, source._spec, key))
     if known is not None:
         if not source._requires_grad:
             return make_view(source, known.spec, source._ptr + known.offset)
         if known.back is not None:
             return view_as_spec(source, known.spec, source._ptr + known.offset, known.name, known.back)
-    made = make()
+    made = make(source, *args, **kwargs)
     if made._buffer is not source._buffer or made is source:
         return made
     if len(_VIEWS) >= _REMEMBERED:
         _VIEWS.clear()
     name, back = _node_of(made, source)
-    known = _VIEWS[what, source._spec, key] = Known(made._spec, made._ptr - source._ptr, name, back)
+    known = _VIEWS[make, source._spec, key] = Known(made._spec, made._ptr - source._ptr, name, back)
     return made if back is None else view_as_spec(source, known.spec, made._ptr, name, back)
 
 
@@ -76,8 +78,8 @@ def known_again(make: _C) -> _C:
             return make(input, *args, **kwargs)
         for value in (*args, *kwargs.values()) if kwargs else args:
             kind = value.__class__
-            if kind is not int and not (kind is tuple and all(part.__class__ is int for part in value)):
+            if kind is not int and not ((kind is tuple or kind is Size) and set(map(type, value)) <= {int}):
                 return make(input, *args, **kwargs)
-        return again(make, input, (args, *kwargs.items()), lambda: make(input, *args, **kwargs))
+        return again(make, input, (args, *kwargs.items()) if kwargs else args, args, kwargs)
 
     return view  # type: ignore[return-value]

@@ -24,9 +24,8 @@ from brasa.ir.ops import view as ops
 from brasa.tensors.copies import contiguous
 from brasa.tensors.known_views import known_again
 from brasa.tensors.placed_gradients import embed, spread
-from brasa.tensors.sharing import eager_view, view_as_spec
-from brasa.tensors.spec import Spec
-from brasa.tensors.tensor import Tensor, make, make_view, type_text
+from brasa.tensors.sharing import eager_view
+from brasa.tensors.tensor import Tensor, make, type_text
 from brasa.tracing.operators import operator
 from brasa.tracing.primitive import axis_of
 from brasa.tracing.sizes import flatten_sizes, inferred_sizes, plain_size
@@ -63,61 +62,22 @@ def _sizes(source: Tensor) -> tuple[Size, ...]:
 
 
 @operator(method=True)
+@known_again
 def view(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The same memory in another shape, ShapeError when its strides do not allow that; or as another dtype."""
-    if not given and (known := _known(input, shape, "view")) is not None:
-        return known
     dtype = given.get("dtype", shape[0] if shape else None)
     if isinstance(dtype, DType):
         return _of_dtype(input, dtype)
-    return _in_sizes(input, flatten_sizes(shape, "view", given, "size"), "view", copy=False)
+    sizes = flatten_sizes(shape, "view", given, "size")
+    return reshaped(input, inferred_sizes(_sizes(input), sizes, "view"), "view", copy=False)
 
 
 @operator(method=True)
+@known_again
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """The tensor in another shape: a view where strides allow it, else a copy."""
-    if not given and (known := _known(input, shape, "reshape")) is not None:
-        return known
-    return _in_sizes(input, flatten_sizes(shape, "reshape", given, "shape"), "reshape", copy=True)
-
-
-def _in_sizes(source: Tensor, sizes: tuple[Any, ...], op: str, copy: bool) -> Tensor:
-    """The tensor in these sizes, of which one may be -1; what was found for an equal tensor is not worked out anew."""
-    known = _known(source, sizes, op)
-    if known is not None:
-        return known
-    spec = source._spec if STATE.trace is None else None
-    made = reshaped(source, inferred_sizes(_sizes(source), sizes, op), op, copy)
-    if spec is not None and made._buffer is source._buffer:
-        if len(_reshaped) >= _REMEMBERED:
-            _reshaped.clear()
-        _reshaped[spec, sizes] = made._spec
-    return made
-
-
-def _known(source: Tensor, sizes: tuple[Any, ...], op: str) -> Tensor | None:
-    """The tensor as a view in these sizes, if it is eager and that was found possible for an equal one."""
-    if STATE.trace is not None:
-        return None
-    for size in sizes:
-        if size.__class__ is not int:
-            return None
-    spec = source._spec
-    found = _reshaped.get((spec, sizes))
-    if found is None:
-        return None
-    if source._requires_grad:
-        return _on_tape(source, found, op)
-    return make_view(source, found, source._ptr)
-
-
-def _on_tape(source: Tensor, spec: Spec, op: str) -> Tensor:
-    have = source._spec.shape
-    return view_as_spec(source, spec, source._ptr, op, lambda g: reshape(g, have))
-
-
-_reshaped: dict[tuple[Spec, tuple[Any, ...]], Spec] = {}
-_REMEMBERED = 1 << 16
+    sizes = flatten_sizes(shape, "reshape", given, "shape")
+    return reshaped(input, inferred_sizes(_sizes(input), sizes, "reshape"), "reshape", copy=True)
 
 
 def _of_dtype(source: Tensor, dtype: DType) -> Tensor:

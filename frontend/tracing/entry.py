@@ -115,7 +115,6 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
     Its attribute `pair_way`, if the function takes two operands, makes the way of calls with these.
     """
     defaults = tuple(parameter.default for parameter in made.parameters)
-    frozen = tuple(freeze(default, made.name) for default in defaults)
     numbers = [flag and default is not None for flag, default in zip(made.operand, defaults, strict=True)]
     one, two = _required(made) <= 1 and not any(numbers[1:]), len(defaults) >= 2 and not any(numbers[2:])
     ways = partial(_pair_way, made, general)
@@ -139,7 +138,9 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
         if x._requires_grad and STATE.grad_enabled:
             known = plans.get(key)
             if known is None:
-                return _recorded(made, general, args, (x._spec, *args[1:], *frozen[given:]), (True,), plans, key)
+                return _recorded(
+                    made, general, args, (x._spec, *args[1:], *made.frozen_defaults[given:]), (True,), plans, key
+                )
             return known[0].record_one(made.name, x, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
@@ -157,7 +158,7 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
 
 def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The way of calls with a tensor and one more or a number, in a trace also ABSENT; `others` take all else."""
-    rest, name = tuple(parameter.default for parameter in made.parameters[2:]), made.name
+    rest, name = made.frozen_defaults[2:], made.name
     bounds, plans = _tables()  # by the first one's spec and the other's, or its class; by that and who wants gradients
 
     def pair(x: Any, y: Any) -> Any:

@@ -81,6 +81,7 @@ class Function:
         self.name = build.__name__.strip("_")
         self.build, self.inline = build, inline
         self.parameters = parameters_of(build)
+        self.frozen_defaults = tuple(freeze(parameter.default, self.name) for parameter in self.parameters)
         self.operand = tuple(takes_tensors(parameter.annotation) for parameter in self.parameters)
         self.accepts = tuple(accepted_kinds(parameter.annotation) for parameter in self.parameters)
         self.takes = tuple(

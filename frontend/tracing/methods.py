@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brasa._state import DEFAULTS, STATE, bump_epoch, trace_at_hand
+from brasa._state import DEFAULTS, STATE, bump_epoch
 from brasa.autograd.engine import backward
 from brasa.execution.hooks import add_accumulation_hook, add_hook
 from brasa.functions import pointwise
@@ -19,7 +19,7 @@ from brasa.tensors import indexing, views
 from brasa.tensors.conversion import CONVERSIONS
 from brasa.tensors.exchange import VALUE_METHODS
 from brasa.tensors.inplace import assign, in_place
-from brasa.tensors.known_views import again
+from brasa.tensors.known_views import known_again
 from brasa.tensors.memory_facts import MEMORY_METHODS
 from brasa.tensors.representation import represent
 from brasa.tensors.tensor import Tensor, lie_where
@@ -93,10 +93,9 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     bump_epoch()
 
 
+@known_again
 def _transposed(self: Tensor) -> Tensor:
-    if trace_at_hand() is not None or self._cell is not None:
-        return views.permute(self, tuple(reversed(range(self.ndim))))
-    return again(_transposed, self, (), lambda: views.permute(self, tuple(reversed(range(self.ndim)))))
+    return views.permute(self, tuple(reversed(range(self.ndim))))
 
 
 def _init(self: Tensor, *data: Any) -> None:
