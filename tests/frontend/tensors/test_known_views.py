@@ -21,7 +21,7 @@ VIEWS = [
     (lambda x: x.select(1, -1), lambda a: a[:, -1]),
     (lambda x: x.view(6, 4), lambda a: a.reshape(6, 4)),
     (lambda x: x.view(-1, 2), lambda a: a.reshape(-1, 2)),
-    (lambda x: x.view(x[0].shape + (2,)).reshape((4, -1)), lambda a: a.reshape(4, 6)),
+    (lambda x: x.view((*x[0].shape, 2)).reshape((4, -1)), lambda a: a.reshape(4, 6)),
     (lambda x: x.flatten(), lambda a: a.reshape(-1)),
     (lambda x: x.flatten(1), lambda a: a.reshape(2, -1)),
     (lambda x: x[:1].expand(5, 3, 4), lambda a: np.broadcast_to(a[:1], (5, 3, 4))),
