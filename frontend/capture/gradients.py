@@ -12,6 +12,7 @@ from brasa.autograd.modes import no_grad
 from brasa.capture.reach import behind_of, check_outside, leaves_of, reached_of, used_of
 from brasa.capture.undoing import Effect
 from brasa.execution.hooks import run_accumulation_hooks, through_leaf_hooks
+from brasa.execution.outputs import is_part
 from brasa.functions.pointwise import add
 from brasa.ir import dim
 from brasa.ir.graph import Node, topological
@@ -49,10 +50,9 @@ def backward(
 
 def _only_shown(capture: Capture, nodes: Sequence[Node]) -> set[Node]:
     """Those of the nodes, operands first, that in eager mode are views of inputs, which no backward frees."""
-    parts = {cell.node for cell in capture.parts}
     shown = {node for node in nodes if node.op.name == "input" or node in capture.leaves}
     for node in nodes:
-        if (is_view(node) or node in parts) and node.operands[0] in shown:
+        if (is_view(node) or is_part(node)) and node.operands[0] in shown:
             shown.add(node)
     return shown
 

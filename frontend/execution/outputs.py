@@ -18,16 +18,22 @@ def used_up_together(graph: Graph, wanted: Sequence[bool]) -> tuple[frozenset[in
     wanted: which inputs have gradients. On a tape of these functions a backward frees each that it goes through, and
     none of the views: what is but a view of inputs is never used up.
     """
+
+    def frees(node: Node) -> bool:
+        return node in through and node not in inputs and not is_view(node) and not is_part(node)
+
     inputs = [node for node, each in zip(graph.inputs, wanted, strict=True) if each]
     through = carrying(graph.nodes, inputs)
     cut = [node for node in (*graph.inputs, *graph.nodes) if node not in through]
-    behind = [
-        {node for node in topological((output,), cut) if node in through and node not in inputs and not is_view(node)}
-        for output in graph.outputs
-    ]
+    behind = [set(filter(frees, topological((output,), cut))) for output in graph.outputs]
     return tuple(
         frozenset(i for i, other in enumerate(behind) if not own.isdisjoint(other)) for number, own in enumerate(behind)
     )
+
+
+def is_part(node: Node) -> bool:
+    """Whether the node is a place that tensors have picked: a view of its first operand in eager mode."""
+    return node.op is control.call and node.attrs["graph"].name == "pick"
 
 
 def gradient_by_output(graph: Graph, index: int, coming: Sequence[bool]) -> tuple[Graph, tuple[int, ...]] | None:

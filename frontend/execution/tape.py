@@ -11,7 +11,7 @@ from typing import Any
 from brasa._state import STATE
 from brasa.execution.checking import checked_split
 from brasa.execution.nodes import SEQUENCE, Edge, TapeNode, edge_from, edge_of
-from brasa.execution.outputs import gradient_by_output, read_by_gradients_of_outputs, used_up_together
+from brasa.execution.outputs import gradient_by_output, is_part, read_by_gradients_of_outputs, used_up_together
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.saving import apart, keep, take
 from brasa.execution.user_passes import Passes
@@ -135,13 +135,13 @@ class FunctionNode(TapeNode):
         return [read[i] if i in read else unread(spec) for i, spec in enumerate(self.specs)]
 
     def release(self, used: Sequence[int]) -> None:
-        if self.plan is not None and (len(used) < sum(self.plan.ends) or self.plan.views):
+        if self.plan is not None and (len(used) < sum(self.plan.ends) or self.plan.views or self.plan.has_parts):
             used_up = self.plan.used_up
             spent = self.spent.union(*(used_up[i] for i in used))
             left = [i for i, flag in enumerate(self.plan.ends) if flag and i not in spent]
             if left:
                 self.spent = spent
-                if not any(used_up[i] for i in left):  # but views of operands
+                if not any(used_up[i] for i in left) and not self.plan.has_parts:  # but views of operands
                     self.kept, self.again = (), ()
                 return
         self.plan, self.kept, self.again = None, (), ()
@@ -262,6 +262,11 @@ class GradientPlan:
         """Of each operand whether its gradient is a sum."""
         read = Counter(operand for node in self.graph.nodes for operand in node.operands)
         return tuple(each and read[node] > 1 for node, each in zip(self.graph.inputs, self.wanted, strict=True))
+
+    @functools.cached_property
+    def has_parts(self) -> bool:
+        """Whether there may be views whose gradients read what is kept: where they lie was computed."""
+        return any(map(is_part, self.graph.nodes))
 
     @functools.cached_property
     def used_up(self) -> tuple[frozenset[int], ...]:

@@ -80,6 +80,16 @@ def read(input: Tensor, indices: Sequence[Tensor], spots: Any, before: int) -> T
 
     The indices' axes come after the first `before` of the axes that none names, of which the others follow.
     """
+    return _read(input, indices, spots, before)
+
+
+@function
+def pick(input: Tensor, indices: Sequence[Tensor], spots: Any, before: int) -> Tensor:
+    """`read` of one place: that is a view in eager mode, so what looks for these looks for this name."""
+    return _read(input, indices, spots, before)
+
+
+def _read(input: Tensor, indices: Sequence[Tensor], spots: Any, before: int) -> Tensor:
     spots = [Spot(*spot) for spot in spots]
     flat = _flat_place(input, indices, spots)
     layout = _layout(input, type_of(flat).shape, spots, before)

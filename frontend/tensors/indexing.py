@@ -101,9 +101,10 @@ def _plain(key: Any) -> Any:
 def _got(source: Tensor, key: Any) -> Tensor:
     result, entries = parse(source, key)
     if entries:
-        found = placing.read(result, *_placed(entries, result))
+        is_part = all(entry.alone for entry in entries)
+        found = (placing.pick if is_part else placing.read)(result, *_placed(entries, result))
         trace, cell = STATE.trace, found._cell
-        if trace is not None and cell is not None and all(entry.alone for entry in entries):
+        if trace is not None and cell is not None and is_part:
             root = source._base
             places = {entry.axis: copied(trace, trace.node_of(entry.index)) for entry in entries}  # as it is now
             lying = _lying_part(trace, result, tuple(places))

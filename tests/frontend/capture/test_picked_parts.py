@@ -3,6 +3,7 @@
 import pytest
 
 import brasa
+from brasa.ir.errors import GradientError
 
 
 def of_an_argument(x, t):
@@ -101,3 +102,41 @@ def test_a_part_of_what_is_gone_is_a_value_like_others():
     for _ in range(6):
         assert compiled(brasa.ones(3, 3), brasa.tensor(1)).tolist() == [2, 2, 2]
     assert brasa.explain(compiled).way == "sealed"
+
+
+def part_of_a_leaf(x, t):
+    return x[t]
+
+
+def view_of_such_a_part(x, t):
+    return x.mT[t][1:]
+
+
+def part_of_what_is_computed(x, t):
+    return (x * 2)[t]
+
+
+def part_beside_others(x, t):
+    found = x[brasa.unique(t)[0]]
+    (found * x).sum().backward()
+    return found
+
+
+@pytest.mark.parametrize(
+    "program", [part_of_a_leaf, view_of_such_a_part, part_of_what_is_computed, part_beside_others],
+    ids=lambda program: program.__name__,
+)  # fmt: skip
+def test_a_backward_frees_what_it_frees_in_eager_mode(program):
+    compiled, said = brasa.compile(program), []
+    for run in (program, compiled, compiled, compiled):
+        x, heard = brasa.ones(3, 3, requires_grad=True), []
+        found = run(x, brasa.tensor(1))
+        for _ in range(2):
+            try:
+                found.sin().sum().backward()
+                heard.append(x.grad.tolist())
+            except GradientError as error:
+                heard.append(str(error).partition(": ")[2])
+        said.append(heard)
+    assert said[1:] == said[:1] * 3
+    assert ("freed" in str(said[0])) == (program is part_of_what_is_computed)
