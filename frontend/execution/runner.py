@@ -196,6 +196,7 @@ class Runner:
         self._run = Graph(graph.name, graph.inputs, graph.nodes, kept, graph.updates)
         self._bound: dict[tuple[Any, ...], Bound] = {}
         self._executable: Executable | None = None
+        self._tensors = [i for i, node in enumerate(graph.inputs) if node.attrs.get("role") != "number"]
         self.simple = bool(kept) and not self._updates and all(given is None for given in self._given)
         RUNNERS.add(self)
 
@@ -237,7 +238,9 @@ class Runner:
 
     def __call__(self, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs; one that updates an input is that input."""
-        specs = [None if o.__class__ is float or o.__class__ is int else o._spec for o in operands]
+        specs: list[Spec | None] = [None] * len(operands)
+        for i in self._tensors:
+            specs[i] = operands[i]._spec
         return self.run(operands, tuple(specs))
 
     def run(self, operands: Sequence[Any], specs: tuple[Spec | None, ...]) -> list[Tensor]:
@@ -250,7 +253,7 @@ class Runner:
             return self.launch(bound, operands)
         computed: list[Tensor] = []
         if self._run.outputs:
-            pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
+            pointers = self._pointers(operands)
             for index, (spec, nbytes) in enumerate(zip(bound.specs, bound.nbytes, strict=True)):
                 landing = self._updates.get(index)
                 made = make(allocate(nbytes), spec) if landing is None else operands[landing]
@@ -266,7 +269,7 @@ class Runner:
 
     def launch(self, bound: Bound, operands: Sequence[Any]) -> list[Tensor]:
         """The outputs, where none of them is or updates an input."""
-        pointers = [o if o.__class__ is float or o.__class__ is int else o._ptr for o in operands]
+        pointers = self._pointers(operands)
         outputs = []
         for spec, nbytes in zip(bound.specs, bound.nbytes, strict=True):
             buffer = allocate(nbytes)
@@ -276,6 +279,13 @@ class Runner:
         if status is not None:
             raise self.failure(status, operands)
         return outputs
+
+    def _pointers(self, operands: Sequence[Any]) -> list[Any]:
+        """What machine code is given of the operands."""
+        given = list(operands)
+        for i in self._tensors:
+            given[i] = given[i]._ptr
+        return given
 
     def failure(self, status: int, operands: Sequence[Any]) -> BaseException:
         """The error that a status of machine code stands for."""

@@ -121,33 +121,29 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
     pair, takes_pairs = ways(lambda x, y: others((x, y), {})), two and made.operand[1]
     bounds, plans = _tables()  # by the tensor's spec, or by that and the static int
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = len(args)
-        if kwargs or not ((one and given == 1) or (two and given == 2)) or not isinstance(args[0], Tensor):
-            return others(args, kwargs)
-        x = args[0]
-        if given == 2 and takes_pairs:
-            return pair(x, args[1])
-        if trace_at_hand() is not None or BUSY or x._cell is not None:
-            return pair(x, ABSENT if given == 1 else args[1])
+    def call(x: Any = ABSENT, y: Any = ABSENT, /, *more: Any, **kwargs: Any) -> Any:
+        if kwargs or more or not (one if y is ABSENT else two) or not isinstance(x, Tensor):
+            return others(() if x is ABSENT else (x,) if y is ABSENT else (x, y, *more), kwargs)
+        if trace_at_hand() is not None or BUSY or x._cell is not None or (takes_pairs and y is not ABSENT):
+            return pair(x, y)
         key = x._spec
-        if given == 2:
-            if args[1].__class__ is not int:
-                return others(args, kwargs)
-            key = key, args[1]
+        if y is not ABSENT:
+            if y.__class__ is not int:
+                return others((x, y), kwargs)
+            key = key, y
         if x._requires_grad and STATE.grad_enabled:
             known = plans.get(key)
             if known is None:
-                return _recorded(
-                    made, general, args, (x._spec, *args[1:], *made.frozen_defaults[given:]), (True,), plans, key
-                )
+                args = (x,) if y is ABSENT else (x, y)
+                signature = x._spec, *args[1:], *made.frozen_defaults[len(args) :]
+                return _recorded(made, general, args, signature, (True,), plans, key)
             return known[0].record_one(made.name, x, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
-            return general(args, kwargs, (bounds, key))
+            return general((x,) if y is ABSENT else (x, y), kwargs, (bounds, key))
         buffer = allocate(bound.nbytes[0])
         if bound.call(x._ptr, buffer.ptr) is not None:
-            return made(*args)
+            return made(*((x,) if y is ABSENT else (x, y)))
         return make(buffer, bound.specs[0])
 
     call.short_way = partial(_short_way, made, general)  # type: ignore[attr-defined]
