@@ -276,9 +276,9 @@ def zero_filled(spec: Spec) -> Tensor:
     return made
 
 
-def unread(spec: Spec) -> Tensor:
-    """A stand-in with this spec for a tensor whose memory will not be read."""
-    return make(unread_memory(), spec)
+def unread(spec: Spec | None) -> Tensor | int:
+    """A stand-in with this spec for a tensor whose memory will not be read; for a number, where there is none."""
+    return 0 if spec is None else make(unread_memory(), spec)
 
 
 @cache

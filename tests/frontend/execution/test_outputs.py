@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import brasa
+from brasa.capture.compiled import CompileWarning
+from brasa.execution.runner import Runner
 from brasa.ir.errors import GradientError
 
 
@@ -61,3 +63,19 @@ def test_what_hangs_together_is_freed_at_once():
     assert not loss.grad_fn.kept
     with pytest.raises(GradientError, match="freed by an earlier backward"):
         scores.sum().backward()
+
+
+def test_machine_code_is_given_numbers_and_addresses_alone(monkeypatch):
+    """Numbers that a second backward does not read, after the first has freed what was kept of the program, too."""
+
+    def program(x, w):
+        size, part = brasa.where(w > 0, w, -w), x[1:]
+        size.sum().backward()
+        return brasa.autograd.grad(part.sum(), (x,), create_graph=True)[0]
+
+    given, pointers = [], Runner._pointers
+    monkeypatch.setattr(Runner, "_pointers", lambda *args: given.extend(found := pointers(*args)) or found)
+    x, leaf = two()
+    with pytest.warns(CompileWarning, match="outside the compiled function"):
+        assert brasa.compile(program)(x, leaf * 1).tolist() == [0, 1, 1, 1]
+    assert set(map(type, given)) == {int}
