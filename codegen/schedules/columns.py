@@ -67,14 +67,17 @@ class Columns(Rows):
 
     @contextmanager
     def each_vector(self) -> Iterator[At]:
-        """A loop over the vectors, unrolled."""
+        """A loop over the vectors."""
         if not self.registers:
             yield ()
             return
-        count: Size = self.registers[0]
-        if not isinstance(self._extent, int):
-            count = dim.smallest(count, dim.ceil_divide(self._extent - self._start, LANES))
-        with self.writer.over("v", count, "serial" if self.in_memory else "unrolled") as v:
+        if self.in_memory:  # no masks but in the last vector: processors read ahead of loads that have none
+            count = dim.smallest(self.registers[0] * LANES, self._extent - self._start)
+            with self.writer.over("v", count, "vector") as v:
+                self.kept, self.mask, self._at = (*self._outer, self._start + v), None, (self.writer.expr(v),)
+                yield self._at
+            return
+        with self.writer.over("v", self.registers[0], "unrolled") as v:
             self._move_to(v)
             self._at = (self.writer.expr(v),)
             yield self._at
@@ -94,7 +97,7 @@ class Columns(Rows):
             with self.writer.over("e", _AT_ONCE, "unrolled") as e:
                 self.element_at((), at_place(r * _AT_ONCE + e), pass_, [held])
             for strip, local in zip(strips, held, strict=True):
-                self.writer.store(strip.buffer, strip.place(at), local.value)
+                self.writer.store(strip.buffer, at[0], local.value)
         if length % _AT_ONCE != 0:
             done = length // _AT_ONCE * _AT_ONCE
             with self.writer.over("r", length - done) as r:
@@ -107,7 +110,7 @@ class Columns(Rows):
             return super().register(name, dtype, init, lanes)
         strip = Strip(name, self.writer.buffer(name, dtype, "stack", self.registers[0] * LANES))
         with self.each_vector() as at:
-            self.writer.store(strip.buffer, strip.place(at), init)
+            self.writer.store(strip.buffer, at[0], init)
         return strip
 
     def bind(self, node: Node, value: Callable[[At], Expr]) -> None:

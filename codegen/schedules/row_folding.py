@@ -17,7 +17,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import DType
 from brasa.ir.graph import Node
-from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, Number, first, lane, shifted
+from brasa.ir.kernel import LANES, Buffer, Expr, Local, LoopKind, Number, first, shifted
 from brasa.ir.ops.reduce import State
 from brasa.ir.program import Place
 
@@ -34,17 +34,13 @@ Position: TypeAlias = Mapping[int, Size]
 
 @dataclass(frozen=True)
 class Strip:
-    """Registers that lie in memory, for there are many of them: one vector after the other."""
+    """Registers that lie in memory, for there are many of them, each where a loop over vectors stands."""
 
     name: str
     buffer: Buffer
 
     def __getitem__(self, at: At) -> Expr:
-        return self.buffer.load(self.place(at))
-
-    def place(self, at: At) -> Expr:
-        """Where a vector lies."""
-        return at[0] * LANES + lane()
+        return self.buffer.load(at[0])
 
 
 class Rows:
@@ -189,7 +185,7 @@ class Rows:
                 made = [self.writer.let(local.name, part) for local, part in zip(state, made, strict=True)]
             for local, part in zip(state, made, strict=True):
                 if isinstance(local, Strip):
-                    self.writer.store(local.buffer, local.place(at), part)
+                    self.writer.store(local.buffer, at[0], part)
                 else:
                     self.writer.assign(local, part, at)
 
