@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -51,28 +51,43 @@ def limits(threads: int) -> Limits:
     Of several tries the median of copying, as of rows: what memory gives depends on who else uses it. Of multiply-adds
     the best.
     """
+    copy, nbytes = copying(threads)
+    multiply = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_compiled()[0].get_function_address("multiply"))
+    multiplying = together([partial(multiply, _COUNT)] * threads)
+    operations = 2 * _compiled()[1] * _CHAINS * _COUNT * threads
+    return Limits(nbytes / statistics.median(_seconds(copy)), operations / min(_seconds(multiplying)))
+
+
+def copying(threads: int) -> tuple[Callable[[], object], int]:
+    """What copies large arrays past the caches, and how many bytes it reads and writes."""
     arrays = [(np.ones(_COPIED // 4, np.float32), np.ones(_COPIED // 4, np.float32)) for _ in range(threads)]
     engine, lanes = _compiled()
-    multiply = ctypes.CFUNCTYPE(None, ctypes.c_int64)(engine.get_function_address("multiply"))
     copy = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(engine.get_function_address("copy"))
-    places = [(-(-b.ctypes.data // 64) * 64, -(-a.ctypes.data // 64) * 64) for a, b in arrays]
     vectors = _COPIED // (4 * lanes) - 16
-    copying = statistics.median(_seconds([partial(copy, *pair, vectors) for pair in places]))
-    multiplying = min(_seconds([partial(multiply, _COUNT)] * threads))
-    return Limits(8 * lanes * vectors * threads / copying, 2 * lanes * _CHAINS * _COUNT * threads / multiplying)
+
+    def one(target: np.ndarray, source: np.ndarray) -> None:
+        copy(-(-target.ctypes.data // 64) * 64, -(-source.ctypes.data // 64) * 64, vectors)
+
+    return together([partial(one, *pair) for pair in arrays]), 8 * lanes * vectors * threads
 
 
-def _seconds(jobs: list[Callable[[], object]]) -> list[float]:
-    """How long jobs take that run at the same time, several tries: foreign code, which holds no lock of Python's."""
+def together(jobs: list[Callable[[], object]]) -> Callable[[], object]:
+    """What runs jobs at the same time: foreign code, which holds no lock of Python's."""
+    pool = ThreadPoolExecutor(len(jobs))
+    return lambda: list(pool.map(lambda job: job(), jobs))
+
+
+def _seconds(run: Callable[[], object]) -> list[float]:
+    """How long it takes, several tries."""
     found = []
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        for _ in range(9):
-            start = time.perf_counter()
-            list(pool.map(lambda job: job(), jobs))
-            found.append(time.perf_counter() - start)
+    for _ in range(9):
+        start = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - start)
     return found
 
 
+@cache
 def _compiled() -> tuple[binding.ExecutionEngine, int]:
     """Machine code of two loops, over independent multiply-adds and over copied vectors; and the lanes of a vector."""
     binding.initialize_native_target()

@@ -29,9 +29,10 @@ Fresh processes run three times, one of `torch.compile` with an empty cache once
 grows by at most in three training steps; the peer is PyTorch eager.
 
 {date}, commit {commit}: {machine}.
-Copying reaches {bandwidth:.0f} GB/s on two threads, fused multiply-adds in registers {flops:.0f} GFLOP/s; shares in the
-table are of these. When the page was written, {load:.0f} processes wanted to run on the machine: what shares it makes
-peers slower that split their work evenly and then wait.
+Copying reached {bandwidth:.0f} GB/s on two threads at the end, fused multiply-adds in registers {flops:.0f} GFLOP/s.
+Shares are of these multiply-adds, and of what copying reached in the same rounds as the row: memory that others use
+as well gives twice as much at one time as at another. When the page was written, {load:.0f} processes wanted to run on
+the machine: what shares it makes peers slower that split their work evenly and then wait.
 """
 
 
@@ -84,7 +85,7 @@ def _cells(row: Row | Fresh, kept: dict[str, Any], limits: Mapping[int, Limits])
         _shown(row, samples[peer]) if peer else "",
         peer or "",
         "" if quotient is None else f"{quotient:.2f}",
-        _share(row, samples["brasa"], limits),
+        _share(row, kept, limits),
     )
 
 
@@ -98,14 +99,15 @@ def _shown(row: Row | Fresh, values: list[float]) -> str:
     return f"{value * scale:.{digits}f} {unit}"
 
 
-def _share(row: Row | Fresh, values: list[float], limits: Mapping[int, Limits]) -> str:
-    """How much of what the machine can do."""
+def _share(row: Row | Fresh, kept: dict[str, Any], limits: Mapping[int, Limits]) -> str:
+    """How much of what the machine can do; of copying, what it could in the same rounds."""
     if isinstance(row, Fresh) or not (row.flops or row.bytes):
         return ""
-    limit, spent = limits[row.threads], statistics.median(values)
+    values = kept["samples"]["brasa"]
     if row.flops:
-        return f"{row.flops / spent / limit.flops:.0%} of FMA"
-    return f"{row.bytes / spent / limit.bandwidth:.0%} of copy"
+        return f"{row.flops / statistics.median(values) / limits[row.threads].flops:.0%} of FMA"
+    shares = [row.bytes / spent / rate for spent, rate in zip(values, kept["copied"], strict=True)]
+    return f"{statistics.median(shares):.0%} of copy"
 
 
 def _table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:

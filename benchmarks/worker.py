@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import in_jax
+from benchmarks.machine import copying
 from benchmarks.measure import alternating
 from benchmarks.row import Program, Row
 from benchmarks.rows import ROWS
@@ -32,7 +33,11 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: row.threads])  # before any pool is made
     warnings.simplefilter("ignore")
     runs, off = competing(row, competitors)
-    print(json.dumps({"samples": alternating(runs, int(rounds)), "off": off}))
+    if row.bytes:
+        runs["copy"], nbytes = copying(row.threads)
+    samples = alternating(runs, int(rounds))
+    copied = [nbytes / seconds for seconds in samples.pop("copy")] if row.bytes else []
+    print(json.dumps({"samples": samples, "copied": copied, "off": off}))
 
 
 def competing(row: Row, competitors: list[str]) -> tuple[dict[str, Run], dict[str, float]]:

@@ -56,7 +56,11 @@ def test_the_page_lists_short_rows_first() -> None:
     ]
     kept = {
         "products: big": {"samples": {"brasa": [0.1], "torch": [0.05]}, "left out": {"jax": "not installed"}},
-        "training: net": {"samples": {"brasa": [0.1], "brasa dynamic=False": [0.05], "torch": [0.2]}, "left out": {}},
+        "training: net": {
+            "samples": {"brasa": [0.1], "brasa dynamic=False": [0.05], "torch": [0.2]},
+            "copied": [4e10],  # where the limits below are half of that
+            "left out": {},
+        },
         "processes: import": {"samples": {"brasa": [7.0]}, "left out": {}},
     }
     limits = {2: Limits(bandwidth=2e10, flops=1e11)}
@@ -65,6 +69,6 @@ def test_the_page_lists_short_rows_first() -> None:
     assert "1 rows are below 0.97:\n\n| row" in text and text.index("| `products: big` |") < text.index("## Products")
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["big", "100 ms", "", "50.0 ms", "torch", "0.50", "50% of FMA"] in lines
-    assert ["net", "100 ms", "50.0 ms", "200 ms", "torch", "2.00", "50% of copy"] in lines
+    assert ["net", "100 ms", "50.0 ms", "200 ms", "torch", "2.00", "25% of copy"] in lines
     assert ["import", "7.0 MB", "", "", "", "", ""] in lines and "jax is left out: not installed." in text
     assert text.endswith("There are no figures of `processes: failed`.\n")
