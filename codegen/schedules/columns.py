@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.row_folding import At, Position, Read, Rows, Strip, reader
@@ -86,22 +87,18 @@ class Columns(Rows):
         """The states over a part of a reduced group; those in memory take several elements at each visit."""
         if not self.in_memory or number < len(self.plan.groups) - 1:
             return super().fold_chunk(number, index, pass_, start, length)
-        states = self.states(pass_, self.lanes)
-
-        def at_place(r: Size) -> Position:
-            return {**index, **self.plan.spread_group(self.writer.ranges, number, start + r)}
-
+        states, at_place = self.states(pass_, self.lanes), partial(self.at_place, number, index)
         with self.writer.over("r", length // _AT_ONCE) as r, self.each_vector() as at:
             strips = [strip for state in states for strip in state if isinstance(strip, Strip)]
             held = tuple(self.writer.local(strip.name, strip.buffer.dtype, strip[at], lanes=LANES) for strip in strips)
             with self.writer.over("e", _AT_ONCE, "unrolled") as e:
-                self.element_at((), at_place(r * _AT_ONCE + e), pass_, [held])
+                self.element_at((), at_place(start + r * _AT_ONCE + e), pass_, [held])
             for strip, local in zip(strips, held, strict=True):
                 self.writer.store(strip.buffer, at[0], local.value)
         if length % _AT_ONCE != 0:
             done = length // _AT_ONCE * _AT_ONCE
             with self.writer.over("r", length - done) as r:
-                self.element(at_place(done + r), pass_, states)
+                self.element(at_place(start + done + r), pass_, states)
         return [reader(state) for state in states]
 
     def register(self, name: str, dtype: DType, init: Number, lanes: int) -> Local | Strip:

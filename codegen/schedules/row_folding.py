@@ -110,7 +110,7 @@ class Rows:
         states = self.states(pass_, LANES if lanes else self.lanes)
         done = self._fold_several(index, pass_, states, start, length) if lanes else 0
         with self.writer.over(f"r{number}" if number else "r", length - done, "vector" if lanes else "serial") as r:
-            here = self._at_place(number, index, start + done + r)
+            here = self.at_place(number, index, start + done + r)
             if number == len(self.plan.groups) - 1:
                 self.element(here, pass_, states)
             else:
@@ -129,7 +129,7 @@ class Rows:
             return 0
         with self.writer.over("r", groups) as r:
             first = start + r * (_TOGETHER * LANES) + self.writer.lane
-            places = [self._at_place(number, index, first + n * LANES) for n in range(_TOGETHER)]
+            places = [self.at_place(number, index, first + n * LANES) for n in range(_TOGETHER)]
             self.assign(pass_, states, (), [self._combined(node, places) for node in nodes])
         return groups * (_TOGETHER * LANES)
 
@@ -147,7 +147,8 @@ class Rows:
         element = self.values.at(node.operands[0], whole, self.mask)
         return plan.combiners[node].lift(element, self.writer.expr(plan.position(index)))
 
-    def _at_place(self, number: int, index: Position, place: Size) -> Position:
+    def at_place(self, number: int, index: Position, place: Size) -> Position:
+        """The index with a place of a reduced group."""
         return {**index, **self.plan.spread_group(self.writer.ranges, number, place)}
 
     def walk(self, number: int, index: Position, pass_: int) -> None:
@@ -157,7 +158,7 @@ class Rows:
             return
         kind: LoopKind = "vector" if self.has_lanes(number) else "serial"
         with self.writer.over(f"r{number}" if number else "r", self.plan.extents[number], kind) as r:
-            self.walk(number + 1, self._at_place(number, index, r), pass_)
+            self.walk(number + 1, self.at_place(number, index, r), pass_)
 
     def element(self, index: Position, pass_: int, states: Sequence[Registers]) -> None:
         """Fold one element (of each vector of rows) into the states, and store the pass's outputs there."""

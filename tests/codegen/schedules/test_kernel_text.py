@@ -26,6 +26,7 @@ KERNELS = {
     "gather": GATHER,
     "softmax": SOFTMAX.replace("c]", "100]").replace("exp(", "sqrt("),
     "column_sums": reduction("sum", ("n", 300), (0,)),
+    "wide_column_sums": reduction("sum", ("n", "c"), (0,)),
     "matmul": product(64, 64, 64),
     "linear": EPILOGUE,
     "dot": product("m", 100, 10, "dot"),
