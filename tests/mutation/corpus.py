@@ -57,6 +57,8 @@ def programs() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any], li
     )
     yield "joined", lambda a, b: F.pad(brasa.cat([a, b], 1), (1, 2)), lambda a, b: np.pad(
         np.concatenate([a, b], 1), ((0, 0), (1, 2))), [x(7, 18), x(7, 3)]  # fmt: skip
+    yield "framed", lambda a: F.pad(a[:, ::2], (0, 0, 1, 1)) + F.pad(a.flip(1), (0, 0, 1, 1))[:, :9], lambda a: np.pad(
+        a[:, ::2] + a[:, :8:-1], ((1, 1), (0, 0))), [x(7, 18)]  # fmt: skip
     yield "windows", lambda a: F.max_pool2d(a, 3, 2, 1), _max_pool, [x(2, 3, 9, 20)]
     yield "convolution", lambda a, w: F.conv2d(a, w, padding=1), _convolution, [x(2, 5, 9, 20), x(7, 5, 3, 3)]
     yield "halves", lambda a: (a.half() * 2).float() + a.bfloat16().float(), lambda a: a * 3, [np.round(x(70) * 8) / 8]

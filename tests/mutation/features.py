@@ -316,6 +316,7 @@ def recurrent_loops() -> None:
           u, xs)  # fmt: skip
     slope(lambda w, xs: brasa.scan(lambda c, x: ((c[0] + x, c[1] + 1), (c[0] * x, w * x.sum())),
                                    (xs[0], xs[1]), xs)[1][1], np.float64(2.0), xs)  # fmt: skip
+    slope(lambda w, h, xs: brasa.scan(lambda h, x: ((w @ h + x.T).tanh(), h), h, xs)[0], w[:4, :4], xs[0].T, xs)
     layer = brasa.nn.LSTM(4, 5, batch_first=True).double()
     slope(lambda xs: layer(xs)[0], xs)
 

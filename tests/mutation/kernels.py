@@ -78,6 +78,7 @@ def convolution_slopes() -> None:
     for shape, kernel, options in (
         ((2, 4, 9), (6, 4, 3), (2, 1, 1, 1)), ((18, 3, 12, 13), (5, 3, 3, 3), (1, 1, 1, 1)),
         ((3, 4, 7, 6), (4, 1, 3, 3), (1, 1, 1, 4)), ((2, 3, 9, 8), (4, 3, 2, 3), (2, 1, 2, 1)),
+        ((1, 2, 34, 33), (3, 2, 3, 3), (1, 1, 1, 1)), ((2, 3, 14, 13), (4, 3, 4, 4), (3, 1, 1, 1)),
     ):  # fmt: skip
         x, w = random.standard_normal(shape), random.standard_normal(kernel)
         call = F.conv1d if len(shape) == 3 else F.conv2d
