@@ -30,9 +30,9 @@ grows by at most in three training steps; the peer is PyTorch eager.
 
 {date}, commit {commit}: {machine}.
 Copying reached {bandwidth:.0f} GB/s on two threads at the end, fused multiply-adds in registers {flops:.0f} GFLOP/s.
-Shares are of these multiply-adds, and of what copying reached in the same rounds as the row: memory that others use
-as well gives twice as much at one time as at another. When the page was written, {load:.0f} processes wanted to run on
-the machine: what shares it makes peers slower that split their work evenly and then wait.
+Shares are of these multiply-adds, and of what copying reached in the same rounds as the row, for memory can give twice
+as much at one time as at another. When the page was written, {load:.0f} processes wanted to run on the machine: what
+shares it makes peers slower that split their work evenly and then wait.
 """
 
 

@@ -35,7 +35,7 @@ from brasa.ir.kernel import (
 )
 
 # A vector loop whose body has more expressions is written once, with a mask in every round: what takes that long waits
-# little for memory. Shorter ones took up to twice as long so, because processors do not read ahead of masked loads.
+# little for memory. Shorter ones took over twice as long so on an EPYC, which seems not to read ahead of masked loads.
 _LARGE_BODY = 250
 _NO_POSITION = (1 << 63) - 1
 

@@ -72,7 +72,7 @@ class Columns(Rows):
         if not self.registers:
             yield ()
             return
-        if self.in_memory:  # no masks but in the last vector: processors read ahead of loads that have none
+        if self.in_memory:  # no masks but in the last vector: an EPYC seems not to read ahead of masked loads
             count = dim.smallest(self.registers[0] * LANES, self._extent - self._start)
             with self.writer.over("v", count, "vector") as v:
                 self.kept, self.mask, self._at = (*self._outer, self._start + v), None, (self.writer.expr(v),)

@@ -123,7 +123,7 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
 
     def call(x: Any = ABSENT, y: Any = ABSENT, /, *more: Any, **kwargs: Any) -> Any:
         if kwargs or more or not (one if y is ABSENT else two) or not isinstance(x, Tensor):
-            return others(() if x is ABSENT else (x,) if y is ABSENT else (x, y, *more), kwargs)
+            return others(() if x is ABSENT else (*_given(x, y), *more), kwargs)
         if trace_at_hand() is not None or BUSY or x._cell is not None or (takes_pairs and y is not ABSENT):
             return pair(x, y)
         key = x._spec
@@ -134,22 +134,27 @@ def _short_way(made: Any, general: Callable[..., Any], others: Callable[[Any, An
         if x._requires_grad and STATE.grad_enabled:
             known = plans.get(key)
             if known is None:
-                args = (x,) if y is ABSENT else (x, y)
+                args = _given(x, y)
                 signature = x._spec, *args[1:], *made.frozen_defaults[len(args) :]
                 return _recorded(made, general, args, signature, (True,), plans, key)
             return known[0].record_one(made.name, x, known[1], known[2])
         bound = bounds.get(key)
         if bound is None:
-            return general((x,) if y is ABSENT else (x, y), kwargs, (bounds, key))
+            return general(_given(x, y), kwargs, (bounds, key))
         buffer = allocate(bound.nbytes[0])
         if bound.call(x._ptr, buffer.ptr) is not None:
-            return made(*((x,) if y is ABSENT else (x, y)))
+            return made(*_given(x, y))
         return make(buffer, bound.specs[0])
 
     call.short_way = partial(_short_way, made, general)  # type: ignore[attr-defined]
     if takes_pairs:
         call.pair_way = ways  # type: ignore[attr-defined]
     return call
+
+
+def _given(x: Any, y: Any) -> tuple[Any, ...]:
+    """The arguments that are there."""
+    return (x,) if y is ABSENT else (x, y)
 
 
 def _pair_way(made: Any, general: Callable[..., Any], others: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -231,7 +236,7 @@ def _looked_up(made: Any, general: Callable[..., Any], others: Callable[[Any, An
     kind, trace = y.__class__, detour()
     if y is not ABSENT and kind is not float and kind is not int and not isinstance(y, Tensor):
         return others(x, y)
-    args = (x,) if y is ABSENT else (x, y)
+    args = _given(x, y)
     if trace is None or trace is EVERYTHING:
         return general(args, {})
     start = trace.here

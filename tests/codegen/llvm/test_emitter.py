@@ -218,7 +218,7 @@ def test_large_bodies_are_written_once() -> None:
 
         return elementwise([float32], long)
 
-    for rounds, written in ((1, 2), (40, 80), (80, 80)):  # as many expressions as a softmax with its gradient; more
+    for rounds, written in ((1, 2), (40, 80), (80, 80)):  # the last one is above the limit
         kernel = of_length(rounds)
         assert native(kernel).text.count("fmul <16") == written
         for n in (0, 5, 16, 50):
