@@ -362,10 +362,11 @@ class Barrier:
 
 @dataclass(frozen=True)
 class Prefetch:
-    """Bring what an element of the buffer lies in nearer to the processor; the index may be outside of it."""
+    """Bring what an element of the buffer lies in into the first or second cache; the index may be outside of it."""
 
     buffer: Buffer
     index: Expr
+    cache: int
 
 
 Statement: TypeAlias = Let | Assign | Store | For | If | Check | Barrier | Prefetch

@@ -99,8 +99,8 @@ class KernelBuilder:
     def check(self, ok: Expr, position: Number, code: int) -> None:
         self._add(Check(ok, as_expr(position, int64), code))
 
-    def prefetch(self, buffer: Buffer, index: Number) -> None:
-        self._add(Prefetch(buffer, as_expr(index, int64)))
+    def prefetch(self, buffer: Buffer, index: Number, cache: int = 1) -> None:
+        self._add(Prefetch(buffer, as_expr(index, int64), cache))
 
     def barrier(self) -> None:
         self._add(Barrier())

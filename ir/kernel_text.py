@@ -56,8 +56,8 @@ def _statement(statement: Statement, indent: str) -> list[str]:
             return [f"{indent}check {print_expr(ok)} at {print_expr(position)}"]
         case Barrier():
             return [f"{indent}barrier"]
-        case Prefetch(buffer, index):
-            return [f"{indent}prefetch {buffer.name}[{print_expr(index)}]"]
+        case Prefetch(buffer, index, cache):
+            return [f"{indent}prefetch {buffer.name}[{print_expr(index)}]{' into cache 2' if cache == 2 else ''}"]
 
 
 def print_expr(expr: Expr, outer: int = -1) -> str:

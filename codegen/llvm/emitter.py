@@ -115,8 +115,8 @@ class Emitter(Expressions):
                 self._loop(statement)
             case Check():
                 self._check(statement)
-            case Prefetch(buffer, index):
-                memory.prefetch(self.writer, self.pointer(buffer), buffer.dtype, self.index(index))
+            case Prefetch(buffer, index, cache):
+                memory.prefetch(self.writer, self.pointer(buffer), buffer.dtype, self.index(index), cache)
             case Barrier():
                 raise ValueError("a CPU has no barrier")
 

@@ -206,11 +206,11 @@ def store(
         _store_one(writer, place, type, one, None if mask is None else _lane(writer, mask, lane))
 
 
-def prefetch(writer: Writer, pointer: Value, dtype: DType, index: Linear) -> None:
-    """Bring the line of an element into the first cache."""
+def prefetch(writer: Writer, pointer: Value, dtype: DType, index: Linear, cache: int) -> None:
+    """Bring the line of an element into the first or second cache."""
     place = address(writer, pointer, memory_type(dtype), index.base)
     writer.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    writer.effect(f"call void @llvm.prefetch.p0({place}, i32 0, i32 3, i32 1)")
+    writer.effect(f"call void @llvm.prefetch.p0({place}, i32 0, i32 {4 - cache}, i32 1)")
 
 
 def _lane(writer: Writer, vector: Value, lane: int) -> Value:

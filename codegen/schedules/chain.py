@@ -11,6 +11,7 @@ from brasa.codegen.schedules.indices import Index, flatten, leaf
 from brasa.codegen.schedules.products import (
     Blocks,
     Loop,
+    MatrixProduct,
     Panel,
     Product,
     Tiles,
@@ -180,6 +181,15 @@ class Chain:
                     copy(i, at)
         self.left = left
 
+    def _fetch_left(self, chunk: Size, row: Size, step: Size) -> None:
+        """Bring nearer what the next tile will copy of lhs, a line of memory in each step."""
+        if self.left is not None and isinstance(self.product, MatrixProduct):
+            below: Size = 0
+            if self.product.left_lines == "rows":
+                below, step = dim.floor_divide(step * LANES, self.depth), dim.remainder(step * LANES, self.depth)
+            here = self.first_row + dim.smallest(row + below, self.rows - 1)
+            self.product.fetch(0, self.cell, chunk, step, here, 2)
+
     def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
         """The sums of one tile, which starts at a row and column of the block."""
         writer, product = self.writer, self.product
@@ -189,6 +199,7 @@ class Chain:
         steps = self.loops(chunk)
         for step in self.walk(steps, chunk):
             seen = self.enter_step(step, [extent for _, extent in steps])
+            self._fetch_left(chunk, row + height, step[0])
             read = partial(self._read_right, right, chunk, seen, column)
             if self.panel is not None or masks is None:
                 read(None)

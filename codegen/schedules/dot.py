@@ -86,7 +86,8 @@ class Dot:
         *outer, last = steps
         for step in self.product.walk([*((*each, "serial") for each in outer), (*last, "vector")], chunk):
             if isinstance(self.product, MatrixProduct):
-                self.product.fetch(self.cell, chunk, step, self.first_column + self._following(tile))
+                following = self.first_column + self._following(tile)
+                self.product.fetch(1, self.cell, chunk, step[0], following, 1)
             with writer.over("i", height, "unrolled") as i:
                 (value,) = self.product.values.settle([self.left(chunk, step, row + i)])
                 writer.assign(left, value, (writer.expr(i),))

@@ -24,8 +24,9 @@ from brasa.ir.target import Target
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
-# The most that the sums of a row of a block take; and how many rows share copies of more columns than the fewest.
-_PIECE_BYTES, _SOME_ROWS = 2048, 96
+# The most that the sums of a row of a block take: half of a second cache of 1 MB holds the copy of its columns.
+_PIECE_BYTES = 1024
+_LINES_AHEAD = 4  # how far before a line of rhs is copied it is asked for
 
 Loop: TypeAlias = tuple[str, Size, LoopKind]
 
@@ -242,7 +243,7 @@ class Product(ABC):
 class MatrixProduct(Product):
     """matmul."""
 
-    row_block = 516
+    row_block = 1032
     least_rows = 16
 
     def __init__(self, writer: Writer, node: Node, chunk: int) -> None:
@@ -263,15 +264,20 @@ class MatrixProduct(Product):
     def steps(self, chunk: Size) -> Sequence[tuple[str, Size]]:
         return [("k", dim.smallest(self.chunk, self.depth - chunk * self.chunk))]
 
+    def begin(self, chunk: Size, step: Size) -> Size:
+        """Where in k a step begins."""
+        return chunk * self.chunk + step
+
     def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
-        return self.operand(0, (*cell, row, chunk * self.chunk + step[0]))
+        return self.operand(0, (*cell, row, self.begin(chunk, step[0])))
 
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        return self.operand(1, (*cell, chunk * self.chunk + step[0], column), mask)
+        return self.operand(1, (*cell, self.begin(chunk, step[0]), column), mask)
 
-    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
-        """Bring an element of rhs nearer, where those of a step lie together."""
-        self.values.prefetch(self.node.operands[1], (*cell, chunk * self.chunk + step[0], column))
+    def fetch(self, number: int, cell: Index, chunk: Size, step: Size, place: Size, cache: int) -> None:
+        """Bring an element of an operand, in a row of lhs or a column of rhs, into the first or second cache."""
+        k = self.begin(chunk, step)
+        self.values.prefetch(self.node.operands[number], (*cell, *((place, k), (k, place))[number]), cache)
 
     def result_index(self, cell: Index, row: Size, column: Size) -> Index:
         return (*cell, row, column)
@@ -297,16 +303,8 @@ class MatrixProduct(Product):
         return reduce(or_, open_) if open_ else const(False, bool_)
 
     def column_pieces(self) -> Blocks:
-        """Columns in pieces, the wider the more rows share a copy of one; few rows leave them to threads to share."""
-        most = _PIECE_BYTES // self.dtype.itemsize
-        limits = (_SOME_ROWS, 2 * self.row_block)
-        if isinstance(self.rows, int):
-            return pieces(self.columns, most // 4 << sum(self.rows >= limit for limit in limits))
-        let, columns = self.writer.let_index, self.writer.let_index("all_columns", self.columns)
-        rows = let("all_rows", self.rows)
-        some, many = (dim.smallest(dim.floor_divide(rows, limit), 1) for limit in limits)
-        each = let("columns_each", most // 4 * (1 + some + 2 * many))
-        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each, most // 4)
+        """Columns in pieces so narrow that the second cache keeps the copy of one."""
+        return pieces(self.columns, _PIECE_BYTES // self.dtype.itemsize)
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         writer, width = self.writer, panel.width
@@ -319,6 +317,7 @@ class MatrixProduct(Product):
             mask = writer.below(here, columns) if is_parted else None
             value = self.rhs(cell, chunk, (k,), first + here, mask)
             self.values.put([(panel.buffer, (start + tile) * panel.tile + k * width + column, value, None)])
+            self.fetch(1, cell, chunk, k + _LINES_AHEAD, first + here, 2)
 
         kinds = ((0, whole, False), (whole, parted, True))
         if self.stride(1, -1) == 1:
@@ -363,14 +362,14 @@ class PairProduct(MatrixProduct):
                 with self.writer.over(name, count) as step:
                     yield ((start + step) * pairs + (self.writer.lane if pairs > 1 else 0),)
 
+    def begin(self, chunk: Size, step: Size) -> Size:
+        return chunk * self.chunk + step * 2
+
     def lhs(self, cell: Index, row: Size, chunk: Size, step: Index) -> Expr:
-        return self._pair(0, lambda k: (*cell, row, k), chunk * self.chunk + step[0] * 2, None)
+        return self._pair(0, lambda k: (*cell, row, k), self.begin(chunk, step[0]), None)
 
     def rhs(self, cell: Index, chunk: Size, step: Index, column: Size, mask: Expr | None) -> Expr:
-        return self._pair(1, lambda k: (*cell, k, column), chunk * self.chunk + step[0] * 2, mask)
-
-    def fetch(self, cell: Index, chunk: Size, step: Index, column: Size) -> None:
-        super().fetch(cell, chunk, (step[0] * 2 - self.writer.lane,), column)
+        return self._pair(1, lambda k: (*cell, k, column), self.begin(chunk, step[0]), mask)
 
     def multiply_add(self, left: Expr, right: Expr, sum_: Expr) -> Expr:
         return add_products(left, right, sum_)

@@ -67,16 +67,16 @@ class Values:
         self._known.clear()
         self._named_in = None
 
-    def prefetch(self, node: Node, index: Index) -> None:
-        """Bring elements of a region input nearer that lie together; those that are computed are not."""
+    def prefetch(self, node: Node, index: Index, cache: int = 1) -> None:
+        """Bring elements of a region input that lie together into a cache; those that are computed are not."""
         while node.op.kind is Kind.VIEW:
             node, index = node.operands[0], self.through(node, index)
         if node.op.name == "input":
             place = Place("input", self.writer.region.inputs.index(node))
             offset = self.writer.offset(place, index)
             lanes = [name for name in dim.symbols(offset) if self.writer.expr(dim.symbol(name)).lanes > 1]
-            if all(coefficient(offset, name) == 1 for name in lanes):
-                self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(offset))
+            if all(coefficient(offset, name) in (1, 2) for name in lanes):
+                self.writer.prefetch(self.writer.buffer_of(place), self.writer.expr(offset), cache)
 
     def settle(self, roots: Sequence[Expr], *, hold: bool = False) -> list[Expr]:
         """The values with names for their shared parts, after the checks that came up on the way to them.
