@@ -203,9 +203,9 @@ class Chain:
             read = partial(self._read_right, right, chunk, seen, column)
             if self.panel is not None or masks is None:
                 read(None)
-            elif height > 1:
+            elif 1 < height < self.height:
                 read(masks)
-            else:  # memory is all that counts, and masked loads across lines of the cache take half as long again
+            else:  # masked loads take longer; flat tiles, which mostly wait for memory, were no faster without them
                 is_whole = writer.condition(leaf(column + vectors * LANES) <= leaf(self.columns))
                 writer.either(is_whole, partial(read, None), partial(read, masks))
             with writer.over("i", height, "unrolled") as i:

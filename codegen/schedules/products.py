@@ -24,8 +24,9 @@ from brasa.ir.target import Target
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
-# The most that the sums of a row of a block take: half of a second cache of 1 MB holds the copy of its columns.
-_PIECE_BYTES = 1024
+# The most that the sums of a row of a block take: half of a second cache of 1 MB holds the copy of its columns. And how
+# many rows share such a copy: fewer have half of it.
+_PIECE_BYTES, _MANY_ROWS = 1024, 96
 _LINES_AHEAD = 4  # how far before a line of rhs is copied it is asked for
 
 Loop: TypeAlias = tuple[str, Size, LoopKind]
@@ -303,8 +304,14 @@ class MatrixProduct(Product):
         return reduce(or_, open_) if open_ else const(False, bool_)
 
     def column_pieces(self) -> Blocks:
-        """Columns in pieces so narrow that the second cache keeps the copy of one."""
-        return pieces(self.columns, _PIECE_BYTES // self.dtype.itemsize)
+        """Columns in pieces, of which the second cache keeps a copy; of few rows, threads share narrower ones."""
+        most = _PIECE_BYTES // self.dtype.itemsize
+        if isinstance(self.rows, int):
+            return pieces(self.columns, most if self.rows >= _MANY_ROWS else most // 2)
+        let, columns = self.writer.let_index, self.writer.let_index("all_columns", self.columns)
+        are_many = dim.smallest(dim.floor_divide(let("all_rows", self.rows), _MANY_ROWS), 1)
+        each = let("columns_each", most // 2 * (1 + are_many))
+        return Blocks(self.columns, let("column_blocks", dim.ceil_divide(columns, each)), most, each, most // 2)
 
     def pack(self, cell: Index, chunk: Size, first: Size, columns: Size, panel: Panel) -> None:
         writer, width = self.writer, panel.width
