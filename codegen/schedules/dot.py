@@ -166,7 +166,7 @@ class Dot:
         registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
         shapes = [(2, 2)]
         if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
-            shapes = [(2, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (3, 8)]
+            shapes = [(2, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (2, 8)]
         elif registers >= 13:
             shapes = [(3, 3)]
         rows, columns = self.product.rows, self.product.columns
