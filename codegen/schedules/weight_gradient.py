@@ -194,7 +194,7 @@ class WeightGradient(Dot):
         def load(index: Index, inside: Expr | None) -> Expr:
             return self.product.operand(0, (*here, *index), inside)
 
-        self.planes.copy(load, lambda _: None, self.copied, start, (), lines, (0, self.planes.pitch))
+        self.planes.copy(load, lambda at: self._ahead(here, at), self.copied, start, (), lines, (0, self.planes.pitch))
 
     def _copy_shared_parts(self, here: Index, first: Size, count: Size, start: Size) -> None:
         """Copy what is seen at positions which are perhaps parts of lines: all copies of a channel."""
@@ -226,6 +226,11 @@ class WeightGradient(Dot):
         index, inside = sources(self.writer, planes.directions, (*far, column), copies)
         value = self.product.operand(0, (*here, *index[planes.is_line :]), inside)
         self.product.values.put([(self.copied, place, value, None)])
+        self._ahead(here, index[planes.is_line :])
+
+    def _ahead(self, here: Index, index: Index) -> None:
+        """Bring nearer what will be copied of the next channel."""
+        self.product.values.prefetch(self.product.node.operands[0], (here[0], here[1] + 1, *index))
 
     # Tiles
 
