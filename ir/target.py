@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brasa.ir.dtype import DType
+from brasa.ir.kernel import LANES
+
 
 @dataclass(frozen=True)
 class Target:
@@ -26,3 +29,7 @@ class Target:
     def key(self) -> str:
         """What machine code for this target depends on."""
         return f"{self.triple}/{self.cpu}/{self.features}/{self.vector_bits}/{self.l1_bytes}/{self.l2_bytes}"
+
+    def vectors(self, dtype: DType) -> int:
+        """How many vectors of LANES lanes its registers hold."""
+        return self.vector_registers // max(1, LANES * dtype.bits // self.vector_bits)

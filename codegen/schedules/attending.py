@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from brasa.codegen.schedules.indices import Index, flatten
-from brasa.codegen.schedules.products import registers_per_vector, tiles
+from brasa.codegen.schedules.products import tiles
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -57,8 +57,7 @@ class Attending(ABC):
         self.lengths = (self.queries.tensor.shape[-2], self.keys.tensor.shape[-2])
         self.rows, self.columns = self.lengths if self.rows_are_queries else self.lengths[::-1]
         self.tiles = dim.ceil_divide(self.columns, TILE)
-        registers = registers_per_vector(writer.target, self.dtype)
-        self.vectors = 4 if registers * ROWS * 4 * 4 <= writer.target.vector_registers * 3 else 1
+        self.vectors = 4 if 3 * writer.target.vectors(self.dtype) >= 4 * 4 * ROWS else 1
         self.cell: Index = ()
         self.flat: Size = 0
         self.start: Size = 0

@@ -8,18 +8,7 @@ from functools import partial
 from math import gcd
 
 from brasa.codegen.schedules.indices import Index, flatten, leaf
-from brasa.codegen.schedules.products import (
-    Blocks,
-    Loop,
-    MatrixProduct,
-    Panel,
-    Product,
-    Tiles,
-    blocks,
-    pieces,
-    registers_per_vector,
-    tiles,
-)
+from brasa.codegen.schedules.products import Blocks, Loop, MatrixProduct, Panel, Product, Tiles, blocks, pieces, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -302,10 +291,9 @@ class Chain:
 
 def tile_shape(writer: Writer, dtype: DType, rows: Size, columns: Size) -> tuple[int, int]:
     """Rows and vectors of columns of a tile: three quarters of the registers hold its sums."""
-    registers = registers_per_vector(writer.target, dtype)
-    most = writer.target.vector_registers // registers
+    most = writer.target.vectors(dtype)
     room = max(1, most * 3 // 4)
-    vectors = 2 if registers == 1 else 1
+    vectors = 2 if most == writer.target.vector_registers else 1
     if isinstance(rows, int) and rows * vectors < room:  # a line of rhs and an element of lhs need registers, too
         vectors = max(1, min(8, room // max(rows, 1), (most - 1) // (rows + 1)))
     if isinstance(columns, int):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from brasa.codegen.schedules.chain import zero
 from brasa.codegen.schedules.indices import Index, leaf
-from brasa.codegen.schedules.products import MatrixProduct, Product, Tiles, blocks, registers_per_vector, tiles
+from brasa.codegen.schedules.products import MatrixProduct, Product, Tiles, blocks, tiles
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
@@ -159,15 +159,15 @@ class Dot:
             yield row, column
 
     def _tile_shape(self, column_block: int) -> tuple[int, int]:
-        """Rows and columns of a tile: their sums, a column of lhs and one vector of rhs fill the registers.
+        """Rows and columns of a tile: registers hold their sums, a column of lhs and one vector of rhs.
 
         Of two shapes the one that leaves fewer columns of a block for a smaller tile.
         """
-        registers = self.writer.target.vector_registers // registers_per_vector(self.writer.target, self.product.dtype)
+        room = self.writer.target.vectors(self.product.dtype)
         shapes = [(2, 2)]
-        if registers >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
+        if room >= 29:  # sums along the lanes are fewer where as many lie next to each other as pairs fill
             shapes = [(2, 8), (4, 6)] if self.depth <= self.short else [(4, 6), (2, 8)]
-        elif registers >= 13:
+        elif room >= 13:
             shapes = [(3, 3)]
         rows, columns = self.product.rows, self.product.columns
         if isinstance(columns, int):

@@ -15,18 +15,16 @@ from brasa.codegen.schedules.values import Values, accumulator, both
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
 from brasa.ir.dim import Size
-from brasa.ir.dtype import DType, bfloat16, bool_, int16, int32
+from brasa.ir.dtype import bfloat16, bool_, int16, int32
 from brasa.ir.graph import Node
 from brasa.ir.kernel import LANES, Buffer, Expr, LoopKind, add_products, bitcast, cast, const, eq, fma, joined
-from brasa.ir.target import Target
 
 # An epilogue that costs more nanoseconds per vector is not unrolled with the tile.
 _HEAVY_EPILOGUE = 6.0
 # Lines of rhs that lie further apart than this fall on the same few places of a cache.
 _FAR_BYTES = 4096
-# The most that the sums of a row of a block take: half of a second cache of 1 MB holds the copy of its columns. And how
-# many rows share such a copy: fewer have half of it.
-_PIECE_BYTES, _MANY_ROWS = 1024, 96
+# For how many rows a copy of rhs fills half of the second cache, else a quarter; the most of it that is counted on.
+_MANY_ROWS, _L2_BYTES = 96, 2 << 20
 _LINES_AHEAD = 4  # how far before a line of rhs is copied it is asked for
 
 Loop: TypeAlias = tuple[str, Size, LoopKind]
@@ -121,11 +119,6 @@ def pieces(extent: Size, size: int) -> Blocks:
     if isinstance(extent, int) and extent <= size:
         return Blocks(extent, min(extent, 1), max(extent, 1), max(extent, 1))
     return Blocks(extent, dim.ceil_divide(extent, size), size, size)
-
-
-def registers_per_vector(target: Target, dtype: DType) -> int:
-    """How many of the target's registers LANES lanes take."""
-    return max(1, LANES * dtype.bits // target.vector_bits)
 
 
 class Product(ABC):
@@ -305,7 +298,7 @@ class MatrixProduct(Product):
 
     def column_pieces(self) -> Blocks:
         """Columns in pieces, of which the second cache keeps a copy; of few rows, threads share narrower ones."""
-        most = _PIECE_BYTES // self.dtype.itemsize
+        most = min(self.writer.target.l2_bytes, _L2_BYTES) // (2 * self.chunk * self.dtype.itemsize)
         if isinstance(self.rows, int):
             return pieces(self.columns, most if self.rows >= _MANY_ROWS else most // 2)
         let, columns = self.writer.let_index, self.writer.let_index("all_columns", self.columns)

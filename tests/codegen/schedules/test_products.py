@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -184,6 +186,19 @@ def test_panels_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
         assert any(buffer.name == "panel" for buffer in open_.program.kernels[0].buffers)
         same_bits(open_.run(x, w).outputs[0], whole)
         same_bits(open_.run(x[:5].copy(), w).outputs[0], whole[:5])
+
+
+@pytest.mark.parametrize(("kilobytes", "columns"), [(256, 64), (512, 128), (1024, 256), (1 << 16, 512)])
+def test_a_panel_fills_half_of_the_second_cache(kilobytes: int, columns: int) -> None:
+    """Up to 2 MB of it; and the bits are those of any other width. What will be copied next is asked for."""
+    m, k, n = 100, 520, 1100
+    x, w = floats(m, k), floats(k, n)
+    made = machine(product("m", "k", "n"), target=replace(host_target(), l2_bytes=kilobytes << 10))
+    (panel,) = (buffer for buffer in made.program.kernels[0].buffers if buffer.name == "panel")
+    assert panel.extent == columns * 512
+    text = str(made.program.kernels[0])
+    assert "prefetch x[" in text and "prefetch w[" in text and "into cache 2" in text
+    same_bits(made.run(x, w).outputs[0], machine(product(m, k, n)).run(x, w).outputs[0])
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f16", "bf16", "i32", "i8", "u64"])
