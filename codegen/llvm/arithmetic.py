@@ -9,17 +9,7 @@ from dataclasses import replace
 
 from brasa.codegen.llvm.conversions import convert, suffix
 from brasa.codegen.llvm.halves import convert_lanes
-from brasa.codegen.llvm.values import (
-    ZERO,
-    Linear,
-    Result,
-    Value,
-    constant_of,
-    is_uniform,
-    linear,
-    numbers,
-    register_type,
-)
+from brasa.codegen.llvm.values import Linear, Result, Value, constant_of, is_uniform, linear, numbers, register_type
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dtype import DType, float32
 from brasa.ir.kernel import BINARY, COMPARE, LANES, UNARY, Expr
@@ -173,7 +163,7 @@ def _compare_places(writer: Writer, op: str, x: Result, y: Result) -> Value | No
     if (isinstance(x, Value) and x.lanes > 1) or (isinstance(y, Value) and y.lanes > 1):
         return None
     first, second = writer.linear(x), writer.linear(y)
-    gap = second.plus(first, -1) if first.repeats_like(second) else ZERO
+    gap = second.plus(first, -1) if first.repeats_like(second) else Linear()
     if op not in ("lt", "le") or gap.fixed_step not in (-1, 1):
         return None
     more = linear({}, int(op == "le"))

@@ -16,18 +16,7 @@ from brasa.codegen.llvm.values import Value, constant_of, linear
 from brasa.codegen.llvm.writer import Writer
 from brasa.ir.dim import Compound, Dim
 from brasa.ir.kernel import Kernel
-from brasa.ir.program import (
-    Branch,
-    HostStep,
-    Launch,
-    Loop,
-    Place,
-    Program,
-    SizeValue,
-    Step,
-    Stride,
-    all_launches,
-)
+from brasa.ir.program import Branch, HostStep, Launch, Loop, Place, Program, SizeValue, Step, Stride, all_launches
 from brasa.ir.target import Target
 
 _PART = 64  # launches in one function

@@ -173,11 +173,9 @@ class Chain:
     def _fetch_left(self, chunk: Size, row: Size, step: Size) -> None:
         """Bring nearer what the next tile will copy of lhs, a line of memory in each step."""
         if self.left is not None and isinstance(self.product, MatrixProduct):
-            below: Size = 0
-            if self.product.left_lines == "rows":
-                below, step = dim.floor_divide(step * LANES, self.depth), dim.remainder(step * LANES, self.depth)
-            here = self.first_row + dim.smallest(row + below, self.rows - 1)
-            self.product.fetch(0, self.cell, chunk, step, here, 2)
+            place = step * (LANES if self.product.left_lines == "rows" else 1)
+            below, k = dim.floor_divide(place, self.depth), dim.remainder(place, self.depth)
+            self.product.fetch(0, self.cell, chunk, k, self.first_row + dim.smallest(row + below, self.rows - 1), 2)
 
     def _tile(self, chunk: Size, row: Size, column: Size, height: int, vectors: int) -> None:
         """The sums of one tile, which starts at a row and column of the block."""

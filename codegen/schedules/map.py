@@ -81,14 +81,14 @@ def walk(
                 for last in ((0,), (1,)) if pair else ((),):
                     body(spread([*groups, *pair], [*at, *last], len(domain)))
 
-        streams = _streams(writer, length) if streamed and flat and trial.cost < _CHEAP else None
+        streams = streams_of(writer, length) if streamed and flat and trial.cost < _CHEAP else None
         if streams is not None and streamed is not None:
             writer.either(streams, partial(along, streamed), partial(along, body))
         else:
             along(body)
 
 
-def _streams(writer: Writer, count: Size) -> Expr | None:
+def streams_of(writer: Writer, count: Size) -> Expr | None:
     """Whether outputs of so many elements are written past the caches; None if never, as where they replace inputs."""
     outputs = writer.region.outputs
     least = _STREAMED // sum(node.tensor.dtype.itemsize for node in outputs)

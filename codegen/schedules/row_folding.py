@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from brasa.codegen.schedules.indices import Index
 from brasa.codegen.schedules.map import AXIS_NAMES
-from brasa.codegen.schedules.row_plan import RowPlan
+from brasa.codegen.schedules.row_plan import STRIP, RowPlan
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
 from brasa.ir import dim
@@ -48,12 +48,14 @@ class Rows:
 
     kept: the place along each group of kept axes; mask: which lanes of it are real, None for all.
     lanes, registers: the lanes and the shape of a state where lanes do not run along the row.
+    strips: where the values are kept that later passes need again, if not in outputs.
     """
 
-    def __init__(self, writer: Writer, plan: RowPlan) -> None:
+    def __init__(self, writer: Writer, plan: RowPlan, streams: bool = False) -> None:
         self.writer = writer
         self.plan = plan
         self.values = Values(writer)
+        self.strips = {node: writer.buffer("row", node.tensor.dtype, "stack", STRIP) for node in plan.staged if streams}
         self.kept: Index = ()
         self.mask: Expr | None = None
         self.lanes = 1
@@ -170,9 +172,15 @@ class Rows:
         plan = self.plan
         whole = plan.whole_index({**index, **plan.spread_kept(self.kept)})
         lifted = [self._lifted(node, index) for node in plan.reductions_of(pass_)]
-        stores = [self.values.store(output, node, whole, self.mask) for node, output in plan.stores_of(pass_)]
-        parts = iter(self.values.put(stores, [part for state in lifted for part in state]))
+        stored = plan.stores_of(pass_)
+        stores = [(*self.place(*each, whole), self.values.at(each[0], whole, self.mask), self.mask) for each in stored]
+        streamed = self.strips != {} and not any(node in self.strips for node, _ in stored)
+        parts = iter(self.values.put(stores, [part for state in lifted for part in state], streamed))
         self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])
+        if pass_ == 1 and plan.along_lanes and self.kept:  # the first pass over the next row finds it in the cache
+            ahead = plan.whole_index({**index, **plan.spread_kept((*self.kept[:-1], self.kept[-1] + 1))})
+            for node in (node for node in plan.region.inputs if node.tensor.shape == plan.domain):
+                self.values.prefetch(node, ahead)
 
     def combine(self, pass_: int, states: Sequence[Registers], reads: Sequence[Read]) -> None:
         """Combine states, the later ones, into registers."""
@@ -242,11 +250,19 @@ class Rows:
         """From now on, read what a pass stored for later ones."""
         for node, output in self.plan.staged.items():
             if node in (stored for stored, _ in self.plan.stores_of(pass_)):
-                self.values.bound[node] = partial(self.load_output, output)
+                self.values.bound[node] = partial(self.load_staged, node, output)
 
-    def load_output(self, output: int, index: Index, mask: Expr | None) -> Expr:
-        place = Place("output", output)
-        return self.writer.buffer_of(place).load(self.writer.expr(self.writer.offset(place, index)), mask)
+    def load_staged(self, node: Node, output: int, index: Index, mask: Expr | None) -> Expr:
+        """An element that a pass before has stored."""
+        buffer, at = self.place(node, output, index)
+        return buffer.load(self.writer.expr(at), mask)
+
+    def place(self, node: Node, output: int, index: Index) -> tuple[Buffer, Size]:
+        """Where an element is stored."""
+        if node in self.strips:
+            return self.strips[node], self.plan.position(dict(enumerate(index)))
+        own = Place("output", output)
+        return self.writer.buffer_of(own), self.writer.offset(own, index)
 
     def put_row_outputs(self) -> None:
         """Store the outputs that have one element per row."""

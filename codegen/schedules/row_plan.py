@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from brasa.codegen.schedules.indices import Index, Ranges, flatten, leaf
-from brasa.codegen.schedules.map import Trial, output_parts, unflatten
+from brasa.codegen.schedules.map import Trial, output_parts, streams_of, unflatten
 from brasa.codegen.schedules.sharing import cost_of
 from brasa.codegen.schedules.values import Values
 from brasa.codegen.schedules.writer import Writer
@@ -13,7 +13,7 @@ from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import bool_
 from brasa.ir.graph import Kind, Node
-from brasa.ir.kernel import Expr, const
+from brasa.ir.kernel import LANES, Expr, const, eq
 from brasa.ir.ops.reduce import Combiner
 
 # Few rows (at most) of many elements (at least) are folded by several threads each.
@@ -22,6 +22,8 @@ _FEW_ROWS, _LONG_ROW = 8, 16384
 _TALL_ROW = 1024
 # A value that costs more nanoseconds per vector is kept in the output's memory rather than computed again.
 _STAGED_COST = 4.0
+# Rows of fewer elements or of more are not kept in strips.
+_SHORT_ROW, STRIP = 512, 8192
 
 
 class RowPlan:
@@ -73,6 +75,16 @@ class RowPlan:
         if not can or len(self.groups) != 1:
             return const(False, bool_)
         return self._writer.condition(leaf(long) <= leaf(self.length))
+
+    @property
+    def streams(self) -> Expr:
+        """Whether what passes would keep in outputs is kept in strips, and outputs are written past the caches."""
+        if not (self.along_lanes and len(self.groups) == 1 and self.staged):
+            return const(False, bool_)
+        several, holds = streams_of(self._writer, dim.product(self.domain)), leaf(_SHORT_ROW) <= leaf(self.length)
+        holds = holds & (leaf(self.length) <= leaf(STRIP)) & eq(leaf(dim.remainder(self.length, LANES)), leaf(0))
+        fits = self._writer.condition(holds)
+        return const(False, bool_) if several is None or fits.attr is False else several & fits
 
     # What each pass does
 

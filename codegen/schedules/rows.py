@@ -19,4 +19,8 @@ def write_rows(writer: Writer) -> None:
     """Write the kernel of a row region."""
     plan = RowPlan(writer)
     along, across = (LongRows, Rows) if plan.along_lanes else (LongColumns, Columns)
-    writer.either(plan.is_long, lambda: along(writer, plan).write(), lambda: across(writer, plan).write())
+
+    def write() -> None:
+        writer.either(plan.streams, lambda: across(writer, plan, True).write(), lambda: across(writer, plan).write())
+
+    writer.either(plan.is_long, lambda: along(writer, plan).write(), write)

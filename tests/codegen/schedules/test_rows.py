@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from brasa.codegen.schedules import map as map_schedule
 from brasa.ir.dtype import BY_NAME
 from tests.codegen.schedules.orders import same_bits, sum_of
 from tests.codegen.schedules.running import Array, machine, reference, region
@@ -133,6 +134,21 @@ def test_softmax_in_one_launch(columns: int) -> None:
         found = machine(text).run(x).outputs[0]
         np.testing.assert_allclose(found, reference(text, x)[0], rtol=3e-6)
         same_bits(found[4:5], machine(text).run(x[4:5].copy()).outputs[0])
+
+
+@pytest.mark.parametrize("columns", ["c", "528", "4112", "10", "530", "8208"])
+def test_large_softmax_goes_past_the_caches(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exponentials wait in a row of fast memory, if there is room and rows begin with lines of their own."""
+    text = SOFTMAX.replace("c]", f"{columns}]")
+    plain = machine(text)
+    monkeypatch.setattr(map_schedule, "_STREAMED", 1)
+    streamed = machine(text)
+    assert ("stream out" in str(streamed.program.kernels[0])) == (columns in ("c", "528", "4112"))
+    assert "prefetch x" in str(streamed.program.kernels[0])
+    for width in (10, 16, 512, 528, 530, 4112, 8192, 8208) if columns == "c" else (int(columns),):
+        for rows in (1, 7):
+            x = 9 * floats(rows, width)
+            same_bits(streamed.run(x).outputs[0], plain.run(x).outputs[0])
 
 
 def test_softmax_along_columns_and_over_everything() -> None:
