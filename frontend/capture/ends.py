@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -25,6 +27,7 @@ from brasa.tensors.tensor import Tensor, remember_view
 from brasa.tensors.view_paths import Path, ViewPaths
 from brasa.tensors.views import select
 from brasa.tracing.cell import Cell
+from brasa.tracing.references import ALONE
 from brasa.tracing.sizes import SizeScope
 from brasa.tracing.splicing import copied
 from brasa.tracing.trace import CaptureError, tracing
@@ -220,6 +223,25 @@ def settle_leaves(capture: Capture, alive: list[Tensor]) -> list[Tensor]:
         if leaf._cell is not None:
             _settle(capture, leaf, leaf._cell, ViewPaths({}))
     return [tensor for tensor in alive if id(tensor) not in own]
+
+
+def forget_leaves(capture: Capture) -> None:
+    """At the end of a call, let go of leaves that were made in it and that nobody else holds, nor their gradients.
+
+    Not where other tensors pass them gradients: these would find another value at their end.
+    """
+    own = set(map(id, capture.own_leaves))
+    if any(tensor._requires_grad and id(tensor) not in own for tensor in capture.tensors):
+        return
+    given = (effect.target for effect in capture.effects if effect.kind == "gradient")
+    known = Counter(map(id, (*capture.tensors, *capture.own_leaves, *capture.leaves.values(), *given)))
+    gone = {id(leaf) for leaf in capture.own_leaves if getrefcount(leaf) == known[id(leaf)] + ALONE}
+    capture.effects = [each for each in capture.effects if each.kind != "gradient" or id(each.target) not in gone]
+    capture.tensors = [tensor for tensor in capture.tensors if id(tensor) not in gone]
+    capture.own_leaves = [leaf for leaf in capture.own_leaves if id(leaf) not in gone]
+    for node in [node for node, leaf in capture.leaves.items() if id(leaf) in gone]:
+        del capture.leaves[node]
+    capture.forget_tensors()
 
 
 def forget(capture: Capture) -> None:

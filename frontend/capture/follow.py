@@ -341,6 +341,8 @@ class Capture(Stepping):
         if self.left is not None or self.failed:
             return
         self.forget_tensors()
+        if self.ended and self.own_leaves:
+            ends.forget_leaves(self)
         alive, self.tensors = self.tensors, []
         alive = ends.settle_leaves(self, alive) if self.own_leaves else alive
         wanted, landing = ends.memory_wanted(self, alive), list(self.written)
