@@ -104,9 +104,9 @@ class RetracedCapture(Capture):
         """What the step gives, and its nodes; the trace is left as it was."""
         scope, first_node, first_guard = self.scope, len(self.nodes), len(self.scope.guards)
         bound = len(self.bindings)
-        before = scope.known, scope.facts
+        before, forms = (scope.known, scope.facts), self.forms
         scope.known, scope.facts = dict(scope.known), dict(scope.facts)
-        self.making = True
+        self.making, self.forms = True, {}
         try:
             with located(self.location()):
                 value = make()
@@ -115,7 +115,7 @@ class RetracedCapture(Capture):
             self.raised = True
             raise
         finally:
-            self.making = False
+            self.making, self.forms = False, forms
             del self.nodes[first_node:], scope.guards[first_guard:]
             scope.known, scope.facts = before
             for node in list(self.bindings)[bound:]:

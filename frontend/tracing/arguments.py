@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from brasa._state import STATE
 from brasa.ir.dtype import DType, float64, int64
-from brasa.ir.errors import ArgumentError
+from brasa.ir.errors import ArgumentError, DeviceError
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.held import Held
 from brasa.tracing.sizes import SymbolicSize, plain_size
@@ -129,3 +129,14 @@ def require_tensors(op: str, **values: Any) -> None:
     for name, value in values.items():
         if not isinstance(value, Tensor):
             raise ArgumentError(f"{name} must be a tensor, not {type(value).__name__}", op=op)
+
+
+def needs_gradients(operand: Any) -> bool:
+    """Whether an operand is a tensor that requires gradients."""
+    return isinstance(operand, Tensor) and operand._requires_grad
+
+
+def check_devices(name: str, devices: set[str]) -> None:
+    """Raise DeviceError unless the operands are on one device."""
+    if len(devices) > 1:
+        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)

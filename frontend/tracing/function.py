@@ -13,12 +13,10 @@ from brasa._state import DEFAULTS, STATE
 from brasa.execution.anomalies import watch_forward
 from brasa.execution.runner import Bound, Runner
 from brasa.execution.tape import run_graph
-from brasa.ir import dim
 from brasa.ir.dim import Size
 from brasa.ir.dtype import complex128, float64, int64
-from brasa.ir.errors import ArgumentError, BrasaError, DeviceError
-from brasa.ir.graph import Graph, Node, located, set_location
-from brasa.ir.ops import control
+from brasa.ir.errors import ArgumentError, BrasaError
+from brasa.ir.graph import Graph, Node, located
 from brasa.ir.ops.contract import matmul
 from brasa.ir.types import TensorType
 from brasa.passes.autodiff import is_end
@@ -27,16 +25,17 @@ from brasa.tracing.arguments import (
     Operand,
     accepted_kinds,
     as_number,
+    check_devices,
     freeze,
     in_numbers,
+    needs_gradients,
     number_operand,
     parameters_of,
     takes_tensors,
 )  # fmt: skip
 from brasa.tracing.entry import way_in
-from brasa.tracing.marks import marks_of, settled_marks
+from brasa.tracing.recording import record_call
 from brasa.tracing.sizes import Guard
-from brasa.tracing.splicing import splice, stays_whole
 from brasa.tracing.trace import CaptureError, Trace, tracing
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -58,6 +57,11 @@ class Specialization:
     def minds_layout(self) -> bool:
         """Whether there is a product in it, whose order of summation follows from where its operands lie."""
         return _has_product(self.graph)
+
+    @functools.cached_property
+    def ends(self) -> tuple[bool, ...]:
+        """Of each result, whether it can have a gradient."""
+        return tuple(map(is_end, self.graph.outputs))
 
     def fits(self, shapes: Sequence[tuple[int, ...]]) -> bool:
         """Whether the guards hold for operands of these shapes."""
@@ -180,7 +184,7 @@ class Function:
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
         if any(tensor._cell is not None for tensor in tensors):
             raise BrasaError("a tensor of a trace was used after the trace had ended", op=self.name)
-        _check_devices(self.name, {tensor._spec.device for tensor in tensors})
+        check_devices(self.name, {tensor._spec.device for tensor in tensors})
         shapes = [tuple(o._spec.shape) if isinstance(o, Tensor) else () for o in operands]
         described = [self._operand(o, values) if isinstance(o, Tensor) else number_operand(o) for o in operands]
         specialization = self.specialize(self._statics(values), values, described, shapes)
@@ -191,7 +195,7 @@ class Function:
 
     def _operand(self, tensor: Tensor, values: Sequence[Any]) -> Operand:
         spec = tensor._spec
-        shape = tuple(spec.shape) if self._is_fixed(values, tensor) else None
+        shape = tuple(spec.shape) if self.is_fixed(values, tensor) else None
         return Operand(spec.dtype, spec.rank, spec.marks, spec.device, shape, tensor._weak)
 
     # specialization
@@ -293,66 +297,10 @@ class Function:
 
     def _recorded(self, trace: Trace, key: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any]) -> Any:
         _, nodes, statics, _, stops = key
-        return trace.step(key, lambda: self._record(trace, statics, values, operands, nodes, stops))
+        return trace.step(key, lambda: record_call(self, trace, statics, values, operands, nodes, stops))
 
-    def _record(
-        self, trace: Trace, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any],
-        nodes: tuple[Node, ...], stops: bool,
-    ) -> tuple[Any, tuple[tuple[Node, bool], ...]]:  # fmt: skip
-        """(what makes its results one, each result and whether it can have a gradient)."""
-        set_location(trace.location())
-        _check_devices(self.name, {node.tensor.device for node in nodes if node.attrs.get("role") != "number"})
-        lying = [trace.lying(node, operand) for node, operand in zip(nodes, operands, strict=True)]
-        marks = [marks_of(trace.scope, node) for node in lying]
-        specialization = self._located_specialize(trace, statics, values, operands, nodes, marks)
-        if specialization.minds_layout and any(marks):
-            settled = [settled_marks(trace.scope, node) for node in lying]
-            if settled != marks:
-                specialization = self._located_specialize(trace, statics, values, operands, nodes, settled)
-        sizes = [size for node in nodes for size in node.tensor.shape]
-        if any(size.__class__ is not int for size in sizes):  # with numbers, guards have been checked
-            outer = trace.named_sizes(nodes)
-            for guard in specialization.guards:
-                lhs, rhs = dim.substitute(guard.lhs, outer), dim.substitute(guard.rhs, outer)
-                trace.scope.decide(lhs, guard.relation, rhs, narrows=True)
-            nodes = tuple(map(trace.narrowed, nodes))
-        with dim.solving(trace.scope):
-            graph, sizes = specialization.graph, trace.named_sizes(nodes)
-            needing = [node for node, each in zip(graph.inputs, operands, strict=True) if _needs_gradients(each)]
-            if self.inline and not (trace.of_user and not stops and stays_whole(graph, needing, sizes)):
-                results = splice(trace, graph, nodes, sizes)
-            else:
-                results = trace.items(trace.record(control.call(*nodes, graph=graph)))
-        if stops:
-            results = tuple(trace.record(control.stop_gradient(result)) for result in results)
-        return specialization.form, tuple(zip(results, map(is_end, specialization.graph.outputs), strict=True))
-
-    def _located_specialize(
-        self, trace: Trace, statics: tuple[Any, ...], values: Sequence[Any], operands: Sequence[Any],
-        nodes: tuple[Node, ...], marks: Sequence[tuple[str, ...]],
-    ) -> Specialization:  # fmt: skip
-        """specialize() for values of a trace, whose error says what the operands are and where they were made."""
-        described, shapes = [], []
-        for node, operand, marked in zip(nodes, operands, marks, strict=True):
-            type, constants, ones = node.tensor, None, ()
-            sizes = [trace.scope.resolve(size) for size in type.shape]
-            weak = not isinstance(operand, Tensor) or operand._weak
-            if self._is_fixed(values, operand):
-                sizes = [trace.scope.fix(size) for size in sizes]
-                constants = tuple(sizes) or None
-            else:
-                constants, ones = trace.scope.ones_among(sizes, is_written=not trace.of_user)
-            described.append(Operand(type.dtype, type.rank, marked, type.device, constants, weak, ones))
-            shapes.append(tuple(map(trace.scope.hint, sizes)))
-        try:
-            return self.specialize(statics, values, described, shapes)
-        except BrasaError as error:
-            error.operands = tuple(
-                operand.placed(node.origin, node.where) for operand, node in zip(error.operands, nodes, strict=False)
-            )
-            raise
-
-    def _is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
+    def is_fixed(self, values: Sequence[Any], operand: Any) -> bool:
+        """Whether the operand's sizes are constants of the compiled form."""
         return self.has_fixed and any(f and value is operand for value, f in zip(values, self.fixed, strict=True))
 
 
@@ -363,18 +311,9 @@ def _note_weak(tensors: Sequence[Tensor], results: Sequence[tuple[Node, bool]]) 
             note_weak(tensor)
 
 
-def _needs_gradients(operand: Any) -> bool:
-    return isinstance(operand, Tensor) and operand._requires_grad
-
-
 def _recorded(operands: Sequence[Any]) -> bool:
     """Whether an eager call of these goes on the tape."""
-    return STATE.grad_enabled and any(map(_needs_gradients, operands))
-
-
-def _check_devices(name: str, devices: set[str]) -> None:
-    if len(devices) > 1:
-        raise DeviceError(f"tensors are on different devices, {' and '.join(sorted(devices))}", op=name)
+    return STATE.grad_enabled and any(map(needs_gradients, operands))
 
 
 def function(build: _C | None = None, *, inline: bool = False, fixed: tuple[str, ...] = ()) -> Any:

@@ -50,6 +50,7 @@ class Trace:
         self.symbolic: set[int] = set()  # ids of tensors from outside whose sizes may be others next time
         self.generators: dict[Any, int] = {}  # random generators that were drawn from, and where they stood
         self.tensors: list[Tensor] | None = None  # all that were made here, if who traces wants to know
+        self.forms: dict[Any, Any] = {}  # what was found out of calls of functions, see brasa.tracing.recording
         self.seeds_used = False  # whether the state of a generator was read or set
         self.picked: dict[Cell, list[Any]] = {}  # what a write brings on, of parts that tensors name
         self.parts: dict[Cell, Any] = {}  # such parts, by what stands for their values
