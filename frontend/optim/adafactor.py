@@ -11,10 +11,10 @@ from brasa.ir.ops import elementwise
 from brasa.optim.formulas import shrunk
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import zeros, zeros_like
 from brasa.tensors.dtype_facts import finfo
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.updating import updating
 
 
 @updating("param", "step", "row", "column", "square")

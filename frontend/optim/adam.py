@@ -10,9 +10,9 @@ from brasa.ir.ops import elementwise
 from brasa.optim.formulas import bias_correction, moved_average, shrunk
 from brasa.optim.hyperparameters import check_betas, check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import zeros, zeros_like
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.updating import updating
 
 
 @updating("param", "step", "mean", "square", "largest")

@@ -10,9 +10,9 @@ from brasa.ir.ops import elementwise
 from brasa.optim.formulas import bias_correction, descent, moved_average, shrunk
 from brasa.optim.hyperparameters import check_betas, check_not_negative, exactly, number, scalar_place, unless_zero
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import ones, zeros, zeros_like
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.updating import updating
 
 
 class _AdamVariant(Optimizer):

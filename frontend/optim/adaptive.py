@@ -11,9 +11,9 @@ from brasa.ir.ops import elementwise
 from brasa.optim.formulas import descent, moved_average
 from brasa.optim.hyperparameters import check_not_negative, exactly, number, unless_zero
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import full_like, zeros, zeros_like
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.updating import updating
 
 
 @updating("param", "step", "square", "buffer", "mean")

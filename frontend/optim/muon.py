@@ -11,10 +11,10 @@ from brasa.ir.errors import ValueError
 from brasa.optim.formulas import moved_average, shrunk
 from brasa.optim.hyperparameters import check_not_negative, number
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import zeros_like
 from brasa.tensors.tensor import Tensor
 from brasa.tracing.primitive import cast, permute
+from brasa.tracing.updating import updating
 
 _RATES = ("original", "match_rms_adamw")
 

@@ -9,9 +9,9 @@ from brasa.ir.dtype import float32
 from brasa.ir.errors import ValueError
 from brasa.optim.hyperparameters import check_not_negative, number
 from brasa.optim.optimizer import Optimizer
-from brasa.optim.updating import updating
 from brasa.tensors.creation import full_like, zeros, zeros_like
 from brasa.tensors.tensor import Tensor
+from brasa.tracing.updating import updating
 
 
 @updating("param", "step", "before", "size")

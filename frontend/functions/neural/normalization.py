@@ -15,7 +15,8 @@ from brasa.tensors.tensor import Tensor
 from brasa.tracing.arguments import require_tensors
 from brasa.tracing.function import function
 from brasa.tracing.operators import operator
-from brasa.tracing.primitive import Number, apply, cast, constant, current, reshape, type_of
+from brasa.tracing.primitive import Number, apply, constant, current, reshape, type_of
+from brasa.tracing.updating import updating
 
 __all__ = ["group_norm", "layer_norm", "native_batch_norm", "native_group_norm", "native_layer_norm", "rms_norm"]
 
@@ -213,18 +214,19 @@ def _batch_norm_eval(
     return rounded(_scaled(pointwise.mul(gap, scale), *column), input)
 
 
-@function
-def _moved_average(old: Tensor, new: Tensor, momentum: Number) -> Tensor:
-    return cast(pointwise.add(old, pointwise.mul(pointwise.sub(new, old), momentum)), type_of(old).dtype)
+@updating("mean", "variance")
+def _moved_averages(
+    mean: Tensor | None, variance: Tensor | None, new_mean: Tensor, new_variance: Tensor, momentum: Number
+) -> tuple[Tensor, ...]:
+    pairs = [(old, new) for old, new in ((mean, new_mean), (variance, new_variance)) if old is not None]
+    return tuple(pointwise.add(old, pointwise.mul(pointwise.sub(new, old), momentum)) for old, new in pairs)
 
 
 def _follow(mean: Tensor | None, variance: Tensor | None, made: _WithVariance, momentum: Number) -> None:
     """Move the running statistics towards the batch's, in place."""
-    with no_grad():
-        if mean is not None:
-            mean.copy_(_moved_average(mean, made.mean, momentum))
-        if variance is not None:
-            variance.copy_(_moved_average(variance, made.variance, momentum))
+    if mean is not None or variance is not None:
+        with no_grad():
+            _moved_averages(mean, variance, made.mean, made.variance, momentum)
 
 
 @operator(namespace="nn.functional")
