@@ -301,13 +301,12 @@ def atoms(size: Size) -> Iterator[Atom]:
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:
     """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
-    if isinstance(size, int):
-        return size
-
-    def value(atom: Atom) -> int:
-        return values[atom] if isinstance(atom, str) else int(_with_parts(atom, evaluate, values))
-
-    return sum(factor * math.prod(map(value, monomial)) for monomial, factor in size.terms)
+    if isinstance(size, int) or isinstance(size._atom, str):
+        return size if isinstance(size, int) else values[size._atom]
+    return sum(
+        factor * math.prod([values[a] if isinstance(a, str) else _with_parts(a, evaluate, values) for a in monomial])
+        for monomial, factor in size.terms
+    )
 
 
 def symbols(size: Size) -> tuple[str, ...]:

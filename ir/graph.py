@@ -175,6 +175,12 @@ class Graph:
                 users[operand].append(node)
         return {node: tuple(readers) for node, readers in users.items()}
 
+    @cached_property
+    def reads(self) -> tuple[bool, ...]:
+        """Of each input, whether an output is computed from it."""
+        needed = set(topological(self.outputs))
+        return tuple([node in needed for node in self.inputs])
+
     def __str__(self) -> str:
         from brasa.ir.printing import print_graph
 

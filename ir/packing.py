@@ -27,7 +27,7 @@ def pack(sizes: Sequence[int], lives: Sequence[Life]) -> Packing:
     begins, ends, firsts, lasts = placed
     firsts[0], lasts[0] = np.iinfo(np.int64).min, np.iinfo(np.int64).max
     for count, (size, (first, last)) in enumerate(zip(sizes, lives, strict=True), 1):
-        alive = np.flatnonzero((firsts[:count] <= last) & (lasts[:count] >= first))
+        (alive,) = ((firsts[:count] <= last) & (lasts[:count] >= first)).nonzero()
         room, behind = -(-size // ALIGNMENT) * ALIGNMENT, np.maximum.accumulate(ends[alive])
         fits = begins[alive[1:]] - behind[:-1] >= room
         gap = int(fits.argmax()) if len(fits) else 0

@@ -8,11 +8,12 @@ from typing import Any
 
 from brasa.ir import dim
 from brasa.ir.dim import Dim, Size
+from brasa.ir.dtype import DType
 from brasa.ir.errors import DTypeError, ShapeError
 from brasa.ir.graph import Graph, Node, item_types
 from brasa.ir.types import TensorType, TupleType, Type
 
-_PLAIN = (int, float, str, Graph)  # attributes that speak of no size; a held graph has names of its own
+_PLAIN = {int, float, bool, str, DType, Graph}  # attributes that speak of no size; a held graph has names of its own
 
 
 def substitute_type(type: Type, values: Mapping[str, Size]) -> Type:
@@ -54,11 +55,14 @@ def substitute_attrs(attrs: Mapping[str, Any], values: Mapping[str, Size]) -> di
 
 def substitute_node(node: Node, operands: tuple[Node, ...], values: Mapping[str, Size], where: str) -> Node:
     """The node over these operands, which have other sizes in the place of named ones, in another place."""
-    attrs: Mapping[str, Any] = node.attrs
-    if values and not all(isinstance(value, _PLAIN) for value in attrs.values()):
-        replaced = substitute_attrs(attrs, values)
-        attrs = MappingProxyType(replaced if node.op.resized is None else node.op.resized(node, replaced))
-    return Node(node.op, operands, attrs, substitute_type(node.type, values), where)
+    return Node(node.op, operands, _replaced_attrs(node, values), substitute_type(node.type, values), where)
+
+
+def _replaced_attrs(node: Node, values: Mapping[str, Size]) -> Mapping[str, Any]:
+    if not values or all(value.__class__ in _PLAIN for value in node.attrs.values()):
+        return node.attrs
+    replaced = substitute_attrs(node.attrs, values)
+    return MappingProxyType(replaced if node.op.resized is None else node.op.resized(node, replaced))
 
 
 def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
@@ -67,10 +71,10 @@ def substitute_graph(graph: Graph, values: Mapping[str, Size]) -> Graph:
         return graph
     new: dict[Node, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
-        operands = tuple([new[operand] for operand in node.operands])
-        made = substitute_node(node, operands, values, node.where)
-        same = made.type is node.type and operands == node.operands and made.attrs == node.attrs
-        new[node] = node if same else made
+        operands, type = tuple([new[operand] for operand in node.operands]), substitute_type(node.type, values)
+        attrs = _replaced_attrs(node, values)
+        same = type is node.type and operands == node.operands and attrs == node.attrs
+        new[node] = node if same else Node(node.op, operands, attrs, type, node.where)
     inputs, nodes, outputs = (
         tuple([new[node] for node in each]) for each in (graph.inputs, graph.nodes, graph.outputs)
     )

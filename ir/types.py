@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from brasa.ir.dim import Size, product
 from brasa.ir.dtype import DType
+from brasa.ir.record import value
 
 
-@dataclass(frozen=True)
+@value
 class TensorType:
     """The type of a tensor. Strides are not part of it: computed values are row-major."""
 
@@ -36,7 +36,7 @@ class TensorType:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]{suffix}"
 
 
-@dataclass(frozen=True)
+@value
 class TupleType:
     """The type of an op's several results."""
 

@@ -334,8 +334,7 @@ def _need(outputs: Iterable[Node], needed: set[Node]) -> None:
         needed.add(node)
         operands = node.operands
         if node.op is control.call:
-            read = set(topological(node.attrs["graph"].outputs))
-            operands = tuple(compress(operands, (formal in read for formal in node.attrs["graph"].inputs)))
+            operands = tuple(compress(operands, node.attrs["graph"].reads))
         elif node.op is update and node.operands[1].tensor.shape == node.tensor.shape:
             operands = operands[1:]
         stack += operands

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from brasa._state import NOTHING
 from brasa.ir.dim import Atom, Relation, Size
@@ -19,6 +20,8 @@ from brasa.tracing.sizes import Guard, SizeScope
 
 if TYPE_CHECKING:
     from brasa.capture.stepping import Stepping
+
+_KNOWN_TO_FAIL: WeakKeyDictionary[Graph, bool] = WeakKeyDictionary()  # of graphs that nodes hold, whether they may
 
 
 class Step:
@@ -63,7 +66,14 @@ def may_fail(node: Node) -> bool:
     """Whether the program must compute a node though nobody wants its value: it, or a node that it holds, may fail."""
     if node.op.kind in CHECKED or node.op is require:
         return True
-    return any(isinstance(value, Graph) and any(map(may_fail, value.nodes)) for value in node.attrs.values())
+    return any(value.__class__ is Graph and _graph_may_fail(value) for value in node.attrs.values())
+
+
+def _graph_may_fail(graph: Graph) -> bool:
+    known = _KNOWN_TO_FAIL.get(graph)
+    if known is None:
+        known = _KNOWN_TO_FAIL[graph] = any(map(may_fail, graph.nodes))
+    return known
 
 
 class Segment:

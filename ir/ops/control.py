@@ -8,7 +8,7 @@ from typing import Any
 
 from brasa.ir.dim import Size
 from brasa.ir.errors import GraphError
-from brasa.ir.graph import Graph, Kind, Node, Op
+from brasa.ir.graph import Graph, Kind, Node, Op, location
 from brasa.ir.interpret import Change, interpret
 from brasa.ir.sizes import call_type, is_same
 from brasa.ir.types import TensorType, TupleType, Type
@@ -44,7 +44,10 @@ item = Op("item", Kind.CONTROL, ("x",), _item_type, lambda x, index: x[index], n
 def items(node: Node) -> tuple[Node, ...]:
     """All results of a node, whether it has one or several."""
     if isinstance(node.type, TupleType):
-        return tuple(item(node, index=i) for i in range(len(node.type.items)))
+        where = location()
+        return tuple([
+            Node(item, (node,), MappingProxyType({"index": i}), type, where) for i, type in enumerate(node.type.items)
+        ])  # fmt: skip
     return (node,)
 
 
