@@ -38,8 +38,7 @@ class Compound:
 
 
 def _wrapped(size: Size) -> str:
-    plain = size >= 0 if isinstance(size, int) else size.is_symbol
-    return str(size) if plain else f"({size})"
+    return str(size) if (size >= 0 if isinstance(size, int) else size.is_symbol) else f"({size})"
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -301,8 +300,10 @@ def atoms(size: Size) -> Iterator[Atom]:
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:
     """The integer that the size is when the named sizes have these values; KeyError for one that is not named."""
-    if isinstance(size, int) or isinstance(size._atom, str):
-        return size if isinstance(size, int) else values[size._atom]
+    if isinstance(size, int):
+        return size
+    if isinstance(size._atom, str):
+        return values[size._atom]
     return sum(
         factor * math.prod([values[a] if isinstance(a, str) else _with_parts(a, evaluate, values) for a in monomial])
         for monomial, factor in size.terms
