@@ -75,7 +75,7 @@ def _told_apart(made: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tupl
         if not is_operand:
             if kind is bool or kind is float:
                 statics.append((kind, value))
-            elif kind is int or kind is str or value is None or (kind is tuple and set(map(type, value)) <= {int}):
+            elif kind is int or kind is str or value is None or (kind is tuple and _is_of_ints(value)):
                 statics.append(value)
             else:
                 return None
@@ -87,6 +87,11 @@ def _told_apart(made: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tupl
         else:
             return None
     return tuple(statics), tuple(operands)
+
+
+def _is_of_ints(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple holds ints, and tuples of ints, alone."""
+    return all(item.__class__ is int or (item.__class__ is tuple and _is_of_ints(item)) for item in value)
 
 
 def way_in(made: Any) -> Callable[..., Any]:

@@ -348,7 +348,7 @@ def inferred_sizes(have: Sequence[Size], shape: tuple[Any, ...], op: str) -> tup
 
 def python_size(size: Size, scope: SizeScope) -> Any:
     """The form in which Python code sees a size."""
-    size = scope.resolve(size)
+    size = size if size.__class__ is int else scope.resolve(size)
     return size if size.__class__ is int else SymbolicSize(size, scope)
 
 
