@@ -29,7 +29,7 @@ def shortcut(sealed: Sealed, key: tuple[Any, ...]) -> Shortcut | None:
         return None
     enabled, facts, places = STATE.grad_enabled, sealed.facts, sealed.places
     polled, functions, rest_holds = facts.polled, facts.functions, facts.rest_holds
-    only_arguments = [place for _, place in places] == list(range(len(sealed.pointers)))
+    only_arguments = [place for _, place in places] == list(range(count)) and count == len(sealed.pointers)
 
     def run(args: tuple[Any, ...]) -> Tensor | None:
         first = args[0]

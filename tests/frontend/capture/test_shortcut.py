@@ -53,6 +53,16 @@ def test_values_and_sizes_change():
     assert compiled(x).data_ptr() != x.data_ptr()
 
 
+@pytest.mark.parametrize(
+    "function",
+    [lambda x, y: x.sqrt(), lambda x, y: y.sqrt(), lambda x, y: y - x, lambda x, y: x * WEIGHT, lambda x, y: y * WEIGHT],
+)  # fmt: skip
+def test_not_all_arguments_are_read(function):
+    compiled = settled(function, brasa.rand(2, 3), brasa.rand(2, 3))
+    for _ in range(3):
+        same(compiled, function, brasa.rand(2, 3), brasa.rand(2, 3))
+
+
 def test_a_gradient_is_wanted():
     x, wanted = brasa.randn(3, 4), brasa.randn(3, 4, requires_grad=True)
     compiled = settled(softmax, x)
