@@ -177,9 +177,10 @@ class Rows:
         streamed = self.strips != {} and not any(node in self.strips for node, _ in stored)
         parts = iter(self.values.put(stores, [part for state in lifted for part in state], streamed))
         self.assign(pass_, states, at, [tuple(next(parts) for _ in state) for state in lifted])
-        if pass_ == 1 and plan.along_lanes and self.kept:  # the first pass over the next row finds it in the cache
+        if pass_ and plan.along_lanes and self.kept:  # the first pass over the next row finds it in the cache
             ahead = plan.whole_index({**index, **plan.spread_kept((*self.kept[:-1], self.kept[-1] + 1))})
-            for node in (node for node in plan.region.inputs if node.tensor.shape == plan.domain):
+            # In turn, pass by pass, so that memory has something to do in all of them.
+            for node in [x for x in plan.region.inputs if x.tensor.shape == plan.domain][pass_ - 1 :: plan.passes - 1]:
                 self.values.prefetch(node, ahead)
 
     def combine(self, pass_: int, states: Sequence[Registers], reads: Sequence[Read]) -> None:

@@ -151,6 +151,17 @@ def test_large_softmax_goes_past_the_caches(columns: str, monkeypatch: pytest.Mo
             same_bits(streamed.run(x).outputs[0], plain.run(x).outputs[0])
 
 
+def test_inputs_of_the_next_row_are_asked_for_in_turn() -> None:
+    """One in the pass over exponentials, the other in the last."""
+    two = SOFTMAX.replace("return %10", "%11: f32[n,c] = mul(%10, y)\n return %11")
+    two = two.replace("x: f32[n,c]", "x: f32[n,c], y: f32[n,c]").replace("fused(x,", "fused(x, y,")
+    kernel = str(machine(two).program.kernels[0])
+    maximum, exponentials, last = kernel.split("else")[1].split("\n      for ")[1:]
+    assert "prefetch" not in maximum
+    assert "prefetch x[" in exponentials and "prefetch y[" not in exponentials
+    assert "prefetch y[" in last and "prefetch x[" not in last
+
+
 def test_softmax_along_columns_and_over_everything() -> None:
     """The same region with the row along the first axis, and with one long row, gives what the formula says."""
     down = SOFTMAX.replace("axes=[1]", "axes=[0]").replace("f32[n] =", "f32[c] =").replace("[n,1]", "[1,c]")
