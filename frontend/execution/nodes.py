@@ -16,7 +16,7 @@ _NAMES = {
     "contiguous": "clone", "conv": "convolution", "copy": "clone", "cross_entropy": "nll_loss",
     "euclidean": "linalg_vector_norm", "flatten": "view", "inv": "linalg_inv_ex", "layer_norm": "native_layer_norm",
     "max_along": "max", "median_of_all": "median", "min_along": "min", "mse": "mse_loss", "read": "index",
-    "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
+    "read_rows": "index", "reshape": "view", "square": "pow", "triangle": "tril", "true_divide": "div",
 }  # fmt: skip
 SEQUENCE = itertools.count()
 

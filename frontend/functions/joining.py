@@ -41,10 +41,15 @@ def _cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
     return apply(move.concat, *(cast(tensor, dtype) for tensor in kept), axis=axis)
 
 
+@function(inline=True)
+def _stack(tensors: Sequence[Tensor], axis: int) -> Tensor:
+    dtype = common_dtype(*tensors)
+    return apply(move.concat, *(unsqueeze(cast(tensor, dtype), axis) for tensor in tensors), axis=axis)
+
+
 def _joined(tensors: Sequence[Tensor], dim: int) -> Tensor:
     """The tensors one after the other; many alike in groups, because a function of many takes long to compile."""
-    alike = len({(tensor.dtype, tensor.ndim) for tensor in tensors}) == 1
-    while alike and len(tensors) > _TOGETHER:
+    while len(tensors) > _TOGETHER and len({(tensor.dtype, tensor.ndim) for tensor in tensors}) == 1:
         tensors = [_cat(tuple(tensors[i : i + _TOGETHER]), dim) for i in range(0, len(tensors), _TOGETHER)]
     return _cat(tuple(tensors), dim)
 
@@ -76,6 +81,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     rank = given[0].ndim + 1
     if not -rank <= dim < rank:
         raise IndexError(f"dim {dim} is outside {-rank}..{rank - 1}", op="stack")
+    if len(given) <= _TOGETHER:
+        return _stack(given, dim % rank)
     return _joined([unsqueeze(tensor, dim) for tensor in given], dim)
 
 

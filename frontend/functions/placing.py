@@ -84,6 +84,12 @@ def read(input: Tensor, indices: Sequence[Tensor], spots: Any, before: int) -> T
 
 
 @function
+def read_rows(input: Tensor, index: Tensor) -> Tensor:
+    """`read` by one tensor along the first axis."""
+    return _read(input, [index], (Spot(0, 1),), 0)
+
+
+@function
 def pick(input: Tensor, indices: Sequence[Tensor], spots: Any, before: int) -> Tensor:
     """`read` of one place: that is a view in eager mode, so what looks for these looks for this name."""
     return _read(input, indices, spots, before)

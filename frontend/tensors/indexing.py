@@ -21,7 +21,7 @@ from brasa.ir.ops import move
 from brasa.ir.ops.view import reshape
 from brasa.tensors import views
 from brasa.tensors.creation import full, tensor
-from brasa.tensors.inplace import assign
+from brasa.tensors.inplace import FEW, assign
 from brasa.tensors.known_views import again
 from brasa.tensors.spec import spec_of
 from brasa.tensors.tensor import Tensor, make_view, type_text
@@ -76,8 +76,12 @@ def get_item(source: Tensor, key: Any) -> Tensor:
     """The elements that the key names."""
     if key.__class__ is int and STATE.trace is source._cell is None and not source._requires_grad and source._spec.rank:
         return _row(source, key)
-    if trace_at_hand() is source._cell is None and (plain := _plain(key)) is not None:
-        return again(_got, source, plain, (key,))
+    if trace_at_hand() is source._cell is None:
+        if key.__class__ is Tensor and key._cell is None and key._spec.dtype is int64 and key._spec.rank:
+            if source._spec.rank:
+                return placing.read_rows(source, key)
+        elif (plain := _plain(key)) is not None:
+            return again(_got, source, plain, (key,))
     return _got(source, key)
 
 
@@ -177,8 +181,10 @@ def _read_again(part: ref[Tensor], whole: ref[Tensor], key: tuple[Any, ...], tra
 
 def set_item(target: Tensor, key: Any, value: Any) -> None:
     """Write to the elements that the key names."""
-    part, entries = parse(target, key)
-    value = _as_value(value, target)
+    is_plain = trace_at_hand() is target._cell is None and _plain(key) is not None
+    part, entries = (get_item(target, key), []) if is_plain else parse(target, key)
+    # As many numbers as the part has are written faster than one is spread, while they are few.
+    value = _as_value(value, target, tuple(part.shape) if is_plain and part._spec.nbytes <= FEW else ())
     if not entries:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = value[0]  # type: ignore[index]
@@ -187,10 +193,10 @@ def set_item(target: Tensor, key: Any, value: Any) -> None:
     assign(part, _written(part, entries, value, accumulate=False), "setitem")
 
 
-def _as_value(value: Any, target: Tensor) -> Tensor:
-    """What is to be written, in the target's dtype."""
+def _as_value(value: Any, target: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """What is to be written, in the target's dtype; a number is given the shape."""
     if isinstance(value, bool | int | float):
-        return full((), value, dtype=target.dtype, device=target.device)
+        return full(shape, value, dtype=target.dtype, device=target.device)
     made = value if isinstance(value, Tensor) else tensor(value, dtype=target.dtype)
     return cast(made, target.dtype)
 

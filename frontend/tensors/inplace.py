@@ -27,7 +27,7 @@ from brasa.tracing.primitive import carrier, cast, expand, type_of
 from brasa.tracing.splicing import copied
 from brasa.tracing.trace import CaptureError, Trace
 
-_FEW = 1 << 16  # bytes; of more, a kernel copies, on all threads
+FEW = 1 << 16  # bytes; of more, a kernel copies, on all threads
 
 
 def in_place(functional: Callable[..., Any], name: str, overwrites: bool = False) -> Callable[..., Tensor]:
@@ -155,7 +155,7 @@ def _is_mere_copy(target: Tensor, value: Tensor) -> bool:
     if value._requires_grad or value._cell is not None or (target._requires_grad and STATE.grad_enabled):
         return False
     spec = target._spec
-    return value._spec is spec and spec.row_major and spec.nbytes <= _FEW and spec.device == "cpu"
+    return value._spec is spec and spec.row_major and spec.nbytes <= FEW and spec.device == "cpu"
 
 
 def _check(target: Tensor, value: Tensor, shape: tuple[Any, ...], wanted: tuple[Any, ...], name: str) -> None:
