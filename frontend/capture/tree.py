@@ -21,7 +21,7 @@ from brasa.tracing.sizes import Guard, SizeScope
 if TYPE_CHECKING:
     from brasa.capture.stepping import Stepping
 
-_KNOWN_TO_FAIL: WeakKeyDictionary[Graph, bool] = WeakKeyDictionary()  # of graphs that nodes hold, whether they may
+_MAY_FAIL: WeakKeyDictionary[Graph, bool] = WeakKeyDictionary()  # what is known of graphs that nodes hold
 
 
 class Step:
@@ -70,9 +70,9 @@ def may_fail(node: Node) -> bool:
 
 
 def _graph_may_fail(graph: Graph) -> bool:
-    known = _KNOWN_TO_FAIL.get(graph)
+    known = _MAY_FAIL.get(graph)
     if known is None:
-        known = _KNOWN_TO_FAIL[graph] = any(map(may_fail, graph.nodes))
+        known = _MAY_FAIL[graph] = any(map(may_fail, graph.nodes))
     return known
 
 

@@ -1,4 +1,4 @@
-"""Functions whose results take the place of their operands: what an optimiser's step is made of."""
+"""Functions whose results take the place of their operands: optimisers' steps and running statistics are made of these."""
 
 from __future__ import annotations
 

@@ -245,12 +245,12 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ArgumentError("needs running statistics outside training", op="batch_norm")
         return _batch_norm_eval(input, running_mean, running_var, weight, bias, eps)
-    is_much = not input.numel() <= input.shape[1]
-    if not is_much and input.numel():
+    has_several = not input.numel() <= input.shape[1]  # values per channel
+    if not has_several and input.numel():
         raise ValueError(f"needs more than one value per channel when training, the shape is {list(input.shape)}",
                          op="batch_norm")  # fmt: skip
     made = _batch_norm_train(input, weight, bias, eps)
-    if is_much:
+    if has_several:
         _follow(running_mean, running_var, made, momentum)
     return made.result
 
