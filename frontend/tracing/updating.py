@@ -1,4 +1,4 @@
-"""Functions whose results take the place of their operands: optimisers' steps and running statistics are made of these."""
+"""Functions whose results take the place of their operands, as those of optimisers' steps and running statistics."""
 
 from __future__ import annotations
 
