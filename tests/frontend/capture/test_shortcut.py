@@ -1,5 +1,7 @@
 """Calls that enter machine code by a shortcut: whatever changes afterwards, results are those of the eager function."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -53,13 +55,18 @@ def test_values_and_sizes_change():
     assert compiled(x).data_ptr() != x.data_ptr()
 
 
-@pytest.mark.parametrize(
-    "function", [lambda x, y: x.sqrt(), lambda x, y: y.sqrt(), lambda x, y: x * WEIGHT, lambda x, y: y * WEIGHT]
-)
-def test_not_all_arguments_are_read(function):
-    compiled = settled(function, brasa.rand(2, 3), brasa.rand(2, 3))
-    for _ in range(3):
-        same(compiled, function, brasa.rand(2, 3), brasa.rand(2, 3))
+@pytest.mark.parametrize("read", [
+    read for count in (1, 2, 3) for read in itertools.product((False, True), repeat=count) if any(read)
+])  # fmt: skip
+@pytest.mark.parametrize("weighs", [False, True])
+def test_any_arguments_may_be_read(read, weighs):
+    def function(*args):
+        parts = [arg * (number + 2) for number, arg in enumerate(args) if read[number]]
+        return sum(parts) * WEIGHT if weighs else sum(parts).exp()
+
+    compiled = settled(function, *[brasa.rand(2, 3) for _ in read])
+    for _ in range(2):
+        same(compiled, function, *[brasa.rand(2, 3) for _ in read])
 
 
 def test_a_gradient_is_wanted():
