@@ -1,6 +1,8 @@
 """Calls that enter machine code by a shortcut: whatever changes afterwards, results are those of the eager function."""
 
+import functools
 import itertools
+import operator
 
 import numpy as np
 import pytest
@@ -61,8 +63,8 @@ def test_values_and_sizes_change():
 @pytest.mark.parametrize("weighs", [False, True])
 def test_any_arguments_may_be_read(read, weighs):
     def function(*args):
-        parts = [arg * (number + 2) for number, arg in enumerate(args) if read[number]]
-        return sum(parts) * WEIGHT if weighs else sum(parts).exp()
+        total = functools.reduce(operator.sub, [arg for arg, is_read in zip(args, read, strict=True) if is_read])
+        return total * WEIGHT if weighs else total.exp()
 
     compiled = settled(function, *[brasa.rand(2, 3) for _ in read])
     for _ in range(2):
