@@ -1,8 +1,6 @@
 """Calls that enter machine code by a shortcut: whatever changes afterwards, results are those of the eager function."""
 
-import functools
 import itertools
-import operator
 
 import numpy as np
 import pytest
@@ -63,7 +61,10 @@ def test_values_and_sizes_change():
 @pytest.mark.parametrize("weighs", [False, True])
 def test_any_arguments_may_be_read(read, weighs):
     def function(*args):
-        total = functools.reduce(operator.sub, [arg for arg, is_read in zip(args, read, strict=True) if is_read])
+        total = None
+        for arg, is_read in zip(args, read, strict=True):
+            if is_read:
+                total = arg if total is None else total - arg
         return total * WEIGHT if weighs else total.exp()
 
     compiled = settled(function, *[brasa.rand(2, 3) for _ in read])
